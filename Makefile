@@ -1,0 +1,35 @@
+# Two cores are shared by test processes, so each keeps to one thread.
+VENV ?= .venv
+PYTHON ?= python3
+BIN = $(VENV)/bin
+ONE_THREAD = OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
+PYTEST = $(ONE_THREAD) $(BIN)/python -m pytest -n 2
+
+.PHONY: demo test test-slow lint format bench
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+demo: $(VENV)/installed  ## Install, and show the paper's first result
+	$(BIN)/repbias run complexity --scale quick
+
+test: $(VENV)/installed  ## The fast tests
+	$(PYTEST) -m "not slow"
+
+test-slow: $(VENV)/installed  ## The tests that take more than about ten seconds each
+	$(PYTEST) -m slow
+
+lint: $(VENV)/installed
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/installed
+	$(BIN)/ruff check --fix src tests benchmarks
+	$(BIN)/ruff format src tests benchmarks
+
+bench: $(VENV)/installed  ## Times as ratios: to the floor, and to what one would write instead
+	$(BIN)/python -m benchmarks

@@ -1,0 +1,5 @@
+"""`python -m repbias`: the command line."""
+
+from repbias.cli import main
+
+main()

@@ -1,0 +1,111 @@
+"""The command line: words in, one call each. Everything heavy is imported when a command runs."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+_ABOUT = "What does a representation over- and under-represent, and why?"
+DEFAULT_STORE = Path("repbias-store")
+Words = tyro.conf.Positional[tuple[str, ...]]
+StorePath = Annotated[Path, tyro.conf.arg(metavar="DIR", help="The store: the folder that holds runs and reports.")]
+
+
+@dataclass(frozen=True)
+class List:
+    """List the studies: what each asks, the claims it bears on, and about what it costs on this machine."""
+
+    json: bool = False
+    """Print JSON instead of a table."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """Train what is missing, measure, print the claims, and write figures, numbers and the page."""
+
+    studies: Annotated[Words, tyro.conf.arg(metavar="STUDY...", help="Names of studies, 'all', or TOML files.")]
+    scale: Literal["quick", "full"] = "quick"
+    """How much of the study: a first look, or all conditions and seeds."""
+    seeds: int | None = None
+    """Members of each condition (seeds 0, 1, ...), instead of the scale's own number."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where to train."""
+    store: StorePath = DEFAULT_STORE
+    strict: bool = False
+    """Exit with status 1 where a claim is not replicated in every condition."""
+    remake: bool = False
+    """Delete damaged runs and make them again."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """Write figures, numbers and pages again from a store, without training."""
+
+    studies: Annotated[
+        Words, tyro.conf.arg(metavar="STUDY...", help="Names of studies; all in the store by default.")
+    ] = ()
+    scale: Literal["quick", "full"] | None = None
+    """Which scale; the largest that was run by default."""
+    store: StorePath = DEFAULT_STORE
+
+
+@dataclass(frozen=True)
+class Claims:
+    """Print the claims of every study in a store, with their verdicts, without training."""
+
+    json: bool = False
+    """Print a JSON list of objects."""
+    scale: Literal["quick", "full"] | None = None
+    """Which scale; the largest that was run by default."""
+    store: StorePath = DEFAULT_STORE
+
+
+@dataclass(frozen=True)
+class Table:
+    """Write a study's tidy table (study, condition, member, step, layer, feature, measure, value) to a file."""
+
+    study: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="STUDY")]
+    out: Annotated[Path, tyro.conf.arg(metavar="FILE", help="Where to: a file that ends in .csv or .parquet.")]
+    scale: Literal["quick", "full"] | None = None
+    """Which scale; the largest that was run by default."""
+    store: StorePath = DEFAULT_STORE
+
+
+Command = List | Run | Report | Claims | Table
+
+
+def main() -> None:
+    """Parse the command line, do what it says, and exit: 0 done, 1 not replicated, 2 wrong input, 130 interrupted."""
+    command = tyro.cli(Command, prog="repbias", description=_ABOUT, config=(tyro.conf.FlagCreatePairsOff,))
+    try:
+        sys.exit(_do(command))
+    except (ValueError, OSError, RuntimeError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("interrupted; what was finished is kept, and the same command goes on with the rest", file=sys.stderr)
+        sys.exit(130)
+
+
+def _do(command: Command) -> int:
+    from repbias import commands
+
+    match command:
+        case List():
+            commands.print_studies(as_json=command.json)
+        case Run():
+            return commands.run_and_print(
+                command.studies, command.scale, command.seeds, command.device, command.store, command.remake,
+                strict=command.strict,
+            )  # fmt: skip
+        case Report():
+            commands.report_and_print(command.store, command.studies, command.scale)
+        case Claims():
+            commands.print_claims(command.store, command.scale, as_json=command.json)
+        case Table():
+            commands.write_table(command.store, command.study, command.out, command.scale)
+    return 0

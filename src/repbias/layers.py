@@ -1,0 +1,131 @@
+"""Read any `nn.Module`'s layers by name: the one place with hooks.
+
+A layer is the output of a submodule, named by its dotted path and chosen by glob patterns (`hidden.*`). Hooks are
+always removed, and the module's training flags are put back.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from repbias.specs import did_you_mean
+
+
+def layer_names(module: nn.Module) -> tuple[str, ...]:
+    """Return the dotted names of all submodules, in the order they were declared."""
+    return tuple(name for name, _ in module.named_modules() if name)
+
+
+def match_layers(module: nn.Module, patterns: str | Sequence[str]) -> tuple[str, ...]:
+    """Return the names that match the glob patterns, pattern by pattern, each once.
+
+    `*` does not cross a dot: `hidden.*` means the layers of `hidden` and not what is inside them.
+
+    Raises
+    ------
+    ValueError : a pattern matches nothing; the nearest names are offered.
+    """
+    names, found = layer_names(module), {}
+    for pattern in [patterns] if isinstance(patterns, str) else patterns:
+        depth = pattern.count(".")
+        matched = [n for n in names if n.count(".") == depth and fnmatch.fnmatchcase(n, pattern)]
+        if not matched:
+            raise ValueError(f"no layer is called {pattern!r}; {did_you_mean(pattern, names)}")
+        found.update(dict.fromkeys(matched))
+    return tuple(found)
+
+
+@contextmanager
+def capture(module: nn.Module, names: Sequence[str]) -> Iterator[dict[str, Tensor]]:
+    """Inside the block, each forward pass of `module` leaves the outputs of the named layers in the dictionary.
+
+    Raises
+    ------
+    ValueError : at the end of the block, a named layer was never called.
+    TypeError : a layer's output is not a tensor.
+    """
+    seen: dict[str, Tensor] = {}
+
+    def keep(name: str, output: object) -> None:
+        if not isinstance(output, Tensor):
+            raise TypeError(f"layer {name!r} returns {type(output).__name__}, not a tensor; name a layer inside it")
+        seen[name] = output.clone()  # a later module may change it in place
+
+    handles = [
+        module.get_submodule(name).register_forward_hook(lambda _m, _i, out, name=name: keep(name, out))
+        for name in names
+    ]
+    try:
+        yield seen
+        if silent := [name for name in names if name not in seen]:
+            raise ValueError(f"layers {silent} were never called in the forward pass; read layers that are used")
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+@contextmanager
+def evaluating(module: nn.Module) -> Iterator[None]:
+    """Put every submodule in eval mode, and each back in its own mode afterwards."""
+    modes = [(m, m.training) for m in module.modules()]
+    module.eval()
+    try:
+        yield
+    finally:
+        for submodule, training in modes:
+            submodule.training = training
+
+
+def read_layers(
+    module: nn.Module, inputs: Tensor, layers: str | Sequence[str], *, axes: str = "flatten", batch: int = 4096
+) -> dict[str, Tensor]:
+    """Return the representation of each named layer, `[stimulus, unit]`, in eval mode and without gradients.
+
+    Parameters
+    ----------
+    inputs : `[stimulus, ...]`, passed to the module as it is.
+    layers : glob patterns of layer names, see `match_layers`.
+    axes : what is done with axes beyond (stimulus, unit), which lie between the two: "flatten" makes every position
+        a unit of its own, "mean" averages over positions, "token:0" takes one position of the second axis.
+    batch : stimuli in one forward pass.
+
+    Raises
+    ------
+    ValueError : no layer of that name, a layer that is never called, an unknown `axes`, a layer without a unit axis,
+        no stimuli.
+    TypeError : a layer's output is not a tensor.
+    """
+    if not re.fullmatch(r"flatten|mean|token:-?\d+", axes):
+        raise ValueError(f"axes is 'flatten', 'mean' or 'token:N', got {axes!r}")
+    if len(inputs) == 0:
+        raise ValueError("there are no stimuli to read: inputs has length 0")
+    names = match_layers(module, layers)
+    parts: dict[str, list[Tensor]] = {name: [] for name in names}
+    with torch.no_grad(), evaluating(module):
+        for chunk in inputs.split(batch):
+            with capture(module, names) as seen:
+                module(chunk)
+            for name in names:
+                parts[name].append(_as_stimulus_by_unit(name, seen[name], axes))
+    return {name: torch.cat(chunks) if len(chunks) > 1 else chunks[0] for name, chunks in parts.items()}
+
+
+def _as_stimulus_by_unit(name: str, response: Tensor, axes: str) -> Tensor:
+    if response.ndim < 2:
+        raise ValueError(f"layer {name!r} returns shape {tuple(response.shape)}; a layer is [stimulus, ..., unit]")
+    if response.ndim == 2:
+        return response
+    if axes == "flatten":
+        return response.flatten(1)
+    if axes == "mean":
+        return response.flatten(1, -2).mean(1)
+    token, count = int(axes.removeprefix("token:")), response.shape[1]
+    if not -count <= token < count:
+        raise ValueError(f"axes={axes!r}, but layer {name!r} has {count} positions: shape {tuple(response.shape)}")
+    return response[:, token].flatten(1)

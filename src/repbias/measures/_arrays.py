@@ -1,0 +1,163 @@
+"""What goes into a measure: representations `[stimulus, unit]` and class labels `[stimulus, feature]`, checked once.
+
+NumPy arrays and torch tensors of any floating or integer kind, on any device, become torch tensors without a copy
+where that is possible. Every refusal says what was expected, what came, where, and what to do next.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections import Counter
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+ArrayLike: TypeAlias = npt.ArrayLike | Tensor
+FloatArray: TypeAlias = npt.NDArray[np.float64]
+
+MAX_CLASSES = 65_536
+RECODE = "recode the classes as 0, 1, 2, ... first, e.g. with np.unique(labels, return_inverse=True)[1]"
+
+
+def as_representation(values: ArrayLike, what: str, *, first: int = 0, n_units: int | None = None) -> Tensor:
+    """Return `values` as a finite tensor `[stimulus, unit]`, in its own kind of number and on its own device.
+
+    `what` names the argument in errors; `first` is the running index of the first row, for batches; `n_units`, where
+    given, is the number of units that earlier arrays had.
+    """
+    tensor = _as_tensor(values, what)
+    if tensor.is_complex():
+        raise TypeError(f"{what} must hold real numbers, got {tensor.dtype}: measure real and imaginary parts as units")
+    if tensor.ndim != 2:
+        raise ValueError(
+            f"{what} must be an array [stimulus, unit], got shape {tuple(tensor.shape)}: "
+            "average or flatten the axes beyond stimulus and unit first"
+        )
+    if 0 in tensor.shape:
+        raise ValueError(f"{what} has shape {tuple(tensor.shape)}: at least one stimulus and one unit are needed")
+    if n_units is not None and tensor.shape[1] != n_units:
+        raise ValueError(
+            f"{what} has {tensor.shape[1]} units, the arrays before it {n_units}: "
+            "all must be read from the same layer, units in the same order"
+        )
+    _refuse_nonfinite(tensor, what, first)
+    return tensor
+
+
+def as_labels(values: ArrayLike, representation: Tensor, what: str) -> Tensor:
+    """Return `values` as class labels, int64 `[stimulus, feature]`, on the device of `representation`."""
+    tensor = _as_tensor(values, what)
+    if tensor.is_floating_point():
+        whole = tensor == tensor.round()
+        if not bool(whole.all()):
+            row = int((~whole).nonzero()[0, 0])
+            raise ValueError(
+                f"{what} must be whole numbers (class labels), got {tensor[row].tolist()} at stimulus {row}: "
+                "bin a continuous feature into classes first"
+            )
+    elif tensor.is_complex():
+        raise TypeError(f"{what} must be whole numbers (class labels), got {tensor.dtype}: {RECODE}")
+    if tensor.ndim == 1:
+        tensor = tensor[:, None]
+    if tensor.ndim != 2 or tensor.shape[1] == 0:
+        raise ValueError(f"{what} must be [stimulus] or [stimulus, feature], got shape {tuple(tensor.shape)}")
+    if len(tensor) != len(representation):
+        raise ValueError(
+            f"{what} must have one row for each of the {len(representation)} stimuli of the representation, "
+            f"got {len(tensor)}: check that both come from the same stimuli, in the same order"
+        )
+    return tensor.to(device=representation.device, dtype=torch.int64)
+
+
+def as_names(names: Sequence[str] | None, n_features: int) -> tuple[str, ...]:
+    """Return the features' names, `feature_0`, `feature_1`, ... where none are given."""
+    if names is None:
+        return tuple(f"feature_{i}" for i in range(n_features))
+    if isinstance(names, str):
+        raise TypeError(f"names must be a sequence of names, got the text {names!r}: write [{names!r}]")
+    if len(names) != n_features:
+        raise ValueError(
+            f"names must hold one name for each of the {n_features} features, got {len(names)}: {list(names)}"
+        )
+    repeated = [name for name, times in Counter(names).items() if times > 1]
+    if repeated:
+        raise ValueError(f"names must differ from one another, got {repeated} more than once: rename the features")
+    return tuple(names)
+
+
+def refuse_negative(labels: Tensor, names: Sequence[str], what: str) -> None:
+    """Raise where a label is negative; -1 is this house's word for "not asked"."""
+    if bool(labels.amin() >= 0):
+        return
+    row, feature = (labels < 0).nonzero()[0].tolist()
+    raise ValueError(
+        f"{what} must be 0 or more, got {int(labels[row, feature])} for feature {names[feature]!r} at stimulus {row} "
+        f"({int((labels < 0).any(1).sum())} stimuli have a negative label): "
+        '-1 means "not asked", drop those stimuli from the representation and the labels'
+    )
+
+
+def refuse_wrong_classes(labels: Tensor, n_classes: Sequence[int], names: Sequence[str], what: str) -> None:
+    """Raise where labels do not run from 0 to the number of classes less one, for each feature."""
+    if labels.shape[1] != len(n_classes):
+        raise ValueError(
+            f"{what} must hold {len(n_classes)} features ({', '.join(names)}), got {labels.shape[1]}: "
+            "give every array the same features in the same order"
+        )
+    refuse_negative(labels, names, what)
+    for name, most, n in zip(names, labels.amax(0).tolist(), n_classes, strict=True):
+        if most >= n:
+            raise ValueError(
+                f"{what} must be below {n} for feature {name!r}, got {most}: every class must be among the stimuli of "
+                "the fit, and n_classes, where given, must count it"
+            )
+
+
+def class_numbers(labels: Tensor, names: Sequence[str], what: str) -> tuple[int, ...]:
+    """Return the number of classes of each feature: its largest label + 1."""
+    refuse_negative(labels, names, what)
+    largest = labels.amax(0).tolist()
+    for name, label in zip(names, largest, strict=True):
+        if label >= MAX_CLASSES:
+            raise ValueError(f"{what} must be below {MAX_CLASSES}, got {label} for feature {name!r}: {RECODE}")
+    return tuple(label + 1 for label in largest)
+
+
+def _as_tensor(values: ArrayLike, what: str) -> Tensor:
+    if isinstance(values, Tensor):
+        return values.detach()
+    array = np.asarray(values)
+    if array.dtype.kind not in "buifc":
+        raise TypeError(f"{what} must be an array of numbers, got dtype {array.dtype}; if it holds classes, {RECODE}")
+    if array.dtype.kind == "u":
+        array = array.astype(np.int64)
+    if not array.dtype.isnative or array.dtype.itemsize > 16 or array.dtype == np.longdouble:
+        array = array.astype(np.complex128 if array.dtype.kind == "c" else np.float64)
+    if any(stride < 0 for stride in array.strides):
+        array = np.ascontiguousarray(array)
+    if array.flags.writeable:
+        return torch.from_numpy(array)
+    with warnings.catch_warnings():  # torch warns that it could write into a read-only array; nothing here writes
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+        return torch.from_numpy(array)
+
+
+def _refuse_nonfinite(tensor: Tensor, what: str, first: int) -> None:
+    """Raise where a value is NaN or infinite. One sum tells whether a closer look is needed."""
+    if not tensor.is_floating_point():
+        return
+    if math.isfinite(tensor.sum(dtype=torch.float32 if tensor.itemsize < 4 else None).item()):
+        return
+    bad = ~torch.isfinite(tensor)
+    if not bool(bad.any()):  # finite values whose sum overflows
+        return
+    row, unit = bad.nonzero()[0].tolist()
+    raise ValueError(
+        f"{what} must be finite, got {int(bad.sum())} values that are NaN or infinite, the first at stimulus "
+        f"{first + row}, unit {unit}: find what made them, or drop the {int(bad.any(1).sum())} stimuli that hold them"
+    )

@@ -1,0 +1,57 @@
+"""What a page is made of: words, tables and figures, all of them ready."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+from repbias.report.figures import Figure, FigureFiles
+
+VERDICT_RULE = (
+    "The verdict on a condition follows from the estimate, its interval over members and the smallest effect worth the "
+    "name, by a rule fixed before the run. The verdict on a claim follows from its conditions: “mixed” where they "
+    "disagree, “no verdict” where too few members passed the gate to say. Nothing is left out because of how it "
+    "turned out."
+)
+
+
+@dataclass(frozen=True)
+class PageContent:
+    """Everything one page shows. Every string in it may hold any character; the page escapes them all.
+
+    Attributes
+    ----------
+    title : the study's name.
+    question : the question, as a sentence.
+    answer : the answer in one sentence, then further sentences, each shown as an item of a list.
+    scale : ``quick`` or ``full``.
+    verdicts : one row a claim: ``id``, ``statement``, ``verdict``, ``strength`` (its source, such as ``A, B``).
+    claims : one row a claim and condition, as `repbias.report.figures.claim_forest` takes it; rows
+        of one ``id`` that differ in ``statement`` or ``statistic`` are parts of one claim.
+    figures : figures with the files they were saved to, in the order shown.
+    settings : the resolved settings, nested; shown folded.
+    provenance : versions, device, seeds, run ids, date, command.
+    members : one row a member: ``condition``, ``member``, ``status``, ``missed``, and any others.
+    design : the design check, one row a check with ``passed``, and any other columns.
+    notes : remarks, one a paragraph.
+    downloads : name to path relative to the page.
+    verdict_rule : how a verdict follows from an estimate, for the section on how to read the page.
+    """
+
+    title: str
+    question: str
+    answer: Sequence[str]
+    scale: str
+    verdicts: pd.DataFrame
+    claims: pd.DataFrame
+    figures: Sequence[tuple[Figure, FigureFiles]]
+    settings: Mapping[str, Any]
+    provenance: Mapping[str, Any]
+    members: pd.DataFrame
+    design: pd.DataFrame
+    notes: Sequence[str] = ()
+    downloads: Mapping[str, str] = field(default_factory=dict)
+    verdict_rule: str = VERDICT_RULE

@@ -1,0 +1,102 @@
+"""What a figure is here, and how it is put on disk: a drawing, a caption, and every drawn number beside it."""
+
+from __future__ import annotations
+
+import io
+import re
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib.figure
+import pandas as pd
+
+from repbias.report.figures.style import house_style
+from repbias.report.files import write_whole
+
+_COORDINATES = re.compile(r'(?<= [dxy]=")[^"]*')
+_LONG_DECIMALS = re.compile(r"(\.\d\d)\d+")
+_NO_METADATA = {"Date": None, "Creator": None, "Format": None, "Type": None}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A drawing with its words and its numbers.
+
+    Attributes
+    ----------
+    name : file name without ending, made of lower-case letters, digits and hyphens.
+    title : one line.
+    caption : what is drawn, in which units, over how many members.
+    drawing : the Matplotlib figure; it belongs to no pyplot state.
+    numbers : every number drawn, tidy; the column ``mark`` says what a row is drawn as.
+
+    Raises
+    ------
+    ValueError : if `name` could not be a file name everywhere.
+    """
+
+    name: str
+    title: str
+    caption: str
+    drawing: matplotlib.figure.Figure
+    numbers: pd.DataFrame
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", self.name):
+            raise ValueError(
+                f"A figure's name becomes a file name: lower-case letters, digits and hyphens, such as "
+                f"'learning-curves'; got {self.name!r}."
+            )
+
+
+@dataclass(frozen=True)
+class FigureFiles:
+    """Where the three files of one figure lie."""
+
+    svg: Path
+    png: Path
+    csv: Path
+
+
+def save_figure(figure: Figure, folder: Path, dots_per_inch: int = 150) -> FigureFiles:
+    """Write a figure as SVG, PNG and CSV; the same figure gives the same bytes.
+
+    Text becomes paths, so the SVG looks alike everywhere; it carries no date. Each file appears whole or not at all.
+
+    Parameters
+    ----------
+    figure : what one of the figure functions returned.
+    folder : made if it is missing; files of the same name are replaced.
+    dots_per_inch : resolution of the PNG; the rasterised parts of the SVG have twice as many.
+
+    Returns
+    -------
+    the three paths, ``folder/name.svg``, ``.png`` and ``.csv``.
+    """
+    files = FigureFiles(*(folder / f"{figure.name}.{ending}" for ending in ("svg", "png", "csv")))
+    write_whole(files.svg, _svg(figure.drawing, 2 * dots_per_inch))
+    write_whole(files.png, _image(figure.drawing, "png", dots_per_inch, {"Software": None}))
+    write_whole(files.csv, numbers_as_csv(figure.numbers))
+    return files
+
+
+def numbers_as_csv(numbers: pd.DataFrame) -> bytes:
+    """The CSV form of a figure's numbers, UTF-8, six significant digits."""
+    text: str = numbers.to_csv(index=False, float_format="%.6g", lineterminator="\n")
+    return text.encode()
+
+
+def _svg(drawing: matplotlib.figure.Figure, dots_per_inch: int) -> bytes:
+    """SVG whose path coordinates keep two decimals of a point: half the size, and no eye can tell."""
+    text = _image(drawing, "svg", dots_per_inch, _NO_METADATA).decode()
+    return _COORDINATES.sub(lambda path: _LONG_DECIMALS.sub(r"\1", path.group()), text).encode()
+
+
+def _image(drawing: matplotlib.figure.Figure, kind: str, dots_per_inch: int, metadata: dict[str, None]) -> bytes:
+    buffer = io.BytesIO()
+    with house_style(), warnings.catch_warnings():
+        # A name in a script the font lacks is drawn as boxes; the CSV and the page still carry it as it is.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        drawing.savefig(buffer, format=kind, dpi=dots_per_inch, metadata=metadata)
+    return buffer.getvalue()

@@ -1,0 +1,153 @@
+"""Claims as a forest plot: estimate, interval, verdict, for every condition."""
+
+from __future__ import annotations
+
+import matplotlib.figure
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from repbias.report.figures import select, style
+from repbias.report.figures.figure import Figure
+
+TITLE = "Claims, condition by condition"
+CLAIMS = ("id", "condition", "statement", "statistic", "estimate", "ci_low", "ci_high", "n", "verdict")
+_COLUMNS = [*CLAIMS, "n_planned", "minimum"]
+_MARKS = {
+    "replicated": ("o", "#00695C", "#00695C"),
+    "not replicated": ("X", "#B3341F", "white"),
+    "mixed": ("D", "#8A5A00", "#F3C567"),
+    "no verdict": ("o", "#59616b", "white"),
+}
+_WIDTH, _LEFT, _RIGHT = 10.6, 2.6, 2.15
+_ROW, _HEAD, _FOOT, _TOP = 0.25, 0.5, 0.6, 0.35
+
+
+@style.house_style()
+def claim_forest(claims: pd.DataFrame, conditions: pd.DataFrame) -> Figure:
+    """One panel a claim or part of a claim, one row a condition: estimate, interval, smallest effect, verdict and n.
+
+    Parameters
+    ----------
+    claims : one row a claim and condition; ``n_planned`` and ``minimum`` are drawn where they are given. Rows of one
+        ``id`` that differ in ``statement`` or ``statistic`` are parts of one claim, each with an axis of its own.
+    conditions : their order is the order of the rows; a claim over all conditions comes last.
+
+    Returns
+    -------
+    the figure; ``numbers`` holds the claims in the order drawn.
+    """
+    select.require_columns(claims, CLAIMS, "claims")
+    numbers = _ordered(claims, conditions)
+    if numbers.empty:
+        sentence = "No forest plot: no claims were tested."
+        return Figure("claim-forest", TITLE, sentence, style.sentence_only(sentence), numbers)
+    panels = select.claim_parts(numbers)
+    height = _TOP + sum(_HEAD + _FOOT + _ROW * len(rows) for rows in panels)
+    drawing = style.canvas(_WIDTH, height)
+    _verdict_key(drawing, numbers)
+    top = height - _TOP
+    titles = select.titles(conditions)
+    for rows in panels:
+        size = _ROW * len(rows)
+        bottom = top - _HEAD - size
+        frame = (_LEFT / _WIDTH, bottom / height, 1 - (_LEFT + _RIGHT) / _WIDTH, size / height)
+        _draw(drawing.add_axes(frame), rows, titles)
+        top = bottom - _FOOT
+    return Figure("claim-forest", TITLE, _caption(numbers), drawing, numbers)
+
+
+def _ordered(claims: pd.DataFrame, conditions: pd.DataFrame) -> pd.DataFrame:
+    """Claims by id, their parts as they first appear, then by condition, with every column the figure may draw."""
+    order = {str(name): place for place, name in enumerate(conditions["condition"])}
+
+    def place(names: pd.Series) -> pd.Series:
+        return names.map(lambda name: (order.get(str(name), len(order)), str(name)))
+
+    parts = [part.sort_values("condition", key=place) for part in select.claim_parts(claims)]
+    numbers = pd.concat([claims[:0], *parts], ignore_index=True).reindex(columns=_COLUMNS)
+    numeric = ["estimate", "ci_low", "ci_high", "minimum"]
+    return numbers.assign(**{name: pd.to_numeric(numbers[name]) for name in numeric})
+
+
+def _draw(axes: Axes, rows: pd.DataFrame, titles: dict[str, str]) -> None:
+    """One claim, or one part of a claim."""
+    heading = f"{rows['id'].iloc[0]}  {rows['statement'].iloc[0]}"
+    axes.text(
+        -_LEFT / (_WIDTH - _LEFT - _RIGHT) + 0.02,
+        1 + 0.14 / (_ROW * len(rows)),
+        style.plain(heading, 104),
+        transform=axes.transAxes,
+        va="bottom",
+        fontweight="bold",
+        fontsize=9,
+        parse_math=False,
+    )
+    _limits(axes, rows)
+    axes.axvline(0, color=style.INK, linewidth=0.8, zorder=1)
+    for place, (_, row) in enumerate(rows.iterrows()):
+        _draw_row(axes, place, row)
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    labels = [style.plain(titles.get(str(name), name), 40, 1) for name in rows["condition"]]
+    axes.set_yticks(range(len(rows)), labels, parse_math=False)
+    axes.tick_params(axis="y", length=0, labelcolor=style.INK)
+    axes.spines["left"].set_visible(False)
+    axes.set_xlabel(style.plain(style.formula(rows["statistic"].iloc[0]), 130), parse_math=False)
+
+
+def _limits(axes: Axes, rows: pd.DataFrame) -> None:
+    """Room for all intervals, zero and the smallest effect."""
+    drawn = np.append(rows[["estimate", "ci_low", "ci_high", "minimum"]].to_numpy(dtype=float).ravel(), 0.0)
+    drawn = drawn[np.isfinite(drawn)]
+    room = max(float(np.ptp(drawn)) * 0.06, 1e-3)
+    axes.set_xlim(drawn.min() - room, drawn.max() + room)
+
+
+def _draw_row(axes: Axes, place: int, row: pd.Series) -> None:
+    """Estimate, interval and smallest effect of one condition, with verdict and n to the right."""
+    marker, edge, face = _MARKS.get(str(row["verdict"]), _MARKS["no verdict"])
+    if place % 2 == 0:
+        axes.axhspan(place - 0.5, place + 0.5, color="#f5f6f8", zorder=0, linewidth=0)
+    if np.isfinite(row["minimum"]):
+        axes.plot([row["minimum"]] * 2, [place - 0.5, place + 0.5], color=style.MUTED, linewidth=1, dashes=(3, 2))
+    if np.isfinite(row["estimate"]):
+        axes.plot([row["ci_low"], row["ci_high"]], [place, place], color=edge, linewidth=1.7, solid_capstyle="butt")
+        size = 8.5 if marker == "X" else 6
+        axes.plot([row["estimate"]], [place], marker, color=edge, markerfacecolor=face, markersize=size)
+    else:
+        axes.text(0, place, " not estimated", va="center", color=style.MUTED, fontsize=8)
+    members = f"n = {_count(row['n'])}"
+    if pd.notna(row["n_planned"]) and row["n_planned"] != row["n"]:
+        members += f" of {_count(row['n_planned'])}"
+    beside = axes.get_yaxis_transform()
+    axes.text(1.03, place, members, transform=beside, va="center", fontsize=8, color=style.MUTED)
+    verdict = style.plain(row["verdict"], 18, 1)
+    axes.text(1.2, place, verdict, transform=beside, va="center", fontsize=8, color=edge, parse_math=False)
+
+
+def _count(value: object) -> str:
+    return f"{value:g}" if isinstance(value, int | float | np.number) and np.isfinite(value) else "?"
+
+
+def _verdict_key(drawing: matplotlib.figure.Figure, numbers: pd.DataFrame) -> None:
+    """The marks that occur, and the line of the smallest effect if there is one."""
+    used = [name for name in _MARKS if (numbers["verdict"] == name).any()]
+    handles = []
+    for name in used:
+        marker, edge, face = _MARKS[name]
+        handles.append(Line2D([], [], color=edge, marker=marker, markerfacecolor=face, linewidth=1.7, label=name))
+    if numbers["minimum"].notna().any():
+        handles.append(Line2D([], [], color=style.MUTED, linewidth=1, dashes=(3, 2), label="smallest effect"))
+    drawing.legend(handles=handles, loc="upper left", ncols=6, frameon=False, borderaxespad=0.3, columnspacing=1.8)
+
+
+def _caption(numbers: pd.DataFrame) -> str:
+    least, most = _count(numbers["n"].min()), _count(numbers["n"].max())
+    several = least if least == most else f"{least} to {most}"
+    return (
+        "Estimate and interval of each claim's statistic in each condition; the solid line is zero, the dashed line "
+        "the smallest effect worth the name, fixed before the run. Shape and colour tell the verdict. Each claim, and "
+        "each part of a claim, has an axis of its own. n, at the right, counts members (seeds), not units or stimuli: "
+        f"{several} a row."
+    )

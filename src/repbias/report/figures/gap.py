@@ -1,0 +1,115 @@
+"""The headline: how much of the penultimate layer each feature explains, condition by condition."""
+
+from __future__ import annotations
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.patheffects import withStroke
+from matplotlib.ticker import PercentFormatter
+
+from repbias.report.figures import select, style
+from repbias.report.figures.figure import Figure
+
+TITLE = "Variance explained at the penultimate layer"
+_MOST_PANELS = 4
+
+
+@style.house_style()
+def feature_gap(table: pd.DataFrame, conditions: pd.DataFrame) -> Figure:
+    """Final variance explained at the penultimate layer: points are members, joined within a member, bars are means.
+
+    Where two or more factors vary, the last one with at most four values is spread over panels.
+
+    Parameters
+    ----------
+    table : measurements with ``r2``; the last step of each member is drawn.
+    conditions : one row a condition, with ``penultimate`` and the factors; its order is the order drawn.
+
+    Returns
+    -------
+    the figure; ``numbers`` has marks ``seed`` and ``mean``.
+    """
+    values = select.at_penultimate(select.final(table, "r2"), conditions)
+    numbers = select.seeds_and_mean(values, ["condition", "feature"])
+    if numbers.empty:
+        sentence = "No headline figure: variance explained was measured at no penultimate layer."
+        return Figure("feature-gap", TITLE, sentence, style.sentence_only(sentence), numbers)
+    colours = style.feature_colours(select.in_order(numbers["feature"]))
+    panels = _panels(conditions)
+    widest = max(len(groups) for _, groups in panels)
+    width = max(2.2, min(widest, 8) * max(0.8, 0.4 * len(colours)))
+    drawing, cells = style.blocks(len(panels), 2, (width, 2.7), colours, gap=(0.4, 0.95))
+    ceiling = min(max(float(numbers["value"].max()) * 1.12, 0.05), 1.05)
+    floor = min(0.0, float(numbers["value"].min()) * 1.1)
+    for index, (cell, (title, groups)) in enumerate(zip(cells, panels, strict=True)):
+        axes = drawing.add_subplot(cell)
+        if title:
+            style.panel_title(axes, title)
+        axes.set_ylim(floor, ceiling)
+        axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        _draw(axes, numbers, groups, colours)
+        axes.tick_params(labelleft=index % 2 == 0)
+        if index % 2 == 0:
+            axes.set_ylabel("share of variance explained")
+    return Figure("feature-gap", TITLE, _caption(values, conditions), drawing, numbers)
+
+
+def _panels(conditions: pd.DataFrame) -> list[tuple[str, dict[str, str]]]:
+    """Panels as (title, {condition: label}), split by the last factor that has few enough values."""
+    factors = select.varying_factors(conditions)
+    few = [name for name in factors if conditions[name].astype(str).nunique() <= _MOST_PANELS]
+    if len(factors) < 2 or not few:
+        return [("", select.titles(conditions))]
+    rest = [name for name in factors if name != few[-1]]
+    levels = conditions[few[-1]].astype(str)
+    return [(f"{few[-1]}: {level}", select.titles(conditions[levels == level], rest)) for level in levels.unique()]
+
+
+def _draw(axes: Axes, numbers: pd.DataFrame, groups: dict[str, str], colours: dict[str, str]) -> None:
+    """One group of features a condition."""
+    step = 0.52 / max(len(colours) - 1, 1)
+    for place, condition in enumerate(groups):
+        here = numbers[numbers["condition"] == condition]
+        seeds = here[here["mark"] == "seed"]
+        x = {name: place + (index - (len(colours) - 1) / 2) * step for index, name in enumerate(colours)}
+        lines = [list(zip(one["feature"].map(x), one["value"], strict=True)) for _, one in seeds.groupby("member")]
+        axes.add_collection(LineCollection(lines, colors="#9aa2ab", linewidths=0.6, alpha=0.5, zorder=2), autolim=False)
+        for feature, colour in colours.items():
+            _draw_feature(axes, here[here["feature"] == feature], x[feature], min(step, 0.52) * 0.32, colour)
+        if here.empty:
+            axes.text(place, 0.5, "not\nmeasured", transform=axes.get_xaxis_transform(), ha="center", color=style.MUTED)
+    axes.set_xlim(-0.55, len(groups) - 0.45)
+    letters = max(12, 48 // len(groups))
+    axes.set_xticks(range(len(groups)), [style.plain(label, letters, 3) for label in groups.values()], parse_math=False)
+    axes.tick_params(axis="x", length=0, labelcolor=style.INK)
+    axes.axhline(0, color="#8b939c", linewidth=0.7, zorder=1)
+
+
+def _draw_feature(axes: Axes, rows: pd.DataFrame, x: float, half: float, colour: str) -> None:
+    """The points of one feature, its mean as a bar, and the mean's value above them."""
+    seeds = rows.loc[rows["mark"] == "seed", "value"]
+    axes.plot([x] * len(seeds), seeds, "o", color=colour, markersize=3.6, alpha=0.55, markeredgewidth=0, zorder=3)
+    for mean in rows.loc[rows["mark"] == "mean", "value"]:
+        axes.plot([x - half, x + half], [mean, mean], color=colour, linewidth=2.4, zorder=4)
+        axes.annotate(
+            f"{mean:.0%}",
+            (x, max(mean, float(seeds.max()))),
+            xytext=(0, 4),
+            textcoords="offset points",
+            ha="center",
+            va="bottom",
+            fontsize=8,
+            color=colour,
+            fontweight="bold",
+            path_effects=[withStroke(linewidth=2.5, foreground="white")],
+            zorder=5,
+        )
+
+
+def _caption(values: pd.DataFrame, conditions: pd.DataFrame) -> str:
+    return (
+        "Share of the penultimate layer's variance that each feature explains at the end of training, on test stimuli. "
+        "Points are members, a grey line joins the features of one member, bars and printed values are means over "
+        f"members. {select.members_sentence(values, conditions)}"
+    )

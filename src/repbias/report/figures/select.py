@@ -1,0 +1,140 @@
+"""Taking from the tidy tables what a figure draws; the order of their rows never matters."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Sequence
+
+import pandas as pd
+
+MEASUREMENTS = ("condition", "member", "step", "layer", "feature", "measure", "value")
+_NOT_FACTORS = ("condition", "penultimate", "study")
+
+
+def require_columns(frame: pd.DataFrame, columns: Sequence[str], what: str) -> None:
+    """Refuse a table that lacks a column.
+
+    Raises
+    ------
+    ValueError : naming the columns missing, those that came, and the nearest names.
+    """
+    missing = [name for name in columns if name not in frame.columns]
+    if not missing:
+        return
+    came = [str(name) for name in frame.columns]
+    near = sorted({match for name in missing for match in difflib.get_close_matches(name, came, 1)})
+    hint = f" Did you mean {', '.join(near)}?" if near else ""
+    raise ValueError(f"The {what} table needs the columns {', '.join(missing)}; it has {', '.join(came)}.{hint}")
+
+
+def natural(name: object) -> list[tuple[int, int, str]]:
+    """A sorting key by which ``hidden.2`` comes before ``hidden.10``."""
+    parts = re.split(r"(\d+)", str(name))
+    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts]
+
+
+def in_order(names: Iterable[object]) -> list[str]:
+    """Distinct names in natural order."""
+    return sorted({str(name) for name in names}, key=natural)
+
+
+def layer_order(layers: pd.Series) -> list[str]:
+    """Layers from input to output.
+
+    An ordered categorical column says so itself; names that differ only in their numbers (``hidden.0``, ``hidden.1``)
+    are counted; any others keep the order in which they first appear.
+    """
+    present = [str(name) for name in layers.unique()]
+    if isinstance(layers.dtype, pd.CategoricalDtype) and layers.cat.ordered:
+        return [str(name) for name in layers.cat.categories if str(name) in present]
+    stems = {re.sub(r"\d+", "", name) for name in present}
+    return in_order(present) if len(stems) == 1 else present
+
+
+def factors(conditions: pd.DataFrame) -> list[str]:
+    """The factor columns."""
+    return [str(name) for name in conditions.columns if name not in _NOT_FACTORS]
+
+
+def varying_factors(conditions: pd.DataFrame) -> list[str]:
+    """The factor columns that take more than one value."""
+    return [name for name in factors(conditions) if conditions[name].astype(str).nunique() > 1]
+
+
+def panel_columns(conditions: pd.DataFrame, most: int = 4) -> int:
+    """How many panels to set in a row, at most `most`, so that a row begins anew with the levels of the last factor."""
+    count = len(conditions)
+    varying = varying_factors(conditions)
+    levels = conditions[varying[-1]].astype(str).nunique() if len(varying) > 1 else 1
+    whole = [number for number in range(levels, most + 1, levels) if count % number == 0]
+    if levels > 1 and whole:
+        return whole[-1]
+    return min({5: 3, 6: 3, 9: 3}.get(count, most), most, max(count, 1))
+
+
+def titles(conditions: pd.DataFrame, told: Sequence[str] | None = None) -> dict[str, str]:
+    """A short title for each condition, in the table's order: the values of the factors `told`, or of those that vary.
+
+    Where those do not tell the conditions apart, the condition's own name is its title.
+    """
+    require_columns(conditions, ("condition",), "conditions")
+    names = [str(name) for name in conditions["condition"]]
+    told = varying_factors(conditions) if told is None else list(told)
+    made = [" · ".join(str(row[name]) for name in told) for _, row in conditions.iterrows()]
+    return dict(zip(names, made if told and len(set(made)) == len(names) else names, strict=True))
+
+
+def measured(table: pd.DataFrame, measure: str) -> pd.DataFrame:
+    """The rows of one measure that hold a value, sorted, so that the order in which they came is forgotten."""
+    require_columns(table, MEASUREMENTS, "measurements")
+    rows = table[(table["measure"] == measure) & table["value"].notna()]
+    order = ["condition", "layer", "feature", "member", "step"]
+    return (
+        rows.astype({"condition": str, "feature": str, "layer": str})
+        .sort_values(order, kind="stable")
+        .reset_index(drop=True)
+    )
+
+
+def final(table: pd.DataFrame, measure: str) -> pd.DataFrame:
+    """One measure at the last step of each member, for every layer and feature."""
+    rows = measured(table, measure)
+    keys = ["condition", "feature", "member", "layer"]
+    return rows[rows["step"] == rows.groupby(keys)["step"].transform("max")]
+
+
+def at_penultimate(rows: pd.DataFrame, conditions: pd.DataFrame) -> pd.DataFrame:
+    """The rows that were read from their own condition's penultimate layer."""
+    require_columns(conditions, ("condition", "penultimate"), "conditions")
+    layer = dict(zip(conditions["condition"].astype(str), conditions["penultimate"].astype(str), strict=True))
+    return rows[rows["layer"].astype(str) == rows["condition"].astype(str).map(layer)]
+
+
+def claim_parts(claims: pd.DataFrame) -> list[pd.DataFrame]:
+    """The claims table in parts that share id, statement and statistic: claims by id, parts as they first appear."""
+    keys = [name for name in ("id", "statement", "statistic") if name in claims]
+    parts = [rows for _, rows in claims.groupby(keys, sort=False, dropna=False)]
+    return sorted(parts, key=lambda rows: natural(rows["id"].iloc[0]))
+
+
+def seeds_and_mean(values: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+    """Rows to draw: every member's value (mark ``seed``) and the mean over members (mark ``mean``)."""
+    seeds = values[[*by, "member", "value"]].assign(mark="seed").astype({"member": "Int64"})
+    mean = seeds.groupby(list(by), observed=True, sort=False)["value"].mean().reset_index()
+    mean = mean.assign(mark="mean", member=pd.array([pd.NA] * len(mean), dtype="Int64"))
+    return pd.concat([seeds, mean], ignore_index=True)[["mark", *by, "member", "value"]]
+
+
+def members_sentence(rows: pd.DataFrame, conditions: pd.DataFrame) -> str:
+    """How many members stand behind a figure, as a caption says it, and the factors that its titles leave out."""
+    counts = rows.groupby("condition")["member"].nunique()
+    if counts.empty:
+        return "No members."
+    low, high = int(counts.min()), int(counts.max())
+    several = f"{low}" if low == high else f"{low} to {high}"
+    noun = "member (seed)" if high == 1 else "members (seeds)"
+    where = "" if len(counts) == 1 else f" in each of {len(counts)} conditions"
+    fixed = [name for name in factors(conditions) if name not in varying_factors(conditions)]
+    same = ", ".join(f"{name}: {conditions[name].iloc[0]}" for name in fixed)
+    return f"n = {several} {noun}{where}{f' ({same})' if same else ''}."

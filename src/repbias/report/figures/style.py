@@ -1,0 +1,176 @@
+"""How every figure looks: fonts, colours, panels measured in inches. Nothing here outlasts a ``with`` block."""
+
+from __future__ import annotations
+
+import itertools
+import textwrap
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import matplotlib.figure
+import matplotlib.style
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.gridspec import SubplotSpec
+from matplotlib.lines import Line2D
+
+INK = "#1b1f24"
+MUTED = "#59616b"
+RULE = "#d9dde2"
+
+# Okabe and Ito's colours, the pale ones darkened for lines on white, then Tol's muted ones.
+_FEATURE_COLOURS = (
+    *("#0072B2", "#D55E00", "#009E73", "#B5578F", "#3C9BD6", "#B97800", "#000000"),
+    *("#882255", "#332288", "#7A7A1F", "#2F8C7D", "#661100", "#7B6FA8", "#5F6B73"),
+)
+
+_STYLE = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 8.5,
+    "text.color": INK,
+    "axes.edgecolor": "#8b939c",
+    "axes.labelcolor": INK,
+    "axes.labelsize": 8.5,
+    "axes.linewidth": 0.7,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 9,
+    "axes.titleweight": "bold",
+    "xtick.color": "#8b939c",
+    "xtick.labelcolor": MUTED,
+    "xtick.labelsize": 8,
+    "xtick.major.size": 3,
+    "xtick.major.width": 0.7,
+    "ytick.color": "#8b939c",
+    "ytick.labelcolor": MUTED,
+    "ytick.labelsize": 8,
+    "ytick.major.size": 3,
+    "ytick.major.width": 0.7,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "repbias",
+}
+
+
+@contextmanager
+def house_style() -> Iterator[None]:
+    """Matplotlib's defaults plus this house's style, for the length of a block; also a decorator."""
+    with matplotlib.style.context(["default", _STYLE]):
+        yield
+
+
+def feature_colours(features: Sequence[str]) -> dict[str, str]:
+    """A colour for each feature, by its place in the sorted list, so that it is the same in every figure.
+
+    Fourteen are told apart; beyond that colours come round again.
+    """
+    return dict(zip(features, itertools.cycle(_FEATURE_COLOURS), strict=False))
+
+
+def plain(text: object, width: int = 34, lines: int = 2) -> str:
+    """A name fit for a panel: unprintable characters replaced, wrapped, and cut after `lines` lines."""
+    printable = "".join(letter if letter.isprintable() else " " for letter in str(text))
+    wrapped = textwrap.wrap(printable, width, max_lines=lines, placeholder=" …")
+    return "\n".join(wrapped) or "(no name)"
+
+
+def formula(statistic: object) -> str:
+    """A statistic as text, with true minus signs between its terms."""
+    return str(statistic).replace(" - ", " − ")
+
+
+def canvas(width: float, height: float) -> matplotlib.figure.Figure:
+    """A figure of `width` x `height` inches that needs no display."""
+    drawing = matplotlib.figure.Figure(figsize=(width, height), facecolor="white")
+    FigureCanvasAgg(drawing)
+    return drawing
+
+
+def blocks(
+    count: int,
+    columns: int,
+    size: tuple[float, float],
+    colours: dict[str, str],
+    gap: tuple[float, float] = (0.5, 0.62),
+    below: float = 0.55,
+) -> tuple[matplotlib.figure.Figure, list[SubplotSpec]]:
+    """A figure with `count` blocks of `size` inches, wrapped after `columns`, and the features' key on top.
+
+    `gap` lies between blocks and `below` under the last row, where ticks and axis titles stand, both in inches.
+    A block that stands alone is drawn larger.
+    """
+    if count == 1:
+        size = (max(size[0] * 1.7, 4.6), size[1] * 1.25)
+    columns = min(count, columns)
+    rows = -(-count // columns)
+    left, right, bottom = 0.85, 0.25, below
+    inner = (columns * size[0] + (columns - 1) * gap[0], rows * size[1] + (rows - 1) * gap[1])
+    width = left + inner[0] + right
+    in_a_row = _key_columns(width, colours)
+    top = 0.62 + 0.2 * -(-len(colours) // in_a_row)
+    height = bottom + inner[1] + top
+    drawing = canvas(width, height)
+    _feature_key(drawing, colours, in_a_row)
+    grid = drawing.add_gridspec(
+        rows,
+        columns,
+        left=left / width,
+        right=1 - right / width,
+        bottom=bottom / height,
+        top=1 - top / height,
+        wspace=gap[0] / size[0],
+        hspace=gap[1] / size[1],
+    )
+    return drawing, [grid[index // columns, index % columns] for index in range(count)]
+
+
+def _key_columns(width: float, colours: dict[str, str]) -> int:
+    """How many names of the key fit side by side, at about 0.1 inch a letter."""
+    longest = max((len(plain(name, lines=1)) for name in colours), default=1)
+    return max(min(int((width - 0.2) / (0.1 * longest + 0.5)), len(colours)), 1)
+
+
+def _feature_key(drawing: matplotlib.figure.Figure, colours: dict[str, str], columns: int) -> None:
+    """The features' names in their colours, once, at the top left."""
+    handles = [Line2D([], [], color=colour, linewidth=2.6) for colour in colours.values()]
+    labels = [str(index) for index in range(len(handles))]
+    legend = drawing.legend(
+        handles,
+        labels,
+        loc="upper left",
+        bbox_to_anchor=(0.0, 1.0),
+        borderaxespad=0.55,
+        ncols=columns,
+        frameon=False,
+        handlelength=1.3,
+        columnspacing=1.6,
+    )
+    # Set afterwards: as labels, names with a leading underscore or a dollar sign would be dropped or typeset.
+    for text, (name, colour) in zip(legend.get_texts(), colours.items(), strict=True):
+        text.set(text=plain(name, lines=1), color=colour, fontweight="bold", fontsize=9.5, parse_math=False)
+
+
+def panel_title(axes: Axes, title: object) -> None:
+    """A panel's title, at its left, never typeset as mathematics."""
+    axes.set_title(plain(title), parse_math=False, pad=6)
+
+
+def say(axes: Axes, sentence: str) -> None:
+    """A plain sentence where there is nothing to draw."""
+    axes.text(0.5, 0.5, sentence, transform=axes.transAxes, ha="center", va="center", color=MUTED, parse_math=False)
+
+
+def sentence_only(sentence: str) -> matplotlib.figure.Figure:
+    """A small figure that says why it is empty."""
+    drawing = canvas(6.5, 1.2)
+    axes = drawing.add_axes((0, 0, 1, 1))
+    axes.set_axis_off()
+    say(axes, sentence)
+    return drawing
+
+
+def spread(count: int, width: float) -> np.ndarray:
+    """Offsets that lay `count` points side by side within `width`, symmetric and without chance, shape [count]."""
+    return np.linspace(-width / 2, width / 2, count) if count > 1 else np.zeros(count)

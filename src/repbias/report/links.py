@@ -1,0 +1,53 @@
+"""Files inside the page, as data: links, and links from the page to files beside it."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+_COMPRESS_FROM = 100_000
+_KINDS = {".svg": "image/svg+xml", ".png": "image/png"}
+
+
+@dataclass(frozen=True)
+class DataLink:
+    """A file carried by the page itself: the link, the name it is saved under, and its size in words."""
+
+    href: str
+    filename: str
+    size: str
+
+
+def csv_link(name: str, content: bytes) -> DataLink:
+    """A table as a data: link; a large one is compressed (``.csv.gz``, which pandas and R read as it is)."""
+    filename, kind, packed = f"{name}.csv", "text/csv", content
+    if len(content) > _COMPRESS_FROM:
+        filename, kind, packed = f"{name}.csv.gz", "application/gzip", gzip.compress(content, mtime=0)
+    return DataLink(_data(kind, packed), filename, _size(len(packed)))
+
+
+def image_source(path: Path) -> str:
+    """An SVG or PNG file as a data: link for ``<img src>``; scripts in an image shown so never run."""
+    return _data(_KINDS[path.suffix], path.read_bytes())
+
+
+def beside(page: Path, file: Path) -> str:
+    """The relative link from a page to a file on the same disk."""
+    return relative(os.path.relpath(file, page.parent))
+
+
+def relative(path: str) -> str:
+    """A relative path as a link; colons are escaped, so that no path is taken for a scheme such as ``javascript:``."""
+    return quote(path.replace(os.sep, "/").lstrip("/"), safe="/")
+
+
+def _data(kind: str, content: bytes) -> str:
+    return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
+
+
+def _size(count: int) -> str:
+    return f"{max(round(count / 1000), 1)} kB"

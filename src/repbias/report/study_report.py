@@ -1,0 +1,146 @@
+"""A study's report: its figures, their numbers, its tables, and the page that shows them."""
+
+from __future__ import annotations
+
+import datetime
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from repbias.report.answer import answer
+from repbias.report.content import PageContent
+from repbias.report.figures import (
+    Figure,
+    claim_forest,
+    feature_gap,
+    layer_profile,
+    learning_curves,
+    save_figure,
+    unit_histogram,
+)
+from repbias.report.page import write_page
+from repbias.runs.plan import Plan
+from repbias.runs.results import StudyResult
+from repbias.studies.study import Condition
+from repbias.studies.verdicts import VERDICT_RULE
+
+
+def report_folder(root: Path, result: StudyResult) -> Path:
+    """Return the folder of a study's report in a store."""
+    return root / "reports" / f"{result.plan.study.name}-{result.plan.scale}"
+
+
+def write_report(result: StudyResult, root: Path) -> Path:
+    """Write figures (SVG, PNG, CSV), tables and the page of a study into its store; return the page's path.
+
+    Parameters
+    ----------
+    result : the study, read from a store.
+    root : the store's folder.
+    """
+    folder = report_folder(root, result)
+    figures_folder, tables_folder = folder / "figures", folder / "tables"
+    figures_folder.mkdir(parents=True, exist_ok=True)
+    tables_folder.mkdir(parents=True, exist_ok=True)
+    tables = {"claims": result.claims, "measures": result.table, "members": result.members}
+    downloads = {}
+    for name, table in tables.items():
+        table.to_csv(tables_folder / f"{name}.csv", index=False)
+        downloads[f"{name}, CSV"] = f"tables/{name}.csv"
+    result.units.to_parquet(tables_folder / "units.parquet", index=False)
+    downloads["R2 of every unit, Parquet"] = "tables/units.parquet"
+    plan = result.plan
+    page = PageContent(
+        title=plan.study.title or plan.study.name,
+        question=plan.study.question,
+        answer=answer(result),
+        scale=plan.scale,
+        verdicts=result.verdicts,
+        claims=result.claims,
+        figures=[(figure, save_figure(figure, figures_folder)) for figure in _figures(result)],
+        settings=settings(plan),
+        provenance=_provenance(result),
+        members=result.members,
+        design=result.design,
+        notes=plan.study.notes,
+        downloads=downloads,
+        verdict_rule=VERDICT_RULE,
+    )
+    return write_page(page, folder / "index.html")
+
+
+def _figures(result: StudyResult) -> list[Figure]:
+    if result.table.empty:
+        return []
+    conditions = result.conditions
+    analysed = analysed_members(result.table, result.members)
+    units = analysed_members(result.units, result.members)
+    figures = [
+        feature_gap(analysed, conditions),
+        learning_curves(result.table, conditions),  # of every member: how those that failed came to fail
+        layer_profile(analysed_members(in_layer_order(result), result.members), conditions),
+        unit_histogram(units, analysed, conditions),
+    ]
+    if not result.claims.empty:
+        figures.insert(1, claim_forest(result.claims, conditions))
+    return figures
+
+
+def analysed_members(table: pd.DataFrame, members: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of the members that finished and passed the gate on every feature."""
+    passed = members[members["status"].isin(["finished", "step limit"]) & (members["missed"] == "")]
+    keys = pd.MultiIndex.from_frame(passed[["condition", "member"]])
+    return table[pd.MultiIndex.from_frame(table[["condition", "member"]]).isin(keys)]
+
+
+def in_layer_order(result: StudyResult) -> pd.DataFrame:
+    """Return the study's table with its layers as an ordered categorical: input, hidden layers, read-out, output."""
+    hidden = (name for condition in result.plan.conditions for name in condition.model.layer_names)
+    named = dict.fromkeys(("input", *hidden, "readout", "output"))
+    others = [name for name in result.table["layer"].unique() if name not in named]
+    layers = pd.Categorical(result.table["layer"], [*named, *others], ordered=True)
+    return result.table.assign(layer=layers)
+
+
+def settings(plan: Plan) -> dict[str, Any]:
+    """Return the first condition's settings in full, and of each other condition what differs from them."""
+    first, *others = plan.conditions
+    full = _settings(first)
+    if not others:
+        return {first.name: full}
+    differing = {other.name: _differing(_settings(other), full) or "nothing" for other in others}
+    return {first.name: full, f"What differs from {first.name}": differing}
+
+
+def _settings(condition: Condition) -> dict[str, Any]:
+    return condition.model_dump(mode="json", exclude={"name", "factors", "steps"})
+
+
+def _differing(own: Mapping[str, Any], reference: Mapping[str, Any]) -> dict[str, Any]:
+    """Every setting that is not the reference's, by its dotted name; None for one that only the reference has."""
+    here, there = _leaves(own), _leaves(reference)
+    return {name: here.get(name) for name in dict.fromkeys((*here, *there)) if here.get(name) != there.get(name)}
+
+
+def _leaves(nested: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested settings as one mapping from dotted names."""
+    leaves: dict[str, Any] = {}
+    for name, value in nested.items():
+        inner = _leaves(value) if isinstance(value, Mapping) else {}
+        leaves.update({f"{name}.{rest}": leaf for rest, leaf in inner.items()} or {name: value})
+    return leaves
+
+
+def _provenance(result: StudyResult) -> dict[str, object]:
+    plan = result.plan
+    return {
+        **result.versions,
+        "seeds": f"0 to {plan.seeds - 1}" if plan.seeds > 1 else "0",
+        "members": f"{len(result.members) - result.n_missing} of {len(result.members)}",
+        "reported": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "command": " ".join(["repbias", *sys.argv[1:]]),
+        "run ids": result.members["run"].tolist(),
+    }

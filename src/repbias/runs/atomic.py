@@ -1,0 +1,162 @@
+"""Folders and files that appear whole or not at all, whenever the process is killed (Linux, macOS).
+
+What is being written has a temporary name that says which process of which machine writes it, so that whatever a killed
+process leaves behind can be told from what a living one is still writing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import re
+import secrets
+import shutil
+import socket
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+PREFIX = ".partial-"
+LEFTOVER_AGE = 24 * 60 * 60.0  # seconds; what another machine left is not touched before
+_OCCUPIED = {errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR}
+
+
+def write_folder(final: Path, contents: Mapping[str, bytes]) -> bool:
+    """Write a folder of files so that it has its final name only once it is whole and on the disk.
+
+    Parameters
+    ----------
+    final : the folder to make; its parent exists.
+    contents : bytes by relative path, written in this order.
+
+    Returns
+    -------
+    Whether the folder was made; False where something already has that name, which is then left as it was.
+
+    Raises
+    ------
+    OSError : it could not be written; nothing of it is left.
+    """
+    partial = _partial(final)
+    try:
+        partial.mkdir()
+        for name, data in contents.items():
+            (partial / name).parent.mkdir(exist_ok=True)
+            _write_synced(partial / name, data)
+        for folder in {(partial / name).parent for name in contents} | {partial}:
+            _sync_folder(folder)
+        if not _renamed(partial, final):
+            return False
+        _sync_folder(final.parent)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return True
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Write a file, or replace it, so that a reader sees the old or the new one, whole.
+
+    Raises
+    ------
+    OSError : it could not be written; what was there before is still there.
+    """
+    partial = _partial(path)
+    try:
+        _write_synced(partial, data)
+        os.replace(partial, path)
+        _sync_folder(path.parent)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def discard(path: Path) -> None:
+    """Delete a folder or file so that its name is free at once and never stands for half of it."""
+    partial = _partial(path)
+    with contextlib.suppress(FileNotFoundError):  # another process was faster
+        os.rename(path, partial)
+        _delete(partial)
+
+
+def probe(folder: Path) -> None:
+    """Raise OSError where a file cannot be made, written and removed in `folder`: root may ignore permission bits."""
+    partial = _partial(folder / "probe")
+    try:
+        _write_synced(partial, b"probe")
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what killed processes left under a temporary name in `folder`; never what a living one is writing."""
+    for path in folder.glob(f"{PREFIX}*"):
+        if _is_leftover(path):
+            _delete(path)
+
+
+def _partial(final: Path) -> Path:
+    return final.with_name(f"{PREFIX}{final.name}-{_machine()}-{os.getpid()}-{secrets.token_hex(4)}")
+
+
+def _machine() -> str:
+    """Return a name, free of dashes, of the set of processes among which a process number means something."""
+    namespace = ""
+    with contextlib.suppress(OSError):  # containers may share a host's name and yet number their own processes
+        namespace = os.readlink("/proc/self/ns/pid")
+    host = re.sub(r"[^A-Za-z0-9.]", "_", socket.gethostname())[:64]
+    return host + "." + re.sub(r"\D", "", namespace)
+
+
+def _is_leftover(path: Path) -> bool:
+    parts = path.name.removeprefix(PREFIX).rsplit("-", 3)
+    if len(parts) == 4 and parts[1] == _machine() and parts[2].isdecimal():
+        return not _is_running(int(parts[2]))
+    try:
+        return time.time() - path.lstat().st_mtime > LEFTOVER_AGE
+    except FileNotFoundError:
+        return False
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _delete(path: Path) -> None:
+    """Delete as far as this user may: the name is a temporary one, so what stays is in nobody's way."""
+    with contextlib.suppress(OSError):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink()
+
+
+def _renamed(partial: Path, final: Path) -> bool:
+    try:
+        os.rename(partial, final)
+    except OSError as error:
+        if error.errno in _OCCUPIED:
+            return False
+        raise
+    return True
+
+
+def _write_synced(path: Path, data: bytes) -> None:
+    with path.open("xb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    """Bring the names in a folder to the disk; renames would otherwise be lost with the power."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

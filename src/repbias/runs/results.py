@@ -1,0 +1,125 @@
+"""Everything a store knows of one study at one scale: its tables, its members, its claims."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import pandas as pd
+
+from repbias.runs.plan import Plan
+from repbias.runs.store import Store, StoredRun
+from repbias.studies.verdicts import evaluate, overall
+from repbias.tasks import check_design
+
+TABLE_COLUMNS = ["study", "condition", "member", "step", "layer", "feature", "measure", "value"]
+MEMBER_COLUMNS = ["condition", "member", "status", "steps", "failed_step", "missed", "run", "seconds"]
+UNIT_COLUMNS = ["study", "condition", "member", "layer", "unit", "feature", "r2"]
+
+
+@dataclass(frozen=True)
+class StudyResult:
+    """A study's runs, read from a store.
+
+    Attributes
+    ----------
+    table : tidy, the columns of `TABLE_COLUMNS`. units : per-unit R2 at the last step, the columns of `UNIT_COLUMNS`.
+    members : one row a member: condition, member, status, steps, failed_step, missed, run, seconds; "not run" where the
+        store lacks it.
+    versions : versions and devices of the runs, each with how many runs it made.
+    """
+
+    plan: Plan
+    table: pd.DataFrame
+    units: pd.DataFrame
+    members: pd.DataFrame
+    versions: dict[str, Any]
+
+    @cached_property
+    def claims(self) -> pd.DataFrame:
+        """One row a claim and condition, with estimate, interval, n and verdict."""
+        return evaluate(self.plan.study, self.plan.conditions, self._trained, self.plan.scale, self.plan.seeds)
+
+    @property
+    def _trained(self) -> pd.DataFrame:
+        """The table without the members that failed: their last step is not the end of their training."""
+        place = ["condition", "member"]
+        failed = pd.MultiIndex.from_frame(self.members.loc[self.members["status"] == "failed", place])
+        return self.table[~pd.MultiIndex.from_frame(self.table[place]).isin(failed)]
+
+    @cached_property
+    def verdicts(self) -> pd.DataFrame:
+        """One row a claim: its verdict over all its parts and conditions."""
+        return overall(self.claims)
+
+    @property
+    def conditions(self) -> pd.DataFrame:
+        """One row a condition: its name, its factors, and its penultimate layer."""
+        rows = [{"condition": c.name, **c.factors, "penultimate": c.model.penultimate} for c in self.plan.conditions]
+        return pd.DataFrame(rows)
+
+    @property
+    def design(self) -> pd.DataFrame:
+        """The design check of every task that differs from the others, by the first condition that uses it."""
+        tasks = {c.task.digest(): c for c in reversed(self.plan.conditions)}
+        frames = [check_design(c.task).table().assign(condition=c.name) for c in reversed(tasks.values())]
+        return pd.concat(frames, ignore_index=True)
+
+    @property
+    def n_missing(self) -> int:
+        """How many members of the plan the store lacks."""
+        return int((self.members["status"] == "not run").sum())
+
+
+def read_result(plan: Plan, store: Store) -> StudyResult:
+    """Read what the store has of a plan; members that are not there are listed as "not run".
+
+    Raises
+    ------
+    DamagedRun : a run is there and is not whole.
+    """
+    missing = set(store.missing([member.run_id for _, member in plan.members()]))
+    tables, units, members, runs = [], [], [], []
+    for condition, member in plan.members():
+        place: dict[str, Any] = {"condition": condition.name, "member": member.seed}
+        if member.run_id in missing:
+            members.append({**place, "status": "not run", "missed": "", "run": member.run_id})
+            continue
+        run = store.load(member.run_id)
+        tables.append(run.table("measures").assign(study=plan.study.name, **place))
+        units.append(run.table("units").assign(study=plan.study.name, **place))
+        members.append({**place, **_member_row(run)})
+        runs.append(run)
+    return StudyResult(
+        plan,
+        _concatenated(tables, TABLE_COLUMNS),
+        _concatenated(units, UNIT_COLUMNS),
+        pd.DataFrame(members).reindex(columns=MEMBER_COLUMNS),
+        _versions(runs),
+    )
+
+
+def _concatenated(tables: Sequence[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
+    if not tables:
+        return pd.DataFrame(columns=columns)
+    return pd.concat(tables, ignore_index=True)[columns]
+
+
+def _member_row(run: StoredRun) -> dict[str, object]:
+    experiment = run.experiment
+    row = {name: experiment[name] for name in ("status", "steps", "failed_step", "seconds")}
+    return {**row, "missed": ", ".join(experiment["missed"]), "run": run.id}
+
+
+def _versions(runs: Sequence[StoredRun]) -> dict[str, Any]:
+    counts: dict[str, dict[str, int]] = {}
+    for run in runs:
+        for name, value in {**run.experiment["versions"], "device": run.experiment["device"]}.items():
+            counts.setdefault(name, {}).setdefault(str(value), 0)
+            counts[name][str(value)] += 1
+    return {
+        name: ", ".join(v if n == len(runs) else f"{v} ({n} of {len(runs)} runs)" for v, n in values.items())
+        for name, values in counts.items()
+    }

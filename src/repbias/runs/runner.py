@@ -1,0 +1,112 @@
+"""Do a study: check its design, train what is missing, and keep it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+
+from repbias.layers import match_layers
+from repbias.models.heads import n_outputs
+from repbias.randomness import torch_rng
+from repbias.runs.plan import STACK, STACK_ON_CUDA, Plan, divide
+from repbias.runs.store import Store
+from repbias.runs.worker import resolve_measures
+from repbias.runs.workers import run_stacks
+from repbias.studies.study import Condition, Member
+from repbias.tasks import check_design
+
+# (member-steps taken since the last call, run saved or None, its status, its steps)
+OnProgress = Callable[[int, str | None, str, int], None]
+
+
+def check_plan(plan: Plan, device: str) -> None:
+    """Refuse, before anything is trained, what would fail or mean nothing later.
+
+    Raises
+    ------
+    ValueError : a task whose features are not matched, a layer that is not there, a measure that cannot be imported, a
+        device that is not there.
+    """
+    if device.startswith("cuda"):
+        import torch
+
+        if not torch.cuda.is_available():
+            raise ValueError("device 'cuda' was asked for, but torch sees no CUDA device here; use --device cpu")
+    failures = {}
+    for condition in plan.conditions:
+        resolve_measures(condition.measures)
+        _check_layers(condition)
+        task = condition.task.digest()
+        if task not in failures:
+            failures[task] = _unmatched(condition)
+    if any(failures.values()):
+        raise ValueError("\n".join(filter(None, failures.values())))
+
+
+def _check_layers(condition: Condition) -> None:
+    outputs = n_outputs(condition.task.n_classes)
+    network = condition.model.build(condition.task.input_shape, outputs, torch_rng(0, "init"))
+    try:
+        match_layers(network, condition.layers_measured)
+    except ValueError as error:
+        raise ValueError(f"condition {condition.name!r}: {error}") from error
+
+
+def _unmatched(condition: Condition) -> str:
+    check = check_design(condition.task)
+    if check.passed:
+        return ""
+    return f"condition {condition.name!r}: the features' roles are not matched\n{check.failures()}"
+
+
+def missing_members(plan: Plan, store: Store, *, remake: bool = False) -> list[tuple[Condition, Member]]:
+    """Return the members that the store lacks, each once.
+
+    Parameters
+    ----------
+    remake : delete damaged runs, which are then missing.
+
+    Raises
+    ------
+    DamagedRun : a run is there and is not whole, and `remake` is False.
+    """
+    by_id = {member.run_id: (condition, member) for condition, member in plan.members()}
+    return [by_id[run_id] for run_id in store.missing(by_id, remake=remake)]
+
+
+def complete(
+    members: Sequence[tuple[Condition, Member]],
+    store: Store,
+    *,
+    device: str = "cpu",
+    on_progress: OnProgress | None = None,
+) -> None:
+    """Train members and keep them; see `missing_members`.
+
+    Killed at any moment, the same calls go on where they stopped, and end with the same tables.
+
+    Raises
+    ------
+    ValueError : a worker refused something, in its words. WorkerError : a worker process died.
+    """
+    if not members:
+        return
+    workers, most = (1, STACK_ON_CUDA) if device.startswith("cuda") else (available_cores(), STACK)
+    for message in run_stacks(divide(members, workers, most), store.root, device, workers):
+        if on_progress is not None:
+            taken = message.get("steps_taken", 0)
+            on_progress(message["steps"], message.get("saved"), message.get("status", ""), taken)
+
+
+def available_cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def choose_device(device: str) -> str:
+    """Return the device for "auto": CUDA where torch sees one, else the CPU."""
+    if device != "auto":
+        return device
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"

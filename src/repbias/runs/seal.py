@@ -1,0 +1,108 @@
+"""What a run's folder holds and how it is told whole from damaged: names, checksums, and the errors of the store."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from torch import Tensor
+
+EXPERIMENT, WEIGHTS, LOG = "experiment.json", "weights.safetensors", "log.txt"
+RESERVED = ("files", "checksum")
+SAFE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
+
+
+class StoreError(ValueError):
+    """The store cannot be used as asked; the message says where, why, and what to do next."""
+
+
+class DamagedRun(StoreError):  # noqa: N818 (what is wrong is the run)
+    """A run's folder is not what was once saved in it."""
+
+
+class Damage(Exception):  # noqa: N818
+    """Why one folder is not a complete run."""
+
+
+def safe_name(name: str, what: str) -> str:
+    """Return `name` if it is safe as the name of a file, or raise StoreError."""
+    if SAFE_NAME.fullmatch(name):
+        return name
+    allowed = "1 to 100 letters (a-z, A-Z), digits, dots, dashes and underscores, and does not start with a dot"
+    shown = repr(name if len(name) <= 120 else name[:117] + "...")
+    raise StoreError(f"{shown} cannot be the name of a {what}: it becomes the name of a file, so it has {allowed}")
+
+
+def json_bytes(value: Mapping[str, Any], what: str) -> bytes:
+    """Return the JSON of a document, or raise StoreError where it holds what JSON cannot."""
+    try:
+        return json.dumps(value, indent=2, allow_nan=False).encode()
+    except (TypeError, ValueError) as error:
+        raise StoreError(f"{what} can hold text, finite numbers, lists and dictionaries: {error}") from error
+
+
+def file_contents(tables: Mapping[str, pd.DataFrame], weights: Mapping[str, Tensor], log: str) -> dict[str, bytes]:
+    """Return the bytes of a run's files by relative path, `experiment.json` aside."""
+    contents = {}
+    for name, table in tables.items():
+        contents[f"tables/{safe_name(name, 'table')}.parquet"] = table.to_parquet(None, engine="pyarrow")
+    if weights:
+        contents[WEIGHTS] = _packed(weights)
+    contents[LOG] = log.encode(errors="backslashreplace")
+    return contents
+
+
+def _packed(weights: Mapping[str, Tensor]) -> bytes:
+    import torch
+    from safetensors.torch import save
+
+    # Clones, for safetensors refuses tensors that share memory.
+    return save({n: w.detach().cpu().clone(memory_format=torch.contiguous_format) for n, w in weights.items()})
+
+
+def sealed(run_id: str, experiment: Mapping[str, Any], contents: Mapping[str, bytes]) -> bytes:
+    """Return `experiment.json`: what was asked and done, with size and SHA-256 of every other file and its own."""
+    taken = [name for name in RESERVED if name in experiment]
+    if taken:
+        raise StoreError(f"the experiment of run {run_id} has {taken[0]!r}, which only the store may write; rename it")
+    files = {n: {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)} for n, data in contents.items()}
+    what = f"the experiment of run {run_id}"
+    document = json.loads(json_bytes({**experiment, "files": files}, what))
+    return json_bytes({**document, "checksum": _checksum(run_id, document)}, what)
+
+
+def _checksum(run_id: str, document: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of a document and of the name it was saved under, however the JSON is laid out."""
+    return hashlib.sha256(json.dumps([run_id, document], sort_keys=True).encode()).hexdigest()
+
+
+def verified(folder: Path) -> dict[str, Any]:
+    """Return what `experiment.json` says, once every file it lists has been found as it was saved."""
+    try:
+        document = json.loads(_read(folder, EXPERIMENT))
+    except ValueError as error:
+        raise Damage(f"{EXPERIMENT} is not JSON ({error})") from None
+    if not isinstance(document, dict) or document.pop("checksum", None) != _checksum(folder.name, document):
+        raise Damage(f"{EXPERIMENT} is not as it was saved, or its folder has another name than it had")
+    for name, saved in document["files"].items():
+        data = _read(folder, name)
+        if len(data) != saved["bytes"]:
+            raise Damage(f"{name} has {len(data)} bytes instead of {saved['bytes']}")
+        if hashlib.sha256(data).hexdigest() != saved["sha256"]:
+            raise Damage(f"{name} is not as it was saved (its SHA-256 differs)")
+    return document
+
+
+def _read(folder: Path, name: str) -> bytes:
+    try:
+        return (folder / name).read_bytes()
+    except FileNotFoundError:
+        raise Damage(f"{name} is missing") from None
+    except OSError as error:
+        raise Damage(f"{name} cannot be read ({error.strerror})") from None

@@ -1,0 +1,73 @@
+"""A process that trains stacks: members in as JSON lines, progress out as JSON lines, runs into the store.
+
+One thread each: at these sizes two processes of one thread beat one of two, and a single thread never waits for a
+core that another program holds. Everything heavy is imported in `main`, when the process already knows whose it is.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from typing import IO, Any
+
+
+class _Reporter:
+    """Writes messages as lines; mere progress at most ten times a second, so that the pipe stays quiet."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream, self._steps, self._sent = stream, 0, 0.0
+
+    def __call__(self, message: dict[str, Any]) -> None:
+        self._steps += message.pop("steps", 0)
+        now = time.monotonic()
+        if message or now - self._sent > 0.1:
+            print(json.dumps({"steps": self._steps, **message}), file=self._stream, flush=True)
+            self._steps, self._sent = 0, now
+
+
+def end_with(parent: int) -> None:
+    """End this process when `parent` is no longer the one that started it, however that one ended."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def main() -> None:
+    """Serve requests from standard input until it closes; the parent's process id is the one argument."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
+    end_with(int(sys.argv[1]))
+    # Whatever else prints in this process (somebody's own measure) must not be taken for a message.
+    messages = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    _serve(_Reporter(messages))
+
+
+def _serve(send: _Reporter) -> None:
+    import torch
+
+    from repbias.runs.store import Store
+    from repbias.runs.worker import train_members
+    from repbias.studies.study import Member
+
+    torch.set_num_threads(1)
+    for line in sys.stdin:
+        request = json.loads(line)
+        try:
+            members = [Member.model_validate(member) for member in request["members"]]
+            train_members(members, Store.open(request["store"], create=False), request["device"], send)
+        except ValueError as error:
+            send({"error": str(error)})
+            return
+        send({"done": True})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,125 @@
+"""Intervals and tests in which the seed (the member, the subject) is the replicate.
+
+Give one number a seed, never one a stimulus or a unit: those of one network are not independent of one another.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+Values = Sequence[float] | NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over seeds with its confidence interval.
+
+    Attributes
+    ----------
+    mean : the mean over the seeds.
+    ci_low, ci_high : the interval; minus and plus infinity where one seed says nothing about the spread.
+    n : how many seeds.
+    confidence : how often such an interval is to contain the true mean, between 0 and 1.
+    """
+
+    mean: float
+    ci_low: float
+    ci_high: float
+    n: int
+    confidence: float
+
+
+def mean_interval(values: Values, confidence: float = 0.95) -> Estimate:
+    """Estimate the mean over seeds: mean +- t(n - 1) * sd / sqrt(n), Student's interval, for every n.
+
+    Measured coverage of a nominal 95 % (20,000 simulated experiments; bootstraps 2,000, with 1,999 resamples):
+
+    ======================================  =================  =================  =================
+    distribution of the seeds               t, n = 4, 10, 20   BCa bootstrap      percentile
+    ======================================  =================  =================  =================
+    normal                                  .951 .950 .952     .792 .903 .933     .789 .903 .935
+    beta(2, 8), bounded, skewed             .931 .933 .943     .804 .900 .917     .800 .897 .910
+    beta(0.5, 4.5), most of it near zero    .850 .887 .913     .748 .873 .913     .731 .851 .897
+    two clusters, 30 % at .1, 70 % at .5    .782 .936 .941     .754 .950 .957     .742 .914 .929
+    ======================================  =================  =================  =================
+
+    With few seeds both bootstraps are much too narrow, and with twenty they gain little, so t is used throughout. Four
+    seeds are too few for any of them where some seeds part from the rest (members that never learn a feature): look
+    at the seeds, and train ten or more. Seeds that all agree give an interval of no width: it speaks of the spread
+    that was seen. The interval may reach beyond what a bounded measure can be.
+
+    Parameters
+    ----------
+    values : `[seed]`, finite.
+    confidence : between 0 and 1.
+
+    Returns
+    -------
+    The estimate; for one seed the interval is (-inf, inf).
+
+    Raises
+    ------
+    ValueError : no values, values that are not finite, or an axis beyond the seeds.
+    """
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence lies between 0 and 1, got {confidence}")
+    seeds = _one_number_a_seed(values)
+    n, mean = len(seeds), float(seeds.mean())
+    half = math.inf if n == 1 else float(stats.t.ppf((1 + confidence) / 2, n - 1) * stats.sem(seeds))
+    return Estimate(mean, mean - half, mean + half, n, confidence)
+
+
+def sign_flip_p(values: Values, alternative: Literal["greater", "less", "two-sided"] = "greater") -> float:
+    """Test that the mean over seeds is zero, by flipping the signs of the seeds' values.
+
+    The p value is the share of all 2**n choices of signs whose mean is at least as far in the direction of
+    `alternative` as the one observed; it is exact up to 14 seeds. Beyond, 16,384 random choices stand for all, the same
+    at every call. The smallest p of n seeds is 2**-n (two-sided: twice that): four seeds cannot reach .05 two-sided,
+    nor can three on one side. For two conditions with the same seeds, give the differences.
+
+    Under the null hypothesis the values must be symmetric about zero; with very skewed ones, p is only approximate.
+
+    Parameters
+    ----------
+    values : `[seed]`, finite.
+    alternative : where the mean lies if it is not zero.
+
+    Raises
+    ------
+    ValueError : no values, values that are not finite, or an axis beyond the seeds.
+    """
+    seeds = _one_number_a_seed(values)
+    if len(seeds) == 1:
+        seeds = np.append(seeds, 0.0)  # SciPy wants two; a zero has no sign to flip, so p stays what one seed gives
+    result = stats.permutation_test(
+        (seeds,),
+        np.mean,
+        permutation_type="samples",
+        vectorized=True,
+        n_resamples=2**14,
+        alternative=alternative,
+        random_state=np.random.default_rng(0),  # only the Monte-Carlo error hangs on it; newer SciPy says rng=
+    )
+    return float(result.pvalue)
+
+
+def _one_number_a_seed(values: Values) -> NDArray[np.float64]:
+    seeds = np.asarray(values, dtype=np.float64)
+    if seeds.ndim != 1:
+        raise ValueError(f"expected one number a seed, [seed], got shape {seeds.shape}; average each seed's own first")
+    if not len(seeds):
+        raise ValueError("expected at least one seed's value, got none")
+    bad = np.flatnonzero(~np.isfinite(seeds))
+    if len(bad):
+        raise ValueError(
+            f"expected finite values, got {seeds[bad[0]]} at seed index {bad[0]} ({len(bad)} of {len(seeds)} in all); "
+            "find out why before leaving seeds out"
+        )
+    return seeds

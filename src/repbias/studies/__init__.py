@@ -1,0 +1,29 @@
+"""Studies: one file a question. Add a file that defines `STUDY`, and its name here."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+from repbias.specs import did_you_mean
+from repbias.studies.study import Study, read_study
+
+NAMES = ("complexity",)
+
+
+def find_study(name: str) -> Study:
+    """Return a study by its name, or read it from a TOML file.
+
+    Raises
+    ------
+    ValueError : no study of that name (the nearest are offered), or a file that describes no valid study.
+    """
+    if name in NAMES:
+        study: Study = importlib.import_module(f"repbias.studies.{name}").STUDY
+        return study
+    if name.endswith(".toml"):
+        own = read_study(Path(name))
+        if own.name in NAMES:
+            raise ValueError(f"{name}: {own.name!r} is the name of a study of this package; give yours another name")
+        return own
+    raise ValueError(f"no study is called {name!r} ({did_you_mean(name, NAMES)}), and it is no TOML file (*.toml)")

@@ -1,0 +1,214 @@
+"""What a study is, as data: a question, conditions, scales, and claims with the rule that decides them."""
+
+from __future__ import annotations
+
+import fnmatch
+import tomllib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
+
+from repbias.models import MLP
+from repbias.specs import Spec, did_you_mean, digest, explain
+from repbias.studies.contrasts import END, MEASURES, AnyContrast, Growth, LayerSlope
+from repbias.tasks import BooleanTask
+from repbias.training import Training
+from repbias.training.checkpoint import INPUT
+
+ScaleName = Literal["quick", "full"]
+# Part of every run's identity: raise it when a change to the code changes what a run computes.
+RESULTS_VERSION = 1
+
+
+class Member(Spec):
+    """Everything that decides what one trained network and its measurements are; its digest names the run."""
+
+    task: BooleanTask
+    model: MLP
+    training: Training
+    layers: tuple[str, ...]
+    measures: dict[str, str]
+    seed: Annotated[int, Field(ge=0)]
+
+    @property
+    def run_id(self) -> str:
+        """The name of the run's folder: the same settings have the same first part, the seed is the second."""
+        settings = self.model_copy(update={"seed": 0}).canonical_json()
+        return f"{digest(f'{RESULTS_VERSION} {settings}')}-{self.seed:04d}"
+
+
+class Condition(Spec):
+    """One setting of task, model and training, repeated over seeds.
+
+    Attributes
+    ----------
+    factors : what distinguishes the condition from the others, in words for tables and figures.
+    layers : layers to measure; by default all hidden layers and the read-out.
+    measures : further measures, name -> "package.module:function"; see `repbias.train`.
+    steps : about how many steps a member takes, for estimates of cost and time left; it decides nothing.
+    """
+
+    name: str = Field(min_length=1)
+    factors: dict[str, str] = Field(default_factory=dict)
+    task: BooleanTask
+    model: MLP = MLP()
+    training: Training = Training()
+    layers: tuple[str, ...] | None = None
+    measures: dict[str, str] = Field(default_factory=dict)
+    steps: int = Field(default=5_000, ge=1)
+
+    @field_validator("measures")
+    @classmethod
+    def _names_are_free(cls, measures: dict[str, str]) -> dict[str, str]:
+        if taken := [name for name in measures if name in (*MEASURES, "accuracy", "mastery_step")]:
+            raise ValueError(f"{', '.join(taken)} is measured already; give your own measure another name")
+        return measures
+
+    @model_validator(mode="after")
+    def _curriculum_fits(self) -> Condition:
+        self.training.check_features(self.task.feature_names)
+        if self.training.batch > self.task.train:
+            raise ValueError(
+                f"a batch of {self.training.batch} is larger than the training set of {self.task.train} stimuli"
+            )
+        return self
+
+    @property
+    def layers_measured(self) -> tuple[str, ...]:
+        """The layers to measure, as glob patterns."""
+        return self.layers or (*self.model.layer_names, "readout")
+
+    def member(self, seed: int) -> Member:
+        """Return the member of this condition with a seed."""
+        return Member(
+            task=self.task,
+            model=self.model,
+            training=self.training,
+            layers=self.layers_measured,
+            measures=self.measures,
+            seed=seed,
+        )
+
+
+class Claim(Spec):
+    """A statement, and the number that decides it in each condition.
+
+    Attributes
+    ----------
+    id : the claim's number, such as "C1". Claims with one id are parts of one claim.
+    strength : how well the paper's own finding is known: A (its abstract says it), B (notes of a careful reader or the
+        authors' summaries), C (our own question).
+    contrast : one number a member, positive where the claim holds.
+    minimum : the smallest effect worth the name, in the contrast's units.
+    """
+
+    id: str = Field(min_length=1)
+    statement: str
+    strength: str = ""
+    contrast: AnyContrast
+    minimum: float = Field(default=0.0, ge=0)
+
+
+class Scale(Spec):
+    """How much of a study is run: which conditions (None for all) and how many seeds."""
+
+    conditions: tuple[str, ...] | None = Field(default=None, min_length=1)
+    seeds: int = Field(ge=1)
+
+
+class Study(Spec):
+    """A question, the conditions that answer it, and the claims it bears on. Settings are fixed before the run."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}$")
+    title: str = ""
+    question: str
+    domain: str = "bits"
+    conditions: tuple[Condition, ...] = Field(min_length=1)
+    scales: dict[ScaleName, Scale]
+    claims: tuple[Claim, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @field_validator("conditions")
+    @classmethod
+    def _different_names(cls, conditions: tuple[Condition, ...]) -> tuple[Condition, ...]:
+        names = [condition.name for condition in conditions]
+        if repeated := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"conditions need different names; repeated: {', '.join(repeated)}")
+        return conditions
+
+    @field_validator("scales")
+    @classmethod
+    def _scales_fit(cls, scales: dict[ScaleName, Scale], info: ValidationInfo) -> dict[ScaleName, Scale]:
+        if "conditions" in info.data:  # else they were refused, and that is what is said
+            names = [condition.name for condition in info.data["conditions"]]
+            _refuse(
+                f"scale {scale!r}: no condition is called {name!r}; {did_you_mean(name, names)}"
+                for scale, chosen in scales.items()
+                for name in chosen.conditions or ()
+                if name not in names
+            )
+        return scales
+
+    @field_validator("claims")
+    @classmethod
+    def _claims_fit(cls, claims: tuple[Claim, ...], info: ValidationInfo) -> tuple[Claim, ...]:
+        conditions = info.data.get("conditions", ())
+        _refuse(problem for claim in claims for condition in conditions for problem in _misfits(claim, condition))
+        return claims
+
+    def at(self, scale: ScaleName) -> tuple[Condition, ...]:
+        """Return the conditions of a scale, in the order of the study."""
+        chosen = self.scales[scale].conditions
+        return tuple(c for c in self.conditions if chosen is None or c.name in chosen)
+
+
+def _refuse(problems: Iterator[str]) -> None:
+    if found := list(dict.fromkeys(problems)):
+        raise ValueError("\n    ".join(found))
+
+
+def _misfits(claim: Claim, condition: Condition) -> Iterator[str]:
+    """What a claim needs and a condition has not: known before training rather than after it."""
+    contrast, hidden, features = claim.contrast, condition.model.layer_names, condition.task.feature_names
+    where = f"claim {claim.id}: condition {condition.name!r}"
+    if isinstance(contrast, Growth) and END in features:
+        yield f"{where} has a feature called {END!r}, which names the last step; rename the feature"
+    if isinstance(contrast, LayerSlope) and len(hidden) < 2:
+        yield f"{where} has one hidden layer; a slope over layers needs two"
+    yield from _unknown(f"{where} has no feature", contrast.features(), features)
+    yield from _unknown(f"{where} has no measure", contrast.measures_read(), (*MEASURES, *condition.measures))
+    measured = (INPUT, *condition.layers_measured)
+    for layer in contrast.layers_read(hidden):
+        if not any(_matches(layer, pattern) for pattern in measured):
+            yield f"{where} does not measure layer {layer!r}; {did_you_mean(layer, measured)}"
+
+
+def _matches(layer: str, pattern: str) -> bool:
+    return layer.count(".") == pattern.count(".") and fnmatch.fnmatchcase(layer, pattern)
+
+
+def _unknown(lead: str, names: Sequence[str], known: Sequence[str]) -> Iterator[str]:
+    return (f"{lead} {name!r}; {did_you_mean(name, known)}" for name in names if name not in known)
+
+
+def read_study(path: Path) -> Study:
+    """Read a study of one's own from a TOML file: the fields of `Study`, with `[[conditions]]` and `[[claims]]`.
+
+    Raises
+    ------
+    ValueError : the file cannot be read or parsed, or describes no valid study; every problem is listed.
+    """
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"{path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is not TOML: {error}") from error
+    data.setdefault("name", path.stem)
+    data.setdefault("scales", {"quick": {"seeds": 4}, "full": {"seeds": 20}})
+    try:
+        return Study.model_validate(data)
+    except ValidationError as error:
+        raise ValueError(explain(error, str(path))) from error

@@ -1,0 +1,249 @@
+"""Are the roles matched? What a design must fulfil before a difference between features can mean anything.
+
+Matched roles (an output each, the same loss, the same format), independent features, and clean validation and test
+sets are the design of Lampinen, Chan & Hermann (2024). These checks, their statistics and their bounds are ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import chi2, norm
+from scipy.stats.contingency import association
+
+from repbias.tasks.sampling import stimulus_keys
+from repbias.tasks.task import NOT_ASKED, Manipulation, Split, Task
+
+_Splits = dict[str, Split]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One row of a design check; it passes where `value <= bound`."""
+
+    check: str
+    feature: str
+    split: str
+    value: float
+    bound: float
+    passed: bool
+    note: str
+
+    def line(self) -> str:
+        """Return the finding as one line of text."""
+        where = f"{self.check}, {self.feature}, {self.split}"
+        return f"{where}: {self.value:.4g}, at most {self.bound:.4g} wanted. {self.note}".rstrip()
+
+
+@dataclass(frozen=True)
+class DesignCheck:
+    """What `check_design` found."""
+
+    findings: tuple[Finding, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every row passed."""
+        return all(finding.passed for finding in self.findings)
+
+    def table(self) -> pd.DataFrame:
+        """Return a row a finding: check, feature, split, value, bound, passed, note."""
+        return pd.DataFrame([asdict(finding) for finding in self.findings])
+
+    def failures(self) -> str:
+        """Return the rows that failed, one a line; empty where all passed."""
+        return "\n".join(finding.line() for finding in self.findings if not finding.passed)
+
+
+def check_design(task: Task, seed: int = 0, alpha: float = 0.001) -> DesignCheck:
+    """Check that the features of a task differ in nothing but what is declared.
+
+    Rows, each with a value that must not exceed its bound:
+
+    - `equal outputs`: how many different numbers of classes the features have; 1.
+    - `equal loss weight`: the largest minus the smallest share of training items for which a feature is asked; 0.
+    - `asked`: how far the share of items for which a feature is asked lies from the declared one; 1 / n.
+    - `label balance`: the largest difference between a class's share and the declared one (in validation and test: the
+      same for all classes); the normal quantile times sqrt(p (1 - p) / n).
+    - `independence`: Cramer's V of two features (|phi| for binary ones) over the items for which both are asked;
+      sqrt(chi-square quantile / (n (k - 1))), k being the smaller number of classes. Pairs only: three features that
+      depend on one another while each pair does not go unnoticed.
+    - `foreign bits`: the largest V of a feature with one bit that it does not read; the same bound. Only where inputs
+      are bits and the task names its features' `positions`.
+    - `overlap`: how many stimuli of the later split occur in the earlier one; 0.
+
+    A declared manipulation of the training split passes, and its note says so.
+
+    Parameters
+    ----------
+    task : any task.
+    seed : the member whose stimuli are checked.
+    alpha : the chance that a sound design fails `label balance`, the same for `independence` and for `foreign bits`.
+        Each is divided by its number of comparisons (Bonferroni). The quantiles are asymptotic: with fewer than some
+        hundred stimuli a split, read a narrow failure with caution.
+
+    Raises
+    ------
+    ValueError : labels are not classes 0 ... n_classes - 1 or -1, or alpha does not lie between 0 and 1.
+    """
+    if not 0 < alpha < 1:
+        raise ValueError(f"alpha is a probability between 0 and 1, got {alpha}")
+    stimuli = task.stimuli(seed)
+    splits = {"train": stimuli.train, "validation": stimuli.validation, "test": stimuli.test}
+    _refuse_other_labels(task, splits)
+    findings = [
+        _equal_outputs(task),
+        _equal_loss_weight(task, splits["train"]),
+        *_asked(task, splits),
+        *_label_balance(task, splits, alpha),
+        *_independence(task, splits, alpha),
+        *_foreign_bits(task, splits, alpha),
+        *_overlap(splits),
+    ]
+    return DesignCheck(tuple(findings))
+
+
+def _finding(check: str, feature: str, split: str, value: float, bound: float, note: str = "") -> Finding:
+    return Finding(check, feature, split, float(value), float(bound), bool(value <= bound), note)
+
+
+def _refuse_other_labels(task: Task, splits: _Splits) -> None:
+    for name, split in splits.items():
+        expected = (len(split.inputs), len(task.feature_names))
+        if split.labels.shape != expected:
+            raise ValueError(f"labels of {name} are [stimulus, feature] = {expected}, got {split.labels.shape}")
+        for feature, classes, labels in zip(task.feature_names, task.n_classes, split.labels.T, strict=True):
+            if labels.min() < NOT_ASKED or labels.max() >= classes:
+                raise ValueError(
+                    f"labels of {feature!r} in {name} are 0 to {classes - 1}, or {NOT_ASKED} where it is not asked; "
+                    f"got {labels.min()} to {labels.max()}"
+                )
+
+
+def _declared(task: Task, feature: str, classes: int, split: str) -> Manipulation:
+    clean = Manipulation((1 / classes,) * classes)
+    return task.manipulations.get(feature, clean) if split == "train" else clean
+
+
+def _equal_outputs(task: Task) -> Finding:
+    counts = sorted(set(task.n_classes))
+    note = "" if len(counts) == 1 else f"numbers of classes: {', '.join(map(str, counts))}; give every feature as many"
+    return _finding("equal outputs", "all", "all", len(counts), 1, note)
+
+
+def _equal_loss_weight(task: Task, train: Split) -> Finding:
+    asked = (train.labels != NOT_ASKED).mean(axis=0)
+    spread = asked.max() - asked.min()
+    declared = [name for name, manipulation in task.manipulations.items() if manipulation.asked != 1]
+    if declared:
+        note = f"declared: the training set is manipulated, {', '.join(declared)} asked less often"
+        return _finding("equal loss weight", "all", "train", spread, 1, note)
+    note = "" if spread == 0 else "some features are asked less often, and the task does not declare it"
+    return _finding("equal loss weight", "all", "train", spread, 0, note)
+
+
+def _asked(task: Task, splits: _Splits) -> Iterator[Finding]:
+    for name, split in splits.items():
+        shares = (split.labels != NOT_ASKED).mean(axis=0)
+        for feature, classes, share in zip(task.feature_names, task.n_classes, shares, strict=True):
+            wanted = _declared(task, feature, classes, name).asked
+            note = f"asked in {share:.4g} of the items" + (
+                ", declared: the training set is manipulated" * (wanted != 1)
+            )
+            yield _finding("asked", feature, name, abs(share - wanted), 1 / len(split), note)
+
+
+def _label_balance(task: Task, splits: _Splits, alpha: float) -> Iterator[Finding]:
+    comparisons = len(splits) * sum(classes if classes > 2 else 1 for classes in task.n_classes)
+    quantile = norm.isf(alpha / comparisons / 2)
+    for name, split in splits.items():
+        for feature, classes, column in zip(task.feature_names, task.n_classes, split.labels.T, strict=True):
+            wanted = np.array(_declared(task, feature, classes, name).class_shares)
+            counts = np.bincount(column[column != NOT_ASKED], minlength=classes)
+            n = max(counts.sum(), 1)
+            bound = max(quantile * np.sqrt(wanted * (1 - wanted) / n).max(), 1 / n)
+            note = f"class shares {', '.join(f'{share:.4g}' for share in counts / n)}"
+            note += ", declared: the training set is manipulated" * (name == "train" and feature in task.manipulations)
+            yield _finding("label balance", feature, name, np.abs(counts / n - wanted).max(), bound, note)
+
+
+def _independence(task: Task, splits: _Splits, alpha: float) -> Iterator[Finding]:
+    pairs = list(combinations(range(len(task.feature_names)), 2))
+    level = alpha / max(len(pairs) * len(splits), 1)
+    for name, split in splits.items():
+        for first, second in pairs:
+            columns = split.labels[:, [first, second]]
+            columns = columns[(columns != NOT_ASKED).all(axis=1)]
+            classes = task.n_classes[first], task.n_classes[second]
+            value = cramers_v(columns[:, 0], columns[:, 1])
+            bound = association_bound(len(columns), classes, level)
+            pair = f"{task.feature_names[first]}, {task.feature_names[second]}"
+            yield _finding("independence", pair, name, value, bound, f"over {len(columns)} items that ask both")
+
+
+def cramers_v(first: NDArray[np.int64], second: NDArray[np.int64]) -> float:
+    """Return Cramer's V of two columns of classes, `[stimulus]` each; 0 where either is constant (or empty)."""
+    values_first, codes_first = np.unique(first, return_inverse=True)
+    values_second, codes_second = np.unique(second, return_inverse=True)
+    if min(len(values_first), len(values_second)) < 2:
+        return 0.0
+    table = np.zeros((len(values_first), len(values_second)), dtype=np.int64)
+    np.add.at(table, (codes_first, codes_second), 1)
+    return float(association(table, method="cramer", correction=False))
+
+
+def association_bound(n: int, classes: tuple[int, int], level: float) -> float:
+    """Return the Cramer's V that two independent columns of `n` items exceed with probability `level`."""
+    degrees, smaller = (classes[0] - 1) * (classes[1] - 1), min(classes)
+    return float(np.sqrt(chi2.isf(level, degrees) / (max(n, 1) * (smaller - 1))))
+
+
+def _foreign_bits(task: Task, splits: _Splits, alpha: float) -> Iterable[Finding]:
+    positions = task.positions()
+    if not positions or len(task.input_shape) != 1 or any(split.inputs.max() > 1 for split in splits.values()):
+        return
+    bits = range(task.input_shape[0])
+    foreign = {feature: [bit for bit in bits if bit not in positions[feature]] for feature in task.feature_names}
+    level = alpha / max(len(splits) * sum(map(len, foreign.values())), 1)
+    for name, split in splits.items():
+        for i, (feature, classes) in enumerate(zip(task.feature_names, task.n_classes, strict=True)):
+            if not foreign[feature]:
+                continue
+            asked = split.labels[:, i] != NOT_ASKED
+            values = _bit_associations(split.labels[asked, i], split.inputs[asked][:, foreign[feature]], classes)
+            strongest = int(values.argmax())
+            bound = association_bound(int(asked.sum()), (classes, 2), level)
+            note = f"strongest: bit {foreign[feature][strongest]}"
+            if values[strongest] > bound:
+                note += (
+                    "; if bits are few, too few stimuli are left to keep the splits apart: more bits, or fewer stimuli"
+                )
+            yield _finding("foreign bits", feature, name, values[strongest], bound, note)
+
+
+def _bit_associations(labels: NDArray[np.int64], bits: NDArray[np.generic], classes: int) -> NDArray[np.float64]:
+    # For a bit, V**2 is the share of its variance that lies between the classes.
+    counts = np.bincount(labels, minlength=classes)
+    sums = np.stack([bits[labels == c].sum(axis=0, dtype=np.int64) for c in range(classes)])
+    means = sums / np.maximum(counts, 1)[:, None]
+    overall = sums.sum(axis=0) / max(counts.sum(), 1)
+    between = counts @ (means - overall) ** 2 / max(counts.sum(), 1)
+    variance = overall * (1 - overall)
+    return np.sqrt(np.divide(between, variance, out=np.zeros_like(between), where=variance > 0))
+
+
+def _overlap(splits: _Splits) -> Iterator[Finding]:
+    keys = {name: stimulus_keys(split.inputs) for name, split in splits.items()}
+    total = sum(map(len, keys.values()))
+    for earlier, later in combinations(splits, 2):
+        known = set(keys[earlier])
+        shared = sum(key in known for key in keys[later])
+        note = ""
+        if shared:
+            note = f"{total} stimuli are drawn, too many for so small a space: more bits, or fewer stimuli"
+        yield _finding("overlap", "all", f"{earlier}, {later}", shared, 0, note)

@@ -1,0 +1,71 @@
+"""Exact balance, and stimuli that no other split has seen: what every task's sampling is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Set
+
+import numpy as np
+from numpy.typing import NDArray
+
+MAX_ROUNDS = 100
+
+
+def balanced_labels(rng: np.random.Generator, n: int, prevalence: float = 0.5) -> NDArray[np.int64]:
+    """Return `n` labels in random order, `[stimulus]`, of which exactly round(prevalence * n) are 1 and the rest 0.
+
+    For one state of `rng`, the ones of a smaller prevalence are among the ones of a larger.
+    """
+    return (rng.permutation(n) < round(prevalence * n)).astype(np.int64)
+
+
+def balanced_classes(rng: np.random.Generator, n: int, classes: int) -> NDArray[np.int64]:
+    """Return `n` labels 0 ... classes - 1 in random order, `[stimulus]`, all equally often to within one."""
+    return rng.permutation(n) % classes
+
+
+def asked_mask(
+    rng: np.random.Generator, labels: NDArray[np.int64], asked: float, prevalence: float
+) -> NDArray[np.bool_]:
+    """Return for which items a binary feature is asked, `[stimulus]`: exactly round(asked * n) of them, at random.
+
+    Among the asked items the share of ones is `prevalence`, as nearly as whole numbers allow.
+    """
+    total, n_ones = round(asked * len(labels)), int(labels.sum())
+    most, least = min(n_ones, total), max(0, total - (len(labels) - n_ones))
+    asked_ones = min(max(round(prevalence * total), least), most)
+    order = rng.permutation(len(labels))
+    ones_first = order[np.argsort(1 - labels[order], kind="stable")]
+    mask = np.zeros(len(labels), dtype=bool)
+    mask[ones_first[:asked_ones]] = True
+    mask[ones_first[n_ones : n_ones + total - asked_ones]] = True
+    return mask
+
+
+def stimulus_keys(inputs: NDArray[np.generic]) -> list[bytes]:
+    """Return the bytes of each stimulus of `[stimulus, ...]`: equal where and only where two stimuli are the same."""
+    rows = np.ascontiguousarray(inputs.reshape(len(inputs), -1))
+    keys: list[bytes] = rows.view(f"V{rows.shape[1] * rows.itemsize}").ravel().tolist()
+    return keys
+
+
+def draw_unseen(draw: Callable[[NDArray[np.intp]], NDArray[np.uint8]], n: int, seen: Set[bytes]) -> NDArray[np.uint8]:
+    """Return `n` stimuli of which none is in `seen`, if need be by drawing those that are again.
+
+    Parameters
+    ----------
+    draw : makes stimuli `[index, ...]` for an array of indices `[index]`, other ones at each call.
+    n : how many stimuli.
+    seen : the `stimulus_keys` of the splits drawn before.
+
+    After 100 rounds, stimuli that still occur in `seen` stay: where the space is too small, no better can be done,
+    and `check_design` reports it.
+    """
+    pending = np.arange(n)
+    inputs = draw(pending)
+    for _ in range(MAX_ROUNDS):
+        keys = stimulus_keys(inputs[pending])
+        pending = pending[np.fromiter((key in seen for key in keys), dtype=bool, count=len(keys))]
+        if not len(pending):
+            break
+        inputs[pending] = draw(pending)
+    return inputs

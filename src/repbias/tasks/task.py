@@ -1,0 +1,94 @@
+"""What every task is: stimuli that carry known features, in three splits that never overlap.
+
+A task is a spec. `Task.stimuli(seed)` draws what one member is trained and measured on. Manipulations
+(prevalence, asked-for fraction, ...) touch the training split only; validation and test stay clean.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from repbias.specs import Spec
+
+NOT_ASKED = -1
+
+
+@dataclass(frozen=True)
+class Split:
+    """Stimuli with the value of every feature.
+
+    Attributes
+    ----------
+    inputs : `[stimulus, ...]`, whatever the task's models read (bits are uint8).
+    labels : `[stimulus, feature]` int64 class labels; -1 where the feature is not asked for (training only).
+    """
+
+    inputs: NDArray[np.generic]
+    labels: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True)
+class Stimuli:
+    """The three splits of one seed: networks learn from `train`, regressions fit on `validation`, `test` scores."""
+
+    train: Split
+    validation: Split
+    test: Split
+
+
+@dataclass(frozen=True)
+class Manipulation:
+    """What the training split is declared to do to one feature; validation and test never do it.
+
+    Attributes
+    ----------
+    class_shares : `[class]`, how often each class occurs among the items for which the feature is asked; sums to 1.
+    asked : the share of items for which the feature is asked.
+    """
+
+    class_shares: tuple[float, ...]
+    asked: float = 1.0
+
+
+class Task(Spec):
+    """A source of stimuli with known features whose computational roles are matched."""
+
+    @property
+    @abstractmethod
+    def feature_names(self) -> tuple[str, ...]:
+        """The features, in the order of the label columns and of a network's outputs."""
+
+    @property
+    @abstractmethod
+    def n_classes(self) -> tuple[int, ...]:
+        """How many classes each feature has; 2 for a binary one."""
+
+    @property
+    @abstractmethod
+    def input_shape(self) -> tuple[int, ...]:
+        """The shape of one stimulus, without the stimulus axis."""
+
+    @property
+    @abstractmethod
+    def n_stimuli(self) -> tuple[int, int, int]:
+        """How many stimuli there are for training, validation and test."""
+
+    @abstractmethod
+    def stimuli(self, seed: int) -> Stimuli:
+        """Draw the three splits of one member, the same for the same seed on every machine."""
+
+    @property
+    def manipulations(self) -> dict[str, Manipulation]:
+        """The features that the training split treats otherwise than validation and test do; none by default."""
+        return {}
+
+    def positions(self) -> dict[str, tuple[int, ...]]:
+        """Return the input positions that each feature reads, where features have positions of their own; else none."""
+        return {}

@@ -1,0 +1,96 @@
+"""What a member is trained on, for how long, and when it stops: phases, the stop rule, and checkpoints."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from pydantic import Field, field_validator
+
+from repbias.specs import Spec, did_you_mean
+from repbias.training.optimizers import SGD, AnyOptimizer
+
+
+class Phase(Spec):
+    """A stretch of training: which features are in the loss, and until when.
+
+    Attributes
+    ----------
+    features : names of the features in the loss; None for all of them.
+    until : "gate": until every feature of the phase passes the gate on validation stimuli, and `extra` steps more,
+        but no longer than `steps`. "steps": for exactly `steps`.
+    steps : the limit, or the length.
+    extra : steps of training beyond the gate.
+    """
+
+    features: tuple[str, ...] | None = Field(default=None, min_length=1)
+    until: Literal["gate", "steps"] = "gate"
+    steps: int = Field(default=60_000, ge=1)
+    extra: int = Field(default=2_000, ge=0)
+
+
+class Training(Spec):
+    """How a member is trained.
+
+    The defaults are our choice; the paper's settings are not known: SGD 0.05, batches of 128, until every feature
+    is reported with 99 % validation accuracy, then 2,000 steps more.
+
+    Attributes
+    ----------
+    optimizer : SGD, Adam or AdamW with their settings.
+    batch : stimuli in a step; an epoch's incomplete last batch is left out.
+    phases : the curriculum, in order.
+    gate : validation accuracy at which a feature counts as mastered.
+    check_every : most steps between two looks at the gate. Early in training the looks are closer: each comes at
+        most 10 % later than the one before.
+    checkpoints_per_decade : how many steps per factor of ten the layers are measured at, equally spaced on a log
+        scale; also measured are step 0, each step of mastery, each change of phase and the last step.
+    """
+
+    optimizer: AnyOptimizer = SGD()
+    batch: int = Field(default=128, ge=1)
+    phases: tuple[Phase, ...] = Field(default=(Phase(),), min_length=1)
+    gate: float = Field(default=0.99, gt=0, le=1)
+    check_every: int = Field(default=200, ge=1)
+    checkpoints_per_decade: int = Field(default=6, ge=1)
+
+    @field_validator("optimizer", mode="before")
+    @classmethod
+    def _optimizer_by_name(cls, value: object) -> object:
+        return {"kind": value} if isinstance(value, str) else value
+
+    @property
+    def max_steps(self) -> int:
+        """The most steps that a member can take."""
+        return sum(phase.steps for phase in self.phases)
+
+    def check_features(self, names: tuple[str, ...]) -> None:
+        """Refuse phases that name unknown features, before anything is trained.
+
+        Raises
+        ------
+        ValueError : naming every unknown feature and the nearest known ones.
+        """
+        unknown = [
+            f"phase {i}: no feature is called {feature!r}; {did_you_mean(feature, names)}"
+            for i, phase in enumerate(self.phases)
+            for feature in phase.features or ()
+            if feature not in names
+        ]
+        if unknown:
+            raise ValueError("\n".join(unknown))
+
+
+def check_steps(limit: int, every: int) -> np.ndarray:
+    """Return the steps at which the gate is looked at: close together early, then every `every` steps."""
+    steps, step = [], 0
+    while step < limit:
+        step = min(step + max(1, min(every, step // 10)), limit)
+        steps.append(step)
+    return np.array(steps)
+
+
+def checkpoint_steps(limit: int, per_decade: int) -> np.ndarray:
+    """Return the steps at which layers are measured: 1 to `limit`, equally spaced on a log scale."""
+    exponents = np.arange(0, np.log10(limit) + 1e-9, 1 / per_decade)
+    return np.unique(np.round(10**exponents).astype(int))

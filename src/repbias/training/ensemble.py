@@ -1,0 +1,174 @@
+"""A stack: many members' networks as one, their parameters along a leading `member` axis.
+
+One step trains all of them. A member's result depends on its own seed and settings alone, never on who is stacked
+beside it: batched products, element-wise operations and reductions act on each member's slice alone.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from itertools import groupby
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, grad_and_value, stack_module_state, vmap
+
+from repbias.models.heads import n_outputs
+from repbias.training.dropout import Site, find_sites, split_masks, using_masks
+from repbias.training.intercept import RefuseRandomness
+from repbias.training.loss import feature_loss
+from repbias.training.optimizers import Optimizer
+from repbias.training.trace import trace
+
+State = dict[str, Tensor]
+# (parameters, buffers, inputs, labels, weights, masks) -> (gradients, losses), each with a leading member axis
+GradientFunction = Callable[..., tuple[State, Tensor]]
+
+
+class Stack:
+    """Members that are trained together, one step at a time.
+
+    Parameters
+    ----------
+    networks : one a member, all of one architecture.
+    optimizers : one a member; members with equal optimisers must be adjacent.
+    n_classes : classes of each feature.
+    example : one batch `[stimulus, ...]`, for its shape.
+
+    Raises
+    ------
+    ValueError : the network's output is not the logits of these features, nothing in it can be trained, or it draws
+        random numbers other than dropout.
+    """
+
+    def __init__(
+        self, networks: Sequence[nn.Module], optimizers: Sequence[Optimizer], n_classes: Sequence[int], example: Tensor
+    ) -> None:
+        self.network = networks[0].train()
+        parameters, buffers = stack_module_state(list(networks))
+        frozen = {name for name, p in self.network.named_parameters() if not p.requires_grad}
+        stacked = {name: p.detach().contiguous() for name, p in parameters.items()}
+        self.parameters: State = {name: p for name, p in stacked.items() if name not in frozen}
+        self.buffers: State = dict(buffers) | {name: stacked[name] for name in frozen}
+        self._specs = list(optimizers)
+        self._n_classes = tuple(n_classes)
+        self._example = example
+        self.sites: list[Site] = self._try_out()
+        self._optimizer, self._groups = self._make_optimizer()
+        self._gradients = self._make_gradients()
+
+    def __len__(self) -> int:
+        return len(self._specs)
+
+    def step(self, inputs: Tensor, labels: Tensor, weights: Tensor, masks: Tensor) -> Tensor:
+        """Take one step and return the losses `[member]` before it.
+
+        Parameters
+        ----------
+        inputs : `[member, stimulus, ...]`; labels : `[member, stimulus, feature]`; weights : `[member, feature]`.
+        masks : `[member, size]`, dropout masks as `MaskStream` fills them.
+        """
+        with torch.no_grad():
+            gradients, losses = self._gradients(
+                self.parameters, self.buffers, inputs, labels, weights, split_masks(masks, self.sites)
+            )
+            for rows, parts in self._groups:
+                for name, part in parts.items():
+                    part.grad = gradients[name][rows]
+            self._optimizer.step()
+        return losses
+
+    def state(self, row: int) -> State:
+        """Return views of one member's parameters and buffers, as `functional_call` takes them."""
+        return {name: tensor[row] for name, tensor in (self.parameters | self.buffers).items()}
+
+    def keep(self, rows: Sequence[int]) -> None:
+        """Leave only the members at `rows` (in increasing order) in the stack; they go on unchanged."""
+        index = torch.as_tensor(rows, device=self._example.device)
+        states = [self._optimizer.state[part] for part in self._parts()]
+        kept = self._slices_of_states(states, rows)
+        self.parameters = {name: p[index].clone() for name, p in self.parameters.items()}
+        self.buffers = {name: b[index].clone() for name, b in self.buffers.items()}
+        self._specs = [self._specs[row] for row in rows]
+        self._optimizer, self._groups = self._make_optimizer()
+        for part, state in zip(self._parts(), kept, strict=True):
+            self._optimizer.state[part] = state
+        if self._gradients != self._one_by_one:
+            self._gradients = self._make_gradients()
+
+    def _parts(self) -> list[Tensor]:
+        return [part for _, parts in self._groups for part in parts.values()]
+
+    def _slices_of_states(self, states: list[State], rows: Sequence[int]) -> list[State]:
+        kept, i = [], 0
+        for group, parts in self._groups:
+            local = [row - group.start for row in rows if group.start <= row < group.stop]
+            for part in parts.values():
+                if local:
+                    kept.append({k: v[local].clone() if v.shape == part.shape else v for k, v in states[i].items()})
+                i += 1
+        return kept
+
+    def _make_optimizer(self) -> tuple[torch.optim.Optimizer, list[tuple[slice, State]]]:
+        groups, options, start = [], [], 0
+        for spec, members in groupby(self._specs):
+            rows = slice(start, start + len(list(members)))
+            start = rows.stop
+            parts = {name: p[rows] for name, p in self.parameters.items()}
+            groups.append((rows, parts))
+            options.append({"params": list(parts.values()), **spec.hyperparameters()})
+        return self._specs[0].torch_class()(options, foreach=True), groups  # type: ignore[call-arg]
+
+    def _loss(self, parameters: State, buffers: State, *batch: Tensor | list[Tensor]) -> Tensor:
+        inputs, labels, weights, masks = batch
+        with using_masks(masks):  # type: ignore[arg-type]
+            logits = functional_call(self.network, parameters | buffers, (inputs,))
+        return feature_loss(logits, labels, weights, self._n_classes)  # type: ignore[arg-type]
+
+    def _try_out(self) -> list[Site]:
+        """Run a copy of the first member once, refuse what cannot be trained, and return where it applies dropout."""
+        if not self.parameters:
+            raise ValueError("the network has no parameters that require gradients, so there is nothing to train")
+        state = {name: tensor.clone() for name, tensor in self.state(0).items()}
+        sites, logits = find_sites(lambda: functional_call(self.network, state, (self._example,)))
+        came = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+        expected = (len(self._example), n_outputs(self._n_classes))
+        if came != expected:
+            raise ValueError(
+                f"the network must return logits {expected}, [stimulus, output], for features of {self._n_classes} "
+                f"classes (one output for two classes, C for C); it returned {came}"
+            )
+        return sites
+
+    def _make_gradients(self) -> GradientFunction:
+        members, features = len(self), len(self._n_classes)
+        device = self._example.device
+        batch = (
+            self._example.expand(members, *self._example.shape).contiguous(),
+            torch.zeros(members, len(self._example), features, device=device),
+            torch.ones(members, features, device=device),
+            [torch.ones(members, *shape, device=device) for shape, _ in self.sites],
+        )
+        buffers = {name: tensor.clone() for name, tensor in self.buffers.items()}
+        try:
+            return trace(vmap(grad_and_value(self._loss)), self.parameters, buffers, *batch)
+        except Exception as error:  # whatever a user's module does that cannot be stacked or traced
+            warnings.warn(f"the network cannot be stacked, so members train one by one: {error}", stacklevel=2)
+            return self._one_by_one
+
+    def _one_by_one(self, parameters: State, buffers: State, *batch: Tensor | list[Tensor]) -> tuple[State, Tensor]:
+        """The same as the traced function, member after member, with ordinary autograd."""
+        gradients, losses = [], []
+        inputs, labels, weights, masks = batch
+        for row in range(len(self)):
+            own = {name: p[row].detach().requires_grad_() for name, p in parameters.items()}
+            with torch.enable_grad(), RefuseRandomness():
+                loss = self._loss(
+                    own, {n: b[row] for n, b in buffers.items()}, inputs[row], labels[row], weights[row],
+                    [mask[row] for mask in masks],
+                )  # fmt: skip
+                grads = torch.autograd.grad(loss, list(own.values()), materialize_grads=True)
+            gradients.append(dict(zip(own, grads, strict=True)))
+            losses.append(loss.detach())
+        return {name: torch.stack([g[name] for g in gradients]) for name in parameters}, torch.stack(losses)

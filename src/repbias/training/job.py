@@ -1,0 +1,89 @@
+"""One member to train, and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import pandas as pd
+from torch import nn
+
+from repbias.tasks.task import Task
+from repbias.training.checkpoint import Measure
+from repbias.training.curriculum import Training
+from repbias.training.ensemble import State
+
+ANALYSIS_GATE = 0.95
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One member to train.
+
+    Attributes
+    ----------
+    build : makes the member's network with its initial weights.
+    layers : glob patterns of the layers to read.
+    measures : measures beyond variance explained and density, by name.
+    """
+
+    task: Task
+    training: Training
+    seed: int
+    build: Callable[[], nn.Module]
+    layers: tuple[str, ...]
+    measures: Mapping[str, Measure] = field(default_factory=dict)
+
+    def check(self) -> None:
+        """Refuse what cannot be trained, before anything is.
+
+        Raises
+        ------
+        ValueError : a phase names an unknown feature, or a batch is larger than the training set.
+        """
+        self.training.check_features(self.task.feature_names)
+        train = self.task.n_stimuli[0]
+        if self.training.batch > train:
+            raise ValueError(f"a batch of {self.training.batch} is larger than the training set of {train} stimuli")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One trained member.
+
+    Attributes
+    ----------
+    status : "finished"; "step limit", where a phase ended before its features passed the gate; "failed", where the
+        loss, a weight or a layer became infinite or NaN (or a layer's response exceeded 1e15).
+    steps : steps taken. failed_step : the step whose loss, or after which a weight or layer, was not finite.
+    missed : features reported with 95 % test accuracy or less at the end; their representation is not analysed.
+    table : tidy, columns step, layer, feature, measure, value. units : layer, unit, feature, r2 at the last step.
+    state : the final weights and buffers, on the CPU. seconds : time since the stack started.
+    """
+
+    seed: int
+    status: Literal["finished", "step limit", "failed"]
+    steps: int
+    failed_step: int | None
+    missed: tuple[str, ...]
+    table: pd.DataFrame
+    units: pd.DataFrame
+    state: State
+    seconds: float
+
+
+def refuse_unlike(jobs: Sequence[Job]) -> None:
+    """Raise ValueError if the jobs differ in what the members of a stack must share."""
+    must_agree: dict[str, Callable[[Job], object]] = {
+        "kind of optimiser": lambda job: type(job.training.optimizer).__name__,
+        "batch size": lambda job: job.training.batch,
+        "input shape": lambda job: job.task.input_shape,
+        "classes of the features": lambda job: job.task.n_classes,
+        "number of training stimuli": lambda job: job.task.n_stimuli[0],
+    }
+    for what, value in must_agree.items():
+        values = sorted({str(value(job)) for job in jobs})
+        if len(values) > 1:
+            raise ValueError(f"the members of a stack have one {what}, got {' and '.join(values)}: train them apart")

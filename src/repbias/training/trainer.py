@@ -1,0 +1,201 @@
+"""Train members in a stack, look at each as its curriculum asks, and hand each out when it is done."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from repbias.layers import match_layers
+from repbias.training.batches import Batches
+from repbias.training.checkpoint import DivergedError, Examiner, Record
+from repbias.training.course import Course
+from repbias.training.curriculum import check_steps, checkpoint_steps
+from repbias.training.dropout import MaskStream
+from repbias.training.ensemble import Stack, State
+from repbias.training.job import ANALYSIS_GATE, Job, Outcome, Progress, refuse_unlike
+
+
+def train_stack(
+    jobs: Sequence[Job], *, device: str = "cpu", on_progress: Progress | None = None
+) -> Iterator[tuple[Job, Outcome]]:
+    """Train members of one architecture together and yield each as it finishes.
+
+    Parameters
+    ----------
+    jobs : of one architecture, input shape, batch size and kind of optimiser; otherwise free to differ.
+    on_progress : called with (steps taken since the last call, summed over members; members still training).
+
+    Raises
+    ------
+    ValueError : a job that cannot be trained (see `Job.check`), jobs that cannot share a stack, or no job.
+    """
+    if not jobs:
+        raise ValueError("there is nothing to train: no jobs")
+    for job in jobs:
+        job.check()
+    refuse_unlike(jobs)
+    # Members with equal optimisers must be adjacent in a stack.
+    ordered = sorted(jobs, key=lambda job: job.training.optimizer.canonical_json())
+    yield from _Session(ordered, torch.device(device), on_progress).run()
+
+
+class _Member:
+    """One row of the stack: a job and everything that is known of its training."""
+
+    def __init__(self, job: Job, network: nn.Module, device: torch.device) -> None:
+        self.job = job
+        self.active = True
+        self.course = Course(job.training, job.task.feature_names)
+        self.record = Record()
+        limit = job.training.max_steps
+        self.looks = set(check_steps(limit, job.training.check_every).tolist())
+        self.checkpoints = set(checkpoint_steps(limit, job.training.checkpoints_per_decade).tolist())
+        stimuli = job.task.stimuli(job.seed)
+        self.train_split = stimuli.train
+        layers = match_layers(network, job.layers)
+        reader = copy.deepcopy(network).to(device).eval()
+        self.examiner = Examiner(reader, job.task, stimuli, layers, job.measures, device)
+
+    def due(self, step: int) -> bool:
+        """Whether this member is looked at, or ends a phase, at `step`: its own affair, whoever is beside it."""
+        return self.active and (step in self.looks or step in self.checkpoints or step == self.course.phase_end)
+
+
+class _Session:
+    """The training of one stack."""
+
+    def __init__(self, jobs: Sequence[Job], device: torch.device, on_progress: Progress | None) -> None:
+        self.device = device
+        self.on_progress = on_progress
+        self.started = time.perf_counter()
+        # A stack of one would take other code paths in the products than a stack of two, and differ in last digits.
+        jobs = [*jobs, jobs[0]] if len(jobs) == 1 else jobs
+        networks = [job.build().to(device) for job in jobs]
+        self.members = [_Member(job, network, device) for job, network in zip(jobs, networks, strict=True)]
+        self.members[-1].active = jobs[0] is not jobs[-1]
+        training = jobs[0].training
+        splits = [member.train_split for member in self.members]
+        self.batches = Batches([job.seed for job in jobs], splits, training.batch, device)
+        example = torch.from_numpy(splits[0].inputs[: training.batch]).to(device, torch.float32)
+        optimizers = [job.training.optimizer for job in jobs]
+        self.stack = Stack(networks, optimizers, jobs[0].task.n_classes, example)
+        self.streams = [MaskStream(job.seed, self.stack.sites) for job in jobs]
+        self._refresh()
+
+    def run(self) -> Iterator[tuple[Job, Outcome]]:
+        """Step until every member is done."""
+        yield from self._begin()
+        step, looked, losses = 0, 0, []
+        while self.active():
+            step += 1
+            inputs, labels = self.batches.next()
+            losses.append(self.stack.step(inputs, labels, self.weights, self._next_masks()))
+            if any(member.due(step) for member in self.members):
+                yield from self._look(step, looked, torch.stack(losses).cpu())
+                looked, losses = step, []
+
+    def _begin(self) -> Iterator[tuple[Job, Outcome]]:
+        for row, member in enumerate(self.members):
+            if member.active and not self._examine(member, 0, self.stack.state(row)):
+                member.active = False
+                yield member.job, self._failed(member, 0)
+
+    def active(self) -> list[_Member]:
+        """The members that still train."""
+        return [member for member in self.members if member.active]
+
+    def _look(self, step: int, looked: int, losses: Tensor) -> Iterator[tuple[Job, Outcome]]:
+        finite = torch.isfinite(losses).numpy()
+        before = self.active()
+        for row, member in enumerate(self.members):
+            if member not in before:
+                continue
+            outcome = None
+            if not finite[:, row].all():
+                outcome = self._failed(member, looked + 1 + int(np.argmin(finite[:, row])))
+            elif member.due(step):
+                outcome = self._visit(member, self.stack.state(row), step)
+            if outcome is not None:
+                member.active = False
+                yield member.job, outcome
+        if self.on_progress is not None:
+            self.on_progress((step - looked) * len(before), len(self.active()))
+        self._compact()
+        self._refresh()
+
+    def _visit(self, member: _Member, state: State, step: int) -> Outcome | None:
+        if not all(bool(torch.isfinite(tensor).all()) for tensor in state.values()):
+            return self._failed(member, step)
+        new = member.course.look(step, member.examiner.validation_accuracy(state))
+        turned = member.course.advance(step)
+        if (new or turned or step in member.checkpoints) and not self._examine(member, step, state):
+            return self._failed(member, step)
+        return self._finished(member, step, state) if member.course.done else None
+
+    def _examine(self, member: _Member, step: int, state: State) -> bool:
+        """Measure a member; return whether that was possible, or it has diverged."""
+        try:
+            examination = member.examiner.examine(state, extremes=step == 0 or member.course.done)
+        except DivergedError:
+            return False
+        member.record.examinations[step] = examination
+        return True
+
+    def _finished(self, member: _Member, step: int, state: State) -> Outcome:
+        accuracy = member.record.examinations[step].accuracy
+        names = member.job.task.feature_names
+        return Outcome(
+            seed=member.job.seed,
+            status="step limit" if member.course.hit_limit else "finished",
+            steps=step,
+            failed_step=None,
+            missed=tuple(n for n, value in zip(names, accuracy, strict=True) if value <= ANALYSIS_GATE),
+            table=member.record.table(member.course.mastery),
+            units=member.record.units(),
+            state={name: tensor.detach().cpu().clone() for name, tensor in state.items()},
+            seconds=time.perf_counter() - self.started,
+        )
+
+    def _failed(self, member: _Member, step: int) -> Outcome:
+        return Outcome(
+            seed=member.job.seed,
+            status="failed",
+            steps=step,
+            failed_step=step,
+            missed=member.job.task.feature_names,
+            table=member.record.table(member.course.mastery),
+            units=Record().units(),
+            state={},
+            seconds=time.perf_counter() - self.started,
+        )
+
+    def _compact(self) -> None:
+        """Drop the finished members once they are a quarter of the stack; two rows always stay."""
+        active = self.active()
+        if not active or len(self.members) == 2 or len(active) > 0.75 * len(self.members):
+            return
+        rows = [row for row, member in enumerate(self.members) if member in active]
+        if len(rows) == 1:
+            rows = sorted([*rows, 0 if rows[0] else 1])
+        self.stack.keep(rows)
+        self.batches.keep(rows)
+        self.members = [self.members[row] for row in rows]
+        self.streams = [self.streams[row] for row in rows]
+
+    def _refresh(self) -> None:
+        """Bring up to date what depends on who is left and in which phase: loss weights, and room for the masks."""
+        nothing = np.zeros(len(self.members[0].job.task.feature_names), np.float32)
+        weights = [nothing if member.course.done else member.course.weights() for member in self.members]
+        self.weights = torch.from_numpy(np.stack(weights)).to(self.device)
+        self.masks = np.zeros((len(self.members), self.streams[0].size), np.float32)
+
+    def _next_masks(self) -> Tensor:
+        if self.masks.size:
+            for row, stream in enumerate(self.streams):
+                stream.fill(self.masks[row])
+        return torch.from_numpy(self.masks).to(self.device)

@@ -1,0 +1,119 @@
+"""Plans: which members there are, and how they are divided into stacks."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from repbias import MLP, SGD, Adam, AdamW, BooleanTask, Phase, Training
+from repbias.models import Model
+from repbias.runs.plan import divide, flops, make_plan
+from repbias.studies import find_study
+from repbias.studies.study import Condition, Member
+from tiny_studies import make_study
+
+
+def condition(**changes: Any) -> Condition:
+    """Return a condition; bits, train, widths, dropout, optimizer, batch, steps, hard may be changed."""
+    task = BooleanTask(
+        features={"easy": "copy", "hard": changes.get("hard", "and")},
+        bits=changes.get("bits", 12),
+        train=changes.get("train", 512),
+        validation=128,
+        test=128,
+    )
+    training = Training(
+        optimizer=changes.get("optimizer", SGD()),
+        batch=changes.get("batch", 64),
+        phases=(Phase(until="steps", steps=changes.get("steps", 60)),),
+    )
+    model = MLP(widths=changes.get("widths", (16, 16)), dropout=changes.get("dropout", 0.0))
+    return Condition(name=str(changes), task=task, model=model, training=training, steps=changes.get("steps", 60))
+
+
+ALIKE = [condition(), condition(hard="or"), condition(steps=90), condition(optimizer=SGD(lr=0.01))]
+APART = [
+    condition(bits=13), condition(train=513), condition(widths=(16, 17)), condition(dropout=0.1), condition(batch=65),
+    condition(optimizer=Adam()), condition(optimizer=AdamW()),
+]  # fmt: skip
+PAIRS = [(c, c.member(seed)) for c in (*ALIKE, *APART) for seed in range(30)]
+
+
+def shape(member: Member) -> tuple[Model, tuple[int, ...], tuple[int, int, int], int, type]:
+    """What must be equal in a stack, as `train_stack` has it."""
+    training = member.training
+    return member.model, member.task.input_shape, member.task.n_stimuli, training.batch, type(training.optimizer)
+
+
+class TestDivide:
+    @settings(max_examples=60)
+    @given(
+        st.lists(st.sampled_from(PAIRS), unique_by=lambda p: p[1].run_id, max_size=80),
+        st.integers(1, 9),
+        st.integers(2, 25),
+    )
+    def test_every_member_once_among_its_like_and_no_stack_too_large(
+        self, pairs: list[tuple[Condition, Member]], workers: int, most: int
+    ) -> None:
+        stacks = divide(pairs, workers, most)
+        divided = Counter(member.run_id for stack in stacks for member in stack)
+        assert divided == Counter(member.run_id for _, member in pairs)
+        for stack in stacks:
+            assert 1 <= len(stack) <= most
+            assert len({shape(member) for member in stack}) == 1
+
+    def test_conditions_of_one_shape_share_stacks(self) -> None:
+        pairs = [(c, c.member(seed)) for c in ALIKE for seed in range(3)]
+        assert [len(stack) for stack in divide(pairs, 1)] == [12]
+
+    @pytest.mark.parametrize("other", APART, ids=lambda c: c.name)
+    def test_conditions_of_different_shapes_do_not(self, other: Condition) -> None:
+        pairs = [(c, c.member(seed)) for c in (ALIKE[0], other) for seed in range(3)]
+        assert [len(stack) for stack in divide(pairs, 1)] == [3, 3]
+
+    @pytest.mark.parametrize(("members", "workers", "sizes"), [(8, 2, [4, 4]), (9, 2, [5, 4]), (3, 8, [2, 1])])
+    def test_there_is_work_for_every_worker_and_a_stack_has_two_where_it_can(
+        self, members: int, workers: int, sizes: list[int]
+    ) -> None:
+        assert [
+            len(stack) for stack in divide([(ALIKE[0], ALIKE[0].member(s)) for s in range(members)], workers)
+        ] == sizes
+
+    def test_the_most_expensive_comes_first(self) -> None:
+        cheap, dear = condition(steps=10), condition(steps=10_000, bits=13)
+        pairs = [(c, c.member(seed)) for c in (cheap, dear) for seed in range(2)]
+        assert [stack[0].task.bits for stack in divide(pairs, 1)] == [13, 12]
+
+    def test_nothing_gives_nothing(self) -> None:
+        assert divide([], 2) == []
+
+
+class TestPlan:
+    def test_members_are_all_seeds_of_the_scales_conditions(self) -> None:
+        study = find_study("complexity")
+        plan = make_plan(study, "quick")
+        assert [c.name for c in plan.conditions] == ["parity3, 256-128-64-64", "parity3, 6 x 64"]
+        assert [(c.name, m.seed) for c, m in plan.members()] == [(c.name, s) for c in plan.conditions for s in range(4)]
+        assert len(make_plan(study, "full").members()) == 12 * 20
+        assert len({m.run_id for _, m in make_plan(study, "full").members()}) == 12 * 20
+
+    def test_more_seeds_keep_the_first_ones(self) -> None:
+        two, four = ([m.run_id for _, m in make_plan(make_study(), "quick", n).members()] for n in (2, 4))
+        assert four[:2] == two
+
+    @pytest.mark.parametrize("seeds", [0, -1])
+    def test_seeds_below_one_are_refused(self, seeds: int) -> None:
+        with pytest.raises(ValueError, match=f"seeds must be at least 1, got {seeds}"):
+            make_plan(make_study(), "quick", seeds)
+
+    def test_a_scale_the_study_has_not_is_refused(self) -> None:
+        with pytest.raises(ValueError, match="study 'tiny' has no scale 'full'; it has quick"):
+            make_plan(make_study(), "full")
+
+    def test_flops_are_three_products_of_each_weight(self) -> None:
+        connections = 12 * 16 + 16 * 16 + 16 * 2
+        assert flops(condition()) == 3 * 2 * connections * 64 * 60

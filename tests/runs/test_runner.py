@@ -1,0 +1,192 @@
+"""What is refused before training, and what becomes of workers that refuse, die or print."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from processes import alive, wait_until, workers_of
+from repbias.runs import runner
+from repbias.runs.plan import Plan, make_plan
+from repbias.runs.runner import available_cores, check_plan, choose_device, complete, missing_members
+from repbias.runs.store import Store
+from repbias.runs.workers import WorkerError, run_stacks
+from tiny_studies import make_study
+
+MeasureModule = Callable[[str], str]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store.open(tmp_path / "store", create=True)
+
+
+@pytest.fixture(autouse=True)
+def _one_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "available_cores", lambda: 1)
+
+
+@pytest.fixture
+def measure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MeasureModule]:
+    """Return a maker of a measure of somebody's own from the body of its function: the path to name it by."""
+    monkeypatch.syspath_prepend(tmp_path)
+    name = f"own_{tmp_path.name}".replace("-", "_")
+
+    def make(body: str) -> str:
+        lines = ["import errno, os, signal, sys, time", "def own(validation, labels, test, test_labels):"]
+        (tmp_path / f"{name}.py").write_text("\n".join([*lines, *(f"    {line}" for line in body.splitlines())]))
+        return f'own = "{name}:own"'
+
+    yield make
+    sys.modules.pop(name, None)
+
+
+def plan(**settings: Any) -> Plan:
+    return make_plan(make_study(**settings), "quick", settings.pop("seeds", 2))
+
+
+class TestCheckPlan:
+    def test_a_sound_plan_passes(self) -> None:
+        check_plan(plan(), "cpu")
+
+    def test_too_few_bits_to_keep_the_splits_apart(self) -> None:
+        with pytest.raises(
+            ValueError, match="condition 'short': the features' roles are not matched\noverlap"
+        ) as caught:
+            check_plan(plan(bits=4), "cpu")
+        assert "more bits, or fewer stimuli" in str(caught.value)
+
+    def test_each_task_is_reported_once(self) -> None:
+        with pytest.raises(ValueError, match="'one'") as caught:
+            check_plan(plan(steps={"one": 60, "two": 90}, bits=4), "cpu")
+        assert "'two'" not in str(caught.value)
+
+    @pytest.mark.parametrize("path", ["absent_module:f", "math:absent", "math:pi", "math", "", ":f"])
+    def test_a_measure_that_is_no_function(self, path: str) -> None:
+        with pytest.raises(ValueError, match="measure 'own'"):
+            check_plan(plan(measures=f'own = "{path}"'), "cpu")
+
+    def test_a_layer_that_is_not_there(self) -> None:
+        given = plan()
+        (condition,) = given.study.conditions
+        study = given.study.model_copy(update={"conditions": (condition.model_copy(update={"layers": ("hiden.*",)}),)})
+        with pytest.raises(ValueError, match=r"condition 'short': no layer is called 'hiden.\*'; did you mean 'hidden"):
+            check_plan(make_plan(study, "quick"), "cpu")
+
+    def test_cuda_where_there_is_none(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+        with pytest.raises(ValueError, match="torch sees no CUDA device here; use --device cpu"):
+            check_plan(plan(), "cuda")
+        assert choose_device("auto") == "cpu"
+        assert choose_device("cuda") == "cuda"
+
+
+class TestComplete:
+    def test_what_is_missing_is_trained_and_told(self, store: Store) -> None:
+        wanted = plan(steps={"one": 60, "two": 90})
+        missing = missing_members(wanted, store)
+        assert [member.run_id for _, member in missing] == [member.run_id for _, member in wanted.members()]
+        told: list[tuple[int, str | None, str, int]] = []
+        complete(missing, store, on_progress=lambda *message: told.append(message))
+        assert missing_members(wanted, store) == []
+        assert {saved for _, saved, _, _ in told if saved} == {member.run_id for _, member in wanted.members()}
+        assert {status for _, saved, status, _ in told if saved} == {"finished"}
+        assert sorted(taken for _, saved, _, taken in told if saved) == [60, 60, 90, 90]
+        assert 0 < sum(steps for steps, *_ in told) <= 2 * 60 + 2 * 90
+
+    def test_conditions_with_the_same_settings_share_their_runs(self, store: Store) -> None:
+        assert len(missing_members(plan(steps={"one": 60, "another": 60}), store)) == 2
+
+    def test_nothing_missing_starts_no_process(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(runner, "run_stacks", lambda *_: pytest.fail("a worker was started"))
+        complete([], store)
+
+    def test_cores(self) -> None:
+        assert available_cores() >= 1
+
+
+PARENT = """
+import os, subprocess, sys
+worker = subprocess.Popen([sys.executable, "-m", "repbias.runs.worker_process", str(os.getpid())])
+print(worker.pid, flush=True)
+os._exit(0)
+"""
+
+
+class TestWorkers:
+    def test_a_killed_worker_is_an_error_and_what_was_finished_is_kept(self, store: Store) -> None:
+        wanted = plan(steps={"one": 60, "two": 50_000})
+        saved: list[str] = []
+
+        def interrupt_in_vain_and_kill_at_the_first_saved(
+            _steps: int, run: str | None, _status: str, _taken: int
+        ) -> None:
+            sent = signal.SIGKILL if run else signal.SIGINT
+            saved.extend([run] if run else [])
+            for worker in workers_of(os.getpid()):
+                os.kill(worker, sent)
+
+        with pytest.raises(
+            WorkerError, match="was killed, perhaps for want of memory\nmembers that were finished are kept"
+        ):
+            complete(missing_members(wanted, store), store, on_progress=interrupt_in_vain_and_kill_at_the_first_saved)
+        assert store.status(saved[0]).state == "complete"
+        assert 2 <= len(missing_members(wanted, store)) <= 3
+        assert workers_of(os.getpid()) == set()
+
+    def test_a_worker_ends_with_its_parent_even_before_it_has_anything_to_say(self) -> None:
+        with subprocess.Popen([sys.executable, "-c", PARENT], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as parent:
+            assert parent.stdin is not None  # held open here: nothing but the parent's end tells the worker
+            assert parent.stdout is not None
+            worker = int(parent.stdout.readline())
+            assert wait_until(lambda: not alive([worker]), 10)
+
+    def test_leaving_the_loop_leaves_no_process(self, store: Store) -> None:
+        stack = [member for _, member in plan(steps={"two": 50_000}).members()]
+        messages = run_stacks([stack], store.root, "cpu", workers=2)
+        next(messages)
+        workers = workers_of(os.getpid())
+        assert len(workers) == 1  # no more than stacks
+        messages.close()
+        assert wait_until(lambda: not alive(workers), 1)
+
+    def test_a_measure_that_prints_disturbs_nothing(self, store: Store, measure: MeasureModule) -> None:
+        body = 'print("{}"); print("[1]", flush=True); os.write(1, b"not JSON\\n")\nreturn [1.0, 2.0]'
+        wanted = plan(measures=measure(body))
+        complete(missing_members(wanted, store), store)
+        table = store.load(wanted.members()[0][1].run_id).table("measures")
+        own = table[(table["measure"] == "own") & (table["layer"] == "hidden.1") & (table["step"] == 60)]
+        assert dict(zip(own["feature"], own["value"], strict=True)) == {"easy": 1.0, "hard": 2.0}
+
+    @pytest.mark.parametrize(
+        ("body", "kind", "words"),
+        [
+            ("raise KeyError('oops')", WorkerError, "exit code 1: KeyError: 'oops'"),
+            ("return [1.0]", ValueError, "measure 'own' returned 1 values for the 2 features"),
+        ],
+    )
+    def test_a_measure_that_fails_is_an_error(
+        self, store: Store, measure: MeasureModule, body: str, kind: type[Exception], words: str
+    ) -> None:
+        with pytest.raises(kind) as caught:
+            complete(missing_members(plan(measures=measure(body)), store), store)
+        assert words in str(caught.value)
+        assert workers_of(os.getpid()) == set()
+
+    def test_a_full_disk_says_what_is_kept(self, store: Store, measure: MeasureModule) -> None:
+        full = (
+            "from repbias.runs import atomic\n"
+            "def write(path, data): raise OSError(errno.ENOSPC, 'No space left on device', str(path))\n"
+            "atomic._write_synced = write\n"
+            "return [0.0, 0.0]"
+        )
+        with pytest.raises(ValueError, match=r"No space left on device.*Free some space, then give the same command"):
+            complete(missing_members(plan(measures=measure(full)), store), store)
+        assert list(store.runs.iterdir()) == []

@@ -1,0 +1,100 @@
+"""Intervals cover as often as their docstring says, and the sign-flip p is the share of sign choices."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from repbias.statistics import mean_interval, sign_flip_p
+
+DRAWS = {
+    "normal": (lambda rng, n: rng.normal(size=n), 0.0),
+    "beta(2, 8)": (lambda rng, n: rng.beta(2, 8, n), 0.2),
+    "beta(.5, 4.5)": (lambda rng, n: rng.beta(0.5, 4.5, n), 0.1),
+    "clusters": (lambda rng, n: np.where(rng.random(n) < 0.3, 0.1, 0.5) + 0.05 * rng.normal(size=n), 0.38),
+}
+MEASURED = {
+    "normal": (0.951, 0.950, 0.952),
+    "beta(2, 8)": (0.931, 0.933, 0.943),
+    "beta(.5, 4.5)": (0.850, 0.887, 0.913),
+    "clusters": (0.782, 0.936, 0.941),
+}
+
+
+@pytest.mark.parametrize("distribution", DRAWS)
+def test_coverage_is_what_the_docstring_says(distribution):
+    draw, truth = DRAWS[distribution]
+    rng = np.random.default_rng(7)
+    for n, expected in zip((4, 10, 20), MEASURED[distribution], strict=True):
+        assert f"{expected:.3f}".lstrip("0") in mean_interval.__doc__
+        estimates = [mean_interval(draw(rng, n)) for _ in range(1000)]
+        covered = np.mean([e.ci_low <= truth <= e.ci_high for e in estimates])
+        assert abs(covered - expected) < 4 * math.sqrt(expected * (1 - expected) / 1000)
+
+
+def test_interval_by_hand():
+    estimate = mean_interval([1.0, 2.0, 3.0])
+    half = 4.302653 / math.sqrt(3)  # t(2) at .975 from a printed table; the standard deviation is 1
+    assert (estimate.mean, estimate.n, estimate.confidence) == (2.0, 3, 0.95)
+    assert (estimate.ci_low, estimate.ci_high) == pytest.approx((2 - half, 2 + half), rel=1e-6)
+
+
+def test_one_seed_claims_nothing():
+    estimate = mean_interval([0.7])
+    assert (estimate.mean, estimate.ci_low, estimate.ci_high, estimate.n) == (0.7, -math.inf, math.inf, 1)
+    assert sign_flip_p([0.7]) == 0.5
+    assert sign_flip_p([0.7], "two-sided") == 1
+
+
+def test_more_confidence_is_a_wider_interval():
+    wide, narrow = (mean_interval([1.0, 2.0, 4.0], confidence) for confidence in (0.99, 0.8))
+    assert wide.ci_low < narrow.ci_low < narrow.ci_high < wide.ci_high
+
+
+@given(st.lists(st.integers(-50, 50), min_size=2, max_size=8), st.sampled_from(["greater", "less", "two-sided"]))
+def test_sign_flip_p_is_the_share_of_all_sign_choices(values, alternative):
+    sums = [
+        sum(s * v for s, v in zip(signs, values, strict=True))
+        for signs in itertools.product([-1, 1], repeat=len(values))
+    ]
+    above, below = (np.mean([sign * s >= sign * sum(values) for s in sums]) for sign in (1, -1))
+    expected = {"greater": above, "less": below, "two-sided": min(1, 2 * min(above, below))}
+    assert sign_flip_p(values, alternative) == pytest.approx(expected[alternative])
+
+
+def test_sign_flip_p_of_many_seeds_is_the_same_at_every_call_and_near_the_normal_limit():
+    values = np.random.default_rng(0).normal(0.4, 1, 40)
+    p = sign_flip_p(values)
+    assert p == sign_flip_p(values)
+    z = values.sum() / math.sqrt((values**2).sum())
+    assert p == pytest.approx(0.5 * math.erfc(z / math.sqrt(2)), abs=0.005)
+
+
+def test_null_data_are_called_significant_no_more_often_than_alpha():
+    rng = np.random.default_rng(3)
+    p = np.array([sign_flip_p(rng.normal(size=7)) for _ in range(800)])
+    assert np.mean(p <= 0.05) < 0.05 + 3 * math.sqrt(0.05 * 0.95 / 800)
+    assert np.mean(p <= 0.5) == pytest.approx(0.5, abs=0.06)
+
+
+@pytest.mark.parametrize("function", [mean_interval, sign_flip_p])
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ([], "expected at least one seed's value, got none"),
+        ([0.1, math.nan, 0.2, math.inf], r"got nan at seed index 1 \(2 of 4 in all\)"),
+        ([[0.1, 0.2]], r"one number a seed, \[seed\], got shape \(1, 2\); average each seed's own first"),
+    ],
+)
+def test_what_is_not_one_finite_number_a_seed_is_refused(function, values, message):
+    with pytest.raises(ValueError, match=message):
+        function(values)
+
+
+@pytest.mark.parametrize("confidence", [0, 1, 95])
+def test_confidence_lies_between_0_and_1(confidence):
+    with pytest.raises(ValueError, match=f"confidence lies between 0 and 1, got {confidence}"):
+        mean_interval([1.0, 2.0], confidence)

@@ -1,0 +1,131 @@
+"""What cannot be trained is refused before training starts, with what was expected, what came, and what to do."""
+
+import pytest
+import torch
+from pydantic import ValidationError
+from torch import nn
+
+from repbias.models import MLP
+from repbias.training import SGD, Adam, Phase, Training, train
+
+MODEL = MLP(widths=(8, 8))
+
+
+@pytest.mark.parametrize(
+    ("seeds", "message"),
+    [
+        (0, r"seeds must be at least one.*got 0"),
+        (-2, "got -2"),
+        ([], r"got \[\]"),
+        ([1, -1], r">= 0, got \[1, -1\]"),
+        ([3, 4, 3], r"different from one another.*got \[3, 4, 3\]"),
+        ((seed for seed in (5, 5)), r"got \[5, 5\]"),
+    ],
+)
+def test_seeds(task, fixed, seeds, message):
+    with pytest.raises(ValueError, match=message):
+        train(task, MODEL, seeds=seeds, training=fixed())
+
+
+@pytest.mark.parametrize(
+    ("training", "message"),
+    [
+        ({"phases": [{"features": ["easi"]}]}, r"phase 0: no feature is called 'easi'; did you mean 'easy'\?"),
+        (
+            {"phases": [{}, {"features": ["hart", "zzz"]}]},
+            r"(?s)phase 1: .*'hart'; did you mean 'hard'.*\n.*'zzz'; known: easy, hard",
+        ),
+        ({"batch": 513}, "a batch of 513 is larger than the training set of 512"),
+    ],
+)
+def test_a_training_that_does_not_fit_the_task(task, training, message):
+    with pytest.raises(ValueError, match=message):
+        train(task, MODEL, seeds=2, training=Training.model_validate(training))
+
+
+@pytest.mark.parametrize(
+    ("make", "where", "message"),
+    [
+        (lambda: Phase(features=()), "features", "at least 1"),
+        (lambda: Training(phases=()), "phases", "at least 1"),
+        (lambda: Phase(steps=0), "steps", "greater than or equal to 1"),
+        (lambda: Phase(until="forever"), "until", "'gate' or 'steps'"),
+        (lambda: SGD(lr=0), "lr", "greater than 0"),
+        (lambda: SGD(lr=-0.1), "lr", "greater than 0"),
+        (lambda: SGD(lr=float("nan")), "lr", "finite number"),
+        (lambda: SGD(momentum=1.0), "momentum", "less than 1"),
+        (lambda: Adam(betas=(0.9, 1.0)), "betas", "less than 1"),
+        (lambda: Training(optimizer="adamm"), "optimizer", "'sgd', 'adam', 'adamw'"),
+        (lambda: Training(gate=1.1), "gate", "less than or equal to 1"),
+        (lambda: Training(stepz=3), "stepz", "not permitted"),
+        (lambda: MLP(dropout=1), "dropout", "less than 1"),
+        (lambda: MLP(widths=()), "widths", "at least 1"),
+        (lambda: MLP(widths=(0,)), "widths", "greater than or equal to 1"),
+        (lambda: MLP(activation="swish"), "activation", "'leaky_relu', 'relu', 'tanh' or 'gelu'"),
+        (lambda: MLP(widths=(8, 4), residual=True), "residual", "use equal widths or residual=False"),
+    ],
+)
+def test_specs_refuse_wrong_values(make, where, message):
+    with pytest.raises(ValidationError) as error:
+        make()
+    assert where in str(error.value)
+    assert message in str(error.value)
+
+
+class Pair(nn.Module):
+    def forward(self, x):
+        return x, x
+
+
+class Unused(nn.Module):
+    def __init__(self, outputs=2):
+        super().__init__()
+        self.pair = Pair()
+        self.readout = nn.Linear(12, outputs)
+        self.forgotten = nn.Linear(12, 12)
+        self.input = nn.Identity()
+
+    def forward(self, x):
+        return self.readout(self.input(self.pair(x)[0]))
+
+
+@pytest.mark.parametrize(
+    ("model", "layers", "error", "message"),
+    [
+        (MODEL, "hiden.*", ValueError, r"no layer is called 'hiden\.\*'; did you mean 'hidden\."),
+        (MODEL, ["hidden.0", "hidden.2"], ValueError, r"no layer is called 'hidden\.2'; did you mean 'hidden"),
+        (Unused, "pair", TypeError, "layer 'pair' returns tuple, not a tensor"),
+        (Unused, "forgotten", ValueError, r"layers \['forgotten'\] were never called"),
+        (Unused, "input", ValueError, "a layer is called 'input', which names the stimuli"),
+        (lambda: Unused(3), "readout", ValueError, r"must return logits \(32, 2\).*returned \(32, 3\)"),
+        (lambda: Unused(1), "readout", ValueError, r"must return logits \(32, 2\).*returned \(32, 1\)"),
+        (lambda: nn.Sequential(nn.Linear(12, 2), Pair()), "0", ValueError, r"must return logits.*returned tuple"),
+        (lambda: nn.Sequential(nn.Identity()), "0", ValueError, "nothing to train"),
+        (lambda: "a network", "*", TypeError, "a function that makes an nn.Module; it made str"),
+        (nn.Linear(12, 2), "*", TypeError, r"got Linear; every seed needs a network of its own.*lambda"),
+        ("mlp", "*", TypeError, "got str"),
+        (MLP, "*", TypeError, "it made MLP"),
+    ],
+)
+def test_models_and_layers(task, fixed, model, layers, error, message):
+    with pytest.raises(error, match=message):
+        train(task, model, seeds=2, layers=layers, training=fixed())
+
+
+def test_batch_norm_of_a_single_stimulus(task, fixed):
+    with pytest.raises(ValueError, match="batch norm needs more than one value a channel"):
+        train(task, MLP(widths=(8,), norm="batch"), seeds=2, training=fixed(batch=1))
+
+
+def test_no_hook_is_left_after_an_error(task, fixed):
+    made = []
+
+    def network():
+        made.append(Unused())
+        return made[-1]
+
+    state = torch.get_rng_state()
+    with pytest.raises(TypeError, match="not a tensor"):
+        train(task, network, seeds=2, layers="pair", training=fixed())
+    assert not any(module._forward_hooks for network in made for module in network.modules())
+    assert torch.equal(state, torch.get_rng_state())
