@@ -49,6 +49,7 @@ def bench() -> list[dict[str, Any]]:
             rows += [row for name, widths in WIDTHS.items() for row in _rows(name, widths, threads)]
     finally:
         torch.set_num_threads(before)
+    rows += [_processes_row(name, widths, before) for name, widths in WIDTHS.items()]
     return [*rows, _memory_row()]
 
 
@@ -69,6 +70,55 @@ def _rows(name: str, widths: tuple[int, ...], threads: int) -> list[dict[str, An
         }
         for members in MEMBERS
     ]
+
+
+# One process of one thread a core, as `repbias run` trains: each starts to step when it is told to.
+_PROCESS = """
+import sys, time, torch
+torch.set_num_threads(1)
+from benchmarks.bench_training import _stacked
+from repbias.models import MLP
+
+step = _stacked(MLP(widths=tuple(map(int, sys.argv[2:]))), int(sys.argv[1]))
+for _ in range(20):
+    step()
+print("ready", flush=True)
+sys.stdin.readline()
+start, steps = time.perf_counter(), 0
+while time.perf_counter() - start < 3:
+    step()
+    steps += 1
+print((time.perf_counter() - start) / steps)
+"""
+
+
+def _processes_row(name: str, widths: tuple[int, ...], cores: int, members: int = 10) -> dict[str, Any]:
+    """Time `members` networks divided over one process a core, against the plain loop with all threads."""
+    own = members // cores
+    command = [sys.executable, "-c", _PROCESS, str(own), *map(str, widths)]
+    processes = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+        for _ in range(cores)
+    ]
+    for process in processes:
+        assert process.stdout is not None
+        process.stdout.readline()
+    product = torch.rand(1024, 1024)
+    alone = _medians({"sgemm": lambda: product @ product, "plain": _plain(MLP(widths=widths))})
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    taken = [float(process.communicate()[0]) for process in processes]
+    seconds = median(taken) / (own * cores)
+    return {
+        "what": f"step, {name}, {own * cores} members, {cores} processes of 1 thread",
+        "seconds": seconds,
+        "floor_ratio": seconds / (_flops(widths) * alone["sgemm"] / (2 * 1024**3)),
+        "reference": "plain PyTorch loop, one model, all threads",
+        "reference_seconds": alone["plain"],
+        "ratio": alone["plain"] / seconds,
+    }
 
 
 def _threads(threads: int) -> str:

@@ -40,7 +40,8 @@ class Batches:
         self._step += 1
         index = self._order[:, position * self._batch : (position + 1) * self._batch]
         flat = index.reshape(-1)
-        return self._inputs[flat].unflatten(0, index.shape), self._labels[flat].unflatten(0, index.shape)
+        inputs, labels = self._inputs.index_select(0, flat), self._labels.index_select(0, flat)
+        return inputs.unflatten(0, index.shape), labels.unflatten(0, index.shape)
 
     def keep(self, rows: Sequence[int]) -> None:
         """Leave only the members at `rows`; their orders go on unchanged."""

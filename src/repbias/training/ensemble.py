@@ -75,7 +75,7 @@ class Stack:
             )
             for rows, parts in self._groups:
                 for name, part in parts.items():
-                    part.grad = gradients[name][rows]
+                    part.grad = gradients[name] if len(part) == len(self) else gradients[name][rows]
             self._optimizer.step()
         return losses
 
