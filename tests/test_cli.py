@@ -19,7 +19,7 @@ from rich.console import Console
 from repbias import cli, commands, terminal
 from repbias.runs import runner
 from repbias.runs.plan import make_plan
-from repbias.runs.results import TABLE_COLUMNS
+from repbias.runs.results import TABLE_COLUMNS, StudyResult
 from repbias.runs.store import Store
 from repbias.runs.workers import WorkerError
 from tiny_studies import make_study, write_study
@@ -75,7 +75,7 @@ def trained(studies: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store into which `mixed` was run, by the one call that trains here; do not change it."""
     store = tmp_path_factory.mktemp("trained") / "store"
     console = Console(file=StringIO(), force_terminal=False)
-    commands.run([str(studies / "mixed.toml")], store=store, device="cpu", console=console)
+    list(commands.train([str(studies / "mixed.toml")], store=store, device="cpu", console=console))
     return store
 
 
@@ -99,7 +99,7 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("words", "expected"),
         [
-            (["complexty"], ["no study is called 'complexty'", "did you mean 'complexity'?"]),
+            (["complexty"], ["no study is called 'complexty'", "did you mean 'complexity'"]),
             ([], ["name a study, or 'all'; known: complexity"]),
             (["complexity", "--seeds", "0"], ["seeds must be at least 1, got 0"]),
             (["complexity", "--seeds", "-3"], ["seeds must be at least 1, got -3"]),
@@ -234,7 +234,6 @@ class TestRun:
         self, call: Call, studies: Path, copied: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(runner, "run_stacks", lambda *_: pytest.fail("a worker was started"))
-        shutil.rmtree(copied / "reports")
         said = call("run", studies / "mixed.toml", "--store", copied)
         assert said.status == 0
         assert "all are in the store" in said.err
@@ -242,6 +241,26 @@ class TestRun:
         assert f"page: {page}" in said.out
         assert page.exists()
         assert "replicated" in said.out
+
+    def test_a_report_that_fails_keeps_neither_claims_nor_other_studies(
+        self, call: Call, studies: Path, copied: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        written = []
+
+        def fail_once(result: StudyResult, root: Path) -> Path:
+            written.append(result.plan.study.name)
+            if len(written) == 1:
+                raise ValueError("no room")
+            return root
+
+        monkeypatch.setattr("repbias.report.study_report.write_report", fail_once)
+        said = call("run", studies / "mixed.toml", studies / "sound.toml", "--store", copied)
+        assert said.status == 2
+        assert written == ["mixed", "sound"]
+        assert said.err.splitlines()[-1] == "error: no room"
+        assert said.out.index("T1  The copy") < said.out.index("no page for mixed: 'repbias report mixed' tries again")
+        assert said.out.count("T1  The copy") == 2
+        assert f"page: {copied}" in said.out
 
     def test_strict_is_1_where_a_claim_is_not_replicated(self, call: Call, studies: Path, copied: Path) -> None:
         assert call("run", studies / "mixed.toml", "--store", copied, "--strict").status == 1
@@ -303,6 +322,21 @@ class TestReading:
         for word in ("T1", "T2", "short", "3 of 3", "replicated", f"{rows[0]['estimate']:+.3f}"):
             assert word in shown
 
+    def test_the_scorecard_has_a_line_a_claim_and_study(self) -> None:
+        row = dict.fromkeys(CLAIM_KEYS, "word") | {"n_planned": 4, "study": "one", "scale": "full"}
+        first = row | {"id": "C2", "estimate": 0.25, "n": 4, "verdict": "replicated"}
+        second = first | {"estimate": 0.5, "n": 3, "verdict": "not replicated"}
+        part = first | {"statement": "more", "estimate": math.nan, "n": 0, "verdict": "no verdict"}
+        other = row | {"id": "C10", "estimate": 0.125, "n": 4, "verdict": "replicated"}
+        file = StringIO()
+        table = pd.DataFrame([other, first, second, part])
+        Console(file=file, width=120).print(terminal.scorecard(table))
+        _, *lines = [line.split() for line in file.getvalue().splitlines()]
+        assert [" ".join(line) for line in lines] == [
+            "C2 one mixed +0.250 to +0.500; - 0 to 4 of 4 full",
+            "C10 one replicated +0.125 4 of 4 full",
+        ]
+
     def test_json_is_valid_where_numbers_are_missing_or_infinite(self) -> None:
         row = dict.fromkeys(CLAIM_KEYS, "word") | {"n": 1, "estimate": 0.1, "ci_low": -math.inf, "ci_high": math.inf}
         rows = pd.DataFrame([row, row | {"n": 0, "estimate": math.nan, "ci_low": math.nan, "ci_high": math.nan}])
@@ -322,10 +356,13 @@ class TestReading:
         assert sorted(path.name for path in tmp_path.iterdir()) == ["table.csv", "table.parquet"]
 
     def test_report(self, call: Call, copied: Path) -> None:
-        shutil.rmtree(copied / "reports")
         page = copied / "reports" / "mixed-quick" / "index.html"
-        assert call("report", "--store", copied).out == f"page: {page}\n"
+        scorecard = copied / "reports" / "index.html"
+        assert call("report", "mixed", "--store", copied).out == f"page: {page}\n"
         assert page.exists()
+        assert not scorecard.exists()
+        assert call("report", "--store", copied).out == f"page: {page}\nscorecard: {scorecard}\n"
+        assert "mixed-quick/index.html" in scorecard.read_text()
 
 
 def in_a_process(*words: str) -> subprocess.CompletedProcess[str]:

@@ -11,8 +11,8 @@ from pydantic import ValidationError
 
 from repbias.models import MLP
 from repbias.specs import Spec, did_you_mean, digest, explain
-from repbias.tasks import BooleanTask
-from repbias.training import SGD, Adam, AdamW, Phase, Training
+from repbias.tasks import Agreement, BooleanTask
+from repbias.training import SGD, Adam, AdamW, Phase, RMSprop, Training
 
 TASK = BooleanTask(features={"easy": "copy", "hard": "parity3"}, bits=12, train=512)
 TRAINING = Training(optimizer=AdamW(lr=0.01), phases=(Phase(features=("easy",), steps=100), Phase()))
@@ -20,7 +20,16 @@ TRAINING = Training(optimizer=AdamW(lr=0.01), phases=(Phase(features=("easy",), 
 
 @pytest.mark.parametrize(
     "spec",
-    [TASK, TRAINING, MLP(), MLP(widths=(8, 8), residual=True), Training(), SGD(), Adam(betas=(0.5, 0.9))],
+    [
+        TASK,
+        TRAINING,
+        MLP(),
+        MLP(widths=(8, 8), residual=True),
+        Training(),
+        SGD(),
+        Adam(betas=(0.5, 0.9)),
+        RMSprop(alpha=0.9),
+    ],
     ids=repr,
 )
 def test_json_and_dictionaries_make_the_same_spec_again(spec):
@@ -68,16 +77,34 @@ def test_what_is_left_out_is_the_same_as_the_default_written():
     assert MLP(widths=[256, 128, 64, 64]).digest() == MLP().digest()
 
 
+def test_an_optional_field_left_none_leaves_the_identity_as_it_was():
+    """So a spec may gain a field that is None by default, and no run stored before is trained again."""
+
+    class Before(Spec):
+        size: int = 1
+
+    class After(Before):
+        extra: dict[str, float | None] | None = None
+
+    assert After().canonical_json() == After(extra=None).canonical_json() == Before().canonical_json() == '{"size":1}'
+    assert After(extra={}).canonical_json() == '{"size":1,"extra":{}}'
+    assert TASK.model_copy(update={"agreement": None, "probes": None}).canonical_json() == TASK.canonical_json()
+    assert "agreement" not in TASK.canonical_json()
+    agreeing = TASK.model_copy(update={"agreement": Agreement(first="easy", second="hard", share=0.75)})
+    assert agreeing.digest() != TASK.digest()
+
+
 def test_any_field_changes_the_digest():
     specs = [
         Training(), Training(batch=64), Training(gate=0.98), Training(check_every=100),
         Training(checkpoints_per_decade=5), Training(optimizer=SGD(lr=0.06)), Training(optimizer=SGD(momentum=0.1)),
-        Training(optimizer=Adam(lr=0.05)), Training(optimizer=AdamW(lr=0.05)), Training(phases=(Phase(steps=1),)),
+        Training(optimizer=Adam(lr=0.05)), Training(optimizer=AdamW(lr=0.05)), Training(optimizer=RMSprop(lr=0.05)),
+        Training(optimizer=RMSprop(lr=0.05, alpha=0.9)), Training(phases=(Phase(steps=1),)),
         Training(phases=(Phase(extra=1),)), Training(phases=(Phase(until="steps"),)),
         Training(phases=(Phase(features=("a",)),)), Training(phases=(Phase(features=("a", "b")),)),
         Training(phases=(Phase(), Phase())),
         MLP(), MLP(widths=(256,)), MLP(activation="relu"), MLP(dropout=0.1), MLP(norm="layer"), MLP(residual=True),
-        MLP(init="he"),
+        MLP(init="he"), MLP(gain=0.5), MLP(gain=1),
     ]  # fmt: skip
     for one, other in combinations(specs, 2):
         assert one.digest() != other.digest(), (one, other)

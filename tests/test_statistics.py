@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
-from repbias.statistics import mean_interval, sign_flip_p
+from repbias.statistics import holm, larger_p, mean_interval, sign_flip_p
 
 DRAWS = {
     "normal": (lambda rng, n: rng.normal(size=n), 0.0),
@@ -80,7 +81,7 @@ def test_null_data_are_called_significant_no_more_often_than_alpha():
     assert np.mean(p <= 0.5) == pytest.approx(0.5, abs=0.06)
 
 
-@pytest.mark.parametrize("function", [mean_interval, sign_flip_p])
+@pytest.mark.parametrize("function", [mean_interval, sign_flip_p, larger_p])
 @pytest.mark.parametrize(
     ("values", "message"),
     [
@@ -98,3 +99,90 @@ def test_what_is_not_one_finite_number_a_seed_is_refused(function, values, messa
 def test_confidence_lies_between_0_and_1(confidence):
     with pytest.raises(ValueError, match=f"confidence lies between 0 and 1, got {confidence}"):
         mean_interval([1.0, 2.0], confidence)
+
+
+@given(st.lists(st.floats(-100, 100), min_size=2, max_size=12), st.floats(-10, 10))
+def test_larger_p_is_scipys_one_sided_t_test(values, than):
+    spread = np.std(values)
+    if spread > 1e-6:  # below, scipy warns of lost digits
+        expected = stats.ttest_1samp(values, than, alternative="greater").pvalue
+        assert larger_p(values, than) == pytest.approx(expected, rel=1e-9, abs=1e-300)
+
+
+def test_larger_p_by_hand_and_against_the_interval():
+    """t = 2 / (1 / sqrt(3)) on two degrees of freedom, for which P(T > t) = 1/2 - t / (2 sqrt(2 + t^2))."""
+    t = 2 * math.sqrt(3)
+    assert larger_p([1.0, 2.0, 3.0]) == pytest.approx(0.5 - t / (2 * math.sqrt(2 + t * t)))
+    low = mean_interval([1.0, 2.0, 3.0]).ci_low
+    assert larger_p([1.0, 2.0, 3.0], low) == pytest.approx(0.025)
+
+
+@pytest.mark.parametrize("value", [0.1, 0.25, -3.7, 1e-200])
+@pytest.mark.parametrize("n", [2, 3, 7, 100])
+def test_seeds_that_agree_are_larger_or_not(value, n):
+    """The mean of equal numbers may be off by its last digit, which must not decide."""
+    assert larger_p([value] * n, value) == 1
+    assert larger_p([value] * n, np.nextafter(value, -np.inf)) == 0
+    assert larger_p([value] * n, np.nextafter(value, np.inf)) == 1
+
+
+def test_a_spread_too_small_to_square_proves_nothing():
+    assert larger_p([0.0, 1e-200]) == 1
+
+
+def test_one_seed_cannot_be_tested():
+    with pytest.raises(ValueError, match="a test over seeds needs two or more, got 1"):
+        larger_p([0.5])
+
+
+def test_holm_by_hand():
+    """Five tests: .05, .08, .09, then 2 x .04 and 1 x .05, which may not fall below .09; and four, not in order."""
+    np.testing.assert_allclose(holm([0.01, 0.02, 0.03, 0.04, 0.05]), [0.05, 0.08, 0.09, 0.09, 0.09])
+    np.testing.assert_allclose(holm([0.03, 0.005, 0.04, 0.01]), [0.06, 0.02, 0.06, 0.03])
+
+
+def test_holm_at_its_edges():
+    assert holm([]).shape == (0,)
+    np.testing.assert_array_equal(holm([0.3]), [0.3])
+    np.testing.assert_array_equal(holm([0.6, 0.7]), [1, 1])
+    np.testing.assert_array_equal(holm([0.0, 1.0]), [0, 1])
+
+
+def test_holm_does_not_count_what_was_not_tested():
+    np.testing.assert_allclose(holm([0.02, np.nan, 0.01, np.nan]), [0.02, np.nan, 0.02, np.nan])
+    assert np.isnan(holm([np.nan, np.nan])).all()
+
+
+P_VALUES = st.lists(st.floats(0, 1), min_size=1, max_size=12)
+
+
+@given(P_VALUES)
+def test_holm_keeps_the_order_and_makes_nothing_smaller(values):
+    p, corrected = np.array(values), holm(values)
+    assert (corrected >= p).all()
+    assert (corrected <= np.minimum(len(p) * p, 1)).all()  # never above Bonferroni
+    assert corrected.min() == min(len(p) * p.min(), 1)
+    assert (np.diff(corrected[np.argsort(p, kind="stable")]) >= 0).all()
+
+
+@given(P_VALUES, st.randoms())
+def test_holm_does_not_care_in_which_order_tests_stand(values, random):
+    order = random.sample(range(len(values)), len(values))
+    np.testing.assert_array_equal(holm(values)[order], holm([values[i] for i in order]))
+
+
+@given(P_VALUES, st.sampled_from([0.01, 0.025, 0.05, 0.5]))
+def test_holm_rejects_what_its_definition_rejects(values, level):
+    """Step down: while the k-th smallest of m is under level / (m - k + 1), it is rejected."""
+    rejected = 0
+    for k, p in enumerate(sorted(values)):
+        if p * (len(values) - k) >= level:
+            break
+        rejected += 1
+    assert (holm(values) < level).sum() == rejected
+
+
+def test_holm_errs_in_no_more_families_than_the_level():
+    rng = np.random.default_rng(11)
+    wrong = np.mean([(holm(rng.random(8)) < 0.05).any() for _ in range(4000)])
+    assert wrong == pytest.approx(1 - (1 - 0.05 / 8) ** 8, abs=4 * math.sqrt(0.05 * 0.95 / 4000))

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from repbias.statistics import mean_interval as mean_interval
     from repbias.tasks import BooleanFeature as BooleanFeature
     from repbias.tasks import BooleanTask as BooleanTask
+    from repbias.tasks import SymbolTask as SymbolTask
     from repbias.tasks import Task as Task
     from repbias.tasks import boolean_function as boolean_function
     from repbias.tasks import check_design as check_design
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from repbias.training import Network as Network
     from repbias.training import Networks as Networks
     from repbias.training import Phase as Phase
+    from repbias.training import RMSprop as RMSprop
     from repbias.training import Training as Training
     from repbias.training import train as train
 
@@ -39,8 +41,8 @@ _PUBLIC = {
     "repbias.measures": ("Density", "VarianceExplained", "VarianceFitter", "density", "variance_explained"),
     "repbias.models": ("MLP", "Model"),
     "repbias.statistics": ("mean_interval",),
-    "repbias.tasks": ("BooleanFeature", "BooleanTask", "Task", "boolean_function", "check_design"),
-    "repbias.training": ("SGD", "Adam", "AdamW", "Network", "Networks", "Phase", "Training", "train"),
+    "repbias.tasks": ("BooleanFeature", "BooleanTask", "SymbolTask", "Task", "boolean_function", "check_design"),
+    "repbias.training": ("SGD", "Adam", "AdamW", "Network", "Networks", "Phase", "RMSprop", "Training", "train"),
 }
 _HOME = {name: module for module, names in _PUBLIC.items() for name in names}
 __all__ = sorted(_HOME)

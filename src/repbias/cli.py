@@ -25,7 +25,7 @@ class List:
 
 @dataclass(frozen=True)
 class Run:
-    """Train what is missing, measure, print the claims, and write figures, numbers and the page."""
+    """Train what is missing, measure, print the claims, then write figures, numbers and the page."""
 
     studies: Annotated[Words, tyro.conf.arg(metavar="STUDY...", help="Names of studies, 'all', or TOML files.")]
     scale: Literal["quick", "full"] = "quick"
@@ -43,7 +43,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Report:
-    """Write figures, numbers and pages again from a store, without training."""
+    """Write figures, numbers and pages again from a store, without training; without names, also the scorecard."""
 
     studies: Annotated[
         Words, tyro.conf.arg(metavar="STUDY...", help="Names of studies; all in the store by default.")
@@ -55,7 +55,7 @@ class Report:
 
 @dataclass(frozen=True)
 class Claims:
-    """Print the claims of every study in a store, with their verdicts, without training."""
+    """Print the scorecard of a store, then every claim condition by condition, without training."""
 
     json: bool = False
     """Print a JSON list of objects."""

@@ -6,7 +6,7 @@ import io
 import json
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -56,7 +56,7 @@ def list_studies() -> list[dict[str, Any]]:
     return rows
 
 
-def run(
+def train(
     names: Sequence[str],
     *,
     scale: str = "quick",
@@ -65,16 +65,14 @@ def run(
     store: Path,
     remake: bool = False,
     console: Console | None = None,
-) -> tuple[list[StudyResult], list[Path]]:
-    """Train what the studies lack and write their reports; return the results and the pages' paths.
+) -> Iterator[StudyResult]:
+    """Train what the studies lack; yield each study's result as soon as its last member is saved.
 
     Raises
     ------
     ValueError : an unknown study, a store or a setting that cannot be used, a design whose roles are not matched;
         everything is checked before anything is trained.
     """
-    from repbias.report.study_report import write_report  # slow to import, for it draws
-
     console = console or Console(stderr=True)
     plans = [make_plan(study, scale, seeds) for study in _all_of(names)]
     device = choose_device(device)
@@ -83,15 +81,12 @@ def run(
     opened = Store.open(store, create=True)
     for plan in plans:
         missing_members(plan, opened, remake=remake)
-    results, pages = [], []
     for plan in plans:
         _remember(opened, plan)
         missing = missing_members(plan, opened)
         with terminal.progress(plan, [condition for condition, _ in missing], console) as on_progress:
             complete(missing, opened, device=device, on_progress=on_progress)
-        results.append(read_result(plan, opened))
-        pages.append(write_report(results[-1], opened.root))
-    return results, pages
+        yield read_result(plan, opened)
 
 
 def _all_of(names: Sequence[str]) -> list[Study]:
@@ -187,28 +182,50 @@ def run_and_print(
     *,
     strict: bool,
 ) -> int:
-    """Run studies, print their claims and where the pages are; return the exit status, 1 only where `strict` asks."""
-    results, pages = run(names, scale=scale, seeds=seeds, device=device, store=store, remake=remake)
-    claims = claims_table(results)
-    _stdout().print(terminal.claims(claims))
-    _print_pages(pages)
+    """Run studies; of each, print its claims, then write its report and print where the page is.
+
+    A report that cannot be written keeps no other study from being run; its error is raised at the end.
+
+    Returns
+    -------
+    The exit status, 1 only where `strict` asks.
+    """
+    failures, tables = [], []
+    for result in train(names, scale=scale, seeds=seeds, device=device, store=store, remake=remake):
+        tables.append(result.claims)
+        _stdout().print(terminal.claims(result.claims))
+        try:
+            _write_page(result, store)
+        except Exception as error:
+            failures.append(error)
+            name = result.plan.study.name
+            _stdout().print(f"no page for {name}: 'repbias report {name}' tries again, without training", markup=False)
+    claims = pd.concat(tables, ignore_index=True)
+    if len(tables) > 1:
+        _stdout().print(terminal.scorecard(claims))
+    if failures:
+        raise failures[0]
     return int(strict and not (claims["verdict"] == REPLICATED).all())
 
 
 def report_and_print(store: Path, names: Sequence[str], scale: str | None) -> None:
-    """Write the reports of a store again and print where the pages are."""
-    from repbias.report.study_report import write_report
+    """Write the reports of a store again, of all studies with the scorecard; print where the pages are."""
+    from repbias.report.scorecard import write_scorecard  # slow to import, for it draws
 
-    _print_pages([write_report(result, store) for result in stored_results(store, names, scale)])
+    results = stored_results(store, names, scale)
+    for result in results:
+        _write_page(result, store)
+    if not names:
+        print(f"scorecard: {write_scorecard(results, store)}")
 
 
 def print_claims(store: Path, scale: str | None, *, as_json: bool) -> None:
-    """Print the claims of a store."""
+    """Print the claims of a store: the scorecard, then every claim condition by condition."""
     claims = claims_table(stored_results(store, scale=scale))
     if as_json:
         print(claims_json(claims))
     else:
-        _stdout().print(terminal.claims(claims))
+        _stdout().print(terminal.scorecard(claims), "", terminal.claims(claims))
 
 
 def write_table(store: Path, name: str, out: Path, scale: str | None) -> None:
@@ -239,6 +256,7 @@ def _stdout() -> Console:
     return Console(soft_wrap=False, highlight=False)
 
 
-def _print_pages(pages: Sequence[Path]) -> None:
-    for page in pages:
-        print(f"page: {page}")
+def _write_page(result: StudyResult, store: Path) -> None:
+    from repbias.report.study_report import write_report  # slow to import, for it draws
+
+    print(f"page: {write_report(result, store)}")

@@ -44,6 +44,33 @@ def test_initial_weights_have_the_variance_that_their_names_say():
     torch.testing.assert_close(orthogonal @ orthogonal.T, torch.eye(200), rtol=0, atol=1e-5)
 
 
+@pytest.mark.parametrize("spec", [MLP(widths=(7, 5)), MLP(widths=(6, 6), norm="batch", init="he", residual=True)])
+@pytest.mark.parametrize("gain", [0.25, 1, 3.0])
+def test_a_gain_scales_the_hidden_weights_and_nothing_else(spec, gain):
+    plain = built(spec).state_dict()
+    scaled = built(spec.model_copy(update={"gain": gain})).state_dict()
+    assert plain.keys() == scaled.keys()
+    hidden = {name for name in plain if name.endswith("linear.weight")}
+    assert hidden == {"hidden.0.linear.weight", "hidden.1.linear.weight"}
+    for name, tensor in plain.items():
+        assert torch.equal(scaled[name], tensor * gain if name in hidden else tensor), name
+
+
+def test_without_a_gain_the_weights_are_what_they_were():
+    """Pinned to the last bit by an independent draw: Glorot's uniform bounds, layer by layer, from one generator."""
+    generator = torch.Generator().manual_seed(0)
+    network = built(MLP(widths=(7, 5), gain=None))
+    for layer in [*(hidden.linear for hidden in network.hidden), network.readout]:
+        weight = nn.init.xavier_uniform_(torch.empty_like(layer.weight), generator=generator)
+        assert torch.equal(layer.weight, weight)
+
+
+@pytest.mark.parametrize("gain", [0, -1.0])
+def test_a_gain_is_larger_than_zero(gain):
+    with pytest.raises(ValueError, match="greater than 0"):
+        MLP(gain=gain)
+
+
 @pytest.mark.parametrize(
     ("activation", "function"),
     [

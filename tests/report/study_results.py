@@ -6,10 +6,14 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from repbias.models import MLP
 from repbias.runs.plan import make_plan
 from repbias.runs.results import MEMBER_COLUMNS, TABLE_COLUMNS, UNIT_COLUMNS, StudyResult
+from repbias.studies.comparisons import LevelDifference, Trend
 from repbias.studies.complexity import STUDY
-from repbias.studies.study import Claim, Condition, Study
+from repbias.studies.contrasts import FeatureDifference
+from repbias.studies.study import Claim, Condition, Scale, Study
+from repbias.tasks.boolean_extras import Probe
 
 STEPS = (0, 100, 1_000, 2_000)
 Gaps = Sequence[tuple[float, float]]
@@ -24,10 +28,12 @@ def result(
     features: tuple[str, str] = ("easy", "hard"),
     missed: Sequence[tuple[int, int]] = (),
     status: dict[tuple[int, int], str] | None = None,
+    probes: dict[str, float] | None = None,
 ) -> StudyResult:
     """A quick run in which each condition's two features explain `r2` on average, with a little noise over seeds.
 
     `missed` are (condition, member) that miss the gate on the second feature; `status` overrides "finished".
+    `probes` are measured beside the features, and all together explain their sum.
     """
     plan = make_plan(study, "quick", seeds)
     tables, units, members = [], [], []
@@ -41,8 +47,8 @@ def result(
                 noise = 0.01 * (seed - (seeds - 1) / 2)
                 own = {features[0]: r2[place][0] + noise, features[1]: r2[place][1] - noise}
                 key = {"study": study.name, "condition": condition.name, "member": seed}
-                tables.append(_member(condition, own, gate).assign(**key))
-                units.append(_units(condition, own).assign(**key))
+                tables.append(_member(condition, own, gate, probes or {}).assign(**key))
+                units.append(_units(condition, {**own, **(probes or {})}).assign(**key))
     return StudyResult(
         plan,
         pd.concat(tables)[TABLE_COLUMNS] if tables else pd.DataFrame(columns=TABLE_COLUMNS),
@@ -57,8 +63,42 @@ def study_of(*claims: Claim) -> Study:
     return STUDY.model_copy(update={"claims": claims})
 
 
-def _member(condition: Condition, r2: dict[str, float], gate: bool) -> pd.DataFrame:
+def crossed(widths: Sequence[int], depths: Sequence[int], optimizers: Sequence[str] = ("SGD", "Adam")) -> Study:
+    """A study of crossed factors: the gap by condition, its trend over widths, and that the optimizer does nothing."""
+    template = STUDY.conditions[0]
+    task = template.task.model_copy(update={"probes": {"pair": Probe(function="xor", positions=(1, 2))}})
+    conditions = tuple(
+        template.model_copy(
+            update={
+                "name": f"{optimizer}, width {width}, depth {depth}",
+                "factors": {"width": str(width), "depth": str(depth), "optimizer": optimizer},
+                "model": MLP(widths=(width,) * depth),
+                "task": task,
+            }
+        )
+        for optimizer in optimizers
+        for width in widths
+        for depth in depths
+    )
+    gap = FeatureDifference(more="easy", less="hard")
+    trend = Trend(factor="width", scale="log2")
+    same = LevelDifference(factor="optimizer", more="Adam", less="SGD")
+    claims = (
+        Claim(id="C1", statement="Easy explains more", contrast=gap, minimum=0.05),
+        Claim(id="C9", statement="The gap grows with width", contrast=gap, compare=trend, minimum=0.02),
+        Claim(id="C10", statement="Alike", contrast=gap, compare=same, minimum=0.06, equivalent=True),
+    )
+    scales = {"quick": Scale(seeds=4)}
+    return Study(name="crossed", question="What matters?", conditions=conditions, scales=scales, claims=claims)
+
+
+def _member(condition: Condition, r2: dict[str, float], gate: bool, probes: dict[str, float]) -> pd.DataFrame:
     rows: list[tuple[object, ...]] = []
+    penultimate = condition.model.penultimate
+    rows += [
+        (STEPS[-1], penultimate, name, measure, share) for name, share in probes.items() for measure in ("r2", "unique")
+    ]
+    rows.append((STEPS[-1], penultimate, "(all)", "joint_r2", sum(r2.values()) + sum(probes.values())))
     layers = ("readout", *reversed(condition.model.layer_names), "input")  # on purpose not from input to output
     for order, (feature, share) in enumerate(r2.items()):
         for place, step in enumerate(STEPS):

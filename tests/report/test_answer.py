@@ -68,8 +68,8 @@ def test_members_below_the_gate_are_neither_averaged_nor_hidden() -> None:
         "features."
     )
     assert told(result(((0.53, 0.11), (0.55, 0.14)), missed=[(0, 0), (0, 1)]))[0] == (
-        "Replicated in 2 of 2 conditions: easy explains 54 % to 55 % of the penultimate layer’s variance, "
-        "hard 10 % to 14 % (means over 2 to 4 seeds)."
+        "Mixed, replicated in 1 of 2 conditions and not replicated in 1: easy explains 54 % to 55 % of the "
+        "penultimate layer’s variance, hard 10 % to 14 % (means over 2 to 4 seeds)."
     )
 
 

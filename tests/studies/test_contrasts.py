@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from repbias.studies.contrasts import Contrast, FeatureDifference, Growth, LayerSlope, at_last_step, events
+from repbias.studies.contrasts import Contrast, FeatureDifference, Growth, LayerSlope, Level, at_last_step, events
 
 HIDDEN = ("hidden.0", "hidden.1")
 COLUMNS = ["condition", "member", "step", "layer", "feature", "measure", "value"]
@@ -21,6 +21,7 @@ GROWTH = Growth(feature="easy", over=("easy", "end"))
 FASTER = Growth(feature="easy", over=("easy", "hard"), minus=("hard", "end"))
 POINTS = {0: 0.0, 10: 0.1, 40: 0.35, 100: 0.45}
 SLOPE = LayerSlope(more="easy", less="hard")
+LEVEL = Level(of=("easy",), less=("hard",))
 
 
 def table(rows: Iterable[Row]) -> pd.DataFrame:
@@ -90,6 +91,64 @@ class TestFeatureDifference:
         assert values(DIFFERENCE, rows)[0] == -values(exchanged, rows)[0] == easy - hard
 
 
+class TestLevel:
+    """The features a (0.5) and b (0.125), which have a gate, and the probes p (0.25) and q (0.75), which have none."""
+
+    def rows(self, member: int = 0, accuracy: float = 1.0, measure: str = "r2", name: str = "hidden.1") -> list[Row]:
+        reported = [(member, 9, "output", feature, "accuracy", accuracy) for feature in ("a", "b")]
+        found = {"a": 0.5, "b": 0.125, "p": 0.25, "q": 0.75}
+        return [*reported, *((member, 9, name, feature, measure, value) for feature, value in found.items())]
+
+    @pytest.mark.parametrize(
+        ("contrast", "expected"),
+        [
+            (Level(of=("a",)), 0.5),
+            (Level(of=("a", "b", "q")), (0.5 + 0.125 + 0.75) / 3),
+            (Level(of=("a", "b", "q"), how="sum"), 0.5 + 0.125 + 0.75),
+            (Level(of=("p", "q"), less=("b",)), 0.5 - 0.125),
+            (Level(of=("p", "q"), less=("a", "b"), how="sum"), 1.0 - 0.625),
+            (Level(of=("a",), less=("p", "q"), how="mean"), 0.5 - 0.5),
+        ],
+        ids=lambda value: value.describe() if isinstance(value, Level) else "",
+    )
+    def test_by_hand(self, contrast: Level, expected: float) -> None:
+        assert values(contrast, self.rows()) == pytest.approx({0: expected})
+
+    def test_probes_are_not_gated_and_features_are(self) -> None:
+        rows = [*self.rows(0), *self.rows(1, accuracy=0.5)]
+        assert values(Level(of=("p",), less=("q",)), rows) == {0: -0.5, 1: -0.5}
+        for contrast in (Level(of=("a",)), Level(of=("p",), less=("b",)), Level(of=("p", "b"))):
+            found = values(contrast, rows)
+            assert np.isfinite(found[0])
+            assert np.isnan(found[1])
+
+    def test_the_layer_and_the_measure_are_those_named(self) -> None:
+        rows = [*self.rows(name="hidden.0", measure="unique"), *((0, 9, "hidden.1", "a", "unique", 9.0),)]
+        assert values(Level(of=("a",), layer="hidden.0", measure="unique"), rows) == {0: 0.5}
+        assert values(Level(of=("a",), measure="unique"), rows) == {0: 9.0}
+
+    @pytest.mark.parametrize("how", ["mean", "sum"])
+    def test_without_one_of_the_features_there_is_no_number(self, how: str) -> None:
+        """A sum of nothing would be zero, and a mean of what is left another statistic."""
+        short = [row for row in self.rows(1) if row[3] != "q"]
+        contrast = Level.model_validate({"of": ("p", "q"), "how": how})
+        found = values(contrast, [*self.rows(0), *short])
+        assert np.isfinite(found[0])
+        assert np.isnan(found[1])
+
+    def test_nobody_measured_there(self) -> None:
+        assert np.isnan(values(Level(of=("a",), layer="hidden.7"), self.rows())[0])
+
+    def test_of_one_feature_less_another_it_is_the_difference(self) -> None:
+        rows = [*accuracy(0, 1), *layer(0, 1, 0.7, 0.2), *accuracy(1, 1), *layer(1, 1, 0.1, 0.6)]
+        assert values(LEVEL, rows) == values(DIFFERENCE, rows)
+
+    def test_it_says_what_it_is(self) -> None:
+        assert LEVEL.describe() == "R2(easy) - R2(hard), penultimate layer, last step"
+        contrast = Level(of=("a", "b"), less=("p",), how="sum", layer="hidden.0")
+        assert contrast.describe() == "sum of R2(a, b) - R2(p), hidden.0 layer, last step"
+
+
 class TestGrowth:
     def test_a_stretch_runs_from_event_to_event(self) -> None:
         rows = [*accuracy(0, 0, 0.5, 0.5), *accuracy(0, 100), *curve(0, POINTS), *mastery(0, easy=10, hard=40)]
@@ -148,7 +207,7 @@ class TestLayerSlope:
         assert values(SLOPE, rows, layers) == pytest.approx({0: 0.03})
 
 
-@pytest.mark.parametrize("contrast", [DIFFERENCE, GROWTH, FASTER, SLOPE], ids=lambda c: c.describe())
+@pytest.mark.parametrize("contrast", [DIFFERENCE, GROWTH, FASTER, SLOPE, LEVEL], ids=lambda c: c.describe())
 class TestGate:
     def rows(self, member: int, easy: float = 1.0, hard: float = 1.0) -> list[Row]:
         return [

@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from repbias.models import MLP
 from repbias.randomness import rng
-from repbias.training import SGD, Adam, AdamW, train
+from repbias.training import SGD, Adam, AdamW, RMSprop, train
 from repbias.training.dropout import MaskStream, find_sites
 from repbias.training.train import build_network
 
@@ -44,8 +44,12 @@ def plain_loop(network: nn.Module, optimizer: torch.optim.Optimizer, task, seed:
             lambda p: torch.optim.Adam(p, lr=2e-3, betas=(0.8, 0.95), weight_decay=0.1),
         ),
         (AdamW(lr=2e-3), lambda p: torch.optim.AdamW(p, lr=2e-3, weight_decay=0.01)),
+        (
+            RMSprop(lr=1e-3, alpha=0.9, momentum=0.5, weight_decay=0.01),
+            lambda p: torch.optim.RMSprop(p, lr=1e-3, alpha=0.9, momentum=0.5, weight_decay=0.01),
+        ),
     ],
-    ids=["sgd", "momentum", "adam", "adamw"],
+    ids=["sgd", "momentum", "adam", "adamw", "rmsprop"],
 )
 def test_weights_agree_with_a_plain_loop(task, fixed, spec, torch_optimizer, norm):
     # No ReLU: at its kink a rounding error becomes a finite one. A bias that batch norm cancels gets a gradient of

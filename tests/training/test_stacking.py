@@ -11,7 +11,7 @@ from torch import nn
 
 from repbias.models import MLP
 from repbias.tasks.task import Split, Stimuli, Task
-from repbias.training import SGD, Adam, AdamW, Phase, Training, train
+from repbias.training import SGD, Adam, AdamW, Phase, RMSprop, Training, train
 from repbias.training.job import Job, Outcome
 from repbias.training.train import build_network
 from repbias.training.trainer import train_stack
@@ -54,6 +54,7 @@ OPTIMIZERS = {
     "momentum": SGD(lr=0.05, momentum=0.9, weight_decay=1e-3),
     "adam": Adam(lr=3e-3),
     "adamw": AdamW(lr=3e-3),
+    "rmsprop": RMSprop(lr=2e-3, momentum=0.5, weight_decay=1e-3),
 }
 
 
@@ -75,8 +76,9 @@ def test_stacked_is_one_by_one_for_every_optimizer(task, fixed, name, dropout):
         MLP(widths=(24, 16), norm="layer", activation="gelu"),
         MLP(widths=(16, 16, 16), residual=True, activation="tanh", dropout=0.2),
         MLP(widths=(33, 7), norm="batch", activation="relu", dropout=0.5, init="orthogonal"),
+        MLP(widths=(24, 16), gain=3.0),
     ],
-    ids=["batch", "layer", "residual", "odd widths"],
+    ids=["batch", "layer", "residual", "odd widths", "gain"],
 )
 def test_stacked_is_one_by_one_for_every_architecture(task, fixed, model):
     jobs = [job(task, model, fixed(), seed) for seed in range(5)]
@@ -108,7 +110,7 @@ def test_learning_rates_may_differ_within_a_stack(task, fixed):
         assert_same(alone(one), stacked)
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adam", "adamw"])
+@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adam", "adamw", "rmsprop"])
 def test_members_that_finish_early_leave_the_others_as_they_are(task, optimizer):
     """Of curricula of 5 to 40 steps in one stack, some are dropped from it on the way, with their optimiser states."""
     model = MLP(widths=(16, 16), dropout=0.2, norm="batch")

@@ -45,6 +45,7 @@ class MLP(Model):
     norm : "none", "batch" or "layer", before the activation.
     residual : add a layer's input to its output wherever the two have the same width.
     init : "glorot" (uniform), "he" (uniform) or "orthogonal".
+    gain : factor on the initial weights of the hidden layers; 1 where it is None.
     """
 
     kind: Literal["mlp"] = "mlp"
@@ -54,6 +55,7 @@ class MLP(Model):
     norm: Literal["none", "batch", "layer"] = "none"
     residual: bool = False
     init: Literal["glorot", "he", "orthogonal"] = "glorot"
+    gain: float | None = Field(default=None, gt=0)
 
     @model_validator(mode="after")
     def _residual_needs_equal_widths(self) -> MLP:
@@ -81,6 +83,10 @@ class MLP(Model):
             if isinstance(module, nn.Linear):
                 INITS[self.init](module.weight, generator)
                 nn.init.zeros_(module.bias)
+        if self.gain is not None:
+            with torch.no_grad():
+                for layer in network.hidden:
+                    layer.linear.weight.mul_(self.gain)  # type: ignore[union-attr, operator]
         return network
 
 

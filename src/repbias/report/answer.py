@@ -6,13 +6,16 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from repbias.report.study_figures import trained_members
 from repbias.report.views import joined
 from repbias.runs.results import StudyResult
-from repbias.studies.contrasts import Contrast, FeatureDifference, Growth, LayerSlope, at_last_step
+from repbias.studies.comparisons import Trend
+from repbias.studies.contrasts import FeatureDifference, Growth, LayerSlope, Level, at_last_step
 from repbias.studies.study import Claim, Condition
 from repbias.studies.verdicts import MIXED, NO_VERDICT, NOT_REPLICATED, REPLICATED, combine
 
 _NO_CLAIMS = "This study states no claims; its tables and figures speak for themselves."
+_SHARES = ("r2", "r2_final", "r2_per_stimulus", "unique", "joint_r2")
 _SPACE = "\N{NO-BREAK SPACE}"
 
 
@@ -37,19 +40,21 @@ def answer(result: StudyResult) -> tuple[str, ...]:
 def _lead(claim: Claim, result: StudyResult) -> str:
     rows = _rows(claim, result.claims)
     decided = rows[rows["verdict"] != NO_VERDICT]
-    opening = _capital(_verdict(rows["verdict"]))
+    opening = _capital(_verdict(claim, result))
+    if rows.empty:
+        return f"{opening}: {claim.statement.rstrip('.')}."
     if decided.empty:
         return f"{opening}: fewer than two members could be analysed in each."
-    if isinstance(claim.contrast, FeatureDifference) and claim.contrast.measure == "r2":
+    if isinstance(claim.contrast, FeatureDifference) and claim.contrast.measure == "r2" and claim.compare is None:
         return f"{opening}: {_explained(claim.contrast, result, decided)} (means over {_seeds(decided['n'])})."
-    return f"{opening}: {claim.statement.rstrip('.')}; {_effect(claim.contrast, decided)}."
+    return f"{opening}: {claim.statement.rstrip('.')}; {_effect(claim, decided)}."
 
 
 def _further(parts: Sequence[Claim], result: StudyResult) -> str:
     """One claim, or the parts of one that the lead does not tell."""
     told = [_part(claim, result) for claim in parts]
     every = result.claims[result.claims["id"] == parts[0].id]
-    if len(every.drop_duplicates(["statement", "statistic"])) == 1:
+    if sum(claim.id == parts[0].id for claim in result.plan.study.claims) == 1:
         (statement, verdict, effect) = told[0]
         return f"{parts[0].id}, {verdict}: {statement}{effect}."
     whole = combine(every["verdict"].tolist())
@@ -61,19 +66,26 @@ def _part(claim: Claim, result: StudyResult) -> tuple[str, str, str]:
     """The statement in quotes, its verdict with counts, and its mean effect in brackets where there is one."""
     rows = _rows(claim, result.claims)
     decided = rows[rows["verdict"] != NO_VERDICT]
-    effect = "" if decided.empty else f" ({_effect(claim.contrast, decided)})"
-    return f"“{claim.statement.rstrip('.')}”", _verdict(rows["verdict"]), effect
+    effect = "" if decided.empty else f" ({_effect(claim, decided)})"
+    return f"“{claim.statement.rstrip('.')}”", _verdict(claim, result), effect
 
 
 def _rows(claim: Claim, claims: pd.DataFrame) -> pd.DataFrame:
-    """The conditions of one claim, or of one part of a claim."""
+    """The conditions, or groups of them, of one claim or one part of a claim."""
     same = (claims["id"] == claim.id) & (claims["statement"] == claim.statement)
-    return claims[same & (claims["statistic"] == claim.contrast.describe())]
+    return claims[same & (claims["statistic"] == claim.describe())]
 
 
-def _verdict(verdicts: pd.Series) -> str:
-    """The verdict over conditions, with in how many of them it was reached: "replicated in 2 of 2 conditions"."""
-    total = f"of {len(verdicts)} condition{'s' if len(verdicts) > 1 else ''}"
+def _verdict(claim: Claim, result: StudyResult) -> str:
+    """The verdict over conditions, with in how many of them it was reached: "replicated in 2 of 2 conditions".
+
+    A claim that compares conditions counts the comparisons made, one for each group of conditions.
+    """
+    verdicts = _rows(claim, result.claims)["verdict"]
+    if verdicts.empty:
+        return f"not tested at the {result.plan.scale} scale"
+    noun = "condition" if claim.compare is None else "comparison"
+    total = f"of {len(verdicts)} {noun}{'s' if len(verdicts) > 1 else ''}"
     count = verdicts.value_counts()
     undecided = int(count.get(NO_VERDICT, 0))
     overall = combine(verdicts.tolist())
@@ -88,36 +100,43 @@ def _verdict(verdicts: pd.Series) -> str:
 def _explained(contrast: FeatureDifference, result: StudyResult, decided: pd.DataFrame) -> str:
     """How much of a layer each of the two features explains, as means over the members that the claim counts."""
     conditions = [one for one in result.plan.conditions if one.name in set(decided["condition"])]
-    means = pd.DataFrame([_means(contrast, condition, result) for condition in conditions])
+    tables = {str(name): rows for name, rows in trained_members(result.table, result.members).groupby("condition")}
+    means = pd.DataFrame([_means(contrast, condition, tables[condition.name]) for condition in conditions])
     more, less = (_shares(means[name].min(), means[name].max(), f"{_SPACE}%") for name in means)
     place = "the penultimate layer’s" if contrast.layer == "penultimate" else f"layer {contrast.layer}’s"
     return f"{contrast.more} explains {more} of {place} variance, {contrast.less} {less}"
 
 
-def _means(contrast: FeatureDifference, condition: Condition, result: StudyResult) -> pd.Series:
+def _means(contrast: FeatureDifference, condition: Condition, table: pd.DataFrame) -> pd.Series:
     """The two features' means in one condition, over the members that the claim counts: not failed, and not NaN."""
-    members = result.members[result.members["condition"] == condition.name]
-    failed = members.loc[members["status"] == "failed", "member"]
-    table = result.table[(result.table["condition"] == condition.name) & ~result.table["member"].isin(failed)]
     counted = contrast.per_member(table, condition.model.layer_names).dropna().index
     (layer,) = contrast.layers_read(condition.model.layer_names)
     values = at_last_step(table, contrast.measure).xs(layer, level="layer").loc[counted]
     return pd.Series({name: values[name].mean() for name in (contrast.more, contrast.less)})
 
 
-def _effect(contrast: Contrast, decided: pd.DataFrame) -> str:
+def _effect(claim: Claim, decided: pd.DataFrame) -> str:
     """The smallest and largest mean effect; the difference of two shares is in percentage points."""
     low, high = float(decided["estimate"].min()), float(decided["estimate"].max())
-    if not _is_share(contrast):
-        return f"mean effect {_range(_minus(f'{low:.2g}'), _minus(f'{high:.2g}'))}"
-    per_layer = " a layer" if isinstance(contrast, LayerSlope) else ""
-    return f"mean effect {_shares(low, high)} percentage points{per_layer}"
+    per = _per(claim)
+    if not _is_share(claim):
+        return f"mean effect {_range(_minus(f'{low:.2g}'), _minus(f'{high:.2g}'))}{per}"
+    return f"mean effect {_shares(low, high)} percentage points{per}"
 
 
-def _is_share(contrast: Contrast) -> bool:
-    """Whether the contrast compares shares of variance or of units."""
-    if isinstance(contrast, FeatureDifference | LayerSlope):
-        return contrast.measure == "r2" or contrast.measure.startswith("density_")
+def _per(claim: Claim) -> str:
+    """What the effect is counted for: a layer, a doubling of a factor."""
+    layer = " a layer" if isinstance(claim.contrast, LayerSlope) else ""
+    if not isinstance(claim.compare, Trend):
+        return layer
+    return f"{layer} per {'doubling' if claim.compare.scale == 'log2' else 'unit'} of {claim.compare.factor}"
+
+
+def _is_share(claim: Claim) -> bool:
+    """Whether the claim's numbers are shares of variance or of units."""
+    contrast = claim.contrast
+    if isinstance(contrast, FeatureDifference | LayerSlope | Level):
+        return contrast.measure in _SHARES or contrast.measure.startswith("density_")
     return isinstance(contrast, Growth)
 
 

@@ -69,19 +69,36 @@ def _part(rows: pd.DataFrame) -> PartView:
 
 
 def _condition(row: Mapping[Any, Any]) -> dict[str, Any]:
-    low, high = _number(row["ci_low"]), _number(row["ci_high"])
+    low, high = number(row["ci_low"]), number(row["ci_high"])
     n, planned = words(row["n"]), words(row.get("n_planned"))
     return {
         "condition": words(row["condition"]) or "all conditions",
-        "estimate": _number(row["estimate"]) or "not estimated",
+        "estimate": number(row["estimate"]) or "not estimated",
         "interval": f"{low} to {high}" if low and high else "–",
-        "minimum": _number(row.get("minimum")) or "–",
+        "minimum": _smallest(row),
+        "p": p_value(row.get("p")),
         "n": f"{n or '?'} of {planned}" if planned else n or "?",
         "verdict": verdict_view(row["verdict"]),
     }
 
 
-def _number(value: object) -> str:
+def _smallest(row: Mapping[Any, Any]) -> str:
+    """The smallest effect worth the name; the bound on both sides where the claim is that there is none."""
+    smallest = number(row.get("minimum"))
+    if not smallest:
+        return "–"
+    return f"within ±{smallest}" if native(row.get("equivalent")) is True else smallest
+
+
+def p_value(value: object) -> str:
+    """A p value with three decimals, or that it is smaller than those can say."""
+    value = native(value)
+    if not isinstance(value, int | float) or pd.isna(value):
+        return "–"
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def number(value: object) -> str:
     """Three decimals, or three significant digits where they would hide the number; a true minus sign."""
     value = native(value)
     if not isinstance(value, int | float) or pd.isna(value):

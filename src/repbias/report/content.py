@@ -29,8 +29,9 @@ class PageContent:
     answer : the answer in one sentence, then further sentences, each shown as an item of a list.
     scale : ``quick`` or ``full``.
     verdicts : one row a claim: ``id``, ``statement``, ``verdict``, ``strength`` (its source, such as ``A, B``).
-    claims : one row a claim and condition, as `repbias.report.figures.claim_forest` takes it; rows
-        of one ``id`` that differ in ``statement`` or ``statistic`` are parts of one claim.
+    claims : one row a claim and condition, or group of conditions, as `repbias.report.figures.claim_forest` takes it,
+        with ``p`` where it was tested; rows of one ``id`` that differ in ``statement`` or ``statistic`` are parts of
+        one claim.
     figures : figures with the files they were saved to, in the order shown.
     settings : the resolved settings, nested; shown folded.
     provenance : versions, device, seeds, run ids, date, command.

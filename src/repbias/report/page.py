@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from importlib import resources
 from pathlib import Path
-
-from jinja2 import Environment, StrictUndefined
 
 from repbias.report.check_views import design_view, members_view
 from repbias.report.claim_views import claim_views
@@ -15,8 +12,8 @@ from repbias.report.content import PageContent
 from repbias.report.figures import Figure, FigureFiles
 from repbias.report.figures.figure import numbers_as_csv
 from repbias.report.files import write_whole
-from repbias.report.links import DataLink, beside, csv_link, image_source, relative
-from repbias.report.views import words
+from repbias.report.links import DataLink, beside, csv_link, image_source, light_image_source, relative
+from repbias.report.templates import render
 
 MOST_BYTES = 3_000_000
 _PIXELS_PER_INCH = 96
@@ -41,8 +38,8 @@ def write_page(page: PageContent, path: Path) -> Path:
     """Write the page as one HTML file without scripts or outside requests; it appears whole or not at all.
 
     Figures are inlined as SVG; their numbers and the claims table are inside the page too. Should it exceed 3 MB, the
-    heaviest figures are inlined as PNG instead, one after the other, wherever that is smaller; if that is not enough,
-    the longest tables of numbers are linked beside the page.
+    heaviest figures are inlined as PNG of 256 colours instead, wherever that is smaller; if that is not enough, the
+    longest tables of numbers are linked beside the page.
 
     Parameters
     ----------
@@ -59,36 +56,39 @@ def write_page(page: PageContent, path: Path) -> Path:
     """
     views = [_figure(figure, files, path) for figure, files in page.figures]
     html = _render(page, views)
-    for index, lighter in _lighter([files for _, files in page.figures], views, path):
-        if len(html) <= MOST_BYTES:
-            break
-        views[index] = lighter
-        html = _render(page, views)
+    if len(html) > MOST_BYTES:
+        excess = len(html) - MOST_BYTES
+        html = _render(page, _lightened(excess, [files for _, files in page.figures], views, path))
     return write_whole(path, html)
 
 
-def _lighter(
-    files: Sequence[FigureFiles], views: Sequence[_FigureView], path: Path
-) -> Iterator[tuple[int, _FigureView]]:
-    """Lighter forms of the figures, by place, the greatest saving first: as PNG, then without their numbers.
+def _lightened(
+    excess: int, files: Sequence[FigureFiles], views: Sequence[_FigureView], path: Path
+) -> list[_FigureView]:
+    """Figures in lighter forms, as many as it takes to save `excess` bytes: first as PNG, then without their numbers.
 
-    `views` is read anew at each step, so that a figure already made lighter stays so.
+    The heaviest come first.
     """
-    saved = [one.svg.stat().st_size - one.png.stat().st_size for one in files]
-    for index in sorted(range(len(files)), key=lambda place: -saved[place]):
-        if saved[index] > 0:
-            yield index, replace(views[index], source=image_source(files[index].png))
+    made = list(views)
+    for index in sorted(range(len(files)), key=lambda place: -len(views[place].source)):
+        if excess > 0:
+            source = light_image_source(files[index].png)
+            saved = len(views[index].source) - len(source)
+            if saved > 0:
+                made[index] = replace(made[index], source=source)
+                excess -= saved
     for index in sorted(range(len(files)), key=lambda place: -len(views[place].numbers.href)):
-        csv = files[index].csv
-        yield index, replace(views[index], numbers=DataLink(beside(path, csv), csv.name, "beside this page"))
+        if excess > 0:
+            csv = files[index].csv
+            made[index] = replace(made[index], numbers=DataLink(beside(path, csv), csv.name, "beside this page"))
+            excess -= len(views[index].numbers.href)
+    return made
 
 
 def _render(page: PageContent, figures: Sequence[_FigureView]) -> bytes:
     """The page's HTML, UTF-8."""
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["words"] = words
-    template = resources.files("repbias.report").joinpath("page.html.jinja").read_text(encoding="utf-8")
-    html = environment.from_string(template).render(
+    return render(
+        "page.html.jinja",
         page=page,
         claims=claim_views(page.verdicts, page.claims),
         claims_csv=csv_link("claims", numbers_as_csv(page.claims)),
@@ -97,8 +97,6 @@ def _render(page: PageContent, figures: Sequence[_FigureView]) -> bytes:
         design=design_view(page.design),
         downloads={name: relative(target) for name, target in page.downloads.items()},
     )
-    # Lone surrogates, which a file name may hold, cannot be written as UTF-8.
-    return html.encode("utf-8", errors="replace")
 
 
 def _figure(figure: Figure, files: FigureFiles, path: Path) -> _FigureView:

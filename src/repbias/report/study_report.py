@@ -8,20 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from repbias.report.answer import answer
 from repbias.report.content import PageContent
-from repbias.report.figures import (
-    Figure,
-    claim_forest,
-    feature_gap,
-    layer_profile,
-    learning_curves,
-    save_figure,
-    unit_histogram,
-)
+from repbias.report.figures import save_figure
 from repbias.report.page import write_page
+from repbias.report.study_figures import claims_with_kind, study_figures
 from repbias.runs.plan import Plan
 from repbias.runs.results import StudyResult
 from repbias.studies.study import Condition
@@ -45,7 +36,8 @@ def write_report(result: StudyResult, root: Path) -> Path:
     figures_folder, tables_folder = folder / "figures", folder / "tables"
     figures_folder.mkdir(parents=True, exist_ok=True)
     tables_folder.mkdir(parents=True, exist_ok=True)
-    tables = {"claims": result.claims, "measures": result.table, "members": result.members}
+    claims = claims_with_kind(result)
+    tables = {"claims": claims, "measures": result.table, "members": result.members}
     downloads = {}
     for name, table in tables.items():
         table.to_csv(tables_folder / f"{name}.csv", index=False)
@@ -59,8 +51,8 @@ def write_report(result: StudyResult, root: Path) -> Path:
         answer=answer(result),
         scale=plan.scale,
         verdicts=result.verdicts,
-        claims=result.claims,
-        figures=[(figure, save_figure(figure, figures_folder)) for figure in _figures(result)],
+        claims=claims,
+        figures=[(figure, save_figure(figure, figures_folder)) for figure in study_figures(result)],
         settings=settings(plan),
         provenance=_provenance(result),
         members=result.members,
@@ -70,39 +62,6 @@ def write_report(result: StudyResult, root: Path) -> Path:
         verdict_rule=VERDICT_RULE,
     )
     return write_page(page, folder / "index.html")
-
-
-def _figures(result: StudyResult) -> list[Figure]:
-    if result.table.empty:
-        return []
-    conditions = result.conditions
-    analysed = analysed_members(result.table, result.members)
-    units = analysed_members(result.units, result.members)
-    figures = [
-        feature_gap(analysed, conditions),
-        learning_curves(result.table, conditions),  # of every member: how those that failed came to fail
-        layer_profile(analysed_members(in_layer_order(result), result.members), conditions),
-        unit_histogram(units, analysed, conditions),
-    ]
-    if not result.claims.empty:
-        figures.insert(1, claim_forest(result.claims, conditions))
-    return figures
-
-
-def analysed_members(table: pd.DataFrame, members: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of the members that finished and passed the gate on every feature."""
-    passed = members[members["status"].isin(["finished", "step limit"]) & (members["missed"] == "")]
-    keys = pd.MultiIndex.from_frame(passed[["condition", "member"]])
-    return table[pd.MultiIndex.from_frame(table[["condition", "member"]]).isin(keys)]
-
-
-def in_layer_order(result: StudyResult) -> pd.DataFrame:
-    """Return the study's table with its layers as an ordered categorical: input, hidden layers, read-out, output."""
-    hidden = (name for condition in result.plan.conditions for name in condition.model.layer_names)
-    named = dict.fromkeys(("input", *hidden, "readout", "output"))
-    others = [name for name in result.table["layer"].unique() if name not in named]
-    layers = pd.Categorical(result.table["layer"], [*named, *others], ordered=True)
-    return result.table.assign(layer=layers)
 
 
 def settings(plan: Plan) -> dict[str, Any]:

@@ -8,7 +8,22 @@ from pathlib import Path
 from repbias.specs import did_you_mean
 from repbias.studies.study import Study, read_study
 
-NAMES = ("complexity",)
+NAMES = (
+    "complexity",
+    "order",
+    "isolation",
+    "components",
+    "dynamics",
+    "optimizer",
+    "architecture",
+    "correlation",
+    "difficulty",
+    "prevalence",
+    "depth",
+    "width",
+    "number",
+    "classes",
+)
 
 
 def find_study(name: str) -> Study:

@@ -1,57 +1,23 @@
-"""What a claim is decided by: one number a member, computed from the tidy table of one condition.
-
-A contrast is data: what is compared, where, and when. Members that do not report every feature involved with more
-than 95 % test accuracy at the end (the gate) get NaN: they are counted and shown, and are not averaged. So do members
-of which the table says nothing at their last step.
-"""
+"""The contrasts that a claim may be decided by: of what is represented here, of learning in `growth`."""
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from typing import Annotated, Literal
 
 import numpy as np
 import pandas as pd
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from repbias.measures.density import THRESHOLDS
-from repbias.specs import Spec
-from repbias.training.job import ANALYSIS_GATE
-
-END = "end"
-MEASURES = ("r2", "r2_final", "r2_per_stimulus", "participation", *(f"density_{limit:g}" for limit in THRESHOLDS))
-Interval = tuple[str, str]
-
-
-class Contrast(Spec):
-    """One number a member."""
-
-    @abstractmethod
-    def describe(self) -> str:
-        """Return the statistic in words and symbols, as it stands in the claims table."""
-
-    @abstractmethod
-    def features(self) -> tuple[str, ...]:
-        """The features that must pass the gate."""
-
-    @abstractmethod
-    def layers_read(self, layers: tuple[str, ...]) -> tuple[str, ...]:
-        """The layers it reads of a network whose hidden layers are `layers`, input to output."""
-
-    def measures_read(self) -> tuple[str, ...]:
-        """The measures it reads."""
-        return ("r2_final",)
-
-    @abstractmethod
-    def compute(self, table: pd.DataFrame, layers: tuple[str, ...]) -> pd.Series:
-        """Return one number a member from a condition's table; `layers` are its hidden layers, input to output."""
-
-    def per_member(self, table: pd.DataFrame, layers: tuple[str, ...]) -> pd.Series:
-        """Return `compute`, with NaN for every member that misses the gate on one of the features."""
-        accuracy = at_last_step(table, "accuracy").droplevel("layer")
-        passed = (accuracy[list(self.features())] > ANALYSIS_GATE).all(axis=1)
-        members = pd.Index(np.sort(table["member"].unique()), name="member")
-        return self.compute(table, layers).reindex(members).where(passed.reindex(members, fill_value=False))
+from repbias.specs import did_you_mean
+from repbias.studies.contrast import END as END
+from repbias.studies.contrast import MEASURES as MEASURES
+from repbias.studies.contrast import START as START
+from repbias.studies.contrast import Contrast as Contrast
+from repbias.studies.contrast import at_last_step as at_last_step
+from repbias.studies.contrast import symbol
+from repbias.studies.growth import Growth as Growth
+from repbias.studies.growth import Mastery as Mastery
+from repbias.studies.growth import events as events
 
 
 class FeatureDifference(Contrast):
@@ -70,8 +36,8 @@ class FeatureDifference(Contrast):
 
     def describe(self) -> str:
         """See `Contrast`."""
-        symbol = _symbol(self.measure)
-        return f"{symbol}({self.more}) - {symbol}({self.less}), {self.layer} layer, last step"
+        name = symbol(self.measure)
+        return f"{name}({self.more}) - {name}({self.less}), {self.layer} layer, last step"
 
     def features(self) -> tuple[str, ...]:
         """See `Contrast`."""
@@ -91,44 +57,70 @@ class FeatureDifference(Contrast):
         return (self.measure,)
 
 
-class Growth(Contrast):
-    """How much a feature's variance explained grows in one stretch of training, or more than in another.
+class Level(Contrast):
+    """How much of `measure` some features have in one layer at the member's last step: their mean, or their sum.
 
-    Variance is on the scale of the member's final total variance, in the penultimate layer. A stretch runs from one
-    event to another: the name of a feature stands for the step at which it was mastered, "end" for the last step.
-    NaN where the first stretch does not run forwards (the features were mastered in the other order, or at once).
+    With `less`, the level of those features is taken off.
+
+    Attributes
+    ----------
+    of, less : features or probes.
+    how : "mean" or "sum" over the features of each.
+    layer : a layer's name, or "penultimate" for the last hidden one.
+    gate : which of the features must pass the gate; by default all. With none, `()`, every member counts that has
+        not failed: for questions in which not learning a feature is part of the answer.
     """
 
-    kind: Literal["growth"] = "growth"
-    feature: str
-    over: Interval
-    minus: Interval | None = None
+    kind: Literal["level"] = "level"
+    measure: str = "r2"
+    of: tuple[str, ...] = Field(min_length=1)
+    less: tuple[str, ...] = ()
+    how: Literal["mean", "sum"] = "mean"
+    layer: str = "penultimate"
+    gate: tuple[str, ...] | None = None
 
     def describe(self) -> str:
         """See `Contrast`."""
-        first = f"growth of R2({self.feature}) from {_event(self.over[0])} to {_event(self.over[1])}"
-        if self.minus is None:
-            return f"{first}, penultimate layer, final-variance scale"
-        return f"{first}, minus growth from {_event(self.minus[0])} to {_event(self.minus[1])}, penultimate layer"
+        parts = [self._named(names) for names in (self.of, self.less) if names]
+        counted = "" if self.gate is None else f", gate on {' and '.join(self.gate) or 'none'}"
+        return f"{' - '.join(parts)}, {self.layer} layer, last step{counted}"
 
     def features(self) -> tuple[str, ...]:
         """See `Contrast`."""
-        mastered = (event for event in (*self.over, *(self.minus or ())) if event != END)
-        return tuple(dict.fromkeys((self.feature, *mastered)))
+        return self.of + self.less
 
-    def layers_read(self, layers: tuple[str, ...]) -> tuple[str, ...]:
+    def gated(self) -> tuple[str, ...]:
         """See `Contrast`."""
-        return layers[-1:]
+        return self.features() if self.gate is None else self.gate
+
+    @model_validator(mode="after")
+    def _gate_is_read(self) -> Level:
+        if unread := [name for name in self.gate or () if name not in self.features()]:
+            raise ValueError(f"gate names {unread[0]!r}, which is not read; {did_you_mean(unread[0], self.features())}")
+        return self
 
     def compute(self, table: pd.DataFrame, layers: tuple[str, ...]) -> pd.Series:
         """See `Contrast`."""
-        steps = events(table)
-        chosen = (table["measure"] == "r2_final") & (table["layer"] == layers[-1]) & (table["feature"] == self.feature)
-        curve = table[chosen].set_index(["member", "step"])["value"]
-        growth = _grown(curve, steps, self.over)
-        if self.minus is not None:
-            growth = growth - _grown(curve, steps, self.minus)
-        return growth.where(steps[self.over[0]] < steps[self.over[1]])
+        (layer,) = self.layers_read(layers)
+        values = at_last_step(table, self.measure)
+        values = values[values.index.get_level_values("layer") == layer].droplevel("layer")
+        level = self._over_features(values[list(self.of)])
+        return level - self._over_features(values[list(self.less)]) if self.less else level
+
+    def layers_read(self, layers: tuple[str, ...]) -> tuple[str, ...]:
+        """See `Contrast`."""
+        return (layers[-1] if self.layer == "penultimate" else self.layer,)
+
+    def measures_read(self) -> tuple[str, ...]:
+        """See `Contrast`."""
+        return (self.measure,)
+
+    def _over_features(self, values: pd.DataFrame) -> pd.Series:
+        return values.mean(axis=1, skipna=False) if self.how == "mean" else values.sum(axis=1, skipna=False)
+
+    def _named(self, names: tuple[str, ...]) -> str:
+        listed = f"{symbol(self.measure)}({', '.join(names)})"
+        return listed if len(names) == 1 else f"{self.how} of {listed}"
 
 
 class LayerSlope(Contrast):
@@ -141,8 +133,8 @@ class LayerSlope(Contrast):
 
     def describe(self) -> str:
         """See `Contrast`."""
-        symbol = _symbol(self.measure)
-        return f"slope of {symbol}({self.more}) - {symbol}({self.less}) over the hidden layers, per layer, last step"
+        name = symbol(self.measure)
+        return f"slope of {name}({self.more}) - {name}({self.less}) over the hidden layers, per layer, last step"
 
     def features(self) -> tuple[str, ...]:
         """See `Contrast`."""
@@ -163,46 +155,10 @@ class LayerSlope(Contrast):
         return pd.Series(gaps.to_numpy() @ positions / (positions @ positions), index=gaps.index)
 
 
-AnyContrast = Annotated[FeatureDifference | Growth | LayerSlope, Field(discriminator="kind")]
-
-
-def at_last_step(table: pd.DataFrame, measure: str) -> pd.DataFrame:
-    """Return a measure at each member's last step: rows (member, layer), one column a feature.
-
-    Members of which it was not taken there have no rows.
-    """
-    last = table["step"] == table.groupby("member")["step"].transform("max")
-    rows = table[last & (table["measure"] == measure)]
-    values = rows.set_index(["member", "layer", "feature"])["value"].unstack("feature")
-    return values.reindex(columns=table["feature"].unique())
+AnyContrast = Annotated[FeatureDifference | Level | Growth | Mastery | LayerSlope, Field(discriminator="kind")]
 
 
 def _gaps(table: pd.DataFrame, measure: str, more: str, less: str) -> pd.DataFrame:
     """Return one feature's measure minus another's at the last step: one row a member, one column a layer."""
     values = at_last_step(table, measure)
     return (values[more] - values[less]).unstack("layer").reindex(columns=table["layer"].unique())
-
-
-def events(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the step of each event: one row a member, a column for each feature's mastery and one for "end"."""
-    mastery = table[table["measure"] == "mastery_step"].pivot(index="member", columns="feature", values="step")
-    last = table[table["measure"] == "accuracy"].groupby("member")["step"].max().rename(END)
-    return mastery.reindex(columns=table["feature"].unique()).join(last, how="right")
-
-
-def _grown(curve: pd.Series, steps: pd.DataFrame, stretch: Interval) -> pd.Series:
-    def at(event: str) -> np.ndarray:
-        keys = pd.MultiIndex.from_arrays([steps.index, steps[event].fillna(-1).astype(int)])
-        return curve.reindex(keys).to_numpy()
-
-    return pd.Series(at(stretch[1]) - at(stretch[0]), index=steps.index)
-
-
-def _event(name: str) -> str:
-    return "the end" if name == END else f"mastery of {name}"
-
-
-def _symbol(measure: str) -> str:
-    if measure.startswith("density_"):
-        return f"share of units with R2 > {measure.removeprefix('density_')}"
-    return {"r2": "R2", "r2_per_stimulus": "R2 per stimulus"}.get(measure, measure)

@@ -2,30 +2,42 @@
 
 from __future__ import annotations
 
-import fnmatch
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import Discriminator, Field, Tag, ValidationError, ValidationInfo, field_validator, model_validator
 
 from repbias.models import MLP
 from repbias.specs import Spec, did_you_mean, digest, explain
-from repbias.studies.contrasts import END, MEASURES, AnyContrast, Growth, LayerSlope
-from repbias.tasks import BooleanTask
+from repbias.studies.comparisons import AnyComparison
+from repbias.studies.contrasts import MEASURES, AnyContrast
+from repbias.studies.misfits import misfits
+from repbias.tasks import BooleanTask, SymbolTask
 from repbias.training import Training
-from repbias.training.checkpoint import INPUT
 
 ScaleName = Literal["quick", "full"]
+
+
+def _task_kind(given: Any) -> str:
+    return str(given.get("kind", "boolean") if isinstance(given, dict) else getattr(given, "kind", "boolean"))
+
+
+AnyTask = Annotated[
+    Annotated[BooleanTask, Tag("boolean")] | Annotated[SymbolTask, Tag("symbol")],
+    Discriminator(
+        _task_kind, custom_error_type="task_kind", custom_error_message="Input should have kind 'boolean' or 'symbol'"
+    ),
+]
 # Part of every run's identity: raise it when a change to the code changes what a run computes.
-RESULTS_VERSION = 1
+RESULTS_VERSION = 2
 
 
 class Member(Spec):
     """Everything that decides what one trained network and its measurements are; its digest names the run."""
 
-    task: BooleanTask
+    task: AnyTask
     model: MLP
     training: Training
     layers: tuple[str, ...]
@@ -52,7 +64,7 @@ class Condition(Spec):
 
     name: str = Field(min_length=1)
     factors: dict[str, str] = Field(default_factory=dict)
-    task: BooleanTask
+    task: AnyTask
     model: MLP = MLP()
     training: Training = Training()
     layers: tuple[str, ...] | None = None
@@ -101,14 +113,35 @@ class Claim(Spec):
     strength : how well the paper's own finding is known: A (its abstract says it), B (notes of a careful reader or the
         authors' summaries), C (our own question).
     contrast : one number a member, positive where the claim holds.
-    minimum : the smallest effect worth the name, in the contrast's units.
+    compare : makes one number a member of those it has in several conditions; without it each condition is judged.
+    where : only conditions with one of these levels of these factors, or all.
+    minimum : the smallest effect worth the name, in the contrast's (or comparison's) units.
+    equivalent : the claim is that there is no effect worth the name: the statistic lies within plus or minus `minimum`.
     """
 
     id: str = Field(min_length=1)
     statement: str
     strength: str = ""
     contrast: AnyContrast
+    compare: AnyComparison | None = None
+    where: dict[str, tuple[str, ...]] | None = None
     minimum: float = Field(default=0.0, ge=0)
+    equivalent: bool = False
+
+    @model_validator(mode="after")
+    def _equivalence_has_a_bound(self) -> Claim:
+        if self.equivalent and self.minimum == 0:
+            raise ValueError("a claim that there is no effect needs the smallest effect worth the name; set minimum")
+        return self
+
+    def describe(self) -> str:
+        """Return the statistic in words and symbols, as it stands in the claims table."""
+        statistic = self.contrast.describe()
+        return statistic if self.compare is None else self.compare.describe(statistic)
+
+    def concerns(self, condition: Condition) -> bool:
+        """Whether the claim says anything of a condition."""
+        return all(condition.factors.get(factor) in levels for factor, levels in (self.where or {}).items())
 
 
 class Scale(Spec):
@@ -154,8 +187,8 @@ class Study(Spec):
     @field_validator("claims")
     @classmethod
     def _claims_fit(cls, claims: tuple[Claim, ...], info: ValidationInfo) -> tuple[Claim, ...]:
-        conditions = info.data.get("conditions", ())
-        _refuse(problem for claim in claims for condition in conditions for problem in _misfits(claim, condition))
+        if "conditions" in info.data:  # else they were refused, and that is what is said
+            _refuse(problem for claim in claims for problem in misfits(claim, info.data["conditions"]))
         return claims
 
     def at(self, scale: ScaleName) -> tuple[Condition, ...]:
@@ -167,30 +200,6 @@ class Study(Spec):
 def _refuse(problems: Iterator[str]) -> None:
     if found := list(dict.fromkeys(problems)):
         raise ValueError("\n    ".join(found))
-
-
-def _misfits(claim: Claim, condition: Condition) -> Iterator[str]:
-    """What a claim needs and a condition has not: known before training rather than after it."""
-    contrast, hidden, features = claim.contrast, condition.model.layer_names, condition.task.feature_names
-    where = f"claim {claim.id}: condition {condition.name!r}"
-    if isinstance(contrast, Growth) and END in features:
-        yield f"{where} has a feature called {END!r}, which names the last step; rename the feature"
-    if isinstance(contrast, LayerSlope) and len(hidden) < 2:
-        yield f"{where} has one hidden layer; a slope over layers needs two"
-    yield from _unknown(f"{where} has no feature", contrast.features(), features)
-    yield from _unknown(f"{where} has no measure", contrast.measures_read(), (*MEASURES, *condition.measures))
-    measured = (INPUT, *condition.layers_measured)
-    for layer in contrast.layers_read(hidden):
-        if not any(_matches(layer, pattern) for pattern in measured):
-            yield f"{where} does not measure layer {layer!r}; {did_you_mean(layer, measured)}"
-
-
-def _matches(layer: str, pattern: str) -> bool:
-    return layer.count(".") == pattern.count(".") and fnmatch.fnmatchcase(layer, pattern)
-
-
-def _unknown(lead: str, names: Sequence[str], known: Sequence[str]) -> Iterator[str]:
-    return (f"{lead} {name!r}; {did_you_mean(name, known)}" for name in names if name not in known)
 
 
 def read_study(path: Path) -> Study:

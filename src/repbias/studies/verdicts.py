@@ -4,29 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from repbias.statistics import Estimate, mean_interval
+from repbias.statistics import holm, larger_p, mean_interval
+from repbias.studies.comparisons import Trend
 from repbias.studies.study import Claim, Condition, Study
 
 REPLICATED, NOT_REPLICATED, MIXED, NO_VERDICT = "replicated", "not replicated", "mixed", "no verdict"
 VERDICT_RULE = (
-    "A claim is replicated in a condition where the whole 95 % interval of its statistic (Student's t over seeds) lies "
-    "above the smallest effect worth the name, and not replicated otherwise; with fewer than two analysed seeds there "
+    "A claim is replicated in a condition (or a group of conditions that it compares) where its statistic, one number "
+    "a seed, is larger than the smallest effect worth the name: Student's t, one-sided, at 2.5 % after Holm's "
+    "correction for all tests of the study; it is not replicated otherwise. Where a claim says that there is no "
+    "effect, both one-sided tests must keep the statistic within the bound. With fewer than two analysed seeds there "
     "is no verdict. Over the conditions that have one, a claim is replicated where it is in all, not replicated where "
     "it is in none, and mixed otherwise. Settings and seeds were fixed before the run, and every seed counts: seeds "
-    "that miss the gate are counted beside n. Intervals are not corrected for the number of conditions."
+    "that miss the gate are counted beside n. The intervals shown are 95 % each, not corrected."
 )
+LEVEL = 0.025
 CLAIM_COLUMNS = [
     "id", "study", "condition", "statement", "statistic", "estimate", "ci_low", "ci_high", "n", "verdict", "scale",
-    "n_planned", "minimum", "strength",
+    "n_planned", "minimum", "p", "strength",
+]  # fmt: skip
+LEVEL_COLUMNS = [
+    "id", "statement", "statistic", "group", "factor", "scale", "level", "mark", "member", "value", "ci_low", "ci_high",
+    "n",
 ]  # fmt: skip
 
 
 def evaluate(
     study: Study, conditions: Sequence[Condition], table: pd.DataFrame, scale: str, seeds: int
 ) -> pd.DataFrame:
-    """Return the claims table: one row a claim and condition, with the columns of `CLAIM_COLUMNS`.
+    """Return the claims table: one row a claim and condition (or group), with the columns of `CLAIM_COLUMNS`.
 
     Parameters
     ----------
@@ -34,18 +44,113 @@ def evaluate(
         their last step is not the end of their training.
     seeds : members planned for each condition.
     """
+    by_condition = {str(name): rows for name, rows in table.groupby("condition", sort=False)}
+    judged = [
+        (claim, label, _values(claim, group, by_condition))
+        for claim in study.claims
+        for label, group in groups(claim, conditions)
+    ]
+    p_values = holm([_p_value(claim, values) for claim, _, values in judged])
     rows = []
+    for (claim, label, values), p in zip(judged, p_values, strict=True):
+        estimate = mean_interval(values) if len(values) else None
+        numbers: tuple[float | None, ...] = (None, None, None, 0)
+        if estimate is not None:
+            numbers = (estimate.mean, estimate.ci_low, estimate.ci_high, estimate.n)
+        words = (claim.id, study.name, label, claim.statement, claim.describe())
+        verdict = NO_VERDICT if len(values) < 2 else REPLICATED if p < LEVEL else NOT_REPLICATED
+        rows.append((*words, *numbers, verdict, scale, seeds, claim.minimum, p, claim.strength))
+    numeric = dict.fromkeys(("estimate", "ci_low", "ci_high", "minimum", "p"), "float64")
+    return pd.DataFrame(rows, columns=CLAIM_COLUMNS).astype(numeric)
+
+
+def groups(claim: Claim, conditions: Sequence[Condition]) -> list[tuple[str, list[Condition]]]:
+    """Return what a claim is judged on, with its name: single conditions, or those that it compares.
+
+    Groups that lack, at this scale, a level that the comparison needs are left out.
+    """
+    chosen = [condition for condition in conditions if claim.concerns(condition)]
+    if claim.compare is None:
+        return [(condition.name, [condition]) for condition in chosen]
+    factor, compare = claim.compare.factor, claim.compare
+    found: dict[frozenset[tuple[str, str]], list[Condition]] = {}
+    for condition in chosen:
+        found.setdefault(frozenset(_others(condition, compare.varying).items()), []).append(condition)
+    return [
+        (", ".join(_others(group[0], compare.varying).values()) or "all conditions", group)
+        for group in found.values()
+        if not compare.problems([condition.factors[factor] for condition in group])
+    ]
+
+
+def _others(condition: Condition, varying: Sequence[str]) -> dict[str, str]:
+    return {name: level for name, level in condition.factors.items() if name not in varying}
+
+
+def _values(claim: Claim, group: Sequence[Condition], tables: dict[str, pd.DataFrame]) -> NDArray[np.float64]:
+    """The claim's number of every analysed seed."""
+    own = [_own(claim, condition, tables) for condition in group]
+    if claim.compare is None:
+        values = own[0]
+    else:
+        levels = [condition.factors[claim.compare.factor] for condition in group]
+        values = claim.compare.compute(pd.concat(own, axis=1, keys=levels))
+    return values.dropna().to_numpy(float)
+
+
+def _own(claim: Claim, condition: Condition, tables: dict[str, pd.DataFrame]) -> pd.Series:
+    """The contrast in one condition, one number a member, NaN where it was not analysed."""
+    if condition.name not in tables:
+        return pd.Series(dtype=float)
+    return claim.contrast.per_member(tables[condition.name], condition.model.layer_names)
+
+
+def levels_table(study: Study, conditions: Sequence[Condition], table: pd.DataFrame) -> pd.DataFrame:
+    """Return what each trend of a study runs through: the contrast at every level of the factor.
+
+    Rows with mark "seed" are analysed members, those with mark "mean" their mean at a level, with its 95 % interval
+    and n.
+
+    Parameters
+    ----------
+    table : as `evaluate` takes it.
+
+    Returns
+    -------
+    The columns of `LEVEL_COLUMNS`; `statistic` is the contrast, `group` the conditions that are alike but for
+    `factor`, `level` the factor's level as a number, `scale` how the trend reads it: "linear" or "log2".
+    """
+    by_condition = {str(name): rows for name, rows in table.groupby("condition", sort=False)}
+    rows: list[dict[str, object]] = []
     for claim in study.claims:
-        for condition in conditions:
-            estimate = _estimate(claim, condition, table[table["condition"] == condition.name])
-            numbers: tuple[float | None, ...] = (None, None, None, 0)
-            if estimate is not None:
-                numbers = (estimate.mean, estimate.ci_low, estimate.ci_high, estimate.n)
-            verdict = _verdict(estimate, claim.minimum)
-            words = (claim.id, study.name, condition.name, claim.statement, claim.contrast.describe())
-            rows.append((*words, *numbers, verdict, scale, seeds, claim.minimum, claim.strength))
-    types = {"estimate": "float64", "ci_low": "float64", "ci_high": "float64", "minimum": "float64"}
-    return pd.DataFrame(rows, columns=CLAIM_COLUMNS).astype(types)
+        if not isinstance(claim.compare, Trend):
+            continue
+        trend = claim.compare
+        said = {"id": claim.id, "statement": claim.statement, "statistic": claim.contrast.describe()}
+        for label, group in groups(claim, conditions):
+            for condition in group:
+                level = float(condition.factors[trend.factor])
+                at = {**said, "group": label, "factor": trend.factor, "scale": trend.scale, "level": level}
+                rows += [{**at, **row} for row in _level_rows(_own(claim, condition, by_condition).dropna())]
+    numeric = dict.fromkeys(("level", "value", "ci_low", "ci_high"), "float64") | {"member": "Int64", "n": "Int64"}
+    return pd.DataFrame(rows, columns=LEVEL_COLUMNS).astype(numeric)
+
+
+def _level_rows(values: pd.Series) -> list[dict[str, object]]:
+    """Every member's number, and their mean with its interval."""
+    if values.empty:
+        return []
+    seeds: list[dict[str, object]] = [{"mark": "seed", "member": m, "value": v} for m, v in values.items()]
+    mean = mean_interval(values.to_numpy(float))
+    return [*seeds, {"mark": "mean", "value": mean.mean, "ci_low": mean.ci_low, "ci_high": mean.ci_high, "n": mean.n}]
+
+
+def _p_value(claim: Claim, values: NDArray[np.float64]) -> float:
+    if len(values) < 2:
+        return float("nan")
+    if claim.equivalent:
+        return max(larger_p(values, -claim.minimum), larger_p(-values, -claim.minimum))
+    return larger_p(values, claim.minimum)
 
 
 def overall(claims: pd.DataFrame) -> pd.DataFrame:
@@ -64,16 +169,3 @@ def combine(verdicts: Sequence[str]) -> str:
     if not given:
         return NO_VERDICT
     return given.pop() if len(given) == 1 else MIXED
-
-
-def _estimate(claim: Claim, condition: Condition, table: pd.DataFrame) -> Estimate | None:
-    if table.empty:
-        return None
-    values = claim.contrast.per_member(table, condition.model.layer_names).dropna()
-    return mean_interval(values.to_numpy()) if len(values) else None
-
-
-def _verdict(estimate: Estimate | None, minimum: float) -> str:
-    if estimate is None or estimate.n < 2:
-        return NO_VERDICT
-    return REPLICATED if estimate.ci_low > minimum else NOT_REPLICATED

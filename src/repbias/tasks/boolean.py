@@ -17,6 +17,7 @@ from pydantic import Field, field_validator, model_validator
 
 from repbias.randomness import rng
 from repbias.specs import Spec, did_you_mean
+from repbias.tasks.boolean_extras import Agreement, Probe
 from repbias.tasks.boolean_functions import MAX_INPUTS, default_inputs, known_functions, patterns, truth_table
 from repbias.tasks.sampling import asked_mask, balanced_labels, draw_unseen, stimulus_keys
 from repbias.tasks.task import NOT_ASKED, Manipulation, Split, Stimuli, Task
@@ -97,6 +98,8 @@ class BooleanTask(Task):
     features : the features by name; their order is the order of the outputs and of the bits.
     bits : the length of a stimulus.
     train, validation, test : how many stimuli each split has.
+    agreement : two features that agree in more (or less) than half of the training items.
+    probes : functions of bits that are measured in every layer beside the features, and not reported.
 
     Raises
     ------
@@ -110,10 +113,14 @@ class BooleanTask(Task):
     train: int = Field(default=16384, ge=2)
     validation: int = Field(default=4096, ge=2)
     test: int = Field(default=4096, ge=2)
+    agreement: Agreement | None = None
+    probes: dict[Annotated[str, Field(min_length=1)], Probe] | None = None
 
     @model_validator(mode="after")
     def _feasible(self) -> BooleanTask:
-        problems = [*self._too_many_bits(), *self._too_rare()]
+        problems = [*self._too_many_bits(), *self._too_rare(), *self._unfit_probes()]
+        if self.agreement is not None:
+            problems += self.agreement.problems(self.features)
         if problems:
             raise ValueError("; ".join(problems))
         return self
@@ -135,6 +142,14 @@ class BooleanTask(Task):
                     f"{name}: prevalence={feature.prevalence:g} and asked={feature.asked:g} of {self.train} training "
                     f"items leave {ones} ones and {items - ones} zeros; {MIN_ITEMS} of each are needed"
                 )
+        return problems
+
+    def _unfit_probes(self) -> list[str]:
+        probes = self.probes or {}
+        problems = [f"probe {name!r} has the name of a feature; rename it" for name in probes if name in self.features]
+        for name, probe in probes.items():
+            if max(probe.positions) >= self.bits:
+                problems.append(f"probe {name!r} reads bit {max(probe.positions)}, and the last one is {self.bits - 1}")
         return problems
 
     @property
@@ -164,6 +179,23 @@ class BooleanTask(Task):
             positions[name] = tuple(range(start, start + feature.inputs))
             start += feature.inputs
         return positions
+
+    @property
+    def measured_names(self) -> tuple[str, ...]:
+        """The features and the probes."""
+        return (*self.features, *(self.probes or ()))
+
+    def measured_labels(self, split: Split) -> NDArray[np.int64]:
+        """Return the values of features and probes, `[stimulus, measured]`."""
+        probes = [probe.values(split.inputs) for probe in (self.probes or {}).values()]
+        return np.column_stack([split.labels, *probes])
+
+    @property
+    def agreements(self) -> dict[frozenset[str], float]:
+        """The one pair that agrees in training, where there is one."""
+        if self.agreement is None:
+            return {}
+        return {frozenset((self.agreement.first, self.agreement.second)): self.agreement.share}
 
     @property
     def manipulations(self) -> dict[str, Manipulation]:
@@ -198,6 +230,10 @@ class BooleanTask(Task):
         for name, feature in self.features.items():
             values = balanced_labels(rng(seed, "data", "train", "labels", name), self.train, feature.prevalence)
             random = rng(seed, "data", "train", "asked", name)
+            if self.agreement is not None and name == self.agreement.second:
+                first = rng(seed, "data", "train", "labels", self.agreement.first)
+                random_agreement = rng(seed, "data", "train", "agreement")
+                values = self.agreement.labels(random_agreement, balanced_labels(first, self.train))
             columns.append(values)
             masks.append(asked_mask(random, values, feature.asked, feature.prevalence))
         values = np.stack(columns, axis=1)

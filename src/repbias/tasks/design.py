@@ -182,8 +182,13 @@ def _independence(task: Task, splits: _Splits, alpha: float) -> Iterator[Finding
             classes = task.n_classes[first], task.n_classes[second]
             value = cramers_v(columns[:, 0], columns[:, 1])
             bound = association_bound(len(columns), classes, level)
-            pair = f"{task.feature_names[first]}, {task.feature_names[second]}"
-            yield _finding("independence", pair, name, value, bound, f"over {len(columns)} items that ask both")
+            names = task.feature_names[first], task.feature_names[second]
+            note = f"over {len(columns)} items that ask both"
+            share = task.agreements.get(frozenset(names)) if name == "train" else None
+            if share is not None:
+                value, bound = abs(float(np.mean(columns[:, 0] == columns[:, 1])) - share), 2 / max(len(columns), 1)
+                note = f"declared to agree in {share:g} of the items: the training set is manipulated"
+            yield _finding("independence", ", ".join(names), name, value, bound, note)
 
 
 def cramers_v(first: NDArray[np.int64], second: NDArray[np.int64]) -> float:
@@ -209,6 +214,9 @@ def _foreign_bits(task: Task, splits: _Splits, alpha: float) -> Iterable[Finding
         return
     bits = range(task.input_shape[0])
     foreign = {feature: [bit for bit in bits if bit not in positions[feature]] for feature in task.feature_names}
+    for first, second in task.agreements:  # the bits of one go along with the other, as declared
+        foreign[first] = [bit for bit in foreign[first] if bit not in positions[second]]
+        foreign[second] = [bit for bit in foreign[second] if bit not in positions[first]]
     level = alpha / max(len(splits) * sum(map(len, foreign.values())), 1)
     for name, split in splits.items():
         for i, (feature, classes) in enumerate(zip(task.feature_names, task.n_classes, strict=True)):

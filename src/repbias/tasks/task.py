@@ -85,6 +85,20 @@ class Task(Spec):
         """Draw the three splits of one member, the same for the same seed on every machine."""
 
     @property
+    def measured_names(self) -> tuple[str, ...]:
+        """What is measured in every layer: the features, and after them anything else of the stimuli."""
+        return self.feature_names
+
+    def measured_labels(self, split: Split) -> NDArray[np.int64]:
+        """Return the value of everything that is measured, `[stimulus, measured]`, of validation or test stimuli."""
+        return split.labels
+
+    @property
+    def agreements(self) -> dict[frozenset[str], float]:
+        """The pairs of features declared to agree in training, with their share of agreement; none by default."""
+        return {}
+
+    @property
     def manipulations(self) -> dict[str, Manipulation]:
         """The features that the training split treats otherwise than validation and test do; none by default."""
         return {}

@@ -14,6 +14,7 @@ from torch.func import functional_call
 
 from repbias.layers import capture
 from repbias.measures import Density, VarianceExplained, variance_explained
+from repbias.measures.variance_result import ALL_FEATURES
 from repbias.models.heads import predictions
 from repbias.tasks.task import Split, Stimuli, Task
 
@@ -79,6 +80,8 @@ class Examiner:
         self._measures = dict(measures)
         self._validation = Held.of(stimuli.validation, device)
         self._test = Held.of(stimuli.test, device)
+        self._fit_labels = torch.from_numpy(task.measured_labels(stimuli.validation)).to(device)
+        self._score_labels = torch.from_numpy(task.measured_labels(stimuli.test)).to(device)
 
     def validation_accuracy(self, state: dict[str, Tensor]) -> NDArray[np.float64]:
         """Return the share of validation stimuli on which each feature is reported correctly, `[feature]`."""
@@ -105,10 +108,11 @@ class Examiner:
         layers = {
             name: variance_explained(
                 response.flatten(1),
-                self._validation.labels,
+                self._fit_labels,
                 test_representation=scored[name].flatten(1),
-                test_labels=self._test.labels,
-                names=self._task.feature_names,
+                test_labels=self._score_labels,
+                names=self._task.measured_names,
+                joint=extremes,
             )
             for name, response in fitted.items()
         }
@@ -120,11 +124,12 @@ class Examiner:
         return Examination(self._task.feature_names, self._accuracy(logits, self._test), layers, extra)
 
     def _apply(self, measure: str, fitted: Tensor, scored: Tensor) -> tuple[float, ...]:
-        values = self._measures[measure](fitted, self._validation.labels, scored, self._test.labels)
-        if len(values) != len(self._task.feature_names):
+        values = self._measures[measure](fitted, self._fit_labels, scored, self._score_labels)
+        names = self._task.measured_names
+        if len(values) != len(names):
             raise ValueError(
-                f"measure {measure!r} returned {len(values)} values for the {len(self._task.feature_names)} features "
-                f"{self._task.feature_names}; return one number a feature"
+                f"measure {measure!r} returned {len(values)} values for the {len(names)} features {names}; "
+                "return one number a feature"
             )
         return tuple(float(value) for value in values)
 
@@ -158,7 +163,9 @@ class Record:
 
         `r2` is the share of a layer's variance at that step. `r2_final` has the same numerator over the layer's
         total variance at the last step, so that all points of a learning curve share a scale. What describes the
-        spread over units (`density_*`, `participation`, `r2_per_stimulus`) is given for the first and last step.
+        spread over units (`density_*`, `participation`, `r2_per_stimulus`) is given for the first and last step, and so
+        are `joint_r2`, the R2 of everything measured together (under the feature "(all)"), and `unique`, what it loses
+        without one of them.
         """
         rows: list[Row] = []
         steps = sorted(self.examinations)
@@ -172,11 +179,11 @@ class Record:
                 total = self.examinations[steps[-1]].layers[layer].total
                 rows += _variance_rows(step, layer, result, total)
                 if step in (steps[0], steps[-1]):
-                    rows += _density_rows(step, layer, result)
+                    rows += [*_density_rows(step, layer, result), *_joint_rows(step, layer, result)]
             rows += [
                 (step, layer, name, measure, value)
                 for (layer, measure), values in examination.extra.items()
-                for name, value in zip(examination.names, values, strict=True)
+                for name, value in zip(examination.layers[layer].names, values, strict=True)
             ]
         rows += [(step, OUTPUT, name, "mastery_step", step) for name, step in mastery.items()]
         return pd.DataFrame(rows, columns=COLUMNS).astype({"step": "int64", "value": "float64"})
@@ -205,6 +212,16 @@ def _variance_rows(step: int, layer: str, result: VarianceExplained, final_total
         rows.append((step, layer, name, "r2", r2))
         rows.append((step, layer, name, "r2_final", explained / final_total if final_total > 0 else 0.0))
     return rows
+
+
+def _joint_rows(step: int, layer: str, result: VarianceExplained) -> list[Row]:
+    if result.joint_r2 is None or result.unique is None:
+        return []
+    unique = zip(result.names, result.unique, strict=True)
+    return [
+        (step, layer, ALL_FEATURES, "joint_r2", result.joint_r2),
+        *((step, layer, n, "unique", value) for n, value in unique),
+    ]
 
 
 def _density_rows(step: int, layer: str, result: VarianceExplained) -> list[Row]:

@@ -76,4 +76,22 @@ class AdamW(Adam):
         return torch.optim.AdamW
 
 
-AnyOptimizer = Annotated[SGD | Adam | AdamW, Field(discriminator="kind")]
+class RMSprop(Optimizer):
+    """RMSprop (Tieleman & Hinton 2012), with momentum where asked."""
+
+    kind: Literal["rmsprop"] = "rmsprop"
+    lr: LearningRate = 1e-3
+    alpha: Fraction = 0.99
+    momentum: Fraction = 0.0
+    weight_decay: NonNegative = 0.0
+
+    def hyperparameters(self) -> dict[str, Any]:
+        """See `Optimizer`."""
+        return {"lr": self.lr, "alpha": self.alpha, "momentum": self.momentum, "weight_decay": self.weight_decay}
+
+    def torch_class(self) -> type[torch.optim.Optimizer]:
+        """`torch.optim.RMSprop`."""
+        return torch.optim.RMSprop
+
+
+AnyOptimizer = Annotated[SGD | Adam | AdamW | RMSprop, Field(discriminator="kind")]

@@ -1,19 +1,26 @@
 """Figures: pure functions from tidy tables to drawings that carry their numbers."""
 
+from repbias.report.figures.contents import layer_contents
 from repbias.report.figures.curves import learning_curves
 from repbias.report.figures.figure import Figure, FigureFiles, save_figure
 from repbias.report.figures.forest import claim_forest
 from repbias.report.figures.gap import feature_gap
+from repbias.report.figures.grid import condition_map, forms_grid
 from repbias.report.figures.histogram import unit_histogram
 from repbias.report.figures.layers import layer_profile
+from repbias.report.figures.trend import trend
 
 __all__ = [
     "Figure",
     "FigureFiles",
     "claim_forest",
+    "condition_map",
     "feature_gap",
+    "forms_grid",
+    "layer_contents",
     "layer_profile",
     "learning_curves",
     "save_figure",
+    "trend",
     "unit_histogram",
 ]

@@ -42,9 +42,9 @@ def learning_curves(table: pd.DataFrame, conditions: pd.DataFrame, gate: float =
         sentence = "No learning curves: accuracy and variance explained were measured at no step."
         return Figure("learning-curves", TITLE, sentence, style.sentence_only(sentence), seeds)
     means = pd.concat([_mean(rows) for _, rows in seeds.groupby(["condition", "feature"], sort=False)])
-    titles = select.titles(conditions)
+    titles = select.drawn_titles(conditions)
     colours = style.feature_colours(select.in_order(seeds["feature"]))
-    columns = select.panel_columns(conditions)
+    columns = select.panel_columns(select.drawn(conditions))
     drawing, cells = style.blocks(len(titles), columns, (2.45, 2.7), colours)
     axis = _StepAxis(seeds["step"])
     for index, (cell, (condition, title)) in enumerate(zip(cells, titles.items(), strict=True)):
@@ -220,4 +220,5 @@ def _caption(seeds: pd.DataFrame, gate: float, conditions: pd.DataFrame) -> str:
         "that all points of a curve share one scale. Thin lines are members, bold lines their mean; a member that has "
         "stopped stays in the mean with its last value. Ticks between the panels mark the steps at which members first "
         f"reached the gate on validation stimuli. {select.members_sentence(seeds, conditions)}"
+        f"{select.drawn_sentence(conditions)}"
     )

@@ -13,7 +13,7 @@ from repbias.report.figures.figure import Figure
 
 TITLE = "Claims, condition by condition"
 CLAIMS = ("id", "condition", "statement", "statistic", "estimate", "ci_low", "ci_high", "n", "verdict")
-_COLUMNS = [*CLAIMS, "n_planned", "minimum"]
+_COLUMNS = [*CLAIMS, "n_planned", "minimum", "equivalent", "p"]
 _MARKS = {
     "replicated": ("o", "#00695C", "#00695C"),
     "not replicated": ("X", "#B3341F", "white"),
@@ -30,9 +30,10 @@ def claim_forest(claims: pd.DataFrame, conditions: pd.DataFrame) -> Figure:
 
     Parameters
     ----------
-    claims : one row a claim and condition; ``n_planned`` and ``minimum`` are drawn where they are given. Rows of one
-        ``id`` that differ in ``statement`` or ``statistic`` are parts of one claim, each with an axis of its own.
-    conditions : their order is the order of the rows; a claim over all conditions comes last.
+    claims : one row a claim and condition, or group of conditions; ``n_planned`` and ``minimum`` are drawn where they
+        are given, ``minimum`` on both sides of zero where ``equivalent`` says that the claim is of no effect. Rows of
+        one ``id`` that differ in ``statement`` or ``statistic`` are parts of one claim, each with an axis of its own.
+    conditions : their order is the order of the rows; groups come after them, as they first appear.
 
     Returns
     -------
@@ -63,12 +64,13 @@ def _ordered(claims: pd.DataFrame, conditions: pd.DataFrame) -> pd.DataFrame:
     order = {str(name): place for place, name in enumerate(conditions["condition"])}
 
     def place(names: pd.Series) -> pd.Series:
-        return names.map(lambda name: (order.get(str(name), len(order)), str(name)))
+        return names.map(lambda name: order.get(str(name), len(order)))
 
-    parts = [part.sort_values("condition", key=place) for part in select.claim_parts(claims)]
+    parts = [part.sort_values("condition", key=place, kind="stable") for part in select.claim_parts(claims)]
     numbers = pd.concat([claims[:0], *parts], ignore_index=True).reindex(columns=_COLUMNS)
-    numeric = ["estimate", "ci_low", "ci_high", "minimum"]
-    return numbers.assign(**{name: pd.to_numeric(numbers[name]) for name in numeric})
+    numeric = ["estimate", "ci_low", "ci_high", "minimum", "p"]
+    equivalent = numbers["equivalent"].astype("boolean").fillna(False).astype(bool)
+    return numbers.assign(equivalent=equivalent, **{name: pd.to_numeric(numbers[name]) for name in numeric})
 
 
 def _draw(axes: Axes, rows: pd.DataFrame, titles: dict[str, str]) -> None:
@@ -98,7 +100,8 @@ def _draw(axes: Axes, rows: pd.DataFrame, titles: dict[str, str]) -> None:
 
 def _limits(axes: Axes, rows: pd.DataFrame) -> None:
     """Room for all intervals, zero and the smallest effect."""
-    drawn = np.append(rows[["estimate", "ci_low", "ci_high", "minimum"]].to_numpy(dtype=float).ravel(), 0.0)
+    given = rows[["estimate", "ci_low", "ci_high", "minimum"]].to_numpy(dtype=float).ravel()
+    drawn = np.concatenate([given, -rows.loc[rows["equivalent"], "minimum"], [0.0]])
     drawn = drawn[np.isfinite(drawn)]
     room = max(float(np.ptp(drawn)) * 0.06, 1e-3)
     axes.set_xlim(drawn.min() - room, drawn.max() + room)
@@ -109,8 +112,8 @@ def _draw_row(axes: Axes, place: int, row: pd.Series) -> None:
     marker, edge, face = _MARKS.get(str(row["verdict"]), _MARKS["no verdict"])
     if place % 2 == 0:
         axes.axhspan(place - 0.5, place + 0.5, color="#f5f6f8", zorder=0, linewidth=0)
-    if np.isfinite(row["minimum"]):
-        axes.plot([row["minimum"]] * 2, [place - 0.5, place + 0.5], color=style.MUTED, linewidth=1, dashes=(3, 2))
+    for bound in _bounds(row):
+        axes.plot([bound] * 2, [place - 0.5, place + 0.5], color=style.MUTED, linewidth=1, dashes=(3, 2))
     if np.isfinite(row["estimate"]):
         axes.plot([row["ci_low"], row["ci_high"]], [place, place], color=edge, linewidth=1.7, solid_capstyle="butt")
         size = 8.5 if marker == "X" else 6
@@ -124,6 +127,13 @@ def _draw_row(axes: Axes, place: int, row: pd.Series) -> None:
     axes.text(1.03, place, members, transform=beside, va="center", fontsize=8, color=style.MUTED)
     verdict = style.plain(row["verdict"], 18, 1)
     axes.text(1.2, place, verdict, transform=beside, va="center", fontsize=8, color=edge, parse_math=False)
+
+
+def _bounds(row: pd.Series) -> list[float]:
+    """Where the dashed lines stand: the smallest effect, on both sides where the claim is that there is none."""
+    if not np.isfinite(row["minimum"]):
+        return []
+    return [-row["minimum"], row["minimum"]] if row["equivalent"] else [row["minimum"]]
 
 
 def _count(value: object) -> str:
@@ -145,9 +155,16 @@ def _verdict_key(drawing: matplotlib.figure.Figure, numbers: pd.DataFrame) -> No
 def _caption(numbers: pd.DataFrame) -> str:
     least, most = _count(numbers["n"].min()), _count(numbers["n"].max())
     several = least if least == most else f"{least} to {most}"
+    between = (
+        " Where a claim says that there is no effect, two dashed lines bound what counts as none."
+        if numbers["equivalent"].any()
+        else ""
+    )
     return (
-        "Estimate and interval of each claim's statistic in each condition; the solid line is zero, the dashed line "
-        "the smallest effect worth the name, fixed before the run. Shape and colour tell the verdict. Each claim, and "
+        "Estimate and interval of each claim's statistic in each condition, or in each group of conditions that it "
+        "compares; the solid line is zero, the dashed line the smallest effect worth the name, fixed before the run."
+        f"{between} Intervals are 95 % each, while verdicts are corrected for the number of tests. Shape and colour "
+        "tell the verdict. Each claim, and "
         "each part of a claim, has an axis of its own. n, at the right, counts members (seeds), not units or stimuli: "
         f"{several} a row."
     )

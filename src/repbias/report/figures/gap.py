@@ -13,6 +13,8 @@ from repbias.report.figures.figure import Figure
 
 TITLE = "Variance explained at the penultimate layer"
 _MOST_PANELS = 4
+_WIDEST = 11.0
+_VECTOR_POINTS = 1_000
 
 
 @style.house_style()
@@ -36,10 +38,11 @@ def feature_gap(table: pd.DataFrame, conditions: pd.DataFrame) -> Figure:
         sentence = "No headline figure: variance explained was measured at no penultimate layer."
         return Figure("feature-gap", TITLE, sentence, style.sentence_only(sentence), numbers)
     colours = style.feature_colours(select.in_order(numbers["feature"]))
-    panels = _panels(conditions)
-    widest = max(len(groups) for _, groups in panels)
-    width = max(2.2, min(widest, 8) * max(0.8, 0.4 * len(colours)))
-    drawing, cells = style.blocks(len(panels), 2, (width, 2.7), colours, gap=(0.4, 0.95))
+    group = max(0.8, 0.4 * len(colours))
+    panels = _split(_panels(conditions), most=max(int(_WIDEST / group), 1))
+    width = max(2.2, max(len(groups) for _, groups in panels) * group)
+    columns = 2 if width <= _WIDEST / 2 or len(panels) == 2 else 1
+    drawing, cells = style.blocks(len(panels), columns, (width, 2.7), colours, gap=(0.4, 0.95))
     ceiling = min(max(float(numbers["value"].max()) * 1.12, 0.05), 1.05)
     floor = min(0.0, float(numbers["value"].min()) * 1.1)
     for index, (cell, (title, groups)) in enumerate(zip(cells, panels, strict=True)):
@@ -49,8 +52,10 @@ def feature_gap(table: pd.DataFrame, conditions: pd.DataFrame) -> Figure:
         axes.set_ylim(floor, ceiling)
         axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
         _draw(axes, numbers, groups, colours)
-        axes.tick_params(labelleft=index % 2 == 0)
-        if index % 2 == 0:
+        for points in axes.lines:
+            points.set_rasterized(points.get_marker() == "o" and len(numbers) > _VECTOR_POINTS)
+        axes.tick_params(labelleft=index % columns == 0)
+        if index % columns == 0:
             axes.set_ylabel("share of variance explained")
     return Figure("feature-gap", TITLE, _caption(values, conditions), drawing, numbers)
 
@@ -64,6 +69,20 @@ def _panels(conditions: pd.DataFrame) -> list[tuple[str, dict[str, str]]]:
     rest = [name for name in factors if name != few[-1]]
     levels = conditions[few[-1]].astype(str)
     return [(f"{few[-1]}: {level}", select.titles(conditions[levels == level], rest)) for level in levels.unique()]
+
+
+def _split(panels: list[tuple[str, dict[str, str]]], most: int) -> list[tuple[str, dict[str, str]]]:
+    """Panels of more than `most` conditions as several, one below the other."""
+    made = []
+    for title, groups in panels:
+        count = -(-len(groups) // most)
+        size = -(-len(groups) // count)
+        names = list(groups)
+        made += [
+            (title, {name: groups[name] for name in names[start : start + size]})
+            for start in range(0, len(names), size)
+        ]
+    return made
 
 
 def _draw(axes: Axes, numbers: pd.DataFrame, groups: dict[str, str], colours: dict[str, str]) -> None:

@@ -41,9 +41,9 @@ def unit_histogram(units: pd.DataFrame, table: pd.DataFrame, conditions: pd.Data
     if numbers.empty:
         sentence = "No histogram of units: variance explained was measured for no single unit."
         return Figure("unit-histogram", TITLE, sentence, style.sentence_only(sentence), numbers)
-    titles = select.titles(conditions)
+    titles = select.drawn_titles(conditions)
     colours = style.feature_colours(select.in_order(numbers["feature"]))
-    columns = select.panel_columns(conditions, most=3)
+    columns = select.panel_columns(select.drawn(conditions), most=3)
     drawing, cells = style.blocks(len(titles), columns, (3.25, 1.75), colours, gap=(0.75, 0.85))
     ceiling = float(numbers.loc[numbers["mark"] == "bar", "value"].max()) * 1.05
     for index, (cell, (condition, title)) in enumerate(zip(cells, titles.items(), strict=True)):
@@ -128,4 +128,5 @@ def _caption(units: pd.DataFrame, conditions: pd.DataFrame) -> str:
         f"variance that a feature explains, pooled over members ({counts} units a condition); the dashed line is "
         f"{THRESHOLD:.0%}. Right: the share of units above that line, one point a member, with the mean over members. "
         f"The member, not the unit, is the replicate. {select.members_sentence(units, conditions)}"
+        f"{select.drawn_sentence(conditions)}"
     )

@@ -39,9 +39,9 @@ def layer_profile(table: pd.DataFrame, conditions: pd.DataFrame) -> Figure:
     if numbers.empty:
         sentence = "No layer profile: variance explained was measured in no layer."
         return Figure("layer-profile", TITLE, sentence, style.sentence_only(sentence), numbers)
-    titles = select.titles(conditions)
+    titles = select.drawn_titles(conditions)
     colours = style.feature_colours(select.in_order(numbers["feature"]))
-    columns = select.panel_columns(conditions)
+    columns = select.panel_columns(select.drawn(conditions))
     turned = _too_long(layers)
     drawing, cells = style.blocks(
         len(titles), columns, _SIZE, colours, gap=(0.35, 1.35 if turned else 0.78), below=1.1 if turned else 0.55
@@ -128,5 +128,5 @@ def _caption(values: pd.DataFrame, layers: list[str], conditions: pd.DataFrame) 
     return (
         "Share of each layer’s own variance that each feature explains at the end of training, from input to output"
         f"{f' ({key})' if key else ''}. The penultimate layer is in bold on a grey ground. Bars are means over "
-        f"members, points are members. {select.members_sentence(values, conditions)}"
+        f"members, points are members. {select.members_sentence(values, conditions)}{select.drawn_sentence(conditions)}"
     )

@@ -6,10 +6,12 @@ import difflib
 import re
 from collections.abc import Iterable, Sequence
 
+import numpy as np
 import pandas as pd
 
 MEASUREMENTS = ("condition", "member", "step", "layer", "feature", "measure", "value")
 _NOT_FACTORS = ("condition", "penultimate", "study")
+MOST_CONDITIONS = 12
 
 
 def require_columns(frame: pd.DataFrame, columns: Sequence[str], what: str) -> None:
@@ -60,6 +62,32 @@ def factors(conditions: pd.DataFrame) -> list[str]:
 def varying_factors(conditions: pd.DataFrame) -> list[str]:
     """The factor columns that take more than one value."""
     return [name for name in factors(conditions) if conditions[name].astype(str).nunique() > 1]
+
+
+def drawn(conditions: pd.DataFrame) -> pd.DataFrame:
+    """The conditions of which a figure with a panel a condition draws a panel: all, or 12 spread evenly over many."""
+    if len(conditions) <= MOST_CONDITIONS:
+        return conditions
+    places = np.linspace(0, len(conditions) - 1, MOST_CONDITIONS).round().astype(int)
+    return conditions.iloc[places]
+
+
+def drawn_titles(conditions: pd.DataFrame) -> dict[str, str]:
+    """The titles of the conditions that have a panel."""
+    shown = set(drawn(conditions)["condition"].astype(str))
+    return {name: title for name, title in titles(conditions).items() if name in shown}
+
+
+def drawn_sentence(conditions: pd.DataFrame) -> str:
+    """Which conditions have no panel, with a leading space; nothing where all have one."""
+    shown = drawn_titles(conditions)
+    left = [title for name, title in titles(conditions).items() if name not in shown]
+    if not left:
+        return ""
+    return (
+        f" Drawn are {len(shown)} of {len(conditions)} conditions, spread evenly over the study’s order; the CSV has "
+        f"all. Not drawn: {'; '.join(left)}."
+    )
 
 
 def panel_columns(conditions: pd.DataFrame, most: int = 4) -> int:

@@ -95,17 +95,19 @@ def blocks(
     colours: dict[str, str],
     gap: tuple[float, float] = (0.5, 0.62),
     below: float = 0.55,
+    left: float = 0.85,
 ) -> tuple[matplotlib.figure.Figure, list[SubplotSpec]]:
     """A figure with `count` blocks of `size` inches, wrapped after `columns`, and the features' key on top.
 
-    `gap` lies between blocks and `below` under the last row, where ticks and axis titles stand, both in inches.
+    `gap` lies between blocks, `below` under the last row and `left` of the first column, where ticks and axis titles
+    stand, all in inches.
     A block that stands alone is drawn larger.
     """
     if count == 1:
-        size = (max(size[0] * 1.7, 4.6), size[1] * 1.25)
+        size = (max(min(size[0] * 1.7, 10.0), size[0], 4.6), size[1] * 1.25)
     columns = min(count, columns)
     rows = -(-count // columns)
-    left, right, bottom = 0.85, 0.25, below
+    right, bottom = 0.25, below
     inner = (columns * size[0] + (columns - 1) * gap[0], rows * size[1] + (rows - 1) * gap[1])
     width = left + inner[0] + right
     in_a_row = _key_columns(width, colours)

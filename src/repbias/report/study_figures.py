@@ -1,0 +1,135 @@
+"""Which figures a study's report has, and of which members and features each is made."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from repbias.report.figures import (
+    Figure,
+    claim_forest,
+    condition_map,
+    feature_gap,
+    forms_grid,
+    layer_contents,
+    layer_profile,
+    learning_curves,
+    trend,
+    unit_histogram,
+)
+from repbias.runs.results import StudyResult
+from repbias.studies.study import Claim, Condition
+from repbias.studies.verdicts import levels_table
+
+
+def study_figures(result: StudyResult) -> list[Figure]:
+    """Return a study's figures, in the order of its page.
+
+    They draw the features that the tasks ask for, of members that passed the gate on all of them; learning curves draw
+    every member. A map is drawn where the conditions form a grid (see `forms_grid`), trends where claims state them,
+    and what else is in the layer where tasks have probes.
+    """
+    if result.table.empty:
+        return []
+    conditions = described_conditions(result)
+    everything = analysed_members(in_layer_order(result), result.members)
+    analysed = asked_for(everything, result)
+    figures = [feature_gap(analysed, conditions)]
+    if not result.claims.empty:
+        figures.append(claim_forest(claims_with_kind(result), conditions))
+    if result.plan.study.claims and forms_grid(conditions):
+        first = result.plan.study.claims[0]
+        values = contrast_values(first, result)
+        figures.append(condition_map(values, conditions, first.statement, first.contrast.describe()))
+    levels = levels_table(result.plan.study, result.plan.conditions, trained_members(result.table, result.members))
+    if not levels.empty:
+        figures.append(trend(levels))
+    figures += [
+        learning_curves(asked_for(result.table, result), conditions),
+        layer_profile(analysed, conditions),
+        unit_histogram(asked_for(analysed_members(result.units, result.members), result), analysed, conditions),
+    ]
+    if any(_has_probes(condition) for condition in result.plan.conditions):
+        figures.append(layer_contents(everything, conditions, feature_names(result)))
+    return figures
+
+
+def described_conditions(result: StudyResult) -> pd.DataFrame:
+    """Return the study's conditions; a factor that a condition lacks is a dash."""
+    conditions = result.conditions
+    return conditions.astype(object).where(conditions.notna(), "–")
+
+
+def claims_with_kind(result: StudyResult) -> pd.DataFrame:
+    """Return the claims table with a column `equivalent`: whether the claim is that there is no effect."""
+    kinds = {_key(claim): claim.equivalent for claim in result.plan.study.claims}
+    keys = zip(result.claims["id"], result.claims["statement"], result.claims["statistic"], strict=True)
+    return result.claims.assign(equivalent=[kinds[key] for key in keys])
+
+
+def _key(claim: Claim) -> tuple[str, str, str]:
+    return claim.id, claim.statement, claim.describe()
+
+
+def contrast_values(claim: Claim, result: StudyResult) -> pd.DataFrame:
+    """Return a claim's contrast wherever it can be computed: condition, member, value; NaN below the gate.
+
+    Also in conditions of which the claim itself says nothing: a map shows how far the effect reaches.
+    """
+    trained = trained_members(result.table, result.members)
+    tables = {str(name): rows for name, rows in trained.groupby("condition", sort=False)}
+    frames = []
+    for condition in result.plan.conditions:
+        table = tables.get(condition.name)
+        if table is not None and _computable(claim, condition, table):
+            values = claim.contrast.per_member(table, condition.model.layer_names).astype(float)
+            frames.append(values.rename("value").reset_index().assign(condition=condition.name))
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=["condition", "member", "value"])
+
+
+def _computable(claim: Claim, condition: Condition, table: pd.DataFrame) -> bool:
+    """Whether a condition's table holds all that the contrast reads."""
+    contrast = claim.contrast
+    return (
+        set(contrast.features()) <= set(condition.task.measured_names)
+        and set(contrast.layers_read(condition.model.layer_names)) <= set(table["layer"])
+        and set(contrast.measures_read()) <= set(table["measure"])
+    )
+
+
+def feature_names(result: StudyResult) -> tuple[str, ...]:
+    """Return every feature that some task of the study asks for."""
+    return tuple(dict.fromkeys(name for one in result.plan.conditions for name in one.task.feature_names))
+
+
+def _has_probes(condition: Condition) -> bool:
+    return len(condition.task.measured_names) > len(condition.task.feature_names)
+
+
+def asked_for(table: pd.DataFrame, result: StudyResult) -> pd.DataFrame:
+    """Return the rows of features that the task of their own condition asks for: no probes, nothing joint."""
+    asked = [(one.name, name) for one in result.plan.conditions for name in one.task.feature_names]
+    return table[pd.MultiIndex.from_frame(table[["condition", "feature"]]).isin(asked)]
+
+
+def trained_members(table: pd.DataFrame, members: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of the members that did not fail: their last step is the end of their training."""
+    return _of(table, members[members["status"] != "failed"])
+
+
+def analysed_members(table: pd.DataFrame, members: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of the members that finished and passed the gate on every feature."""
+    return _of(table, members[members["status"].isin(["finished", "step limit"]) & (members["missed"] == "")])
+
+
+def _of(table: pd.DataFrame, members: pd.DataFrame) -> pd.DataFrame:
+    keys = pd.MultiIndex.from_frame(members[["condition", "member"]])
+    return table[pd.MultiIndex.from_frame(table[["condition", "member"]]).isin(keys)]
+
+
+def in_layer_order(result: StudyResult) -> pd.DataFrame:
+    """Return the study's table with its layers as an ordered categorical: input, hidden layers, read-out, output."""
+    hidden = (name for condition in result.plan.conditions for name in condition.model.layer_names)
+    named = dict.fromkeys(("input", *hidden, "readout", "output"))
+    others = [name for name in result.table["layer"].unique() if name not in named]
+    layers = pd.Categorical(result.table["layer"], [*named, *others], ordered=True)
+    return result.table.assign(layer=layers)
