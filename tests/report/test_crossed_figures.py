@@ -46,9 +46,9 @@ def levels(made: StudyResult) -> pd.DataFrame:
 
 def test_levels_are_the_contrast_of_every_member_and_their_interval(levels: pd.DataFrame) -> None:
     assert list(levels.columns) == LEVEL_COLUMNS
-    assert set(levels["group"]) == {"1, SGD", "2, SGD", "1, Adam", "2, Adam"}
+    assert set(levels["group"]) == {"depth 1, SGD", "depth 2, SGD", "depth 1, Adam", "depth 2, Adam"}
     assert levels["id"].unique().tolist() == ["C9"]
-    here = levels[(levels["group"] == "1, Adam") & (levels["level"] == 8)]
+    here = levels[(levels["group"] == "depth 1, Adam") & (levels["level"] == 8)]
     seeds, mean = here[here["mark"] == "seed"], here[here["mark"] == "mean"].iloc[0]
     assert seeds["member"].tolist() == [0, 1, 2, 3]
     expected = mean_interval(seeds["value"].to_numpy())
@@ -62,8 +62,8 @@ def test_levels_are_the_contrast_of_every_member_and_their_interval(levels: pd.D
 
 
 def test_members_below_the_gate_are_at_no_level(levels: pd.DataFrame) -> None:
-    assert levels[(levels["group"] == "1, SGD") & (levels["level"] == 4)].empty
-    lost = levels[(levels["group"] == "2, SGD") & (levels["level"] == 4) & (levels["mark"] == "seed")]
+    assert levels[(levels["group"] == "depth 1, SGD") & (levels["level"] == 4)].empty
+    lost = levels[(levels["group"] == "depth 2, SGD") & (levels["level"] == 4) & (levels["mark"] == "seed")]
     assert lost["member"].tolist() == [1, 2, 3]
 
 
@@ -174,7 +174,7 @@ def test_a_claim_of_no_effect_has_two_bounds(made: StudyResult) -> None:
     assert alike.get_xlim()[0] < -0.06
     assert "two dashed lines" in figure.caption
     groups = [label.get_text() for label in slope.get_yticklabels()]
-    assert groups == ["1, SGD", "2, SGD", "1, Adam", "2, Adam"]
+    assert groups == ["depth 1, SGD", "depth 2, SGD", "depth 1, Adam", "depth 2, Adam"]
 
 
 def test_the_answer_counts_comparisons_and_says_what_a_slope_is_per(made: StudyResult) -> None:
@@ -199,7 +199,7 @@ def test_a_claim_whose_conditions_are_of_another_scale_is_not_tested(made: Study
 def test_the_page_tells_groups_bounds_and_corrected_p(tmp_path: Path) -> None:
     page = write_report(result([(0.5, 0.1)] * 4, study=crossed((4, 8), (1,))), tmp_path)
     html = page.read_text(encoding="utf-8")
-    assert '<th scope="row">1, Adam</th>' in html
+    assert '<th scope="row">depth 1, Adam</th>' in html
     assert "within ±0.060" in html
     assert "p (Holm)" in html
     assert "&lt; 0.001" in html

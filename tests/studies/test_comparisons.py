@@ -122,7 +122,11 @@ class TestGroups:
         expected = {"and": ["c0", "c1", "c2"], "parity3": ["c3", "c4", "c5"]}
         assert names(comparing(Trend(factor="depth")), conditions(*self.GRID)) == expected
         by_function = comparing(LevelDifference(factor="hard", more="and", less="parity3"))
-        assert names(by_function, conditions(*self.GRID)) == {"1": ["c0", "c3"], "2": ["c1", "c4"], "4": ["c2", "c5"]}
+        assert names(by_function, conditions(*self.GRID)) == {
+            "depth 1": ["c0", "c3"],
+            "depth 2": ["c1", "c4"],
+            "depth 4": ["c2", "c5"],
+        }
 
     def test_one_factor_alone_makes_one_group(self) -> None:
         assert names(comparing(Trend(factor="n")), conditions({"n": "1"}, {"n": "2"})) == {

@@ -105,7 +105,7 @@ class TestOptimizer:
         rule, dropout, turned = claims(self.STUDY, "C10")
         assert isinstance(rule.compare, LevelDifference)
         assert (rule.compare.more, rule.compare.less) == ("SGD", "Adam")
-        assert labels(self.STUDY, rule) == ["0, XOR2", "0, parity3", "0, parity4"]
+        assert labels(self.STUDY, rule) == ["dropout 0, XOR2", "dropout 0, parity3", "dropout 0, parity4"]
         assert isinstance(dropout.compare, LevelDifference)
         assert (dropout.compare.more, dropout.compare.less) == ("0", "0.2")
         assert labels(self.STUDY, dropout) == ["SGD, XOR2", "SGD, parity3", "Adam, XOR2", "Adam, parity3"]

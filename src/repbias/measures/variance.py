@@ -68,11 +68,7 @@ def variance_explained(
 
     Source: Lampinen, Chan & Hermann (2024), arXiv 2405.05847.
     """
-    if (test_representation is None) != (test_labels is None):
-        given, missing = ("test_labels", "test_representation")[:: 1 if test_representation is None else -1]
-        raise ValueError(f"{given} came without {missing}: give both, or neither for cross-validation")
-    if permutations < 0:
-        raise ValueError(f"permutations must be 0 or more, got {permutations}")
+    _refuse_unusable(test_representation, test_labels, permutations)
     x = as_representation(representation, "representation")
     y = as_labels(labels, x, "labels")
     names = as_names(names, y.shape[1])
@@ -93,3 +89,11 @@ def variance_explained(
         return found
     null = permuted_r2((x, y), test, fitter.n_classes, folds=fitter.folds, permutations=permutations, seed=seed)
     return replace(found, p_value=permutation_p_value(found.r2, null))
+
+
+def _refuse_unusable(test_representation: ArrayLike | None, test_labels: ArrayLike | None, permutations: int) -> None:
+    if (test_representation is None) != (test_labels is None):
+        given, missing = ("test_labels", "test_representation")[:: 1 if test_representation is None else -1]
+        raise ValueError(f"{given} came without {missing}: give both, or neither for cross-validation")
+    if permutations < 0:
+        raise ValueError(f"permutations must be 0 or more, got {permutations}")

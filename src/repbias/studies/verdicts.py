@@ -77,10 +77,16 @@ def groups(claim: Claim, conditions: Sequence[Condition]) -> list[tuple[str, lis
     for condition in chosen:
         found.setdefault(frozenset(_others(condition, compare.varying).items()), []).append(condition)
     return [
-        (", ".join(_others(group[0], compare.varying).values()) or "all conditions", group)
+        (_label(_others(group[0], compare.varying)), group)
         for group in found.values()
         if not compare.problems([condition.factors[factor] for condition in group])
     ]
+
+
+def _label(levels: dict[str, str]) -> str:
+    """The name of a group: its levels, those that are mere numbers with their factor."""
+    named = (f"{factor} {level}" if level.replace(".", "", 1).isdigit() else level for factor, level in levels.items())
+    return ", ".join(named) or "all conditions"
 
 
 def _others(condition: Condition, varying: Sequence[str]) -> dict[str, str]:
