@@ -12,12 +12,23 @@ import zlib
 import numpy as np
 import torch
 
+COUNTERS = 1 << 20
+
 
 def _sequence(seed: int, names: tuple[str | int, ...]) -> np.random.SeedSequence:
     if seed < 0:
         raise ValueError(f"a seed is a whole number >= 0, got {seed}")
-    key = [zlib.crc32(name.encode()) if isinstance(name, str) else int(name) for name in names]
-    return np.random.SeedSequence(seed, spawn_key=key)
+    return np.random.SeedSequence(seed, spawn_key=[_word(name) for name in names])
+
+
+def _word(name: str | int) -> int:
+    """Return 32 bits for a name or a counter, so that no name stands for a counter."""
+    if isinstance(name, str):
+        code = zlib.crc32(name.encode())
+        return code if code >= COUNTERS else code ^ (1 << 31)
+    if not 0 <= name < COUNTERS:
+        raise ValueError(f"a counter is a whole number from 0 to {COUNTERS - 1}, got {name}")
+    return int(name)
 
 
 def rng(seed: int, *names: str | int) -> np.random.Generator:
@@ -26,7 +37,7 @@ def rng(seed: int, *names: str | int) -> np.random.Generator:
     Parameters
     ----------
     seed : the member's seed, >= 0.
-    names : what the stream is for ("init", "data", "batches", "dropout", ...), and any counters.
+    names : what the stream is for ("init", "data", "batches", "dropout", ...), and any counters below 2^20.
     """
     return np.random.Generator(np.random.PCG64DXSM(_sequence(seed, names)))
 
