@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from repbias.training import SGD as SGD
     from repbias.training import Adam as Adam
     from repbias.training import AdamW as AdamW
+    from repbias.training import Muon as Muon
     from repbias.training import Network as Network
     from repbias.training import Networks as Networks
     from repbias.training import Phase as Phase
@@ -42,8 +43,10 @@ _PUBLIC = {
     "repbias.models": ("MLP", "Model"),
     "repbias.statistics": ("mean_interval",),
     "repbias.tasks": ("BooleanFeature", "BooleanTask", "SymbolTask", "Task", "boolean_function", "check_design"),
-    "repbias.training": ("SGD", "Adam", "AdamW", "Network", "Networks", "Phase", "RMSprop", "Training", "train"),
-}
+    "repbias.training": (
+        "SGD", "Adam", "AdamW", "Muon", "Network", "Networks", "Phase", "RMSprop", "Training", "train",
+    ),
+}  # fmt: skip
 _HOME = {name: module for module, names in _PUBLIC.items() for name in names}
 __all__ = sorted(_HOME)
 

@@ -50,6 +50,10 @@ class TestMastery:
         assert np.isnan(value(Mastery(later="hard"), member(accuracy=0.9)))
         assert value(Mastery(later="easy"), member(easy=8, hard=None, accuracy=0.5)) == pytest.approx(3)
 
+    def test_mastered_before_training_counts_as_at_the_first_step(self) -> None:
+        assert value(Mastery(later="easy"), member(easy=0)) == 0
+        assert value(Mastery(later="hard", earlier="easy"), member(easy=0, hard=40)) == pytest.approx(np.log2(40))
+
     def test_in_words(self) -> None:
         assert Mastery(later="hard").describe() == "log2 of the step at which hard is mastered"
         assert Mastery(later="b", earlier="a").describe() == "log2 of the step at which b is mastered over that of a"

@@ -90,7 +90,7 @@ class TestOptimizer:
 
     def test_the_map_has_no_holes_among_the_first_settings(self) -> None:
         cells = {tuple(c.factors.values()) for c in self.STUDY.conditions}
-        for optimizer in ("SGD", "SGD, momentum", "Adam", "AdamW", "RMSprop"):
+        for optimizer in ("SGD", "SGD, momentum", "Adam", "AdamW", "RMSprop", "Muon"):
             for dropout in ("0", "0.2", "0.5"):
                 assert {(optimizer, dropout, "XOR2"), (optimizer, dropout, "parity3")} <= cells
 

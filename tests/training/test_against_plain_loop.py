@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from repbias.models import MLP
 from repbias.randomness import rng
-from repbias.training import SGD, Adam, AdamW, RMSprop, train
+from repbias.training import SGD, Adam, AdamW, Muon, RMSprop, train
 from repbias.training.dropout import MaskStream, find_sites
 from repbias.training.train import build_network
 
@@ -64,6 +64,37 @@ def test_weights_agree_with_a_plain_loop(task, fixed, spec, torch_optimizer, nor
             if name.endswith(("weight", "running_var", "num_batches_tracked")):
                 torch.testing.assert_close(network.module.state_dict()[name], weight, rtol=1e-4, atol=2e-5)
         torch.testing.assert_close(network.module.train()(inputs), expected.train()(inputs), rtol=1e-4, atol=2e-5)
+
+
+class Both:
+    """Two of torch's optimisers that step together."""
+
+    def __init__(self, *optimizers: torch.optim.Optimizer) -> None:
+        self.optimizers = optimizers
+
+    def zero_grad(self) -> None:
+        for optimizer in self.optimizers:
+            optimizer.zero_grad()
+
+    def step(self) -> None:
+        for optimizer in self.optimizers:
+            optimizer.step()
+
+
+def test_muon_agrees_with_a_plain_loop(task, fixed):
+    """Torch's Muon on the matrix between the hidden layers, AdamW on all else; Muon works in bfloat16."""
+    model = MLP(widths=(16, 8), activation="tanh")
+    for network in train(task, model, seeds=[2, 5], training=fixed(Muon(lr=0.01, adamw_lr=2e-3), steps=STEPS)):
+        expected = build_network(model, task, network.seed)
+        between = expected.get_submodule("hidden.1").get_parameter("linear.weight")
+        rest = [p for p in expected.parameters() if p is not between]
+        muon = torch.optim.Muon([between], lr=0.01, weight_decay=0.0, momentum=0.95)
+        both = Both(muon, torch.optim.AdamW(rest, lr=2e-3, weight_decay=0.0))
+        before = between.detach().clone()
+        expected = plain_loop(expected, both, task, network.seed)
+        assert (between - before).norm() > 0.5  # what agrees has moved
+        for name, weight in expected.state_dict().items():
+            torch.testing.assert_close(network.module.state_dict()[name], weight, rtol=0, atol=3e-3)
 
 
 def test_running_statistics_are_torchs(task, fixed):

@@ -11,7 +11,7 @@ from torch import nn
 
 from repbias.models import MLP
 from repbias.tasks.task import Split, Stimuli, Task
-from repbias.training import SGD, Adam, AdamW, Phase, RMSprop, Training, train
+from repbias.training import SGD, Adam, AdamW, Muon, Phase, RMSprop, Training, train
 from repbias.training.job import Job, Outcome
 from repbias.training.train import build_network
 from repbias.training.trainer import train_stack
@@ -55,6 +55,7 @@ OPTIMIZERS = {
     "adam": Adam(lr=3e-3),
     "adamw": AdamW(lr=3e-3),
     "rmsprop": RMSprop(lr=2e-3, momentum=0.5, weight_decay=1e-3),
+    "muon": Muon(lr=0.01, weight_decay=1e-3),
 }
 
 
@@ -110,7 +111,7 @@ def test_learning_rates_may_differ_within_a_stack(task, fixed):
         assert_same(alone(one), stacked)
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adam", "adamw", "rmsprop"])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_members_that_finish_early_leave_the_others_as_they_are(task, optimizer):
     """Of curricula of 5 to 40 steps in one stack, some are dropped from it on the way, with their optimiser states."""
     model = MLP(widths=(16, 16), dropout=0.2, norm="batch")

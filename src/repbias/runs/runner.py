@@ -24,8 +24,8 @@ def check_plan(plan: Plan, device: str) -> None:
 
     Raises
     ------
-    ValueError : a task whose features are not matched, a layer that is not there, a measure that cannot be imported, a
-        device that is not there.
+    ValueError : a task whose features are not matched, a layer that is not there, a measure that cannot be imported, an
+        optimiser that this torch lacks, a device that is not there.
     """
     if device.startswith("cuda"):
         import torch
@@ -34,6 +34,7 @@ def check_plan(plan: Plan, device: str) -> None:
             raise ValueError("device 'cuda' was asked for, but torch sees no CUDA device here; use --device cpu")
     failures = {}
     for condition in plan.conditions:
+        condition.training.optimizer.torch_class()
         resolve_measures(condition.measures)
         _check_layers(condition)
         task = condition.task.digest()

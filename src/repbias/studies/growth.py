@@ -67,8 +67,8 @@ class Growth(Contrast):
 class Mastery(Contrast):
     """How late a feature is mastered: log2 of the step, or of how many times later than another feature it is.
 
-    A member that never masters a feature has no number; over conditions that differ in how many do not, the mean is of
-    the quick ones.
+    A feature that is mastered before training counts as mastered at step 1. A member that never masters a feature has
+    no number; over conditions that differ in how many do not, the mean is of the quick ones.
 
     Attributes
     ----------
@@ -98,7 +98,7 @@ class Mastery(Contrast):
 
     def compute(self, table: pd.DataFrame, layers: tuple[str, ...]) -> pd.Series:
         """See `Contrast`."""
-        steps = events(table).astype(float)
+        steps = events(table).astype(float).clip(lower=1)
         times = steps[self.later] if self.earlier is None else steps[self.later] / steps[self.earlier]
         return pd.Series(np.log2(times), index=steps.index)
 

@@ -12,7 +12,7 @@ from repbias.studies.comparisons import LevelDifference
 from repbias.studies.contrasts import FeatureDifference
 from repbias.studies.study import Claim, Condition, Scale, Study
 from repbias.tasks import BooleanTask
-from repbias.training import SGD, Adam, AdamW, Phase, RMSprop, Training
+from repbias.training import SGD, Adam, AdamW, Muon, Phase, RMSprop, Training
 from repbias.training.optimizers import AnyOptimizer
 
 STEP_LIMIT = 15_000
@@ -28,6 +28,7 @@ FIRST: dict[str, AnyOptimizer] = {
     "Adam": Adam(lr=1e-3),
     "AdamW": AdamW(lr=1e-3, weight_decay=0.01),
     "RMSprop": RMSprop(lr=5e-4),
+    "Muon": Muon(lr=0.02, adamw_lr=1e-3),
 }
 OPTIMIZERS = FIRST | SECOND
 NONE, MODERATE, HIGH = "0", "0.2", "0.5"
@@ -137,7 +138,7 @@ STUDY = Study(
         "averaged, so that a cell of the map may stand on few seeds, those that learned it soonest.",
         "Optimisers are compared at their own learning rates, at matched accuracy and not at matched steps. AdamW and "
         "Adam differ in weight decay alone (0.01 or 0.1, decoupled, against none).",
-        "Muon is left out: torch.optim.Muon takes matrices only, so that biases would need a second optimiser, and a "
-        "stack of members adds an axis that it does not know.",
+        "Muon trains the matrices between hidden layers, as it is meant to; the first and the last matrix and all "
+        "biases are trained by AdamW.",
     ),
 )

@@ -1,7 +1,9 @@
 """Training: many members at once, each reproducible on its own."""
 
 from repbias.training.curriculum import Phase, Training
-from repbias.training.optimizers import SGD, Adam, AdamW, Optimizer, RMSprop
+from repbias.training.optimizers import SGD, Adam, AdamW, Muon, Optimizer, RMSprop
 from repbias.training.train import Network, Networks, train
 
-__all__ = ["SGD", "Adam", "AdamW", "Network", "Networks", "Optimizer", "Phase", "RMSprop", "Training", "train"]
+__all__ = [
+    "SGD", "Adam", "AdamW", "Muon", "Network", "Networks", "Optimizer", "Phase", "RMSprop", "Training", "train",
+]  # fmt: skip

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from itertools import groupby
 
 import torch
 from torch import Tensor, nn
@@ -20,8 +19,9 @@ from repbias.training.intercept import RefuseRandomness
 from repbias.training.loss import feature_loss
 from repbias.training.optimizers import Optimizer
 from repbias.training.trace import trace
+from repbias.training.updates import State as State
+from repbias.training.updates import Updates
 
-State = dict[str, Tensor]
 # (parameters, buffers, inputs, labels, weights, masks) -> (gradients, losses), each with a leading member axis
 GradientFunction = Callable[..., tuple[State, Tensor]]
 
@@ -51,15 +51,14 @@ class Stack:
         stacked = {name: p.detach().contiguous() for name, p in parameters.items()}
         self.parameters: State = {name: p for name, p in stacked.items() if name not in frozen}
         self.buffers: State = dict(buffers) | {name: stacked[name] for name in frozen}
-        self._specs = list(optimizers)
         self._n_classes = tuple(n_classes)
         self._example = example
         self.sites: list[Site] = self._try_out()
-        self._optimizer, self._groups = self._make_optimizer()
+        self._updates = Updates(optimizers, self.parameters)
         self._gradients = self._make_gradients()
 
     def __len__(self) -> int:
-        return len(self._specs)
+        return len(next(iter(self.parameters.values())))
 
     def step(self, inputs: Tensor, labels: Tensor, weights: Tensor, masks: Tensor) -> Tensor:
         """Take one step and return the losses `[member]` before it.
@@ -73,10 +72,7 @@ class Stack:
             gradients, losses = self._gradients(
                 self.parameters, self.buffers, inputs, labels, weights, split_masks(masks, self.sites)
             )
-            for rows, parts in self._groups:
-                for name, part in parts.items():
-                    part.grad = gradients[name] if len(part) == len(self) else gradients[name][rows]
-            self._optimizer.step()
+            self._updates.step(gradients)
         return losses
 
     def state(self, row: int) -> State:
@@ -86,39 +82,11 @@ class Stack:
     def keep(self, rows: Sequence[int]) -> None:
         """Leave only the members at `rows` (in increasing order) in the stack; they go on unchanged."""
         index = torch.as_tensor(rows, device=self._example.device)
-        states = [self._optimizer.state[part] for part in self._parts()]
-        kept = self._slices_of_states(states, rows)
         self.parameters = {name: p[index].clone() for name, p in self.parameters.items()}
         self.buffers = {name: b[index].clone() for name, b in self.buffers.items()}
-        self._specs = [self._specs[row] for row in rows]
-        self._optimizer, self._groups = self._make_optimizer()
-        for part, state in zip(self._parts(), kept, strict=True):
-            self._optimizer.state[part] = state
+        self._updates = self._updates.keep(rows, self.parameters)
         if self._gradients != self._one_by_one:
             self._gradients = self._make_gradients()
-
-    def _parts(self) -> list[Tensor]:
-        return [part for _, parts in self._groups for part in parts.values()]
-
-    def _slices_of_states(self, states: list[State], rows: Sequence[int]) -> list[State]:
-        kept, i = [], 0
-        for group, parts in self._groups:
-            local = [row - group.start for row in rows if group.start <= row < group.stop]
-            for part in parts.values():
-                if local:
-                    kept.append({k: v[local].clone() if v.shape == part.shape else v for k, v in states[i].items()})
-                i += 1
-        return kept
-
-    def _make_optimizer(self) -> tuple[torch.optim.Optimizer, list[tuple[slice, State]]]:
-        groups, options, start = [], [], 0
-        for spec, members in groupby(self._specs):
-            rows = slice(start, start + len(list(members)))
-            start = rows.stop
-            parts = {name: p[rows] for name, p in self.parameters.items()}
-            groups.append((rows, parts))
-            options.append({"params": list(parts.values()), **spec.hyperparameters()})
-        return self._specs[0].torch_class()(options, foreach=True), groups  # type: ignore[call-arg]
 
     def _loss(self, parameters: State, buffers: State, *batch: Tensor | list[Tensor]) -> Tensor:
         inputs, labels, weights, masks = batch

@@ -94,4 +94,35 @@ class RMSprop(Optimizer):
         return torch.optim.RMSprop
 
 
-AnyOptimizer = Annotated[SGD | Adam | AdamW | RMSprop, Field(discriminator="kind")]
+class Muon(Optimizer):
+    """Muon (Jordan et al. 2024) for the matrices between the first and the last; all else is trained by AdamW.
+
+    Attributes
+    ----------
+    lr : of the matrices, whose update has all singular values near 1. adamw_lr : of all else.
+    weight_decay : decoupled, of everything.
+    """
+
+    kind: Literal["muon"] = "muon"
+    lr: LearningRate = 0.02
+    adamw_lr: LearningRate = 1e-3
+    momentum: Fraction = 0.95
+    weight_decay: NonNegative = 0.0
+
+    def hyperparameters(self) -> dict[str, Any]:
+        """See `Optimizer`."""
+        return {"lr": self.lr, "momentum": self.momentum, "weight_decay": self.weight_decay}
+
+    def torch_class(self) -> type[torch.optim.Optimizer]:
+        """`torch.optim.Muon`.
+
+        Raises
+        ------
+        ValueError : this version of torch has none.
+        """
+        if not hasattr(torch.optim, "Muon"):
+            raise ValueError(f"torch {torch.__version__} has no Muon; install torch 2.9 or later, or train with AdamW")
+        return torch.optim.Muon
+
+
+AnyOptimizer = Annotated[SGD | Adam | AdamW | RMSprop | Muon, Field(discriminator="kind")]

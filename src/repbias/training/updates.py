@@ -1,0 +1,113 @@
+"""The updates of a stack: `torch.optim`'s optimisers on parameters that carry a leading member axis.
+
+Members with the same optimiser are adjacent rows of the stack and share a parameter group, updated element by element.
+Muon orthogonalises a matrix as a whole, so it gets every member's matrices one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from repbias.training.optimizers import AdamW, Muon, Optimizer
+
+State = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Part:
+    """What an optimiser updates: `rows` of the stacked parameter `name`, or, as a `matrix`, that of a single member."""
+
+    name: str
+    rows: slice
+    tensor: Tensor
+    matrix: bool = False
+
+    def receive(self, gradients: State) -> None:
+        """Take the part's gradient from those of the stack, each `[member, ...]`."""
+        gradient = gradients[self.name]
+        if self.matrix:
+            self.tensor.grad = gradient[self.rows.start]
+        else:
+            self.tensor.grad = gradient if len(self.tensor) == len(gradient) else gradient[self.rows]
+
+    def keep(self, state: dict[str, Any], rows: Sequence[int]) -> dict[str, Any] | None:
+        """Return what an optimiser remembers of the members at `rows`; None where it is not of any of them."""
+        local = [row - self.rows.start for row in rows if self.rows.start <= row < self.rows.stop]
+        if self.matrix or not local:
+            return state if local else None
+        return {k: v[local].clone() if v.shape == self.tensor.shape else v for k, v in state.items()}
+
+
+Rule = tuple[torch.optim.Optimizer, list[Part]]
+
+
+class Updates:
+    """One step of every member's optimiser.
+
+    Parameters
+    ----------
+    optimizers : one a member, all of one kind; equal ones are adjacent.
+    parameters : each `[member, ...]`; they are updated in place.
+    """
+
+    def __init__(self, optimizers: Sequence[Optimizer], parameters: State) -> None:
+        self._specs = list(optimizers)
+        if isinstance(self._specs[0], Muon):
+            hidden = hidden_matrices(parameters)
+            rest = {name: p for name, p in parameters.items() if name not in hidden}
+            self._rules = [
+                *([self._matrix_by_matrix({name: parameters[name] for name in hidden})] if hidden else []),
+                self._group_by_group(rest, lambda muon: AdamW(lr=muon.adamw_lr, weight_decay=muon.weight_decay)),
+            ]
+        else:
+            self._rules = [self._group_by_group(parameters, lambda own: own)]
+
+    def step(self, gradients: State) -> None:
+        """Take one step with the gradients, each `[member, ...]`."""
+        for optimizer, parts in self._rules:
+            for part in parts:
+                part.receive(gradients)
+            optimizer.step()
+
+    def keep(self, rows: Sequence[int], parameters: State) -> Updates:
+        """Return the updates of the members at `rows` alone (in increasing order), whose parameters are `parameters`.
+
+        They go on unchanged, with the momentum and the like that they have.
+        """
+        kept = Updates([self._specs[row] for row in rows], parameters)
+        for (optimizer, parts), (new, new_parts) in zip(self._rules, kept._rules, strict=True):
+            states = [part.keep(optimizer.state[part.tensor], rows) for part in parts]
+            for part, state in zip(new_parts, (state for state in states if state is not None), strict=True):
+                new.state[part.tensor] = state
+        return kept
+
+    def _group_by_group(self, parameters: State, rule: Callable[[Any], Optimizer]) -> Rule:
+        parts: list[Part] = []
+        options, start = [], 0
+        for spec, members in groupby(self._specs):
+            rows = slice(start, start + len(list(members)))
+            start = rows.stop
+            group = [Part(name, rows, p[rows]) for name, p in parameters.items()]
+            options.append({"params": [part.tensor for part in group], **rule(spec).hyperparameters()})
+            parts += group
+        return rule(self._specs[0]).torch_class()(options, foreach=True), parts  # type: ignore[call-arg]
+
+    def _matrix_by_matrix(self, parameters: State) -> Rule:
+        parts: list[Part] = []
+        options = []
+        for row, spec in enumerate(self._specs):
+            own = [Part(name, slice(row, row + 1), p[row], matrix=True) for name, p in parameters.items()]
+            options.append({"params": [part.tensor for part in own], **spec.hyperparameters()})
+            parts += own
+        return self._specs[0].torch_class()(options), parts  # type: ignore[call-arg]
+
+
+def hidden_matrices(parameters: State) -> tuple[str, ...]:
+    """Return the names of a network's matrices (`[member, row, column]`) between the first and the last, in order."""
+    return tuple(name for name, p in parameters.items() if p.ndim == 3)[1:-1]
