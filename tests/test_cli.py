@@ -204,7 +204,7 @@ class TestRefusals:
         def died(*_: object) -> None:
             raise WorkerError("a worker process was killed")
 
-        monkeypatch.setattr(runner, "run_stacks", died)
+        monkeypatch.setattr(runner, "run_work", died)
         said = call("run", studies / "sound.toml", "--store", tmp_path / "store")
         assert said.status == 2
         assert said.err.splitlines()[-1] == "error: a worker process was killed"
@@ -233,7 +233,7 @@ class TestRun:
     def test_a_whole_store_is_reported_again_without_training(
         self, call: Call, studies: Path, copied: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(runner, "run_stacks", lambda *_: pytest.fail("a worker was started"))
+        monkeypatch.setattr(runner, "run_work", lambda *_: pytest.fail("a worker was started"))
         said = call("run", studies / "mixed.toml", "--store", copied)
         assert said.status == 0
         assert "all are in the store" in said.err

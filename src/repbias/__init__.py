@@ -9,12 +9,49 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from repbias.layers import editing as editing
     from repbias.layers import read_layers as read_layers
     from repbias.measures import Density as Density
     from repbias.measures import VarianceExplained as VarianceExplained
     from repbias.measures import VarianceFitter as VarianceFitter
     from repbias.measures import density as density
     from repbias.measures import variance_explained as variance_explained
+    from repbias.measures.ablation import ablate as ablate
+    from repbias.measures.cca import mean_cca as mean_cca
+    from repbias.measures.cca import svcca as svcca
+    from repbias.measures.cka import cka as cka
+    from repbias.measures.cka import kernel_cka as kernel_cka
+    from repbias.measures.cka_fitter import CKAFitter as CKAFitter
+    from repbias.measures.clustering import clustering as clustering
+    from repbias.measures.clustering import neighbour_purity as neighbour_purity
+    from repbias.measures.clustering import tsne as tsne
+    from repbias.measures.compare_rdms import compare_many as compare_many
+    from repbias.measures.compare_rdms import compare_rdms as compare_rdms
+    from repbias.measures.components import components as components
+    from repbias.measures.crossnobis import crossnobis_rdm as crossnobis_rdm
+    from repbias.measures.crossnobis import noise_covariance as noise_covariance
+    from repbias.measures.debias import equalize as equalize
+    from repbias.measures.dictionary import feature_in_latents as feature_in_latents
+    from repbias.measures.erasure import leace as leace
+    from repbias.measures.erasure import projection_eraser as projection_eraser
+    from repbias.measures.pairing import pairs_differing_in as pairs_differing_in
+    from repbias.measures.patching import patch as patch
+    from repbias.measures.patching import patch_subspace as patch_subspace
+    from repbias.measures.probes import controlled_probe as controlled_probe
+    from repbias.measures.probes import probe as probe
+    from repbias.measures.procrustes import procrustes as procrustes
+    from repbias.measures.rdm import mahalanobis_rdm as mahalanobis_rdm
+    from repbias.measures.rdm import rdm as rdm
+    from repbias.measures.reliance import reliance as reliance
+    from repbias.measures.reliance import reliance_sweep as reliance_sweep
+    from repbias.measures.sparse_autoencoder import train_autoencoder as train_autoencoder
+    from repbias.measures.sparse_probes import sparse_probe as sparse_probe
+    from repbias.measures.steering import steer as steer
+    from repbias.measures.steering_directions import difference_vector as difference_vector
+    from repbias.measures.steering_directions import probe_direction as probe_direction
+    from repbias.measures.system_regression import system_regression as system_regression
+    from repbias.measures.truncation import components_needed as components_needed
+    from repbias.measures.truncation import truncated as truncated
     from repbias.models import MLP as MLP
     from repbias.models import Model as Model
     from repbias.statistics import mean_interval as mean_interval
@@ -38,8 +75,31 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _PUBLIC = {
-    "repbias.layers": ("read_layers",),
+    "repbias.layers": ("editing", "read_layers"),
     "repbias.measures": ("Density", "VarianceExplained", "VarianceFitter", "density", "variance_explained"),
+    "repbias.measures.ablation": ("ablate",),
+    "repbias.measures.cca": ("mean_cca", "svcca"),
+    "repbias.measures.cka": ("cka", "kernel_cka"),
+    "repbias.measures.cka_fitter": ("CKAFitter",),
+    "repbias.measures.clustering": ("clustering", "neighbour_purity", "tsne"),
+    "repbias.measures.compare_rdms": ("compare_many", "compare_rdms"),
+    "repbias.measures.components": ("components",),
+    "repbias.measures.crossnobis": ("crossnobis_rdm", "noise_covariance"),
+    "repbias.measures.debias": ("equalize",),
+    "repbias.measures.dictionary": ("feature_in_latents",),
+    "repbias.measures.erasure": ("leace", "projection_eraser"),
+    "repbias.measures.pairing": ("pairs_differing_in",),
+    "repbias.measures.patching": ("patch", "patch_subspace"),
+    "repbias.measures.probes": ("controlled_probe", "probe"),
+    "repbias.measures.procrustes": ("procrustes",),
+    "repbias.measures.rdm": ("mahalanobis_rdm", "rdm"),
+    "repbias.measures.reliance": ("reliance", "reliance_sweep"),
+    "repbias.measures.sparse_autoencoder": ("train_autoencoder",),
+    "repbias.measures.sparse_probes": ("sparse_probe",),
+    "repbias.measures.steering": ("steer",),
+    "repbias.measures.steering_directions": ("difference_vector", "probe_direction"),
+    "repbias.measures.system_regression": ("system_regression",),
+    "repbias.measures.truncation": ("components_needed", "truncated"),
     "repbias.models": ("MLP", "Model"),
     "repbias.statistics": ("mean_interval",),
     "repbias.tasks": ("BooleanFeature", "BooleanTask", "SymbolTask", "Task", "boolean_function", "check_design"),

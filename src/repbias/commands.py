@@ -16,10 +16,11 @@ from rich.console import Console
 
 from repbias import terminal
 from repbias.runs import atomic
+from repbias.runs.analyses import missing_analyses
 from repbias.runs.cost import expected_seconds, multiplication_rate
 from repbias.runs.plan import Plan, make_plan
 from repbias.runs.results import StudyResult, read_result
-from repbias.runs.runner import check_plan, choose_device, complete, missing_members
+from repbias.runs.runner import check_plan, choose_device, complete, complete_analyses, missing_members
 from repbias.runs.store import Store
 from repbias.specs import Spec, did_you_mean, explain
 from repbias.studies import NAMES, find_study
@@ -86,6 +87,9 @@ def train(
         missing = missing_members(plan, opened)
         with terminal.progress(plan, [condition for condition, _ in missing], console) as on_progress:
             complete(missing, opened, device=device, on_progress=on_progress)
+        jobs = missing_analyses(plan, opened, remake=remake)
+        with terminal.analysing(len(jobs), console) as on_saved:
+            complete_analyses(jobs, opened, on_saved)
         yield read_result(plan, opened)
 
 

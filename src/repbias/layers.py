@@ -1,4 +1,4 @@
-"""Read any `nn.Module`'s layers by name: the one place with hooks.
+"""Read and edit any `nn.Module`'s layers by name: the one place with hooks.
 
 A layer is the output of a submodule, named by its dotted path and chosen by glob patterns (`hidden.*`). Hooks are
 always removed, and the module's training flags are put back.
@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
 
 from repbias.specs import did_you_mean
+
+Edit: TypeAlias = Callable[[Tensor], Tensor]
 
 
 def layer_names(module: nn.Module) -> tuple[str, ...]:
@@ -53,9 +56,7 @@ def capture(module: nn.Module, names: Sequence[str]) -> Iterator[dict[str, Tenso
     seen: dict[str, Tensor] = {}
 
     def keep(name: str, output: object) -> None:
-        if not isinstance(output, Tensor):
-            raise TypeError(f"layer {name!r} returns {type(output).__name__}, not a tensor; name a layer inside it")
-        seen[name] = output.clone()  # a later module may change it in place
+        seen[name] = _as_output(name, output).clone()  # a later module may change it in place
 
     handles = [
         module.get_submodule(name).register_forward_hook(lambda _m, _i, out, name=name: keep(name, out))
@@ -68,6 +69,73 @@ def capture(module: nn.Module, names: Sequence[str]) -> Iterator[dict[str, Tenso
     finally:
         for handle in handles:
             handle.remove()
+
+
+@contextmanager
+def editing(module: nn.Module, edits: Mapping[str, Edit]) -> Iterator[None]:
+    """Inside the block, the output of each named layer is replaced by a function of it, at each call of the layer.
+
+    What follows the layer sees the edited output, and so does a `capture` that begins inside the block. The edit is
+    given a copy, and what it returns is copied, so neither the network nor a later module in place can change a tensor
+    that is not its own. Gradients flow through the edit.
+
+    Parameters
+    ----------
+    edits : from a layer's name (not a pattern) to a function of its output `[stimulus, ..., unit]`, which returns a
+        tensor of the same shape, dtype and device.
+
+    Raises
+    ------
+    ValueError : no layer of that name; an edit that changes the shape; at the end of the block, a layer that was never
+        called.
+    TypeError : a layer's output is not a tensor, or an edit returns no tensor, or one of another dtype or device.
+    """
+    names = layer_names(module)
+    for name in edits:
+        if name not in names:
+            raise ValueError(f"no layer is called {name!r}; {did_you_mean(name, names)}")
+    called: set[str] = set()
+
+    def replace(name: str, edit: Edit, output: object) -> Tensor:
+        called.add(name)
+        return _edited(name, edit, _as_output(name, output))
+
+    handles = [
+        module.get_submodule(name).register_forward_hook(
+            lambda _m, _i, out, name=name, edit=edit: replace(name, edit, out)
+        )
+        for name, edit in edits.items()
+    ]
+    try:
+        yield
+        if silent := [name for name in edits if name not in called]:
+            raise ValueError(f"layers {silent} were never called in the forward pass; edit layers that are used")
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _as_output(name: str, output: object) -> Tensor:
+    if not isinstance(output, Tensor):
+        raise TypeError(f"layer {name!r} returns {type(output).__name__}, not a tensor; name a layer inside it")
+    return output
+
+
+def _edited(name: str, edit: Edit, output: Tensor) -> Tensor:
+    """Return the edit of a layer's output, as a tensor of its own."""
+    edited = edit(output.clone())
+    if not isinstance(edited, Tensor):
+        raise TypeError(f"the edit of layer {name!r} must return a tensor, got {type(edited).__name__}")
+    if edited.shape != output.shape:
+        raise ValueError(
+            f"the edit of layer {name!r} must keep the shape {tuple(output.shape)}, got {tuple(edited.shape)}"
+        )
+    if (edited.dtype, edited.device) != (output.dtype, output.device):
+        raise TypeError(
+            f"the edit of layer {name!r} must return {output.dtype} on {output.device}, got {edited.dtype} on "
+            f"{edited.device}: return edited.to(output)"
+        )
+    return edited.clone()
 
 
 @contextmanager

@@ -6,7 +6,7 @@ Give one number a seed, never one a stimulus or a unit: those of one network are
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -158,3 +158,32 @@ def holm(p_values: Values) -> NDArray[np.float64]:
     stepped = p[order] * np.arange(len(order), 0, -1)
     corrected[order] = np.minimum(np.maximum.accumulate(stepped), 1)
     return corrected
+
+
+def jackknife(seeds: Sequence[int], statistic: Callable[[Sequence[int]], float]) -> NDArray[np.float64]:
+    """Return the jackknife pseudo-values of a statistic of several seeds at once, one a seed.
+
+    With theta the statistic of all n seeds and theta_s that without seed s, the pseudo-value of s is
+    n theta - (n - 1) theta_s. A mean over pairs of seeds is no mean of independent numbers, since each seed is in many
+    pairs; its pseudo-values have the same mean, and a spread from which `mean_interval` gives its interval (Tukey).
+
+    Parameters
+    ----------
+    seeds : two or more different seeds. statistic : takes any of them, gives one number.
+
+    Returns
+    -------
+    `[seed]`, in the order of the seeds; NaN where the statistic is.
+
+    Raises
+    ------
+    ValueError : fewer than two seeds.
+
+    When not to use it: for a statistic that jumps as a seed is left out, such as a median of few.
+    """
+    if len(seeds) < 2:
+        raise ValueError(f"a jackknife over seeds needs two or more, got {len(seeds)}")
+    n, whole = len(seeds), statistic(seeds)
+    without = np.array([statistic([seed for seed in seeds if seed != left]) for left in seeds])
+    pseudo: NDArray[np.float64] = n * whole - (n - 1) * without
+    return pseudo

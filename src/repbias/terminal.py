@@ -67,6 +67,35 @@ def _bars(missing: Sequence[Condition], console: Console) -> Iterator[OnProgress
         yield on_progress
 
 
+@contextmanager
+def analysing(count: int, console: Console) -> Iterator[Callable[[str], None]]:
+    """Show how many of the analyses of trained networks are done: a spinning line on a terminal, one line elsewhere."""
+    done = 0
+
+    def words() -> str:
+        return f"  {done}/{count} {'analyses' if count != 1 else 'analysis'} of trained networks"
+
+    if count == 0:
+        yield lambda _run: None
+    elif console.is_terminal:
+        with console.status(words()) as status:
+
+            def on_saved(_run: str) -> None:
+                nonlocal done
+                done += 1
+                status.update(words())
+
+            yield on_saved
+    else:
+
+        def on_saved(_run: str) -> None:
+            nonlocal done
+            done += 1
+
+        yield on_saved
+        console.print(words(), highlight=False, markup=False, soft_wrap=True)
+
+
 class _Lines:
     """One line every few seconds, for a log."""
 

@@ -13,7 +13,8 @@ from repbias import MLP, SGD, Adam, AdamW, BooleanTask, Phase, Training
 from repbias.models import Model
 from repbias.runs.plan import divide, flops, make_plan
 from repbias.studies import find_study
-from repbias.studies.study import Condition, Member
+from repbias.studies.member import Member
+from repbias.studies.study import Condition
 from tiny_studies import make_study
 
 

@@ -11,7 +11,7 @@ from repbias.runs.plan import Plan, make_plan
 from repbias.runs.results import MEMBER_COLUMNS, TABLE_COLUMNS, UNIT_COLUMNS, StudyResult, read_result
 from repbias.runs.store import Store, StoreError
 from repbias.runs.worker import save
-from repbias.studies.study import Member
+from repbias.studies.member import Member
 from repbias.training.checkpoint import COLUMNS, Record
 from repbias.training.job import Outcome
 from tiny_studies import make_study

@@ -17,7 +17,7 @@ from repbias.runs import runner
 from repbias.runs.plan import Plan, make_plan
 from repbias.runs.runner import available_cores, check_plan, choose_device, complete, missing_members
 from repbias.runs.store import Store
-from repbias.runs.workers import WorkerError, run_stacks
+from repbias.runs.workers import WorkerError, run_work
 from tiny_studies import make_study
 
 MeasureModule = Callable[[str], str]
@@ -105,7 +105,7 @@ class TestComplete:
         assert len(missing_members(plan(steps={"one": 60, "another": 60}), store)) == 2
 
     def test_nothing_missing_starts_no_process(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(runner, "run_stacks", lambda *_: pytest.fail("a worker was started"))
+        monkeypatch.setattr(runner, "run_work", lambda *_: pytest.fail("a worker was started"))
         complete([], store)
 
     def test_cores(self) -> None:
@@ -150,7 +150,7 @@ class TestWorkers:
 
     def test_leaving_the_loop_leaves_no_process(self, store: Store) -> None:
         stack = [member for _, member in plan(steps={"two": 50_000}).members()]
-        messages = run_stacks([stack], store.root, "cpu", workers=2)
+        messages = run_work([stack], store.root, "cpu", workers=2)
         next(messages)
         workers = workers_of(os.getpid())
         assert len(workers) == 1  # no more than stacks

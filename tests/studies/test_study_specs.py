@@ -12,7 +12,8 @@ from pydantic import ValidationError
 from repbias import MLP, SGD, Adam, BooleanTask, Phase, Training
 from repbias.studies import NAMES, find_study
 from repbias.studies.contrasts import FeatureDifference
-from repbias.studies.study import RESULTS_VERSION, Claim, Condition, Scale, Study, read_study
+from repbias.studies.member import RESULTS_VERSION
+from repbias.studies.study import Claim, Condition, Scale, Study, read_study
 from tiny_studies import study_text, write_study
 
 SLOPE = {"kind": "layer slope", "more": "easy", "less": "hard"}
@@ -235,6 +236,15 @@ class TestRunIds:
             "width": "f94b15f80c05ed7d-0000",
             "number": "0f0c915c821b1361-0000",
             "classes": "f11900ff30f0cc05-0000",
+            "pca": "eef1f5af947670d2-0000",
+            "steering": "77a848164b6f0b3b-0000",
+            "reliance": "eef1f5af947670d2-0000",
+            "clustering": "eef1f5af947670d2-0000",
+            "rsa": "7e62467109d91d0d-0000",
+            "regression": "7e62467109d91d0d-0000",
+            "encryption": "f11900ff30f0cc05-0000",
+            "debiased": "7e62467109d91d0d-0000",
+            "autoencoder": "77a848164b6f0b3b-0000",
         }
         assert {name: find_study(name).conditions[0].member(0).run_id for name in NAMES} == pinned
 
@@ -302,7 +312,7 @@ class TestRunIds:
 
     def test_so_is_the_version_of_the_results(self, monkeypatch: pytest.MonkeyPatch) -> None:
         before = run_id(condition())
-        monkeypatch.setattr("repbias.studies.study.RESULTS_VERSION", RESULTS_VERSION + 1)
+        monkeypatch.setattr("repbias.studies.member.RESULTS_VERSION", RESULTS_VERSION + 1)
         assert run_id(condition()) != before
 
 

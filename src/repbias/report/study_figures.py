@@ -6,6 +6,7 @@ import pandas as pd
 
 from repbias.report.figures import (
     Figure,
+    analysis_curves,
     claim_forest,
     condition_map,
     feature_gap,
@@ -13,6 +14,8 @@ from repbias.report.figures import (
     layer_contents,
     layer_profile,
     learning_curves,
+    network_matrix,
+    stimulus_map,
     trend,
     unit_histogram,
 )
@@ -26,7 +29,7 @@ def study_figures(result: StudyResult) -> list[Figure]:
 
     They draw the features that the tasks ask for, of members that passed the gate on all of them; learning curves draw
     every member. A map is drawn where the conditions form a grid (see `forms_grid`), trends where claims state them,
-    and what else is in the layer where tasks have probes.
+    what the study's analysis found, and what else is in the layer where tasks have probes.
     """
     if result.table.empty:
         return []
@@ -43,6 +46,7 @@ def study_figures(result: StudyResult) -> list[Figure]:
     levels = levels_table(result.plan.study, result.plan.conditions, trained_members(result.table, result.members))
     if not levels.empty:
         figures.append(trend(levels))
+    figures += _of_analysis(result, conditions)
     figures += [
         learning_curves(asked_for(result.table, result), conditions),
         layer_profile(analysed, conditions),
@@ -50,6 +54,21 @@ def study_figures(result: StudyResult) -> list[Figure]:
     ]
     if any(_has_probes(condition) for condition in result.plan.conditions):
         figures.append(layer_contents(everything, conditions, feature_names(result)))
+    return figures
+
+
+def _of_analysis(result: StudyResult, conditions: pd.DataFrame) -> list[Figure]:
+    """The figures of what the study's analysis found, those that it has tables for."""
+    analysis, found = result.plan.study.analysis, result.findings
+    if analysis is None:
+        return []
+    figures = []
+    if "pairs" in found:
+        figures.append(network_matrix(found["pairs"], found["blocks"], analysis.pairs))
+    if "curves" in found:
+        figures.append(analysis_curves(found["curves"], conditions, analysis.curves))
+    if "points" in found:
+        figures.append(stimulus_map(found["points"], conditions))
     return figures
 
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from math import ceil
 
 from repbias.models.heads import n_outputs
-from repbias.studies.study import Condition, Member, ScaleName, Study
+from repbias.studies.member import Member
+from repbias.studies.study import Condition, ScaleName, Study
 
 STACK, STACK_ON_CUDA = 20, 128
 

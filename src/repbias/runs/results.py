@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import pandas as pd
 
+from repbias.runs.analyses import analysis_jobs
+from repbias.runs.networks import trained_features
 from repbias.runs.plan import Plan
 from repbias.runs.store import Store, StoredRun
+from repbias.studies.member import Member
 from repbias.studies.verdicts import evaluate, overall
 from repbias.tasks import check_design
 
@@ -26,6 +29,8 @@ class StudyResult:
     Attributes
     ----------
     table : tidy, the columns of `TABLE_COLUMNS`. units : per-unit R2 at the last step, the columns of `UNIT_COLUMNS`.
+    findings : what the study's analysis found beyond `table`, by name of table (see `repbias.studies.analysis`), with
+        the columns condition and member; empty where the study has none.
     members : one row a member: condition, member, status, steps, failed_step, missed, run, seconds; "not run" where the
         store lacks it.
     versions : versions and devices of the runs, each with how many runs it made.
@@ -36,6 +41,8 @@ class StudyResult:
     units: pd.DataFrame
     members: pd.DataFrame
     versions: dict[str, Any]
+    findings: dict[str, pd.DataFrame] = field(default_factory=dict)
+    n_analyses_missing: int = 0
 
     @cached_property
     def claims(self) -> pd.DataFrame:
@@ -90,15 +97,44 @@ def read_result(plan: Plan, store: Store) -> StudyResult:
         run = store.load(member.run_id)
         tables.append(run.table("measures").assign(study=plan.study.name, **place))
         units.append(run.table("units").assign(study=plan.study.name, **place))
-        members.append({**place, **_member_row(run)})
+        members.append({**place, **_member_row(run, member)})
         runs.append(run)
+    findings, n_missing = _findings(plan, store)
+    if "measures" in findings:
+        tables.append(_at_last_step(findings.pop("measures"), tables).assign(study=plan.study.name))
     return StudyResult(
         plan,
         _concatenated(tables, TABLE_COLUMNS),
         _concatenated(units, UNIT_COLUMNS),
         pd.DataFrame(members).reindex(columns=MEMBER_COLUMNS),
         _versions(runs),
+        findings,
+        n_missing,
     )
+
+
+def _findings(plan: Plan, store: Store) -> tuple[dict[str, pd.DataFrame], int]:
+    """The tables of the study's analyses by name, and how many analyses the store lacks."""
+    jobs = analysis_jobs(plan, store)
+    missing = set(store.missing([job.run_id for job in jobs]))
+    found: dict[str, list[pd.DataFrame]] = {}
+    for job in jobs:
+        if job.run_id in missing:
+            continue
+        run = store.load(job.run_id)
+        for name in run.table_names:
+            table = run.table(name)
+            if job.analysis.of == "network":
+                table = table.assign(condition=job.conditions[0], member=job.members[0].seed)
+            found.setdefault(name, []).append(table)
+    return {name: pd.concat(tables, ignore_index=True) for name, tables in found.items()}, len(missing)
+
+
+def _at_last_step(measures: pd.DataFrame, tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """An analysis's measures as rows of the tidy table: taken when training ended."""
+    trained = pd.concat([table[["condition", "member", "step"]] for table in tables])
+    last = trained.groupby(["condition", "member"], sort=False)["step"].max().reset_index()
+    return measures.merge(last, on=["condition", "member"], how="left", validate="many_to_one")
 
 
 def _concatenated(tables: Sequence[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
@@ -107,10 +143,13 @@ def _concatenated(tables: Sequence[pd.DataFrame], columns: list[str]) -> pd.Data
     return pd.concat(tables, ignore_index=True)[columns]
 
 
-def _member_row(run: StoredRun) -> dict[str, object]:
+def _member_row(run: StoredRun, member: Member) -> dict[str, object]:
+    """What became of a member; a feature that it was never trained to report is not one that it missed."""
     experiment = run.experiment
     row = {name: experiment[name] for name in ("status", "steps", "failed_step", "seconds")}
-    return {**row, "missed": ", ".join(experiment["missed"]), "run": run.id}
+    trained = trained_features(member.training, member.task.feature_names)
+    missed = [name for name in experiment["missed"] if name in trained]
+    return {**row, "missed": ", ".join(missed), "run": run.id}
 
 
 def _versions(runs: Sequence[StoredRun]) -> dict[str, Any]:

@@ -8,11 +8,14 @@ from collections.abc import Callable, Sequence
 from repbias.layers import match_layers
 from repbias.models.heads import n_outputs
 from repbias.randomness import torch_rng
+from repbias.runs.functions import resolve_function
 from repbias.runs.plan import STACK, STACK_ON_CUDA, Plan, divide
 from repbias.runs.store import Store
 from repbias.runs.worker import resolve_measures
-from repbias.runs.workers import run_stacks
-from repbias.studies.study import Condition, Member
+from repbias.runs.workers import run_work
+from repbias.studies.analysis import AnalysisJob
+from repbias.studies.member import Member
+from repbias.studies.study import Condition
 from repbias.tasks import check_design
 
 # (member-steps taken since the last call, run saved or None, its status, its steps)
@@ -24,14 +27,16 @@ def check_plan(plan: Plan, device: str) -> None:
 
     Raises
     ------
-    ValueError : a task whose features are not matched, a layer that is not there, a measure that cannot be imported, an
-        optimiser that this torch lacks, a device that is not there.
+    ValueError : a task whose features are not matched, a layer that is not there, a measure or analysis that cannot be
+        imported, an optimiser that this torch lacks, a device that is not there.
     """
     if device.startswith("cuda"):
         import torch
 
         if not torch.cuda.is_available():
             raise ValueError("device 'cuda' was asked for, but torch sees no CUDA device here; use --device cpu")
+    if plan.study.analysis is not None:
+        resolve_function("analysis", plan.study.analysis.function)
     failures = {}
     for condition in plan.conditions:
         condition.training.optimizer.torch_class()
@@ -93,10 +98,22 @@ def complete(
     if not members:
         return
     workers, most = (1, STACK_ON_CUDA) if device.startswith("cuda") else (available_cores(), STACK)
-    for message in run_stacks(divide(members, workers, most), store.root, device, workers):
+    for message in run_work(divide(members, workers, most), store.root, device, workers):
         if on_progress is not None:
             taken = message.get("steps_taken", 0)
             on_progress(message["steps"], message.get("saved"), message.get("status", ""), taken)
+
+
+def complete_analyses(jobs: Sequence[AnalysisJob], store: Store, on_saved: Callable[[str], None]) -> None:
+    """Do analyses and keep them; see `missing_analyses`. `on_saved` is called with the id of each.
+
+    Raises
+    ------
+    ValueError : an analysis refused something, in its words. WorkerError : a worker process died.
+    """
+    for message in run_work(jobs, store.root, "cpu", available_cores()) if jobs else ():
+        if "saved" in message:
+            on_saved(message["saved"])
 
 
 def available_cores() -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import functools
-import importlib
 import platform
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -12,8 +11,9 @@ from typing import Any
 import torch
 
 import repbias
+from repbias.runs.functions import resolve_function
 from repbias.runs.store import Store
-from repbias.studies.study import RESULTS_VERSION, Member
+from repbias.studies.member import RESULTS_VERSION, Member
 from repbias.training.checkpoint import Measure
 from repbias.training.job import Job, Outcome
 from repbias.training.train import build_network
@@ -29,20 +29,7 @@ def resolve_measures(paths: dict[str, str]) -> dict[str, Measure]:
     ------
     ValueError : a path that cannot be imported, or does not name a function.
     """
-    return {name: _resolve(name, path) for name, path in paths.items()}
-
-
-def _resolve(name: str, path: str) -> Measure:
-    module, _, attribute = path.partition(":")
-    try:
-        function: Measure = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ValueError(
-            f"measure {name!r}: cannot import {path!r} ({error}); write 'package.module:function'"
-        ) from error
-    if not callable(function):
-        raise ValueError(f"measure {name!r}: {path!r} is not a function")
-    return function
+    return {name: resolve_function(f"measure {name!r}", path) for name, path in paths.items()}
 
 
 def train_members(members: Sequence[Member], store: Store, device: str, send: Send) -> None:

@@ -1,4 +1,4 @@
-"""A process that trains stacks: members in as JSON lines, progress out as JSON lines, runs into the store.
+"""A process that trains stacks and does analyses: work in as JSON lines, progress out, runs into the store.
 
 One thread each: at these sizes two processes of one thread beat one of two, and a single thread never waits for a
 core that another program holds. Everything heavy is imported in `main`, when the process already knows whose it is.
@@ -53,16 +53,24 @@ def main() -> None:
 def _serve(send: _Reporter) -> None:
     import torch
 
+    from repbias.runs.analyses import analyse
     from repbias.runs.store import Store
     from repbias.runs.worker import train_members
-    from repbias.studies.study import Member
+    from repbias.studies.analysis import AnalysisJob
+    from repbias.studies.member import Member
 
     torch.set_num_threads(1)
     for line in sys.stdin:
         request = json.loads(line)
         try:
-            members = [Member.model_validate(member) for member in request["members"]]
-            train_members(members, Store.open(request["store"], create=False), request["device"], send)
+            store = Store.open(request["store"], create=False)
+            if "analysis" in request:
+                job = AnalysisJob.model_validate(request["analysis"])
+                analyse(job, store)
+                send({"saved": job.run_id})
+            else:
+                members = [Member.model_validate(member) for member in request["members"]]
+                train_members(members, store, request["device"], send)
         except ValueError as error:
             send({"error": str(error)})
             return

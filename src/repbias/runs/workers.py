@@ -1,4 +1,4 @@
-"""A pool of worker processes: stacks in, messages out, nothing left running."""
+"""A pool of worker processes: stacks and analyses in, messages out, nothing left running."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from repbias.studies.study import Member
+from repbias.studies.analysis import AnalysisJob
+from repbias.studies.member import Member
 
+Work = list[Member] | AnalysisJob
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
@@ -23,22 +25,26 @@ class WorkerError(RuntimeError):
     """A worker process stopped before its work was done."""
 
 
-def run_stacks(stacks: Sequence[list[Member]], store: Path, device: str, workers: int) -> Iterator[dict[str, Any]]:
-    """Train the stacks in worker processes and yield their messages as they come.
+def run_work(work: Sequence[Work], store: Path, device: str, workers: int) -> Iterator[dict[str, Any]]:
+    """Train stacks and do analyses in worker processes and yield their messages as they come.
 
     Messages have "steps" (taken since the last one), and "saved" (a run id) with "status" and "steps_taken" where a
-    run was saved. However the loop ends, no process is left.
+    run was saved, "saved" alone where an analysis was. However the loop ends, no process is left.
+
+    Parameters
+    ----------
+    work : stacks of members to train, and analyses of members that the store has; begun in this order.
 
     Raises
     ------
     ValueError : what a worker refused, in its words.
     WorkerError : a worker died; what was saved stays saved.
     """
-    waiting: queue.SimpleQueue[list[Member]] = queue.SimpleQueue()
-    for stack in stacks:
-        waiting.put(stack)
+    waiting: queue.SimpleQueue[Work] = queue.SimpleQueue()
+    for piece in work:
+        waiting.put(piece)
     messages: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
-    count = max(1, min(workers, len(stacks)))
+    count = max(1, min(workers, len(work)))
     processes: list[_Worker] = []
     try:
         for _ in range(count):
@@ -61,7 +67,7 @@ class _Worker:
 
     def __init__(
         self,
-        waiting: queue.SimpleQueue[list[Member]],
+        waiting: queue.SimpleQueue[Work],
         messages: queue.SimpleQueue[dict[str, Any]],
         store: Path,
         device: str,
@@ -95,19 +101,23 @@ class _Worker:
     def _talk(self) -> None:
         try:
             while not self._waiting.empty():
-                self._train(self._waiting.get_nowait())
+                self._do(self._waiting.get_nowait())
         except queue.Empty:
             pass
         except Exception as error:  # whatever it is: the loop that waits for this thread must hear of it
             self._messages.put({"error": error})
         self._messages.put({"stopped": True})
 
-    def _train(self, stack: list[Member]) -> None:
+    def _do(self, work: Work) -> None:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        request = {**self._request, "members": [member.model_dump(mode="json") for member in stack]}
+        given: dict[str, Any]
+        if isinstance(work, AnalysisJob):
+            given = {"analysis": work.model_dump(mode="json")}
+        else:
+            given = {"members": [member.model_dump(mode="json") for member in work]}
         try:
-            self._process.stdin.write(json.dumps(request) + "\n")
+            self._process.stdin.write(json.dumps({**self._request, **given}) + "\n")
             self._process.stdin.flush()
         except BrokenPipeError as error:
             raise self._death() from error

@@ -23,6 +23,15 @@ NAMES = (
     "width",
     "number",
     "classes",
+    "pca",
+    "steering",
+    "reliance",
+    "clustering",
+    "rsa",
+    "regression",
+    "encryption",
+    "debiased",
+    "autoencoder",
 )
 
 

@@ -37,6 +37,12 @@ def _condition(hard: str, network: str) -> Condition:
 
 CONDITIONS = tuple(_condition(hard, network) for hard in LADDER for network in NETWORKS)
 
+
+def conditions_with(*hard: str) -> tuple[Condition, ...]:
+    """Return the conditions with these hard features: what other studies analyse, and need not train again."""
+    return tuple(condition for condition in CONDITIONS if condition.factors["hard"] in hard)
+
+
 STUDY = Study(
     name="complexity",
     title="Complexity",

@@ -11,19 +11,20 @@ from repbias.studies.contrasts import END, MEASURES, START, Growth, LayerSlope
 from repbias.training.checkpoint import INPUT
 
 if TYPE_CHECKING:
+    from repbias.studies.analysis import Analysis
     from repbias.studies.comparisons import AnyComparison
     from repbias.studies.study import Claim, Condition
 
 
-def misfits(claim: Claim, conditions: Sequence[Condition]) -> Iterator[str]:
-    """Yield in words what keeps a claim from being judged in the conditions of its study."""
+def misfits(claim: Claim, conditions: Sequence[Condition], analysis: Analysis | None = None) -> Iterator[str]:
+    """Yield in words what keeps a claim from being judged in the conditions of its study, with its analysis."""
     where = f"claim {claim.id}"
     yield from _unknown_where(where, claim.where or {}, conditions)
     chosen = [condition for condition in conditions if claim.concerns(condition)]
     if not chosen:
         yield f"{where} concerns no condition; check its where"
     for condition in chosen:
-        yield from _lacking(claim, condition)
+        yield from _lacking(claim, condition, analysis)
     if chosen and claim.compare is not None:
         yield from _incomparable(where, claim.compare, chosen)
 
@@ -54,8 +55,11 @@ def _incomparable(where: str, compare: AnyComparison, chosen: Sequence[Condition
             yield f"{where} compares by factors, and those of {same!r} and {condition.name!r} are the same; add another"
 
 
-def _lacking(claim: Claim, condition: Condition) -> Iterator[str]:
-    contrast, hidden, features = claim.contrast, condition.model.layer_names, condition.task.measured_names
+def _lacking(claim: Claim, condition: Condition, analysis: Analysis | None) -> Iterator[str]:
+    contrast, hidden = claim.contrast, condition.model.layer_names
+    features, measures = condition.task.measured_names, (*MEASURES, *condition.measures)
+    if analysis is not None:
+        features, measures = (*features, *analysis.features), (*measures, *analysis.measures)
     where = f"claim {claim.id}: condition {condition.name!r}"
     if isinstance(contrast, Growth):
         for event in (START, END):
@@ -64,7 +68,7 @@ def _lacking(claim: Claim, condition: Condition) -> Iterator[str]:
     if isinstance(contrast, LayerSlope) and len(hidden) < 2:
         yield f"{where} has one hidden layer; a slope over layers needs two"
     yield from _unknown(f"{where} has no feature", contrast.features(), features)
-    of_features = [measure for measure in (*MEASURES, *condition.measures) if measure != "joint_r2"]
+    of_features = [measure for measure in measures if measure != "joint_r2"]
     yield from _unknown(f"{where} has no measure", contrast.measures_read(), of_features)
     measured = (INPUT, *condition.layers_measured)
     for layer in contrast.layers_read(hidden):

@@ -5,50 +5,20 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Literal
 
-from pydantic import Discriminator, Field, Tag, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from repbias.models import MLP
-from repbias.specs import Spec, did_you_mean, digest, explain
+from repbias.specs import Spec, did_you_mean, explain
+from repbias.studies.analysis import Analysis
 from repbias.studies.comparisons import AnyComparison
 from repbias.studies.contrasts import MEASURES, AnyContrast
+from repbias.studies.member import AnyTask, Member
 from repbias.studies.misfits import misfits
-from repbias.tasks import BooleanTask, SymbolTask
 from repbias.training import Training
 
 ScaleName = Literal["quick", "full"]
-
-
-def _task_kind(given: Any) -> str:
-    return str(given.get("kind", "boolean") if isinstance(given, dict) else getattr(given, "kind", "boolean"))
-
-
-AnyTask = Annotated[
-    Annotated[BooleanTask, Tag("boolean")] | Annotated[SymbolTask, Tag("symbol")],
-    Discriminator(
-        _task_kind, custom_error_type="task_kind", custom_error_message="Input should have kind 'boolean' or 'symbol'"
-    ),
-]
-# Part of every run's identity: raise it when a change to the code changes what a run computes.
-RESULTS_VERSION = 2
-
-
-class Member(Spec):
-    """Everything that decides what one trained network and its measurements are; its digest names the run."""
-
-    task: AnyTask
-    model: MLP
-    training: Training
-    layers: tuple[str, ...]
-    measures: dict[str, str]
-    seed: Annotated[int, Field(ge=0)]
-
-    @property
-    def run_id(self) -> str:
-        """The name of the run's folder: the same settings have the same first part, the seed is the second."""
-        settings = self.model_copy(update={"seed": 0}).canonical_json()
-        return f"{digest(f'{RESULTS_VERSION} {settings}')}-{self.seed:04d}"
 
 
 class Condition(Spec):
@@ -152,7 +122,12 @@ class Scale(Spec):
 
 
 class Study(Spec):
-    """A question, the conditions that answer it, and the claims it bears on. Settings are fixed before the run."""
+    """A question, the conditions that answer it, and the claims it bears on. Settings are fixed before the run.
+
+    Attributes
+    ----------
+    analysis : what is computed from the trained networks beyond what is measured while they train.
+    """
 
     name: str = Field(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}$")
     title: str = ""
@@ -160,6 +135,7 @@ class Study(Spec):
     domain: str = "bits"
     conditions: tuple[Condition, ...] = Field(min_length=1)
     scales: dict[ScaleName, Scale]
+    analysis: Analysis | None = None
     claims: tuple[Claim, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -188,7 +164,8 @@ class Study(Spec):
     @classmethod
     def _claims_fit(cls, claims: tuple[Claim, ...], info: ValidationInfo) -> tuple[Claim, ...]:
         if "conditions" in info.data:  # else they were refused, and that is what is said
-            _refuse(problem for claim in claims for problem in misfits(claim, info.data["conditions"]))
+            analysis = info.data.get("analysis")
+            _refuse(problem for claim in claims for problem in misfits(claim, info.data["conditions"], analysis))
         return claims
 
     def at(self, scale: ScaleName) -> tuple[Condition, ...]:

@@ -1,5 +1,6 @@
 """Figures: pure functions from tidy tables to drawings that carry their numbers."""
 
+from repbias.report.figures.analysis_curves import analysis_curves
 from repbias.report.figures.contents import layer_contents
 from repbias.report.figures.curves import learning_curves
 from repbias.report.figures.figure import Figure, FigureFiles, save_figure
@@ -8,11 +9,14 @@ from repbias.report.figures.gap import feature_gap
 from repbias.report.figures.grid import condition_map, forms_grid
 from repbias.report.figures.histogram import unit_histogram
 from repbias.report.figures.layers import layer_profile
+from repbias.report.figures.network_matrix import network_matrix
+from repbias.report.figures.stimulus_map import stimulus_map
 from repbias.report.figures.trend import trend
 
 __all__ = [
     "Figure",
     "FigureFiles",
+    "analysis_curves",
     "claim_forest",
     "condition_map",
     "feature_gap",
@@ -20,7 +24,9 @@ __all__ = [
     "layer_contents",
     "layer_profile",
     "learning_curves",
+    "network_matrix",
     "save_figure",
+    "stimulus_map",
     "trend",
     "unit_histogram",
 ]

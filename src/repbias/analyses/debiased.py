@@ -1,0 +1,108 @@
+"""What similarity, components, clusters and classifiers say once each feature's share of the variance is equalised."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import pandas as pd
+from torch import Tensor
+
+from repbias.analyses.reading import Layer
+from repbias.analyses.similarity import System, block_table, compare_systems, pairs, pseudo_values, read_systems
+from repbias.measures.clustering import clustering
+from repbias.measures.components import components
+from repbias.measures.debias import Equalized, equalize
+from repbias.measures.reliance import reliance
+from repbias.measures.variance import variance_explained
+from repbias.training import Network
+
+CLUSTERED = 1024
+
+
+def analyse(
+    networks: Mapping[str, Sequence[Network]],
+    *,
+    equalized: str = "both",
+    stimuli: int = 256,
+    resamples: int = 200,
+    layer: str = "penultimate",
+) -> dict[str, pd.DataFrame]:
+    """Equalise the features' shares in the networks of one condition, and ask each method again.
+
+    The map is fitted on a network's own validation stimuli, and applied to any others without their labels. Networks
+    in which a feature is too weak to be equalised are left out, before and after. Networks of the other conditions
+    stay as they are.
+
+    Measures of each feature, each also with `_change` (after less before): `r2_equalized`, `r2_component_1_equalized`
+    (of the first principal component), `ari_2_equalized` (two clusters), `sides_with_equalized` (a nearest-mean
+    classifier's answers in conflicts). With the kind of the other network as the feature: `rsa_equalized`,
+    `cka_equalized`. Pairs and blocks: RSA and CKA, before and after.
+    """
+    maps = _maps(networks[equalized], layer) if equalized in networks else {}
+    usable = {**networks, equalized: [one for one in networks.get(equalized, ()) if one.seed in maps]}
+    before = read_systems(usable, equalized, stimuli, layer)
+    after = [_mapped(one, maps[one.seed]) if one.kind == equalized else one for one in before]
+    tables = [_of_features(network, maps[network.seed], equalized, layer) for network in usable[equalized]]
+    matrices = compare_systems(before), {f"{k}_equalized": m for k, m in compare_systems(after).items()}
+    values = {name: pseudo_values(name, m, before) for found in matrices for name, m in found.items()}
+    for name in matrices[0]:
+        tables += [values[f"{name}_equalized"], _change(values[name], values[f"{name}_equalized"])]
+    every = [
+        (name, m, given) for found, given in zip(matrices, (before, after), strict=True) for name, m in found.items()
+    ]
+    return {
+        "measures": pd.concat(tables, ignore_index=True),
+        "pairs": pd.concat([pairs(name, m, given) for name, m, given in every], ignore_index=True),
+        "blocks": pd.concat([block_table(name, m, given, resamples) for name, m, given in every], ignore_index=True),
+    }
+
+
+def _maps(networks: Sequence[Network], layer: str) -> dict[int, Equalized]:
+    """The equalising map of each network by seed, of those that have one."""
+    maps = {}
+    for network in networks:
+        read = Layer.of(network, layer)
+        try:
+            maps[network.seed] = equalize(read.fit, read.fit_labels, names=read.features)
+        except ValueError:  # a feature too weak: its direction is noise, and would be stretched into a finding
+            continue
+    return maps
+
+
+def _mapped(system: System, by: Equalized) -> System:
+    return replace(system, response=by.apply(system.response))
+
+
+def _change(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
+    """After less before, of each row: the pseudo-values of a difference are the differences of pseudo-values."""
+    keys = ["condition", "layer", "member", "feature"]
+    both = after.merge(before, on=keys, suffixes=("", "_before"), validate="one_to_one")
+    measure = both["measure_before"] + "_change"
+    return both.assign(measure=measure, value=both["value"] - both["value_before"])[[*keys, "measure", "value"]]
+
+
+def _of_features(network: Network, by: Equalized, condition: str, layer: str) -> pd.DataFrame:
+    """What methods that look at a single network say of each feature, after the map, and how much that has changed."""
+    read = Layer.of(network, layer)
+    before = _asked(read, read.fit, read.test)
+    after = _asked(read, by.apply(read.fit), by.apply(read.test))
+    rows = []
+    for measure, values in after.items():
+        for name, new, old in zip(read.features, values, before[measure], strict=True):
+            rows += [(name, f"{measure}_equalized", new), (name, f"{measure}_change", new - old)]
+    return read.measures(rows).assign(condition=condition, member=network.seed)
+
+
+def _asked(read: Layer, fit: Tensor, test: Tensor) -> dict[str, Sequence[float]]:
+    """What the methods say of each feature."""
+    given = {"test_representation": test, "test_labels": read.test_labels, "names": read.features}
+    one, other = read.features
+    sides = reliance(fit, read.fit_labels, features=(one, other), classifier="nearest_mean", **given)  # type: ignore[arg-type]
+    clusters = clustering(test[:CLUSTERED], read.test_labels[:CLUSTERED], k=2, names=read.features)
+    return {
+        "r2": list(variance_explained(fit, read.fit_labels, **given).r2),  # type: ignore[arg-type]
+        "r2_component_1": list(components(fit, read.fit_labels, n=1, **given).r2[:, 0]),  # type: ignore[arg-type]
+        "ari_2": list(clusters.ari),
+        "sides_with": list(sides.reliance),
+    }

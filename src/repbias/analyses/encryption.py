@@ -1,0 +1,116 @@
+"""Computing on encrypted values: what representation and computation have in common where they part entirely."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from sklearn.metrics import balanced_accuracy_score
+from sklearn.neighbors import KNeighborsClassifier
+from torch import Tensor
+from torch.nn import functional
+
+from repbias.analyses.ciphers import EncryptedSum, Paillier
+from repbias.analyses.reading import Layer, Row
+from repbias.layers import capture
+from repbias.measures.compare_rdms import compare_rdms
+from repbias.measures.linear_classifiers import fit_classifier
+from repbias.measures.rdm import rdm
+from repbias.randomness import rng
+from repbias.training import Network
+
+Integers = NDArray[np.int64]
+
+
+def analyse(
+    network: Network, *, feature: str = "hard", layer: str = "penultimate", stimuli: int = 4096, compared: int = 512
+) -> dict[str, pd.DataFrame]:
+    """Compute a feature that is a sum of symbols on encrypted symbols, and look at the activity that computes it.
+
+    Systems, on the same test stimuli: `trained`, the trained network's layer; `plain`, a hand-built network of ReLU
+    units that sums plain symbols; `pad`, the same network, unit by unit and weight by weight, on symbols under a
+    one-time pad of which every stimulus has its own; `paillier`, a program that multiplies Paillier ciphers, whose
+    binary digits are taken for units. All activity counts but that of the last stage, which decrypts.
+
+    Measures of the feature, by system: `..._exact` (share of right outputs), `..._rsa` (correlation of the activity's
+    RDM with that of the plain values, Euclidean, of the symbols and their sum in one-hot codes), `..._linear` and
+    `..._neighbours` (balanced accuracy above chance of a linear probe and of 5 nearest neighbours for the sum, trained
+    on half of the stimuli and scored on the other).
+
+    Parameters
+    ----------
+    stimuli : how many test stimuli are used. compared : of these, how many are in the RDMs.
+    """
+    read = Layer.of(network, layer)
+    column = read.features.index(feature)
+    target = read.test_labels[:stimuli, column]
+    m = network.task.n_classes[column]
+    symbols = _symbols(network, feature, m, stimuli)
+    random = rng(network.seed, "keys")
+    keys = random.integers(0, m, size=symbols.shape)
+    systems: dict[str, tuple[Tensor, Tensor | Integers]] = {
+        "trained": (read.test[:stimuli], read.predict(network.module(read.test_inputs[:stimuli]))[:, column]),
+        "plain": _padded_sum(symbols, np.zeros_like(keys), m),
+        "pad": _padded_sum(symbols, keys, m),
+        "paillier": _paillier_sum(symbols, m, random),
+    }
+    plain = _one_hot(np.column_stack([symbols, target]), m).flatten(1)
+    values = rdm(plain[:compared], "euclidean")
+    rows: list[Row] = []
+    for name, (activity, output) in systems.items():
+        found = {
+            "exact": float(np.mean(np.asarray(output) == target)),
+            "rsa": compare_rdms(rdm(activity[:compared], "euclidean"), values),
+            **_decoded(activity, target),
+        }
+        rows += [(feature, f"{name}_{measure}", value) for measure, value in found.items()]
+    return {"measures": read.measures(rows)}
+
+
+def _symbols(network: Network, feature: str, m: int, stimuli: int) -> Integers:
+    """The symbols that a feature reads, `[stimulus, term]`, from their one-hot codes."""
+    columns = network.task.positions()[feature]
+    codes = network.split("test").inputs[:stimuli, columns]
+    symbols: Integers = codes.reshape(len(codes), -1, m).argmax(2)
+    return symbols
+
+
+def _one_hot(values: Integers, m: int) -> Tensor:
+    return functional.one_hot(torch.from_numpy(values), m).float()
+
+
+def _padded_sum(symbols: Integers, keys: Integers, m: int) -> tuple[Tensor, Tensor]:
+    """The activity and the output of the network that sums symbols under keys; keys of 0 leave them plain."""
+    network = EncryptedSum(m, symbols.shape[1])
+    adders = [f"cipher.{i}.{part}" for i in range(symbols.shape[1] - 1) for part in ("pairs", "total")]
+    ciphers = _one_hot((symbols + keys) % m, m)
+    with torch.no_grad(), capture(network, adders) as seen:
+        output = network(ciphers, _one_hot(-keys.sum(1) % m, m)).argmax(1)
+    active = [functional.relu(seen[name]) for name in adders]
+    return torch.cat([ciphers.flatten(1), *active], dim=1), output
+
+
+def _paillier_sum(symbols: Integers, m: int, random: np.random.Generator) -> tuple[Tensor, Integers]:
+    """The binary digits of all ciphers and of their running products, and the sum modulo m, decrypted."""
+    scheme = Paillier()
+    ciphers = scheme.encrypt(symbols, random)
+    registers, total = [*ciphers.T], ciphers[:, 0]
+    for cipher in ciphers.T[1:]:
+        total = scheme.add(total, cipher)
+        registers.append(total)
+    digits = np.stack(registers, axis=1)[:, :, None] >> np.arange(scheme.bits) & 1
+    return torch.from_numpy(digits.reshape(len(digits), -1)).float(), scheme.decrypt(total) % m
+
+
+def _decoded(activity: Tensor, target: Integers) -> Mapping[str, float]:
+    """How well the sum is decoded, above chance, from half of the stimuli for the other half."""
+    x, half = activity.double().numpy(), len(target) // 2
+    answers = {
+        "linear": fit_classifier(x[:half], target[:half]).predict(x[half:]),
+        "neighbours": KNeighborsClassifier(5).fit(x[:half], target[:half]).predict(x[half:]),
+    }
+    chance = 1 / len(np.unique(target[half:]))
+    return {name: balanced_accuracy_score(target[half:], given) - chance for name, given in answers.items()}

@@ -1,0 +1,81 @@
+"""The analyses of a study: which are to be done on what a store holds, and doing one of them."""
+
+from __future__ import annotations
+
+import datetime
+import functools
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+
+from repbias.runs.functions import resolve_function
+from repbias.runs.networks import learned, load_network
+from repbias.runs.plan import Plan
+from repbias.runs.store import Store
+from repbias.studies.analysis import ANALYSIS_VERSION, AnalysisJob, check_findings
+from repbias.studies.member import Member
+from repbias.training import Network
+
+
+def analysis_jobs(plan: Plan, store: Store) -> list[AnalysisJob]:
+    """Return a study's analyses of the networks that a store holds, those that learned what they were trained on.
+
+    Raises
+    ------
+    DamagedRun : a run is there and is not whole.
+    """
+    analysis = plan.study.analysis
+    if analysis is None:
+        return []
+    members = list(_learned(plan, store))
+    if analysis.of == "network":
+        return [AnalysisJob(analysis=analysis, conditions=(name,), members=(one,)) for name, one in members]
+    if not members:
+        return []
+    names, given = zip(*members, strict=True)
+    return [AnalysisJob(analysis=analysis, conditions=names, members=given)]
+
+
+def _learned(plan: Plan, store: Store) -> Iterator[tuple[str, Member]]:
+    planned = plan.members()
+    missing = set(store.missing([member.run_id for _, member in planned]))
+    for condition, member in planned:
+        if member.run_id not in missing and learned(member, store.load(member.run_id)):
+            yield condition.name, member
+
+
+def missing_analyses(plan: Plan, store: Store, *, remake: bool = False) -> list[AnalysisJob]:
+    """Return the analyses that the store lacks, each once.
+
+    Parameters
+    ----------
+    remake : delete damaged ones, which are then missing.
+    """
+    by_id = {job.run_id: job for job in analysis_jobs(plan, store)}
+    return [by_id[run_id] for run_id in store.missing(by_id, remake=remake)]
+
+
+def analyse(job: AnalysisJob, store: Store) -> None:
+    """Do an analysis and keep what it finds.
+
+    Raises
+    ------
+    ValueError : what its function refused, or a function that returns something else than it should.
+    """
+    started = time.perf_counter()
+    analysis = job.analysis
+    function = functools.partial(resolve_function("analysis", analysis.function), **analysis.settings)
+    networks: dict[str, list[Network]] = defaultdict(list)
+    for condition, member in zip(job.conditions, job.members, strict=True):
+        networks[condition].append(load_network(member, store))
+    found = function(dict(networks)) if analysis.of == "study" else function(networks[job.conditions[0]][0])
+    finished = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    experiment = {
+        "analysis_version": ANALYSIS_VERSION,
+        "analysis": analysis.model_dump(mode="json"),
+        "of": [member.run_id for member in job.members],
+        "seconds": round(time.perf_counter() - started, 3),
+        "finished": finished,
+    }
+    log = f"{finished} {job.run_id}: {analysis.function} of {len(job.members)} networks, {experiment['seconds']} s\n"
+    store.save(job.run_id, experiment=experiment, tables=check_findings(analysis, found), weights={}, log=log)

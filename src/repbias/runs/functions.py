@@ -1,0 +1,24 @@
+"""Functions that a study names by "package.module:function"."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+
+def resolve_function(what: str, path: str) -> Callable[..., Any]:
+    """Return the function that a path names; `what` says in errors what it is for.
+
+    Raises
+    ------
+    ValueError : a path that cannot be imported, or does not name a function.
+    """
+    module, _, attribute = path.partition(":")
+    try:
+        function = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ValueError(f"{what}: cannot import {path!r} ({error}); write 'package.module:function'") from error
+    if not callable(function):
+        raise ValueError(f"{what}: {path!r} is not a function")
+    return function

@@ -1,0 +1,45 @@
+"""Trained networks, read back from a store."""
+
+from __future__ import annotations
+
+from repbias.runs.store import Store
+from repbias.runs.stored_run import StoredRun
+from repbias.studies.member import Member
+from repbias.training import Network, Training
+from repbias.training.job import Outcome
+
+
+def load_network(member: Member, store: Store) -> Network:
+    """Return a member's trained network, as `repbias.train` would have.
+
+    Raises
+    ------
+    StoreError : the store has no such run. DamagedRun : it is damaged.
+    """
+    run = store.load(member.run_id)
+    did = run.experiment
+    outcome = Outcome(
+        seed=member.seed,
+        status=did["status"],
+        steps=did["steps"],
+        failed_step=did["failed_step"],
+        missed=tuple(did["missed"]),
+        table=run.table("measures"),
+        units=run.table("units"),
+        state=run.weights(),
+        seconds=did["seconds"],
+    )
+    return Network(outcome, member.task, member.model)
+
+
+def learned(member: Member, run: StoredRun) -> bool:
+    """Whether a member finished, and passed the gate on every feature that it was trained to report."""
+    if run.experiment["status"] == "failed":
+        return False
+    return not set(run.experiment["missed"]) & set(trained_features(member.training, member.task.feature_names))
+
+
+def trained_features(training: Training, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the features that are in the loss in some phase of training; `names` are all features of the task."""
+    in_loss = {name for phase in training.phases for name in phase.features or names}
+    return tuple(name for name in names if name in in_loss)
