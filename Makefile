@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 ONE_THREAD = OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 PYTEST = $(ONE_THREAD) $(BIN)/python -m pytest -n 2
 
-.PHONY: demo test test-slow lint format bench
+.PHONY: demo test test-slow studies lint format bench
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -20,6 +20,9 @@ test: $(VENV)/installed  ## The fast tests
 
 test-slow: $(VENV)/installed  ## The tests that take more than about ten seconds each
 	$(PYTEST) -m slow
+
+studies: $(VENV)/installed  ## Every study at its quick scale
+	$(BIN)/repbias run all --scale quick --store "$$(mktemp -d)"
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check src tests benchmarks

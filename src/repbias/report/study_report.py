@@ -65,13 +65,18 @@ def write_report(result: StudyResult, root: Path) -> Path:
 
 
 def settings(plan: Plan) -> dict[str, Any]:
-    """Return the first condition's settings in full, and of each other condition what differs from them."""
+    """Return the first condition's settings in full, what differs from them in each other one, and the analysis."""
     first, *others = plan.conditions
     full = _settings(first)
-    if not others:
-        return {first.name: full}
-    differing = {other.name: _differing(_settings(other), full) or "nothing" for other in others}
-    return {first.name: full, f"What differs from {first.name}": differing}
+    told: dict[str, Any] = {first.name: full}
+    if others:
+        differing = {other.name: _differing(_settings(other), full) or "nothing" for other in others}
+        told[f"What differs from {first.name}"] = differing
+    if plan.study.analysis is not None:
+        told["Analysis of the trained networks"] = plan.study.analysis.model_dump(
+            mode="json", include={"function", "of", "settings"}
+        )
+    return told
 
 
 def _settings(condition: Condition) -> dict[str, Any]:
