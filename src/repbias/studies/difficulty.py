@@ -1,7 +1,8 @@
 """Difficulty: is there a grade of bias among nonlinear features, and does a measure of the function give it?
 
 Nine boolean functions, each learned alone and each beside a copy of one bit. How hard a function is is read from its
-truth table (`repbias.tasks.difficulty`): how sensitive it is to single bits, and how many bits must be taken together.
+truth table (`repbias.tasks.difficulty`): how sensitive it is to single bits, and how many bits must be taken together;
+and measured: the steps that a network needs to master it alone.
 Readers of the paper asked for this; functions, measures and network are our choice.
 """
 
@@ -10,6 +11,7 @@ from itertools import product
 from repbias.models import MLP
 from repbias.studies.comparisons import Trend
 from repbias.studies.contrasts import Contrast, FeatureDifference, Level, Mastery
+from repbias.studies.ladder import Ladder, Rung
 from repbias.studies.study import Claim, Condition, Scale, Study
 from repbias.tasks import BooleanFeature, BooleanTask
 from repbias.tasks.difficulty import truth_table_complexity
@@ -106,6 +108,18 @@ STUDY = Study(
             0.02,
             False,
         ),
+    ),
+    ladders=tuple(
+        Ladder(
+            title=title,
+            by="kind",
+            x=Rung(contrast=Mastery(later="hard"), where={"setting": (ALONE,)}),
+            y=Rung(contrast=contrast, where={"setting": (setting,)}),
+        )
+        for title, contrast, setting in (
+            ("Alone", Level(of=("hard",)), ALONE),
+            ("Beside a copy", Level(of=("hard",)), BESIDE),
+        )
     ),
     notes=(
         "Not a claim of the paper: readers asked whether there is a grade of bias among nonlinear features. Trends run "

@@ -14,6 +14,7 @@ from repbias.specs import Spec, did_you_mean, explain
 from repbias.studies.analysis import Analysis
 from repbias.studies.comparisons import AnyComparison
 from repbias.studies.contrasts import MEASURES, AnyContrast
+from repbias.studies.ladder import Ladder
 from repbias.studies.member import AnyTask, Member
 from repbias.studies.misfits import misfits
 from repbias.training import Training
@@ -127,6 +128,7 @@ class Study(Spec):
     Attributes
     ----------
     analysis : what is computed from the trained networks beyond what is measured while they train.
+    ladders : figures of one contrast over another, a point for each level of a factor.
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}$")
@@ -137,6 +139,7 @@ class Study(Spec):
     scales: dict[ScaleName, Scale]
     analysis: Analysis | None = None
     claims: tuple[Claim, ...] = ()
+    ladders: tuple[Ladder, ...] = ()
     notes: tuple[str, ...] = ()
 
     @field_validator("conditions")
@@ -167,6 +170,13 @@ class Study(Spec):
             analysis = info.data.get("analysis")
             _refuse(problem for claim in claims for problem in misfits(claim, info.data["conditions"], analysis))
         return claims
+
+    @field_validator("ladders")
+    @classmethod
+    def _ladders_fit(cls, ladders: tuple[Ladder, ...], info: ValidationInfo) -> tuple[Ladder, ...]:
+        if "conditions" in info.data:  # else they were refused, and that is what is said
+            _refuse(problem for ladder in ladders for problem in ladder.problems(info.data["conditions"]))
+        return ladders
 
     def at(self, scale: ScaleName) -> tuple[Condition, ...]:
         """Return the conditions of a scale, in the order of the study."""

@@ -8,6 +8,7 @@ from repbias.report.figures.forest import claim_forest
 from repbias.report.figures.gap import feature_gap
 from repbias.report.figures.grid import condition_map, forms_grid
 from repbias.report.figures.histogram import unit_histogram
+from repbias.report.figures.ladder import ladder
 from repbias.report.figures.layers import layer_profile
 from repbias.report.figures.network_matrix import network_matrix
 from repbias.report.figures.stimulus_map import stimulus_map
@@ -21,6 +22,7 @@ __all__ = [
     "condition_map",
     "feature_gap",
     "forms_grid",
+    "ladder",
     "layer_contents",
     "layer_profile",
     "learning_curves",

@@ -112,12 +112,16 @@ def _draw(axes: Axes, rows: pd.DataFrame, *, log2: bool) -> None:
     """One group: thin lines within members, the mean and its interval at each level."""
     seeds = rows[rows["mark"] == "seed"].sort_values("level")
     mean = rows[rows["mark"] == "mean"].sort_values("level")
-    lines = [one[["level", "value"]].to_numpy(dtype=float) for _, one in seeds.groupby("member")]
+    # Several conditions may share a level: lines join the levels' means, points are conditions.
+    by_level = seeds.groupby(["member", "level"], as_index=False)["value"].mean()
+    lines = [one[["level", "value"]].to_numpy(dtype=float) for _, one in by_level.groupby("member")]
+    joined = mean.groupby("level", as_index=False)["value"].mean()
     if log2:
         axes.set_xscale("log", base=2)
     axes.add_collection(LineCollection(lines, colors="#9aa2ab", linewidths=0.7, alpha=0.6, zorder=2), autolim=False)
     axes.plot(seeds["level"], seeds["value"], "o", color="#7b858f", markersize=2.2, markeredgewidth=0, zorder=2)
-    axes.plot(mean["level"], mean["value"], "-o", color=_COLOUR, linewidth=1.9, markersize=4, zorder=4)
+    axes.plot(joined["level"], joined["value"], "-", color=_COLOUR, linewidth=1.9, zorder=4)
+    axes.plot(mean["level"], mean["value"], "o", color=_COLOUR, markersize=4, zorder=4)
     known = mean[np.isfinite(mean["ci_low"]) & np.isfinite(mean["ci_high"])]
     axes.vlines(known["level"], known["ci_low"], known["ci_high"], color=_COLOUR, linewidth=1.7, zorder=3)
     axes.axhline(0, color=style.INK, linewidth=0.8, zorder=1)
@@ -147,7 +151,8 @@ def _caption(levels: pd.DataFrame) -> str:
     return (
         "The statistic of each claim on a trend, at every level of the factor; conditions that are alike but for this "
         "factor share a panel, which is named by the levels of the others. Grey lines join the values of one member "
-        "(seed) over the levels, the blue line is the "
-        f"mean over members, its bars are 95 % intervals (Student’s t, of each level for itself).{doubling} The claim "
-        f"is decided by the slope of every member, not by the intervals shown here. n = {several} members a level."
+        "(seed) over the levels, the blue line is the mean over members; where several conditions share a level, it "
+        "joins their means, and each has a point. Bars are 95 % intervals (Student’s t, of each level for itself)."
+        f"{doubling} The claim is decided by the slope of every member, not by the intervals shown here. "
+        f"n = {several} members a level."
     )

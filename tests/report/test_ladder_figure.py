@@ -1,0 +1,37 @@
+"""The ladder's figure draws its points, and nothing else."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from repbias.report.figures import ladder
+from repbias.studies.ladder import POINT_COLUMNS
+
+POINTS = pd.DataFrame(
+    [
+        ("Alone", "$x$_y", 6.5, 6.4, 6.6, 20, 0.9, 0.85, 0.95, 20),
+        ("Alone", "b", 9.0, float("-inf"), float("inf"), 1, 0.2, 0.1, 0.3, 5),
+    ],
+    columns=POINT_COLUMNS,
+)
+
+
+def test_numbers_and_names_are_drawn_as_they_are() -> None:
+    figure = ladder(POINTS, {"Alone": ("steps", "R2")})
+    (axes,) = figure.drawing.axes
+    assert [text.get_text() for text in axes.texts] == ["$x$_y", "b"]
+    assert axes.get_xlabel() == "steps"
+    drawn = {tuple(point) for line in axes.lines for point in line.get_xydata().tolist()}
+    assert {(6.5, 0.9), (9.0, 0.2)} <= drawn
+    pd.testing.assert_frame_equal(figure.numbers, POINTS)
+    assert "n = 1 to 20 members" in figure.caption
+
+
+def test_without_points_it_says_so() -> None:
+    assert "No rungs" in ladder(POINTS.iloc[:0], {}).caption
+
+
+def test_a_missing_column_is_named() -> None:
+    with pytest.raises(ValueError, match="needs the columns y_low"):
+        ladder(POINTS.drop(columns="y_low"), {})
