@@ -299,6 +299,52 @@ class TestRun:
         assert call("run", studies / "diverging.toml", "--store", store, "--strict").status == 1
 
 
+ANALYSIS = """
+[analysis]
+function = "repbias.analyses.pca:analyse"
+measures = ["r2_component_1", "components_needed", "top_1_accuracy", "top_2_accuracy", "top_3_accuracy"]
+curves = {r2 = ["principal component", "R2"]}
+"""
+
+
+class TestAnalysis:
+    def test_networks_are_analysed_once_told_and_drawn_and_without_it_there_is_no_verdict(
+        self, call: Call, tmp_path: Path, copied: Path
+    ) -> None:
+        study = write_study(tmp_path / "mixed.toml", claims={"T1": 0.0, "T2": 0.9})
+        text = study.read_text().replace('kind = "difference"', 'kind = "difference", measure = "r2_component_1"', 1)
+        study.write_text(text + ANALYSIS)
+        said = call("run", study, "--store", copied)
+        assert said.status == 0, said.err
+        assert said.err.splitlines()[-2:] == [
+            "mixed (quick): 1 condition, 3 seeds each; of 3 members all are in the store",
+            "  3/3 analyses of trained networks",
+        ]
+        page = copied / "reports" / "mixed-quick" / "index.html"
+        assert (page.parent / "figures" / "analysis-curves.png").exists()
+        assert "not done yet" not in page.read_text()
+        again = call("run", study, "--store", copied)
+        assert again.out == said.out
+        assert "analyses" not in again.err
+
+        for folder in (copied / "runs").glob("analysis-*"):
+            shutil.rmtree(folder)
+        rows = json.loads(call("claims", "--json", "--store", copied).out)
+        assert [(row["id"], row["n"], row["verdict"]) for row in rows] == [
+            ("T1", 0, "no verdict"),
+            ("T2", 3, "not replicated"),
+        ]
+        assert call("report", "--store", copied).status == 0
+        assert "Analyses not done yet: 3." in page.read_text()
+
+    def test_an_analysis_that_cannot_be_imported_is_refused_before_training(self, call: Call, tmp_path: Path) -> None:
+        study = write_study(tmp_path / "own.toml")
+        study.write_text(study.read_text() + ANALYSIS.replace(":analyse", ":analyze"))
+        said = call("run", study, "--store", tmp_path / "store")
+        assert_refused(said, "analysis: cannot import 'repbias.analyses.pca:analyze'")
+        assert not (tmp_path / "store").exists()
+
+
 class TestReading:
     def test_list(self, call: Call) -> None:
         rows = json.loads(call("list", "--json").out)

@@ -77,9 +77,17 @@ class Paillier:
     Parameters
     ----------
     p, q : different primes with gcd(pq, (p - 1)(q - 1)) = 1.
+
+    Raises
+    ------
+    ValueError : numbers that are not so, or whose ciphers cannot be multiplied in 64 bits.
     """
 
     def __init__(self, p: int = 113, q: int = 127) -> None:
+        if p == q or not (_is_prime(p) and _is_prime(q)) or math.gcd(p * q, (p - 1) * (q - 1)) > 1:
+            raise ValueError(f"p and q must be different primes with gcd(pq, (p - 1)(q - 1)) = 1, got {p} and {q}")
+        if (p * q) ** 4 > np.iinfo(np.int64).max:
+            raise ValueError(f"pq must be at most 55108, for ciphers to be multiplied in 64 bits, got {p * q}")
         self.n = p * q
         self.square = self.n**2
         self._secret = math.lcm(p - 1, q - 1)
@@ -113,3 +121,7 @@ class Paillier:
             square = square * square % self.square
             exponent >>= 1
         return result
+
+
+def _is_prime(number: int) -> bool:
+    return number > 1 and all(number % divisor for divisor in range(2, math.isqrt(number) + 1))

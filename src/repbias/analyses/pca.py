@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from repbias.analyses.reading import Layer, Row
@@ -26,10 +27,11 @@ def analyse(network: Network, *, layer: str = "penultimate", shown: int = 12) ->
         read.fit, read.fit_labels, test_representation=read.test, test_labels=read.test_labels, names=read.features
     )
     kept = components_needed(read.read_out, read.test, read.test_labels, found)
+    needed = np.where(np.isfinite(kept.needed), kept.needed, np.nan)
     rows: list[Row] = []
     curves = []
     for i, name in enumerate(read.features):
-        rows += [(name, "r2_component_1", found.r2[i, 0]), (name, "components_needed", kept.needed[i])]
+        rows += [(name, "r2_component_1", found.r2[i, 0]), (name, "components_needed", needed[i])]
         rows += [(name, f"top_{k}_accuracy", kept.curve[i, min(k, kept.curve.shape[1] - 1)]) for k in (1, 2, 3)]
         r2, accuracy = found.r2[i, :shown], kept.curve[i, : shown + 1]
         curves.append(read.curve("accuracy", name, range(len(accuracy)), accuracy))

@@ -44,6 +44,7 @@ def analyse(
             place = (target.seed, Layer.of(target, layer).name, f"{kind} network")
             rows += [(*place, name, value) for name, value in values.items()]
     table = pd.DataFrame(rows, columns=["member", "layer", "feature", "measure", "value"])
+    table = table.astype({"member": "int64", "value": "float64"})  # of no rows, pandas would make objects
     return {"measures": table.assign(condition=predicted).dropna(subset=["value"])}
 
 

@@ -141,20 +141,33 @@ def block_mean(
 
 
 def pseudo_values(measure: str, matrix: NDArray[np.float64], systems: Sequence[System]) -> pd.DataFrame:
-    """Return the mean similarity of every two kinds as jackknife pseudo-values, one a seed."""
-    seeds = sorted({system.seed for system in systems})
+    """Return the mean similarity of every two kinds as jackknife pseudo-values, one a seed; none of fewer than three.
+
+    Of the seeds that have a network of every kind: a seed without one would have the mean for its pseudo-value, and
+    would count as a seed that agrees. With two seeds there are pairs, but none once a seed is left out.
+    """
+    of_kind = [{system.seed for system in systems if system.kind == kind} for kind in kinds(systems)]
+    seeds = sorted(set.intersection(*of_kind)) if of_kind else []
     layers = {system.kind: system.layer for system in systems}
     rows: list[tuple[str, str, int, str, str, float]] = []
     for one in kinds(systems):
         if one == UNTRAINED:
             continue
         for other in kinds(systems):
-            values = jackknife(seeds, lambda kept, a=one, b=other: block_mean(matrix, systems, a, b, kept))  # type: ignore[misc]
+            values = _jackknifed(matrix, systems, one, other, seeds)
             named = [f"{other} network", *(["own kind"] if one == other else [])]
             place = (one, layers[one])
             rows += [(*place, s, name, measure, v) for name in named for s, v in zip(seeds, values, strict=True)]
     table = pd.DataFrame(rows, columns=["condition", "layer", "member", "feature", "measure", "value"])
     return table.dropna(subset=["value"])
+
+
+def _jackknifed(
+    matrix: NDArray[np.float64], systems: Sequence[System], one: str, other: str, seeds: Sequence[int]
+) -> NDArray[np.float64]:
+    if len(seeds) < 2:
+        return np.full(len(seeds), np.nan)
+    return jackknife(seeds, lambda kept: block_mean(matrix, systems, one, other, kept))
 
 
 def stimulus_resampler(

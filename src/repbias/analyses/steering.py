@@ -65,8 +65,8 @@ def analyse(
 
 
 def _flips(pushed: Steering, own: int, grid: np.ndarray) -> list[Row]:
-    """What a push of one difference vector flips."""
-    at_one = [float(np.interp(1.0, grid, flips)) for flips in pushed.flips.T]
+    """What a push of one difference vector flips; NaN where none so long was made."""
+    at_one = [float(np.interp(1.0, grid, flips, right=np.nan)) for flips in pushed.flips.T]
     others = [share for i, share in enumerate(at_one) if i != own]
     return [(pushed.feature, "own_flips", at_one[own]), (pushed.feature, "other_flips", float(np.mean(others)))]
 
@@ -83,7 +83,8 @@ def _curves(read: Layer, pushed: Steering, own: int, shown: dict[str, float]) ->
         x = np.linspace(0, shown.get(unit, float(lengths[-1])), 25)
         curves.append(read.curve(unit, pushed.feature, x, np.interp(x, lengths, pushed.flips[:, own], right=np.nan)))
     others = np.delete(pushed.flips, own, axis=1).mean(1)
-    x = np.linspace(0, shown.get("difference", 2.0), 25)
-    values = np.interp(x, pushed.lengths_in("difference"), others, right=np.nan)
+    lengths = pushed.lengths_in("difference")
+    x = np.linspace(0, shown.get("difference", float(lengths[-1])), 25)
+    values = np.interp(x, lengths, others, right=np.nan)
     curves.append(read.curve("others", pushed.feature, x, values))
     return curves

@@ -150,6 +150,8 @@ def _left_out(result: StudyResult) -> list[str]:
     for status, what in (("not run", "Not run yet"), ("failed", "Failed in training")):
         if count := int((members["status"] == status).sum()):
             sentences.append(f"{what}: {count} of {len(members)} members.")
+    if result.n_analyses_missing:
+        sentences.append(f"Analyses not done yet: {result.n_analyses_missing}.")
     missed = members.loc[~members["status"].isin(["failed", "not run"]) & (members["missed"] != ""), "missed"]
     if len(missed):
         names = joined(dict.fromkeys(name for cell in missed for name in cell.split(", ")))

@@ -11,6 +11,7 @@ from repbias.report.figures import (
     condition_map,
     feature_gap,
     forms_grid,
+    ladder,
     layer_contents,
     layer_profile,
     learning_curves,
@@ -20,6 +21,7 @@ from repbias.report.figures import (
     unit_histogram,
 )
 from repbias.runs.results import StudyResult
+from repbias.studies.analysis import TABLES
 from repbias.studies.study import Claim, Condition
 from repbias.studies.verdicts import levels_table
 
@@ -43,6 +45,8 @@ def study_figures(result: StudyResult) -> list[Figure]:
         first = result.plan.study.claims[0]
         values = contrast_values(first, result)
         figures.append(condition_map(values, conditions, first.statement, first.contrast.describe()))
+    if result.plan.study.ladders:
+        figures.append(_ladders(result))
     levels = levels_table(result.plan.study, result.plan.conditions, trained_members(result.table, result.members))
     if not levels.empty:
         figures.append(trend(levels))
@@ -64,12 +68,21 @@ def _of_analysis(result: StudyResult, conditions: pd.DataFrame) -> list[Figure]:
         return []
     figures = []
     if "pairs" in found:
-        figures.append(network_matrix(found["pairs"], found["blocks"], analysis.pairs))
+        blocks = found.get("blocks", pd.DataFrame(columns=list(TABLES["blocks"])))
+        figures.append(network_matrix(found["pairs"], blocks, analysis.pairs))
     if "curves" in found:
         figures.append(analysis_curves(found["curves"], conditions, analysis.curves))
     if "points" in found:
         figures.append(stimulus_map(found["points"], conditions))
     return figures
+
+
+def _ladders(result: StudyResult) -> Figure:
+    trained = trained_members(result.table, result.members)
+    study = result.plan.study
+    points = pd.concat([one.points(result.plan.conditions, trained) for one in study.ladders], ignore_index=True)
+    labels = {one.title: (one.x.contrast.describe(), one.y.contrast.describe()) for one in study.ladders}
+    return ladder(points, labels)
 
 
 def described_conditions(result: StudyResult) -> pd.DataFrame:

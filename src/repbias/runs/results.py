@@ -131,10 +131,10 @@ def _findings(plan: Plan, store: Store) -> tuple[dict[str, pd.DataFrame], int]:
 
 
 def _at_last_step(measures: pd.DataFrame, tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """An analysis's measures as rows of the tidy table: taken when training ended."""
+    """An analysis's measures as rows of the tidy table, taken when training ended; of members that are in it."""
     trained = pd.concat([table[["condition", "member", "step"]] for table in tables])
     last = trained.groupby(["condition", "member"], sort=False)["step"].max().reset_index()
-    return measures.merge(last, on=["condition", "member"], how="left", validate="many_to_one")
+    return measures.merge(last, on=["condition", "member"], validate="many_to_one")
 
 
 def _concatenated(tables: Sequence[pd.DataFrame], columns: list[str]) -> pd.DataFrame:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Callable, Sequence
 
 from repbias.layers import match_layers
-from repbias.models.heads import n_outputs
 from repbias.randomness import torch_rng
 from repbias.runs.functions import resolve_function
 from repbias.runs.plan import STACK, STACK_ON_CUDA, Plan, divide
 from repbias.runs.store import Store
 from repbias.runs.worker import resolve_measures
 from repbias.runs.workers import run_work
-from repbias.studies.analysis import AnalysisJob
+from repbias.studies.analysis import Analysis, AnalysisJob
 from repbias.studies.member import Member
 from repbias.studies.study import Condition
 from repbias.tasks import check_design
@@ -36,7 +36,7 @@ def check_plan(plan: Plan, device: str) -> None:
         if not torch.cuda.is_available():
             raise ValueError("device 'cuda' was asked for, but torch sees no CUDA device here; use --device cpu")
     if plan.study.analysis is not None:
-        resolve_function("analysis", plan.study.analysis.function)
+        _check_analysis(plan.study.analysis)
     failures = {}
     for condition in plan.conditions:
         condition.training.optimizer.torch_class()
@@ -49,10 +49,17 @@ def check_plan(plan: Plan, device: str) -> None:
         raise ValueError("\n".join(filter(None, failures.values())))
 
 
-def _check_layers(condition: Condition) -> None:
-    outputs = n_outputs(condition.task.n_classes)
-    network = condition.model.build(condition.task.input_shape, outputs, torch_rng(0, "init"))
+def _check_analysis(analysis: Analysis) -> None:
+    function = resolve_function("analysis", analysis.function)
     try:
+        inspect.signature(function).bind(None, **analysis.settings)
+    except TypeError as error:
+        raise ValueError(f"analysis {analysis.function!r} does not take its settings: {error}") from error
+
+
+def _check_layers(condition: Condition) -> None:
+    try:
+        network = condition.model.build_for(condition.task, torch_rng(0, "init"))
         match_layers(network, condition.layers_measured)
     except ValueError as error:
         raise ValueError(f"condition {condition.name!r}: {error}") from error

@@ -101,6 +101,8 @@ def check_findings(analysis: Analysis, findings: object) -> Findings:
     for name, table in findings.items():
         if name not in TABLES:
             raise ValueError(f"{where} returned a table {name!r}; tables are called {', '.join(TABLES)}")
+        if not isinstance(table, pd.DataFrame):
+            raise ValueError(f"{where}: table {name!r} must be a pandas DataFrame, got {type(table).__name__}")
         place = ("condition", "member") if analysis.of == "study" and name in ("measures", "curves") else ()
         if lacking := [column for column in (*place, *TABLES[name]) if column not in table.columns]:
             raise ValueError(f"{where}: table {name!r} lacks the columns {', '.join(lacking)}")

@@ -104,8 +104,8 @@ class Level(Contrast):
         (layer,) = self.layers_read(layers)
         values = at_last_step(table, self.measure)
         values = values[values.index.get_level_values("layer") == layer].droplevel("layer")
-        level = self._over_features(values[list(self.of)])
-        return level - self._over_features(values[list(self.less)]) if self.less else level
+        level = self._over_features(values.reindex(columns=list(self.of)))
+        return level - self._over_features(values.reindex(columns=list(self.less))) if self.less else level
 
     def layers_read(self, layers: tuple[str, ...]) -> tuple[str, ...]:
         """See `Contrast`."""
@@ -159,6 +159,9 @@ AnyContrast = Annotated[FeatureDifference | Level | Growth | Mastery | LayerSlop
 
 
 def _gaps(table: pd.DataFrame, measure: str, more: str, less: str) -> pd.DataFrame:
-    """Return one feature's measure minus another's at the last step: one row a member, one column a layer."""
-    values = at_last_step(table, measure)
+    """Return one feature's measure minus another's at the last step: one row a member, one column a layer.
+
+    NaN where nothing was measured of one of them, as of what an analysis has not come to yet.
+    """
+    values = at_last_step(table, measure).reindex(columns=[more, less])
     return (values[more] - values[less]).unstack("layer").reindex(columns=table["layer"].unique())

@@ -19,12 +19,12 @@ _DECADES = 1.6  # swept over more than this, the axis is logarithmic
 
 @style.house_style()
 def analysis_curves(curves: pd.DataFrame, conditions: pd.DataFrame, labels: dict[str, tuple[str, str]]) -> Figure:
-    """The mean over members with its 95 % interval at every value of x; a row of panels a curve, a column a condition.
+    """The mean over members with its 95 % interval at every value of x; of each curve, a panel a condition.
 
     Parameters
     ----------
     curves : what analyses found: ``condition``, ``member``, ``layer``, ``feature``, ``curve``, ``x``, ``value``.
-    conditions : one row a condition; its order is the order of the columns.
+    conditions : one row a condition; its order is the order of the panels.
     labels : the axes' titles (x, value) of each curve.
 
     Returns
@@ -33,25 +33,30 @@ def analysis_curves(curves: pd.DataFrame, conditions: pd.DataFrame, labels: dict
     """
     select.require_columns(curves, _COLUMNS, "curves")
     numbers = pd.concat([curves.assign(mark="seed"), _means(curves)], ignore_index=True)
-    if curves.empty:
+    here = conditions[conditions["condition"].isin(set(curves["condition"]))]
+    if here.empty:
         sentence = "No curves: the analysis has not been done, or no member passed the gate."
         return Figure("analysis-curves", TITLE, sentence, style.sentence_only(sentence), numbers)
-    titles = {name: t for name, t in select.drawn_titles(conditions).items() if name in set(curves["condition"])}
+    titles = select.titles(conditions)
     colours = style.feature_colours(select.in_order(curves["feature"]))
     names = list(dict.fromkeys(curves["curve"]))
-    drawing, cells = style.blocks(len(names) * len(titles), len(titles), _SIZE, colours, gap=(0.35, 1.0), below=0.62)
-    for row, curve in enumerate(names):
+    shown = select.drawn(here)["condition"]
+    columns = select.panel_columns(select.drawn(here))
+    places = -(-len(shown) // columns) * columns  # of one curve, those left free in its last row included
+    drawing, cells = style.blocks(len(names) * places, columns, _SIZE, colours, gap=(0.35, 1.0), below=0.62)
+    for line, curve in enumerate(names):
         own = numbers[numbers["curve"] == curve]
-        for column, (condition, title) in enumerate(titles.items()):
-            axes = drawing.add_subplot(cells[row * len(titles) + column])
-            style.panel_title(axes, title)
+        for place, condition in enumerate(shown):
+            axes, column = drawing.add_subplot(cells[line * places + place]), place % columns
+            style.panel_title(axes, titles[condition])
             _draw(axes, own[(own["condition"] == condition) & (own["mark"] == "mean")], colours)
             _scale(axes, own)
             axes.set_xlabel(style.plain(labels.get(curve, (curve, ""))[0], 40, 2), parse_math=False)
             axes.tick_params(labelleft=column == 0)
             if column == 0:
                 axes.set_ylabel(style.plain(labels.get(curve, ("", curve))[1], 24, 4), parse_math=False)
-    return Figure("analysis-curves", TITLE, _caption(curves, conditions), drawing, numbers)
+    caption = f"{_caption(curves, conditions)}{select.drawn_sentence(here)}"
+    return Figure("analysis-curves", TITLE, caption, drawing, numbers)
 
 
 def _means(curves: pd.DataFrame) -> pd.DataFrame:
@@ -95,9 +100,13 @@ def _scale(axes: Axes, rows: pd.DataFrame) -> None:
 
 
 def _caption(curves: pd.DataFrame, conditions: pd.DataFrame) -> str:
-    layers = list(dict.fromkeys(curves["layer"]))
-    where = f"Layer {layers[0]}." if len(layers) == 1 else f"Whole lines are layer {layers[-1]}, dashed are the others."
+    by_condition = curves.groupby("condition", sort=False)["layer"]
+    last = " or ".join(dict.fromkeys(by_condition.last()))
+    own = ", each condition’s own" if curves["layer"].nunique() > 1 else ""
+    where = f"Layer {last}{own}."
+    if by_condition.nunique().max() > 1:
+        where = f"Whole lines are layer {last}{own if ' or ' in last else ''}, dashed are the others."
     return (
         "Mean over members at each value of what is swept, with its 95 % interval (Student’s t) as a band. "
-        f"{where} {select.members_sentence(curves, conditions)}{select.drawn_sentence(conditions)}"
+        f"{where} {select.members_sentence(curves, conditions)}"
     )

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import matplotlib.figure
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
+from matplotlib.patheffects import withStroke
 
 from repbias.report.figures import select, style
 from repbias.report.figures.figure import Figure
 
 TITLE = "Similarity of every two networks"
 _COLUMNS = ("condition", "member", "other", "other_member", "measure", "value")
-_SIDE, _LEFT, _TOP, _FOOT, _GAP, _RIGHT = 3.3, 1.5, 0.55, 0.35, 1.95, 0.95
+_LEAST_SIDE, _BLOCK, _LEFT, _TOP, _FOOT, _GAP, _RIGHT = 3.3, 0.62, 1.65, 0.55, 0.55, 2.1, 0.95
+_LETTER = 0.08  # inches, of a tick's label
 _COLOURS = "viridis"
 
 
@@ -41,31 +44,33 @@ def network_matrix(pairs: pd.DataFrame, blocks: pd.DataFrame, labels: dict[str, 
         sentence = "No similarities: the analysis has not been done, or no member passed the gate."
         return Figure("network-matrix", TITLE, sentence, style.sentence_only(sentence), numbers)
     measures = list(dict.fromkeys(pairs["measure"]))
-    columns = min(len(measures), 3)
+    columns = 2 if len(measures) == 4 else min(len(measures), 3)
     lines = -(-len(measures) // columns)
-    width = _LEFT + columns * _SIDE + (columns - 1) * _GAP + _RIGHT
-    height = lines * (_SIDE + _TOP + _FOOT)
+    side = max(_LEAST_SIDE, _BLOCK * len(_kinds(pairs)))  # inches
+    width = _LEFT + columns * side + (columns - 1) * _GAP + _RIGHT
+    height = lines * (side + _TOP + _FOOT)
     drawing = style.canvas(width, height)
     for index, measure in enumerate(measures):
         line, column = divmod(index, columns)
-        left = _LEFT + column * (_SIDE + _GAP)
-        bottom = height - (line + 1) * (_SIDE + _TOP + _FOOT) + _FOOT
-        axes = drawing.add_axes((left / width, bottom / height, _SIDE / width, _SIDE / height))
+        left = _LEFT + column * (side + _GAP)
+        bottom = height - (line + 1) * (side + _TOP + _FOOT) + _FOOT
+        axes = drawing.add_axes((left / width, bottom / height, side / width, side / height))
         style.panel_title(axes, labels.get(measure, measure))
         own = pairs[pairs["measure"] == measure], blocks[blocks["measure"] == measure]
-        _draw(drawing, axes, *own, (left + _SIDE + 0.1, bottom, width, height))
+        strip = drawing.add_axes(((left + side + 0.1) / width, bottom / height, 0.12 / width, side / height))
+        scale = _draw(axes, *own, side)
+        drawing.colorbar(ScalarMappable(scale, _COLOURS), cax=strip)
     return Figure("network-matrix", TITLE, _caption(pairs), drawing, numbers)
 
 
-def _draw(
-    drawing: matplotlib.figure.Figure,
-    axes: Axes,
-    pairs: pd.DataFrame,
-    blocks: pd.DataFrame,
-    bar: tuple[float, float, float, float],
-) -> None:
-    """One matrix, its blocks parted by lines and named, its scale beside it."""
-    kinds = list(dict.fromkeys([*pairs["condition"], *pairs["other"]]))
+def _kinds(pairs: pd.DataFrame) -> list[str]:
+    """The kinds of networks, as they first appear."""
+    return list(dict.fromkeys([*pairs["condition"], *pairs["other"]]))
+
+
+def _draw(axes: Axes, pairs: pd.DataFrame, blocks: pd.DataFrame, side: float) -> Normalize:
+    """One matrix of `side` inches, its blocks parted by lines and named; return its scale."""
+    kinds = _kinds(pairs)
     networks = [(kind, member) for kind in kinds for member in _members(pairs, kind)]
     place = {network: index for index, network in enumerate(networks)}
     matrix = np.full((len(networks), len(networks)), np.nan)
@@ -73,12 +78,11 @@ def _draw(
     columns = pd.Index(list(zip(pairs["other"], pairs["other_member"], strict=True))).map(place)
     matrix[rows, columns] = pairs["value"].to_numpy(float)
     matrix[columns, rows] = np.where(np.isnan(matrix[columns, rows]), matrix[rows, columns], matrix[columns, rows])
-    scale = Normalize(min(0.0, float(np.nanmin(matrix))), 1.0)
+    scale = Normalize(float(np.nanmin(matrix, initial=0.0)), 1.0)
     axes.imshow(matrix, cmap=_COLOURS, norm=scale, interpolation="nearest", rasterized=True)
-    _name_blocks(axes, kinds, [kind for kind, _ in networks], blocks, scale)
-    left, bottom, width, height = bar
-    strip = drawing.add_axes((left / width, bottom / height, 0.12 / width, _SIDE / height))
-    drawing.colorbar(ScalarMappable(scale, _COLOURS), cax=strip)
+    middles = _name_blocks(axes, kinds, [kind for kind, _ in networks], side)
+    _tell_blocks(axes, middles, blocks, scale)
+    return scale
 
 
 def _members(pairs: pd.DataFrame, kind: str) -> list[int]:
@@ -86,30 +90,37 @@ def _members(pairs: pd.DataFrame, kind: str) -> list[int]:
     return sorted({*own, *pairs.loc[pairs["other"] == kind, "other_member"]})
 
 
-def _name_blocks(axes: Axes, kinds: list[str], given: list[str], blocks: pd.DataFrame, scale: Normalize) -> None:
-    """Ticks at the middle of each condition's rows, lines between blocks, and each block's mean in it."""
+def _name_blocks(axes: Axes, kinds: list[str], given: list[str], side: float) -> dict[str, float]:
+    """Ticks at the middle of each condition's rows, which are returned, and lines between blocks."""
     edges = np.cumsum([0, *(given.count(kind) for kind in kinds)])
     middles = (edges[:-1] + edges[1:] - 1) / 2
     for edge in edges[1:-1]:
         axes.axhline(edge - 0.5, color="white", linewidth=1.2)
         axes.axvline(edge - 0.5, color="white", linewidth=1.2)
     axes.set_yticks(middles, [style.plain(kind, 22, 2) for kind in kinds], parse_math=False)
-    axes.set_xticks(middles, [style.plain(kind, 11, 3) for kind in kinds], parse_math=False)
+    letters = [int(side * given.count(kind) / len(given) / _LETTER) for kind in kinds]
+    names = [style.plain(kind, max(count, 5), 3) for kind, count in zip(kinds, letters, strict=True)]
+    axes.set_xticks(middles, names, parse_math=False)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
-    middle = dict(zip(kinds, middles, strict=True))
+    return dict(zip(kinds, map(float, middles), strict=True))
+
+
+def _tell_blocks(axes: Axes, middles: dict[str, float], blocks: pd.DataFrame, scale: Normalize) -> None:
+    """Each block's mean and interval in it, with an edge that parts them from whatever cells lie below."""
     for row in blocks.dropna(subset=["value"]).to_dict("records"):
-        ink = "white" if scale(row["value"]) < 0.6 else style.INK
-        one, other = middle[row["condition"]], middle[row["other"]]
+        inks = ("white", style.INK) if scale(row["value"]) < 0.6 else (style.INK, "white")
+        edge = [withStroke(linewidth=1.6, foreground=inks[1])]
+        one, other = middles[row["condition"]], middles[row["other"]]
         for x, y in {(one, other), (other, one)}:
-            axes.text(x, y, f"{row['value']:.2f}", color=ink, ha="center", va="bottom", fontweight="bold")
+            words: dict[str, Any] = {"color": inks[0], "ha": "center", "path_effects": edge}
+            axes.text(x, y, f"{row['value']:.2f}", va="bottom", fontweight="bold", **words)
             if np.isfinite([row["ci_low"], row["ci_high"]]).all():
-                interval = f"[{row['ci_low']:.2f}, {row['ci_high']:.2f}]"
-                axes.text(x, y, interval, color=ink, ha="center", va="top", fontsize=6)
+                axes.text(x, y, f"[{row['ci_low']:.2f}, {row['ci_high']:.2f}]", va="top", fontsize=6, **words)
 
 
 def _caption(pairs: pd.DataFrame) -> str:
-    counts = [len(_members(pairs, kind)) for kind in dict.fromkeys([*pairs["condition"], *pairs["other"]])]
+    counts = [len(_members(pairs, kind)) for kind in _kinds(pairs)]
     several = f"{min(counts)}" if min(counts) == max(counts) else f"{min(counts)} to {max(counts)}"
     return (
         "Every row and column is one network; networks of a condition stand together. The number in a block is the "
