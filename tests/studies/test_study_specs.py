@@ -113,7 +113,7 @@ class TestReading:
         text = text[::-1].replace("widths"[::-1], "width"[::-1], 1)[::-1]
         said = refused(tmp_path, text)
         assert "conditions.0.task.boolean.prevalence" in said
-        assert "conditions.1.model.width" in said
+        assert "conditions.1.model.mlp.width" in said
         assert "claim" not in said  # of conditions that were refused, nothing is known
 
     def test_bad_toml_says_where(self, tmp_path: Path) -> None:
@@ -173,7 +173,7 @@ REFUSED = {
     "a measure of all features as that of one": (data(claims=[claim(measure="joint_r2")]), "no measure 'joint_r2'"),
     "a task of no kind": (
         data(conditions=[condition(task={"kind": "symbl", "features": {"a": 1}})]),
-        "Input should have kind 'boolean' or 'symbol'",
+        "Input should have kind 'boolean', 'symbol' or 'string'",
     ),
     "an unknown layer": (data(claims=[claim(layer="hiden.1")]), "does not measure layer 'hiden.1'; did you mean"),
     "a penultimate layer that is not measured": (
@@ -245,6 +245,7 @@ class TestRunIds:
             "encryption": "f11900ff30f0cc05-0000",
             "debiased": "7e62467109d91d0d-0000",
             "autoencoder": "77a848164b6f0b3b-0000",
+            "position": "99c5839bfcf7927b-0000",
         }
         assert {name: find_study(name).conditions[0].member(0).run_id for name in NAMES} == pinned
 

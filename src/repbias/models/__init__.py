@@ -2,5 +2,7 @@
 
 from repbias.models.mlp import MLP
 from repbias.models.model import Model
+from repbias.models.recurrent import Recurrent
+from repbias.models.transformer import DecoderOnly, EncoderDecoder, EncoderHeads
 
-__all__ = ["MLP", "Model"]
+__all__ = ["MLP", "DecoderOnly", "EncoderDecoder", "EncoderHeads", "Model", "Recurrent"]

@@ -11,7 +11,9 @@ from abc import abstractmethod
 import torch
 from torch import nn
 
+from repbias.models.heads import n_outputs
 from repbias.specs import Spec
+from repbias.tasks.task import Task
 
 
 class Model(Spec):
@@ -23,6 +25,23 @@ class Model(Spec):
 
         Every initial weight comes from `generator`.
         """
+
+    def build_for(self, task: Task, generator: torch.Generator) -> nn.Module:
+        """Make the network for a task: stimuli in, one logit a binary feature and C a feature of C classes out.
+
+        By default it needs no more than sizes, and is `build`; a model that needs to know more of the task, such as its
+        tokens, overrides this.
+
+        Raises
+        ------
+        ValueError : the model cannot read such a task.
+        """
+        if task.teacher_forced:
+            raise ValueError(
+                f"a {type(self).__name__} would read the answers that stand in the training inputs of a "
+                f"{type(task).__name__}; take a model that reports features in sequence, such as EncoderDecoder"
+            )
+        return self.build(task.input_shape, n_outputs(task.n_classes), generator)
 
     @abstractmethod
     def connections(self, input_shape: tuple[int, ...], outputs: int) -> int:

@@ -32,6 +32,7 @@ NAMES = (
     "encryption",
     "debiased",
     "autoencoder",
+    "position",
 )
 
 

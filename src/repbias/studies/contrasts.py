@@ -18,6 +18,7 @@ from repbias.studies.contrast import symbol
 from repbias.studies.growth import Growth as Growth
 from repbias.studies.growth import Mastery as Mastery
 from repbias.studies.growth import events as events
+from repbias.studies.positions import PositionSlope as PositionSlope
 
 
 class FeatureDifference(Contrast):
@@ -155,7 +156,9 @@ class LayerSlope(Contrast):
         return pd.Series(gaps.to_numpy() @ positions / (positions @ positions), index=gaps.index)
 
 
-AnyContrast = Annotated[FeatureDifference | Level | Growth | Mastery | LayerSlope, Field(discriminator="kind")]
+AnyContrast = Annotated[
+    FeatureDifference | Level | Growth | Mastery | LayerSlope | PositionSlope, Field(discriminator="kind")
+]
 
 
 def _gaps(table: pd.DataFrame, measure: str, more: str, less: str) -> pd.DataFrame:

@@ -2,24 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from pydantic import Discriminator, Field, Tag
 
-from repbias.models import MLP
+from repbias.models import MLP, DecoderOnly, EncoderDecoder, EncoderHeads, Recurrent
 from repbias.specs import Spec, digest
-from repbias.tasks import BooleanTask, SymbolTask
+from repbias.tasks import BooleanTask, StringTask, SymbolTask
 from repbias.training import Training
 
 
-def _task_kind(given: Any) -> str:
-    return str(given.get("kind", "boolean") if isinstance(given, dict) else getattr(given, "kind", "boolean"))
+def _kind(default: str) -> Callable[[Any], str]:
+    """Return what tells a spec's kind; specs from before there were several kinds have none written in them."""
+
+    def kind(given: Any) -> str:
+        return str(given.get("kind", default) if isinstance(given, dict) else getattr(given, "kind", default))
+
+    return kind
 
 
 AnyTask = Annotated[
-    Annotated[BooleanTask, Tag("boolean")] | Annotated[SymbolTask, Tag("symbol")],
+    Annotated[BooleanTask, Tag("boolean")]
+    | Annotated[SymbolTask, Tag("symbol")]
+    | Annotated[StringTask, Tag("string")],
     Discriminator(
-        _task_kind, custom_error_type="task_kind", custom_error_message="Input should have kind 'boolean' or 'symbol'"
+        _kind("boolean"),
+        custom_error_type="task_kind",
+        custom_error_message="Input should have kind 'boolean', 'symbol' or 'string'",
+    ),
+]
+AnyModel = Annotated[
+    Annotated[MLP, Tag("mlp")]
+    | Annotated[EncoderDecoder, Tag("encoder_decoder")]
+    | Annotated[DecoderOnly, Tag("decoder_only")]
+    | Annotated[EncoderHeads, Tag("encoder_heads")]
+    | Annotated[Recurrent, Tag("recurrent")],
+    Discriminator(
+        _kind("mlp"),
+        custom_error_type="model_kind",
+        custom_error_message="Input should have kind 'mlp', 'encoder_decoder', 'decoder_only', 'encoder_heads' or "
+        "'recurrent'",
     ),
 ]
 # Part of every run's identity: raise it when a change to the code changes what a run computes.
@@ -30,7 +53,7 @@ class Member(Spec):
     """Everything that decides what one trained network and its measurements are; its digest names the run."""
 
     task: AnyTask
-    model: MLP
+    model: AnyModel
     training: Training
     layers: tuple[str, ...]
     measures: dict[str, str]

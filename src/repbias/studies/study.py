@@ -15,7 +15,7 @@ from repbias.studies.analysis import Analysis
 from repbias.studies.comparisons import AnyComparison
 from repbias.studies.contrasts import MEASURES, AnyContrast
 from repbias.studies.ladder import Ladder
-from repbias.studies.member import AnyTask, Member
+from repbias.studies.member import AnyModel, AnyTask, Member
 from repbias.studies.misfits import misfits
 from repbias.training import Training
 
@@ -36,7 +36,7 @@ class Condition(Spec):
     name: str = Field(min_length=1)
     factors: dict[str, str] = Field(default_factory=dict)
     task: AnyTask
-    model: MLP = MLP()
+    model: AnyModel = MLP()
     training: Training = Training()
     layers: tuple[str, ...] | None = None
     measures: dict[str, str] = Field(default_factory=dict)

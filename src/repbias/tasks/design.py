@@ -6,8 +6,9 @@ sets are the design of Lampinen, Chan & Hermann (2024). These checks, their stat
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from functools import singledispatch
 from itertools import combinations
 
 import numpy as np
@@ -76,6 +77,7 @@ def check_design(task: Task, seed: int = 0, alpha: float = 0.001) -> DesignCheck
     - `foreign bits`: the largest V of a feature with one bit that it does not read; the same bound. Only where inputs
       are bits and the task names its features' `positions`.
     - `overlap`: how many stimuli of the later split occur in the earlier one; 0.
+    - what `further_checks` knows of the kind of task; for strings, see `string_design.string_leakage`.
 
     A declared manipulation of the training split passes, and its note says so.
 
@@ -103,9 +105,16 @@ def check_design(task: Task, seed: int = 0, alpha: float = 0.001) -> DesignCheck
         *_label_balance(task, splits, alpha),
         *_independence(task, splits, alpha),
         *_foreign_bits(task, splits, alpha),
-        *_overlap(splits),
+        *_overlap(task, splits),
+        *further_checks(task, splits, alpha),
     ]
     return DesignCheck(tuple(findings))
+
+
+@singledispatch
+def further_checks(task: Task, splits: Mapping[str, Split], alpha: float) -> Iterable[Finding]:
+    """Return the rows that one kind of task alone needs; `further_checks.register(Kind, function)` adds them."""
+    return ()
 
 
 def _finding(check: str, feature: str, split: str, value: float, bound: float, note: str = "") -> Finding:
@@ -245,8 +254,8 @@ def _bit_associations(labels: NDArray[np.int64], bits: NDArray[np.generic], clas
     return np.sqrt(np.divide(between, variance, out=np.zeros_like(between), where=variance > 0))
 
 
-def _overlap(splits: _Splits) -> Iterator[Finding]:
-    keys = {name: stimulus_keys(split.inputs) for name, split in splits.items()}
+def _overlap(task: Task, splits: _Splits) -> Iterator[Finding]:
+    keys = {name: stimulus_keys(task.content(split.inputs)) for name, split in splits.items()}
     total = sum(map(len, keys.values()))
     for earlier, later in combinations(splits, 2):
         known = set(keys[earlier])

@@ -93,6 +93,19 @@ class Task(Spec):
         """Return the value of everything that is measured, `[stimulus, measured]`, of validation or test stimuli."""
         return split.labels
 
+    def content(self, inputs: NDArray[np.generic]) -> NDArray[np.generic]:
+        """Return the part of `inputs` that carries the features, by default all; the rest tells a model what to do."""
+        return inputs
+
+    @property
+    def teacher_forced(self) -> bool:
+        """Whether training inputs hold the answers, as a model that reports features in sequence is given them."""
+        return False
+
+    def given(self, seed: int) -> dict[str, dict[str, float]]:
+        """Return what is fixed beforehand of each feature of a member, by measure and feature; nothing by default."""
+        return {}
+
     @property
     def agreements(self) -> dict[frozenset[str], float]:
         """The pairs of features declared to agree in training, with their share of agreement; none by default."""

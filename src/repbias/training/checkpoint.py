@@ -99,9 +99,9 @@ class Examiner:
         """
         with torch.no_grad(), capture(self._network, self._layers) as seen:
             functional_call(self._network, state, (self._validation.inputs,))
-            fitted = {INPUT: self._validation.inputs, **seen}
+            fitted = self._with_inputs(self._validation, seen)
             logits = functional_call(self._network, state, (self._test.inputs,))
-            scored = {INPUT: self._test.inputs, **seen}
+            scored = self._with_inputs(self._test, seen)
         for name in self._layers:
             _refuse_divergence(name, fitted[name])
             _refuse_divergence(name, scored[name])
@@ -122,6 +122,10 @@ class Examiner:
             for name in (self._measures if extremes else ())
         }
         return Examination(self._task.feature_names, self._accuracy(logits, self._test), layers, extra)
+
+    def _with_inputs(self, split: Held, seen: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The layers, and before them the stimuli, where their values are activity and not numbers of tokens."""
+        return dict(seen) if self._task.teacher_forced else {INPUT: split.inputs, **seen}
 
     def _apply(self, measure: str, fitted: Tensor, scored: Tensor) -> tuple[float, ...]:
         values = self._measures[measure](fitted, self._fit_labels, scored, self._score_labels)
@@ -158,14 +162,14 @@ class Record:
 
     examinations: dict[int, Examination] = field(default_factory=dict)
 
-    def table(self, mastery: dict[str, int]) -> pd.DataFrame:
+    def table(self, mastery: dict[str, int], given: Mapping[str, Mapping[str, float]] | None = None) -> pd.DataFrame:
         """Return the tidy table: step, layer, feature, measure, value.
 
         `r2` is the share of a layer's variance at that step. `r2_final` has the same numerator over the layer's
         total variance at the last step, so that all points of a learning curve share a scale. What describes the
         spread over units (`density_*`, `participation`, `r2_per_stimulus`) is given for the first and last step, and so
         are `joint_r2`, the R2 of everything measured together (under the feature "(all)"), and `unique`, what it loses
-        without one of them.
+        without one of them. What was `given` of each feature beforehand (see `Task.given`) stands at the last step.
         """
         rows: list[Row] = []
         steps = sorted(self.examinations)
@@ -186,6 +190,12 @@ class Record:
                 for name, value in zip(examination.layers[layer].names, values, strict=True)
             ]
         rows += [(step, OUTPUT, name, "mastery_step", step) for name, step in mastery.items()]
+        rows += [
+            (steps[-1], OUTPUT, name, measure, value)
+            for measure, values in (given or {}).items()
+            for name, value in values.items()
+            if steps
+        ]
         return pd.DataFrame(rows, columns=COLUMNS).astype({"step": "int64", "value": "float64"})
 
     def units(self) -> pd.DataFrame:

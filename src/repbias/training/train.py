@@ -13,7 +13,6 @@ from torch import Tensor, nn
 
 from repbias.layers import read_layers
 from repbias.models import Model
-from repbias.models.heads import n_outputs
 from repbias.randomness import torch_rng
 from repbias.tasks.task import Split, Stimuli, Task
 from repbias.training.checkpoint import Measure
@@ -32,7 +31,7 @@ def build_network(model: ModelLike, task: Task, seed: int) -> nn.Module:
     """
     generator = torch_rng(seed, "init")
     if isinstance(model, Model):
-        return model.build(task.input_shape, n_outputs(task.n_classes), generator)
+        return model.build_for(task, generator)
     if isinstance(model, nn.Module) or not callable(model):
         raise TypeError(
             f"model must be a repbias model or a function that makes an nn.Module, got {type(model).__name__}; "

@@ -1,0 +1,217 @@
+"""What all sequence models share: strings come in, and answers go out one after another.
+
+In training the decoder reads the true answers before each position (teacher forcing); otherwise its own, each the
+likelier one (greedy decoding).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import torch
+from torch import Tensor, nn
+
+from repbias.models.model import Model
+from repbias.models.readouts import AnswerReadout
+from repbias.tasks.task import Task
+
+START = 3
+ANSWER_SYMBOLS = 4  # 0, 1, not asked, start
+EMBEDDING_STD = 1.0
+# What a decoder knows of the string, layer by layer: keys and values, or the state that it starts from.
+Memory: TypeAlias = tuple[tuple[Tensor, ...], ...]
+PositionKind: TypeAlias = Literal["learned", "sinusoidal"]
+
+
+@dataclass(frozen=True)
+class StringShape:
+    """How many tokens there are, how many a string has, and how many binary features are reported of it."""
+
+    vocabulary: int
+    length: int
+    features: int
+
+    @classmethod
+    def of(cls, task: Task, model: str) -> StringShape:
+        """Return the shape of a task's strings.
+
+        Raises
+        ------
+        ValueError : the task is not one of strings with binary features.
+        """
+        vocabulary, length = getattr(task, "vocabulary", None), getattr(task, "length", None)
+        features = len(task.feature_names)
+        is_string = isinstance(vocabulary, int) and isinstance(length, int)
+        if not is_string or task.input_shape != (length + 2 * features,) or set(task.n_classes) != {2}:  # type: ignore[operator]
+            raise ValueError(
+                f"{model} reads strings and reports binary features: it needs a task with a vocabulary, a length and "
+                f"stimuli of tokens, order and answers, such as StringTask; got {type(task).__name__} with stimuli of "
+                f"shape {task.input_shape} and features of {task.n_classes} classes. Use MLP for it"
+            )
+        return cls(int(vocabulary), int(length), features)  # type: ignore[arg-type]
+
+
+class SequenceModel(Model):
+    """A description of a network that reads strings."""
+
+    @abstractmethod
+    def network(self, shape: StringShape) -> nn.Module:
+        """Make the network without initial weights."""
+
+    def build_for(self, task: Task, generator: torch.Generator) -> nn.Module:
+        """Make the network for a task of strings, with its initial weights; see `initialise`.
+
+        Raises
+        ------
+        ValueError : the task is not one of strings with binary features.
+        """
+        network = self.network(StringShape.of(task, type(self).__name__))
+        initialise(network, generator)
+        return network
+
+    def build(self, input_shape: tuple[int, ...], outputs: int, generator: torch.Generator) -> nn.Module:
+        """Refuse: the shape of a stimulus does not tell how many tokens there are."""
+        raise ValueError(f"{type(self).__name__} needs to know the task's tokens; call build_for(task, generator)")
+
+
+class SymbolTable(nn.Module):
+    """A vector for each symbol: an embedding that stacks.
+
+    The look-up is a product with a one-hot code, which is exact, and which `torch.func.vmap` turns into one product for
+    all members.
+    """
+
+    def __init__(self, symbols: int, width: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(symbols, width))
+
+    def forward(self, symbols: Tensor) -> Tensor:
+        """`[stimulus, place]` whole numbers -> `[stimulus, place, width]`."""
+        known = torch.arange(len(self.weight), device=symbols.device)
+        code = (symbols.unsqueeze(2) == known).to(self.weight.dtype)
+        return code @ self.weight
+
+
+class LearnedPositions(SymbolTable):
+    """A learned vector for each place of a sequence, added to what stands there."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[stimulus, place, width]` -> the same shape."""
+        return x + self.weight[: x.shape[1]]
+
+
+class SinusoidalPositions(nn.Module):
+    """Sines and cosines of the place, added to what stands there.
+
+    Parameters
+    ----------
+    first : the place of the first symbol, where others came before it.
+    """
+
+    def __init__(self, places: int, width: int, first: int = 0) -> None:
+        super().__init__()
+        place = torch.arange(first, first + places).unsqueeze(1)
+        angles = place * 10000.0 ** (-torch.arange(0, width, 2) / width)
+        self.register_buffer("waves", torch.stack([angles.sin(), angles.cos()], dim=2).flatten(1), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[stimulus, place, width]` -> the same shape."""
+        return x + self.get_buffer("waves")[: x.shape[1]]
+
+
+class Embedding(nn.Module):
+    """Symbol and place, as one vector.
+
+    Parameters
+    ----------
+    symbols, places : how many there are of each.
+    first : the place of the first symbol, where another sequence comes before this one.
+    """
+
+    def __init__(
+        self, symbols: int, places: int, width: int, positions: PositionKind, dropout: float, first: int = 0
+    ) -> None:
+        super().__init__()
+        self.symbol = SymbolTable(symbols, width)
+        learned = positions == "learned"
+        self.place = LearnedPositions(places, width) if learned else SinusoidalPositions(places, width, first)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, symbols: Tensor) -> Tensor:
+        """`[stimulus, place]` -> `[stimulus, place, width]`."""
+        embedded: Tensor = self.dropout(self.place(self.symbol(symbols)))
+        return embedded
+
+
+class SummaryEmbedding(Embedding):
+    """The embedding of a string with one more token after it, a symbol and a place of their own."""
+
+    def __init__(self, symbols: int, places: int, width: int, positions: PositionKind, dropout: float) -> None:
+        super().__init__(symbols + 1, places + 1, width, positions, dropout)
+        self.summary = symbols
+
+    def forward(self, symbols: Tensor) -> Tensor:
+        """`[stimulus, token]` -> `[stimulus, token + 1, width]`."""
+        return super().forward(torch.cat([symbols, torch.full_like(symbols[:, :1], self.summary)], dim=1))
+
+
+@torch.no_grad()
+def initialise(network: nn.Module, generator: torch.Generator) -> None:
+    """Draw all initial weights: Glorot's uniform for linear layers, standard normal for symbols and learned positions.
+
+    Biases are zero, and layer norms begin as the identity.
+    """
+    for module in network.modules():
+        if isinstance(module, nn.Linear):
+            nn.init.xavier_uniform_(module.weight, generator=generator)
+            nn.init.zeros_(module.bias)
+        elif isinstance(module, SymbolTable):
+            nn.init.normal_(module.weight, std=EMBEDDING_STD, generator=generator)
+
+
+class AnsweringNetwork(nn.Module, ABC):
+    """A network that encodes a string and then decodes one answer after another; subclasses say how.
+
+    A row is `[tokens (length) | order (features) | answers (features)]`; the logits are in the order of the features.
+    """
+
+    def __init__(self, shape: StringShape, width: int) -> None:
+        super().__init__()
+        self.shape = shape
+        self.readout = AnswerReadout(width)
+
+    @abstractmethod
+    def encode(self, tokens: Tensor) -> Memory:
+        """Read the strings `[stimulus, token]`."""
+
+    @abstractmethod
+    def decode(self, memory: Memory, fed: Tensor) -> Tensor:
+        """Return the state `[stimulus, position, unit]` before each output.
+
+        `fed` `[stimulus, position]` is what the decoder has read there: the start symbol, then the answers so far.
+        """
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """Rows `[stimulus, length + 2 features]` -> logits `[stimulus, feature]`.
+
+        In eval mode the answers in the rows are not looked at.
+        """
+        features = self.shape.features
+        tokens, order, answers = rows.split([self.shape.length, features, features], dim=1)
+        memory = self.encode(tokens)
+        start = torch.full_like(answers[:, :1], START)
+        if self.training:
+            states = self.decode(memory, torch.cat([start, answers[:, :-1]], dim=1))
+        else:
+            states = self._decode_greedily(memory, start)
+        logits: Tensor = self.readout(states, order)
+        return logits
+
+    def _decode_greedily(self, memory: Memory, fed: Tensor) -> Tensor:
+        """Decode as many positions as are known, and one more, until all are: the last pass is over all of them."""
+        for _ in range(self.shape.features - 1):
+            newest = self.decode(memory, fed)[:, -1:]
+            fed = torch.cat([fed, (self.readout.by_position(newest) > 0).to(fed.dtype)], dim=1)
+        return self.decode(memory, fed)

@@ -1,0 +1,58 @@
+"""A contrast of sequence models: how a feature's share changes with its place in the output sequence."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+
+from repbias.studies.contrast import Contrast, at_last_step, symbol
+
+OUTPUT_POSITION = "output_position"
+
+
+class PositionSlope(Contrast):
+    """How much less of `measure` a feature has for each output position later, over features within a member.
+
+    The negative least-squares slope of the measure over the positions at which the member reports the features: above 0
+    where earlier ones have more. Over members with orders that balance one another, what a feature is does not enter.
+
+    Attributes
+    ----------
+    of : the features, two or more; all must pass the gate.
+    layer : a layer's name, or "penultimate" for the last that is read by default.
+    """
+
+    kind: Literal["position slope"] = "position slope"
+    measure: str = "r2"
+    of: tuple[str, ...] = Field(min_length=2)
+    layer: str = "penultimate"
+
+    def describe(self) -> str:
+        """See `Contrast`."""
+        return f"fall of {symbol(self.measure)} per output position, {self.layer} layer, last step"
+
+    def features(self) -> tuple[str, ...]:
+        """See `Contrast`."""
+        return self.of
+
+    def layers_read(self, layers: tuple[str, ...]) -> tuple[str, ...]:
+        """See `Contrast`."""
+        return (layers[-1] if self.layer == "penultimate" else self.layer,)
+
+    def measures_read(self) -> tuple[str, ...]:
+        """See `Contrast`."""
+        return (self.measure,)
+
+    def compute(self, table: pd.DataFrame, layers: tuple[str, ...]) -> pd.Series:
+        """See `Contrast`; NaN for every member where the table tells no positions."""
+        (layer,) = self.layers_read(layers)
+        values = at_last_step(table, self.measure).reindex(columns=list(self.of))
+        values = values[values.index.get_level_values("layer") == layer].droplevel("layer")
+        places = at_last_step(table, OUTPUT_POSITION).droplevel("layer").reindex(values.index, columns=list(self.of))
+        x = places.to_numpy(float)
+        x = x - x.mean(axis=1, keepdims=True)
+        slopes = (x * values.to_numpy(float)).sum(axis=1) / (x**2).sum(axis=1) if len(x) else np.empty(0)
+        return pd.Series(-slopes, index=values.index)
