@@ -22,6 +22,7 @@ FASTER = {
     "debiased": {"stimuli": 64, "resamples": 5},
     "encryption": {"stimuli": 256},
     "reliance": {"training_sizes": [32, 128]},
+    "string_methods": {"training_sizes": [32, 128]},
     "rsa": {"stimuli": 64, "resamples": 5},
 }
 

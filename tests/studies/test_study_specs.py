@@ -246,6 +246,13 @@ class TestRunIds:
             "debiased": "7e62467109d91d0d-0000",
             "autoencoder": "77a848164b6f0b3b-0000",
             "position": "99c5839bfcf7927b-0000",
+            "position_complexity": "baf3b2b6861c70aa-0000",
+            "integration": "1f2c1676cb398d97-0000",
+            "string_complexity": "2a677f6e766b4c80-0000",
+            "string_order": "29ce6385f36e00d5-0000",
+            "string_prevalence": "92002a82a3a5737a-0000",
+            "string_methods": "60de8f8520ef16ca-0000",
+            "transformer_shape": "1c7628b79b882257-0000",
         }
         assert {name: find_study(name).conditions[0].member(0).run_id for name in NAMES} == pinned
 

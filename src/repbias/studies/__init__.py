@@ -33,6 +33,13 @@ NAMES = (
     "debiased",
     "autoencoder",
     "position",
+    "position_complexity",
+    "integration",
+    "string_complexity",
+    "string_order",
+    "string_prevalence",
+    "string_methods",
+    "transformer_shape",
 )
 
 

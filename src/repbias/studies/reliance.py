@@ -33,7 +33,7 @@ STUDY = Study(
         curves={
             "n_train": ("training stimuli", SHARE),
             "regularization": ("regularisation", SHARE),
-            "strength": ("share of training stimuli in which the easy feature is right (the hard one: all)", SHARE),
+            "strength": ("share in which easy is the label (hard: always)", SHARE),
         },
     ),
     claims=(
