@@ -245,14 +245,14 @@ class TestRunIds:
             "encryption": "f11900ff30f0cc05-0000",
             "debiased": "7e62467109d91d0d-0000",
             "autoencoder": "77a848164b6f0b3b-0000",
-            "position": "99c5839bfcf7927b-0000",
-            "position_complexity": "baf3b2b6861c70aa-0000",
-            "integration": "1f2c1676cb398d97-0000",
-            "string_complexity": "2a677f6e766b4c80-0000",
-            "string_order": "29ce6385f36e00d5-0000",
-            "string_prevalence": "92002a82a3a5737a-0000",
-            "string_methods": "60de8f8520ef16ca-0000",
-            "transformer_shape": "1c7628b79b882257-0000",
+            "position": "2a8fc1c1920faeb6-0000",
+            "position_complexity": "fc8ebe05fc481283-0000",
+            "integration": "c59905cf87a1ef8c-0000",
+            "string_complexity": "f9bc4ec2a4d61714-0000",
+            "string_order": "74a52917343d1c7c-0000",
+            "string_prevalence": "8efd921da32361dd-0000",
+            "string_methods": "16145f6066fb9d3b-0000",
+            "transformer_shape": "c4c87fa0b0948217-0000",
         }
         assert {name: find_study(name).conditions[0].member(0).run_id for name in NAMES} == pinned
 

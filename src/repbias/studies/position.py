@@ -10,6 +10,7 @@ choice (the paper's are not known).
 from repbias.models import DecoderOnly, EncoderDecoder, EncoderHeads, Recurrent
 from repbias.studies.contrasts import PositionSlope
 from repbias.studies.member import AnyModel
+from repbias.studies.strings import CHECKPOINTS
 from repbias.studies.study import Claim, Condition, Scale, Study
 from repbias.tasks import StringTask
 from repbias.training import Adam, Phase, Training
@@ -27,11 +28,16 @@ def _condition(name: str, model: AnyModel, kind: str = "presence", features: int
             features=dict.fromkeys(NAMES[:features], kind),
             order="rotated",
             length=16,
-            validation=1_024,
-            test=2_048,
+            validation=512,
+            test=1_024,
         ),
         model=model,
-        training=Training(optimizer=Adam(lr=1e-3), batch=64, phases=(Phase(until="steps", steps=steps),)),
+        training=Training(
+            optimizer=Adam(lr=1e-3),
+            batch=64,
+            phases=(Phase(until="steps", steps=steps),),
+            checkpoints_per_decade=CHECKPOINTS,
+        ),
         layers=(*model.layer_names, *(DECODER if isinstance(model, EncoderDecoder) else ()), "readout"),
         steps=steps,
     )

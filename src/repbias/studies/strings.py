@@ -16,6 +16,7 @@ from repbias.tasks.string_features import AnyStringFeature
 from repbias.training import Adam, Phase, Training
 
 LIMIT, EXTRA = 4_000, 400  # steps of a phase, and steps beyond the gate
+CHECKPOINTS = 3  # a decade: greedy decoding of all held-out strings costs as much as many steps
 Features = Mapping[str, str | AnyStringFeature]
 NOTE = (
     "Strings have 16 tokens, of which each feature has its own. The encoder-decoder has two layers of width 64; it is "
@@ -45,8 +46,8 @@ def string_condition(
     return Condition(
         name=name,
         factors=factors,
-        task=StringTask(features=dict(features), order=order, length=16, validation=1_024, test=2_048),
+        task=StringTask(features=dict(features), order=order, length=16, validation=512, test=1_024),
         model=model or EncoderDecoder(),
-        training=Training(optimizer=Adam(lr=1e-3), batch=64, phases=phases),
+        training=Training(optimizer=Adam(lr=1e-3), batch=64, phases=phases, checkpoints_per_decade=CHECKPOINTS),
         steps=steps,
     )
