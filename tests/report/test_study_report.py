@@ -46,10 +46,10 @@ def test_layers_go_from_input_to_output_whatever_order_they_were_measured_in(pag
     assert set(numbers["layer"]) == {*ordered} - {"output"}
 
 
-def test_a_layer_that_the_model_does_not_name_is_kept_at_the_end() -> None:
+def test_a_layer_that_the_model_does_not_name_is_kept_before_the_read_out() -> None:
     made = result()
     made.table.loc[made.table["layer"] == "hidden.0", "layer"] = "probe"
-    assert list(in_layer_order(made)["layer"].cat.categories)[-1] == "probe"
+    assert list(in_layer_order(made)["layer"].cat.categories)[-3:] == ["probe", "readout", "output"]
 
 
 def test_settings_are_told_once_and_then_only_where_they_differ() -> None:

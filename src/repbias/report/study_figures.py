@@ -159,9 +159,12 @@ def _of(table: pd.DataFrame, members: pd.DataFrame) -> pd.DataFrame:
 
 
 def in_layer_order(result: StudyResult) -> pd.DataFrame:
-    """Return the study's table with its layers as an ordered categorical: input, hidden layers, read-out, output."""
+    """Return the study's table with its layers as an ordered categorical: input, hidden layers, read-out, output.
+
+    Layers that are measured beside those of a model's path, such as a decoder's states, come before the read-out.
+    """
     hidden = (name for condition in result.plan.conditions for name in condition.model.layer_names)
-    named = dict.fromkeys(("input", *hidden, "readout", "output"))
-    others = [name for name in result.table["layer"].unique() if name not in named]
-    layers = pd.Categorical(result.table["layer"], [*named, *others], ordered=True)
+    first, last = dict.fromkeys(("input", *hidden)), ("readout", "output")
+    others = [name for name in result.table["layer"].unique() if name not in (*first, *last)]
+    layers = pd.Categorical(result.table["layer"], [*first, *others, *last], ordered=True)
     return result.table.assign(layer=layers)

@@ -64,7 +64,7 @@ STUDY = Study(
     question="Of equally complex features, is one that is reported earlier given more of the encoder?",
     domain="strings",
     conditions=CONDITIONS,
-    scales={"quick": Scale(conditions=(FIRST, CONTROL), seeds=8), "full": Scale(seeds=16)},
+    scales={"quick": Scale(conditions=(FIRST, CONTROL), seeds=4), "full": Scale(seeds=16)},
     claims=(
         Claim(
             id="C11",

@@ -89,7 +89,7 @@ def _draw(axes: Axes, rows: pd.DataFrame, here: list[str], colours: dict[str, st
 
 def _name_layers(axes: Axes, here: list[str], penultimate: str, turned: bool) -> None:
     """A tick for each layer; the penultimate one in bold, on a pale ground."""
-    labels = [style.plain(label, 14, 1) for label in _short(here)]
+    labels = [style.plain(label, 16, 1) for label in _short(here)]
     slant: dict[str, Any] = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"} if turned else {}
     axes.set_xticks(range(len(here)), labels, parse_math=False, **slant)
     axes.set_xlim(-0.6, len(here) - 0.4)
@@ -113,7 +113,7 @@ def _short(layers: list[str]) -> list[str]:
 
 def _too_long(layers: list[str]) -> bool:
     """Whether the names of all layers, at about 0.065 inch a letter, would run into one another."""
-    labels = [style.plain(label, 14, 1) for label in _short(layers)]
+    labels = [style.plain(label, 16, 1) for label in _short(layers)]
     pairs = itertools.pairwise(labels)
     return any(0.065 * (len(one) + len(other)) / 2 > _SIZE[0] / len(labels) - 0.03 for one, other in pairs)
 
