@@ -29,7 +29,8 @@ STUDY = Study(
         )
         for name, factor in RESIDUAL.items()
     ),
-    scales={"quick": Scale(conditions=("residual paths x 1", "residual paths x 0"), seeds=2), "full": Scale(seeds=16)},
+    # Without residual paths equality takes thousands of steps: in full only.
+    scales={"quick": Scale(conditions=("residual paths x 1", "residual paths x 0.5"), seeds=2), "full": Scale(seeds=16)},
     claims=(
         Claim(
             id="C13",
