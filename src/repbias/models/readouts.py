@@ -57,12 +57,15 @@ class StringPools(nn.Module):
             self.summary = AtToken(length)
 
     def read(self, x: Tensor) -> Tensor:
-        """Show the states `[stimulus, token, unit]` to every pool and return them."""
+        """Show the states `[stimulus, token, unit]` to every pool and return them.
+
+        The summary token's state is what came through its pool, so that an edit of `summary` acts on all that follows.
+        """
         self.mean(x)
         self.first(x)
         self.last(x)
         if hasattr(self, "summary"):
-            self.summary(x)
+            x = torch.cat([x[:, :-1], self.summary(x).unsqueeze(1)], dim=1)
         return x
 
 

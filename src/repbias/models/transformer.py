@@ -211,7 +211,7 @@ class EncoderDecoderNetwork(AnsweringNetwork):
         for layer in self.encoder:
             x = layer(x)
         if self.summary:
-            x = self.encoder[-1].summary(x).unsqueeze(1)  # type: ignore[operator]
+            x = x[:, -1:]
         return self.decoder.contexts(self.norm(x))
 
     def decode(self, memory: Memory, fed: Tensor) -> Tensor:
@@ -258,7 +258,7 @@ class EncoderHeadsNetwork(nn.Module):
     def __init__(self, spec: EncoderHeads, shape: StringShape) -> None:
         super().__init__()
         self.length = shape.length
-        self.pool = "summary" if spec.summary else "mean"
+        self.summary = spec.summary
         self.embedding = spec.string_embedding(shape)
         self.encoder = spec.encoder(shape)
         self.norm = nn.LayerNorm(spec.width)
@@ -269,6 +269,6 @@ class EncoderHeadsNetwork(nn.Module):
         x = self.embedding(rows[:, : self.length])
         for layer in self.encoder:
             x = layer(x)
-        pooled = getattr(self.encoder[-1], self.pool)(x)
+        pooled = x[:, -1] if self.summary else self.encoder[-1].mean(x)  # type: ignore[operator]
         logits: Tensor = self.readout(self.norm(pooled))
         return logits

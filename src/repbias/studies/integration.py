@@ -30,7 +30,10 @@ STUDY = Study(
         for name, factor in RESIDUAL.items()
     ),
     # Without residual paths equality takes thousands of steps: in full only.
-    scales={"quick": Scale(conditions=("residual paths x 1", "residual paths x 0.5"), seeds=2), "full": Scale(seeds=16)},
+    scales={
+        "quick": Scale(conditions=("residual paths x 1", "residual paths x 0.5"), seeds=2),
+        "full": Scale(seeds=16),
+    },
     claims=(
         Claim(
             id="C13",

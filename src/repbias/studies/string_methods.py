@@ -35,7 +35,7 @@ STUDY = Study(
     analysis=Analysis(
         function="repbias.analyses.methods:analyse",
         measures=tuple(name for part in PARTS for name in part.measures),
-        settings={"training_sizes": [32, 64, 128]},
+        settings={"lengths": 21, "stimuli": 256, "training_sizes": [32, 64, 128]},
         curves={name: labels for part in PARTS for name, labels in part.curves.items()},
     ),
     claims=(
