@@ -467,3 +467,19 @@ def test_the_page_shows_them_and_their_numbers_lie_beside_it(tmp_path: Path) -> 
     for name in FINDINGS.values():
         assert f"figures/{name}.svg" in text
         assert len(pd.read_csv(page.parent / "figures" / f"{name}.csv")) >= 18
+
+
+def test_features_keep_their_colours_where_another_line_sorts_before_them() -> None:
+    lines = pd.DataFrame(
+        [("one", 0, "hidden.0", name, "accuracy", x, 0.5) for name in ("A total", "easy", "hard") for x in (1.0, 2.0)],
+        columns=["condition", "member", "layer", "feature", "curve", "x", "value"],
+    )
+    told = pd.DataFrame({"condition": ["one"], "penultimate": ["hidden.0"]})
+    alone = analysis_curves(lines[lines["feature"] != "A total"], told, {}, ("easy", "hard"))
+    beside = analysis_curves(lines, told, {}, ("easy", "hard"))
+
+    def colours(figure: Figure) -> list[str]:
+        return [str(handle.get_color()) for handle in figure.drawing.legends[0].get_lines()]
+
+    assert colours(beside)[:2] == colours(alone)
+    assert len(set(colours(beside))) == 3

@@ -19,6 +19,7 @@ from repbias.training import Network
 from repbias.training.train import build_network
 
 PENULTIMATE = "penultimate"
+UNTRAINED = "untrained"  # the kind of networks that are read as they were before training
 Row = tuple[str, str, float]
 
 

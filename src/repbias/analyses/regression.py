@@ -7,11 +7,9 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 import torch
 
-from repbias.analyses.reading import Layer, responses, untrained_module
+from repbias.analyses.reading import UNTRAINED, Layer, responses, untrained_module
 from repbias.measures.system_regression import system_regression
 from repbias.training import Network
-
-UNTRAINED = "untrained"
 
 
 def analyse(

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from repbias.analyses.reading import Layer, responses, untrained_module
+from repbias.analyses.reading import UNTRAINED, Layer, responses, untrained_module
 from repbias.measures.cka import cka
 from repbias.measures.compare_rdms import compare_many
 from repbias.measures.rdm import rdm
@@ -18,7 +18,6 @@ from repbias.randomness import rng
 from repbias.statistics import jackknife
 from repbias.training import Network
 
-UNTRAINED = "untrained"
 Key = tuple[str, int]
 
 

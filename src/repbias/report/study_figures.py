@@ -71,7 +71,7 @@ def _of_analysis(result: StudyResult, conditions: pd.DataFrame) -> list[Figure]:
         blocks = found.get("blocks", pd.DataFrame(columns=list(TABLES["blocks"])))
         figures.append(network_matrix(found["pairs"], blocks, analysis.pairs))
     if "curves" in found:
-        figures.append(analysis_curves(found["curves"], conditions, analysis.curves))
+        figures.append(analysis_curves(found["curves"], conditions, analysis.curves, feature_names(result)))
     if "points" in found:
         figures.append(stimulus_map(found["points"], conditions))
     return figures

@@ -6,13 +6,13 @@ import datetime
 import functools
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from repbias.runs.functions import resolve_function
 from repbias.runs.networks import learned, load_network
 from repbias.runs.plan import Plan
 from repbias.runs.store import Store
-from repbias.studies.analysis import ANALYSIS_VERSION, AnalysisJob, check_findings
+from repbias.studies.analysis import ANALYSIS_VERSION, Analysis, AnalysisJob, check_findings
 from repbias.studies.member import Member
 from repbias.training import Network
 
@@ -24,10 +24,11 @@ def analysis_jobs(plan: Plan, store: Store) -> list[AnalysisJob]:
     ------
     DamagedRun : a run is there and is not whole.
     """
-    analysis = plan.study.analysis
-    if analysis is None:
-        return []
-    members = list(_learned(plan, store))
+    return jobs_on(plan.study.analysis, list(_learned(plan, store))) if plan.study.analysis is not None else []
+
+
+def jobs_on(analysis: Analysis, members: Sequence[tuple[str, Member]]) -> list[AnalysisJob]:
+    """Return the analyses of members, each given with its condition: one a member, or one of all."""
     if analysis.of == "network":
         return [AnalysisJob(analysis=analysis, conditions=(name,), members=(one,)) for name, one in members]
     if not members:

@@ -9,10 +9,11 @@ from typing import Any
 
 import pandas as pd
 
-from repbias.runs.analyses import analysis_jobs
-from repbias.runs.networks import trained_features
+from repbias.runs.analyses import jobs_on
+from repbias.runs.networks import learned, trained_features
 from repbias.runs.plan import Plan
 from repbias.runs.store import Store, StoredRun
+from repbias.studies.analysis import AnalysisJob
 from repbias.studies.member import Member
 from repbias.studies.verdicts import evaluate, overall
 from repbias.tasks import check_design
@@ -89,6 +90,7 @@ def read_result(plan: Plan, store: Store) -> StudyResult:
     """
     missing = set(store.missing([member.run_id for _, member in plan.members()]))
     tables, units, members, runs = [], [], [], []
+    able: list[tuple[str, Member]] = []
     for condition, member in plan.members():
         place: dict[str, Any] = {"condition": condition.name, "member": member.seed}
         if member.run_id in missing:
@@ -99,7 +101,10 @@ def read_result(plan: Plan, store: Store) -> StudyResult:
         units.append(run.table("units").assign(study=plan.study.name, **place))
         members.append({**place, **_member_row(run, member)})
         runs.append(run)
-    findings, n_missing = _findings(plan, store)
+        if learned(member, run):
+            able.append((condition.name, member))
+    jobs = [] if plan.study.analysis is None else jobs_on(plan.study.analysis, able)
+    findings, n_missing = _findings(jobs, store)
     if "measures" in findings:
         tables.append(_at_last_step(findings.pop("measures"), tables).assign(study=plan.study.name))
     return StudyResult(
@@ -113,9 +118,8 @@ def read_result(plan: Plan, store: Store) -> StudyResult:
     )
 
 
-def _findings(plan: Plan, store: Store) -> tuple[dict[str, pd.DataFrame], int]:
+def _findings(jobs: Sequence[AnalysisJob], store: Store) -> tuple[dict[str, pd.DataFrame], int]:
     """The tables of the study's analyses by name, and how many analyses the store lacks."""
-    jobs = analysis_jobs(plan, store)
     missing = set(store.missing([job.run_id for job in jobs]))
     found: dict[str, list[pd.DataFrame]] = {}
     for job in jobs:

@@ -19,10 +19,8 @@ from repbias.randomness import rng
 from repbias.specs import Spec, did_you_mean
 from repbias.tasks.boolean_extras import Agreement, Probe
 from repbias.tasks.boolean_functions import MAX_INPUTS, default_inputs, known_functions, patterns, truth_table
-from repbias.tasks.sampling import asked_mask, balanced_labels, draw_unseen, stimulus_keys
+from repbias.tasks.sampling import asked_mask, balanced_labels, draw_unseen, stimulus_keys, too_rare
 from repbias.tasks.task import NOT_ASKED, Manipulation, Split, Stimuli, Task
-
-MIN_ITEMS = 30
 
 
 class BooleanFeature(Spec):
@@ -118,7 +116,7 @@ class BooleanTask(Task):
 
     @model_validator(mode="after")
     def _feasible(self) -> BooleanTask:
-        problems = [*self._too_many_bits(), *self._too_rare(), *self._unfit_probes()]
+        problems = [*self._too_many_bits(), *too_rare(self.features, self.train), *self._unfit_probes()]
         if self.agreement is not None:
             problems += self.agreement.problems(self.features)
         if problems:
@@ -131,18 +129,6 @@ class BooleanTask(Task):
             return []
         each = ", ".join(f"{name} {feature.inputs}" for name, feature in self.features.items())
         return [f"the features read {needed} bits ({each}) and bits={self.bits}; set bits to {needed} or more"]
-
-    def _too_rare(self) -> list[str]:
-        problems = []
-        for name, feature in self.features.items():
-            items = round(feature.asked * self.train)
-            ones = round(feature.prevalence * items)
-            if feature.is_manipulated and min(ones, items - ones) < MIN_ITEMS:
-                problems.append(
-                    f"{name}: prevalence={feature.prevalence:g} and asked={feature.asked:g} of {self.train} training "
-                    f"items leave {ones} ones and {items - ones} zeros; {MIN_ITEMS} of each are needed"
-                )
-        return problems
 
     def _unfit_probes(self) -> list[str]:
         probes = self.probes or {}

@@ -2,12 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Set
+from collections.abc import Callable, Iterator, Mapping, Set
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 MAX_ROUNDS = 100
+MIN_ITEMS = 30
+
+
+class Manipulated(Protocol):
+    """A binary feature, and what the training split does to it."""
+
+    @property
+    def prevalence(self) -> float:
+        """The share of ones among the training items for which it is asked."""
+
+    @property
+    def asked(self) -> float:
+        """The share of training items for which it is asked."""
+
+    @property
+    def is_manipulated(self) -> bool:
+        """Whether training is otherwise than validation and test."""
+
+
+def too_rare(features: Mapping[str, Manipulated], train: int) -> Iterator[str]:
+    """Yield in words which manipulated features have fewer than 30 of `train` training items of either value."""
+    for name, feature in features.items():
+        items = round(feature.asked * train)
+        ones = round(feature.prevalence * items)
+        if feature.is_manipulated and min(ones, items - ones) < MIN_ITEMS:
+            yield (
+                f"{name}: prevalence={feature.prevalence:g} and asked={feature.asked:g} of {train} training "
+                f"items leave {ones} ones and {items - ones} zeros; {MIN_ITEMS} of each are needed"
+            )
 
 
 def balanced_labels(rng: np.random.Generator, n: int, prevalence: float = 0.5) -> NDArray[np.int64]:

@@ -17,9 +17,8 @@ from pydantic import Field, field_validator, model_validator
 
 from repbias.randomness import rng
 from repbias.specs import did_you_mean
-from repbias.tasks.boolean import MIN_ITEMS
 from repbias.tasks.design import further_checks
-from repbias.tasks.sampling import asked_mask, balanced_labels, draw_unseen, stimulus_keys
+from repbias.tasks.sampling import asked_mask, balanced_labels, draw_unseen, stimulus_keys, too_rare
 from repbias.tasks.string_design import string_leakage
 from repbias.tasks.string_features import AnyStringFeature
 from repbias.tasks.string_layout import Block, draw_owners
@@ -82,7 +81,12 @@ class StringTask(Task):
 
     @model_validator(mode="after")
     def _feasible(self) -> StringTask:
-        problems = [*self._too_short(), *self._too_many_tokens(), *self._too_wide(), *self._too_rare()]
+        problems = [
+            *self._too_short(),
+            *self._too_many_tokens(),
+            *self._too_wide(),
+            *too_rare(self.features, self.train),
+        ]
         if isinstance(self.order, tuple) and sorted(self.order) != sorted(self.features):
             names = ", ".join(self.features)
             problems.append(f"order={self.order} must name every feature once: {names}, in any order")
@@ -110,16 +114,6 @@ class StringTask(Task):
                 yield (
                     f"{name}: the tokens of a string of {self.length} lie at most {self.length - 1} positions apart, "
                     f"got extent={feature.widest}; lower it, or leave it out for anywhere"
-                )
-
-    def _too_rare(self) -> Iterator[str]:
-        for name, feature in self.features.items():
-            items = round(feature.asked * self.train)
-            ones = round(feature.prevalence * items)
-            if feature.is_manipulated and min(ones, items - ones) < MIN_ITEMS:
-                yield (
-                    f"{name}: prevalence={feature.prevalence:g} and asked={feature.asked:g} of {self.train} training "
-                    f"items leave {ones} ones and {items - ones} zeros; {MIN_ITEMS} of each are needed"
                 )
 
     @property

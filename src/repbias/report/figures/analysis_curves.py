@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -18,7 +20,12 @@ _DECADES = 1.6  # swept over more than this, the axis is logarithmic
 
 
 @style.house_style()
-def analysis_curves(curves: pd.DataFrame, conditions: pd.DataFrame, labels: dict[str, tuple[str, str]]) -> Figure:
+def analysis_curves(
+    curves: pd.DataFrame,
+    conditions: pd.DataFrame,
+    labels: dict[str, tuple[str, str]],
+    features: Sequence[str] = (),
+) -> Figure:
     """The mean over members with its 95 % interval at every value of x; of each curve, a panel a condition.
 
     Parameters
@@ -26,6 +33,7 @@ def analysis_curves(curves: pd.DataFrame, conditions: pd.DataFrame, labels: dict
     curves : what analyses found: ``condition``, ``member``, ``layer``, ``feature``, ``curve``, ``x``, ``value``.
     conditions : one row a condition; its order is the order of the panels.
     labels : the axes' titles (x, value) of each curve.
+    features : those of the tasks, which have the colours that they have in other figures; other lines come after them.
 
     Returns
     -------
@@ -38,7 +46,9 @@ def analysis_curves(curves: pd.DataFrame, conditions: pd.DataFrame, labels: dict
         sentence = "No curves: the analysis has not been done, or no member passed the gate."
         return Figure("analysis-curves", TITLE, sentence, style.sentence_only(sentence), numbers)
     titles = select.titles(conditions)
-    colours = style.feature_colours(select.in_order(curves["feature"]))
+    drawn = set(curves["feature"])
+    others = select.in_order(drawn - set(features))
+    colours = style.feature_colours([*select.in_order(drawn & set(features)), *others])
     names = list(dict.fromkeys(curves["curve"]))
     shown = select.drawn(here)["condition"]
     columns = select.panel_columns(select.drawn(here))
