@@ -53,14 +53,19 @@ if TYPE_CHECKING:
     from repbias.measures.truncation import components_needed as components_needed
     from repbias.measures.truncation import truncated as truncated
     from repbias.models import MLP as MLP
+    from repbias.models import ConvNet as ConvNet
     from repbias.models import DecoderOnly as DecoderOnly
     from repbias.models import EncoderDecoder as EncoderDecoder
     from repbias.models import EncoderHeads as EncoderHeads
     from repbias.models import Model as Model
     from repbias.models import Recurrent as Recurrent
+    from repbias.models import ResNet as ResNet
+    from repbias.models import ViT as ViT
     from repbias.statistics import mean_interval as mean_interval
     from repbias.tasks import BooleanFeature as BooleanFeature
     from repbias.tasks import BooleanTask as BooleanTask
+    from repbias.tasks import ImageFeature as ImageFeature
+    from repbias.tasks import ImageTask as ImageTask
     from repbias.tasks import StringTask as StringTask
     from repbias.tasks import SymbolTask as SymbolTask
     from repbias.tasks import Task as Task
@@ -105,10 +110,13 @@ _PUBLIC = {
     "repbias.measures.steering_directions": ("difference_vector", "probe_direction"),
     "repbias.measures.system_regression": ("system_regression",),
     "repbias.measures.truncation": ("components_needed", "truncated"),
-    "repbias.models": ("MLP", "DecoderOnly", "EncoderDecoder", "EncoderHeads", "Model", "Recurrent"),
+    "repbias.models": (
+        "MLP", "ConvNet", "DecoderOnly", "EncoderDecoder", "EncoderHeads", "Model", "Recurrent", "ResNet", "ViT",
+    ),
     "repbias.statistics": ("mean_interval",),
     "repbias.tasks": (
-        "BooleanFeature", "BooleanTask", "StringTask", "SymbolTask", "Task", "boolean_function", "check_design",
+        "BooleanFeature", "BooleanTask", "ImageFeature", "ImageTask", "StringTask", "SymbolTask", "Task",
+        "boolean_function", "check_design",
     ),
     "repbias.training": (
         "SGD", "Adam", "AdamW", "Muon", "Network", "Networks", "Phase", "RMSprop", "Training", "train",

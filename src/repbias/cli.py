@@ -75,7 +75,24 @@ class Table:
     store: StorePath = DEFAULT_STORE
 
 
-Command = List | Run | Report | Claims | Table
+@dataclass(frozen=True)
+class Render:
+    """Write images as PNG files, with labels.csv and contact_sheet.png; the same command completes a half-done one."""
+
+    images: Annotated[tyro.conf.Positional[Literal["trifeature"]], tyro.conf.arg(metavar="{trifeature}")]
+    """What to render: Trifeature images (Hermann & Lampinen 2020)."""
+    out: Annotated[Path, tyro.conf.arg(metavar="DIR", help="Where to: a new or empty folder.")]
+    size: int = 224
+    """Pixels a side."""
+    renderings: int = 10
+    """Images of each combination of classes."""
+    seed: int = 0
+    """Another seed gives other rotations, places and textures."""
+    factors: tuple[str, ...] = ("shape", "texture", "colour")
+    """What is crossed: any of shape, texture, colour, rotation, position, size, background, number, relation."""
+
+
+Command = List | Run | Report | Claims | Table | Render
 
 
 def main() -> None:
@@ -108,4 +125,21 @@ def _do(command: Command) -> int:
             commands.print_claims(command.store, command.scale, as_json=command.json)
         case Table():
             commands.write_table(command.store, command.study, command.out, command.scale)
+        case Render():
+            _render(command)
     return 0
+
+
+def _render(command: Render) -> None:
+    from pydantic import ValidationError
+
+    from repbias.runs.rendering import Rendering, render
+    from repbias.specs import explain
+
+    try:
+        rendering = Rendering(
+            factors=command.factors, size=command.size, renderings=command.renderings, seed=command.seed
+        )
+    except ValidationError as error:
+        raise ValueError(explain(error, "repbias render")) from error
+    print(f"{render(rendering, command.out):,} images: {command.out}")

@@ -133,3 +133,36 @@ def test_a_model_of_sizes_alone_is_built_for_a_task_as_ever():
 def test_a_model_that_would_read_the_answers_is_refused():
     with pytest.raises(ValueError, match="would read the answers"):
         MLP(widths=(4,)).build_for(TASK, torch.Generator())
+
+
+OWN = {
+    "encoder-decoder": EncoderDecoder(**SMALL, own_answers=1.0),
+    "decoder-only": DecoderOnly(**SMALL, own_answers=1.0),
+    "gru": Recurrent(width=16, own_answers=1.0),
+}
+
+
+@pytest.mark.parametrize("model", OWN.values(), ids=OWN.keys())
+def test_a_decoder_left_to_itself_in_training_is_one_in_use(model):
+    network, x = built(model), rows()
+    torch.testing.assert_close(network.train()(x), network.eval()(x))
+
+
+@pytest.mark.parametrize("share", [0.25, 0.75])
+def test_so_many_answers_are_its_own(share):
+    """Of two features, the second's logit is that of the true answer or of the decoder's own, as a coin falls."""
+    network = EncoderDecoder(**SMALL, own_answers=share).build_for(
+        Markers(features=2, length=6, vocabulary=10), torch.Generator().manual_seed(0)
+    )
+    x = torch.cat([rows(n=1)[:, :6], torch.tensor([[0.0, 1.0, 0.0, 0.0]])], dim=1).repeat(4_000, 1)
+    own = float(network.eval()(x[:1])[0, 0] > 0)
+    x[:, 8] = 1 - own  # the true answer is the other one
+    torch.manual_seed(0)
+    read_own = torch.isclose(network.train()(x)[:, 1], network.eval()(x)[:, 1])
+    assert read_own.float().mean().item() == pytest.approx(share, abs=0.03)
+
+
+def test_answers_of_its_own_are_a_share():
+    for share in (0.0, 1.5):
+        with pytest.raises(ValueError, match="own_answers"):
+            EncoderDecoder(own_answers=share)

@@ -12,8 +12,8 @@ from repbias.runs.results import MEMBER_COLUMNS, TABLE_COLUMNS, UNIT_COLUMNS, St
 from repbias.runs.store import Store, StoreError
 from repbias.runs.worker import save
 from repbias.studies.member import Member
-from repbias.training.checkpoint import COLUMNS, Record
 from repbias.training.job import Outcome
+from repbias.training.record import COLUMNS, Record
 from tiny_studies import make_study
 
 STUDY = make_study(steps={"one": 60, "two": 90}, claims={"T1": 0.0})

@@ -174,3 +174,50 @@ def test_checkpoints_are_spaced_on_a_log_scale(limit, per_decade):
     wide = steps[steps > 100 * per_decade]  # where rounding to whole steps no longer matters
     np.testing.assert_allclose(np.diff(np.log10(wide)), 1 / per_decade, rtol=0.02)
     assert limit / steps[-1] < 10 ** (1 / per_decade) * 1.5
+
+
+POSITIONS = {"a": 2.0, "b": 1.0}
+
+
+def test_losses_weigh_by_the_position_at_which_a_member_reports():
+    course = Course(Training(phases=(Phase(position_weights=(0.25, 3.0)),)), ("a", "b"), POSITIONS)
+    np.testing.assert_array_equal(course.weights(), np.float32([3, 0.25]))
+
+
+def test_a_position_without_weight_is_not_part_of_the_gate():
+    training = Training(gate=0.9, phases=(Phase(position_weights=(0.0, 1.0), steps=100, extra=5),))
+    course = Course(training, ("a", "b"), POSITIONS)
+    course.look(10, np.array([0.95, 0.5]))
+    assert course.phase_end == 15
+    assert course.advance(15)
+    assert not course.hit_limit
+
+
+def test_a_feature_outside_the_phase_has_no_weight_at_any_position():
+    training = Training(phases=(Phase(features=("b",), position_weights=(2.0, 1.0)),))
+    np.testing.assert_array_equal(Course(training, ("a", "b"), POSITIONS).weights(), [0, 2])
+
+
+@pytest.mark.parametrize(
+    ("weights", "features", "message"),
+    [
+        ((1.0,), None, "1 position_weights for 2 output positions"),
+        ((1.0, 0.0), ("a",), "leave nothing to learn of a"),
+    ],
+)
+def test_weights_that_do_not_fit_the_positions_are_refused(weights, features, message):
+    training = Training(phases=(Phase(features=features, position_weights=weights),))
+    with pytest.raises(ValueError, match=message):
+        training.check_positions(("a", "b"), POSITIONS)
+
+
+def test_weights_of_positions_need_a_task_with_positions(task):
+    with pytest.raises(ValueError, match="reports its features at once"):
+        train(task, MODEL, seeds=1, training=Training(batch=32, phases=(Phase(position_weights=(1.0, 1.0)),)))
+
+
+def test_weights_of_positions_leave_something_to_train():
+    with pytest.raises(ValueError, match="nothing would be trained"):
+        Phase(position_weights=(0.0, 0.0))
+    with pytest.raises(ValueError, match="greater than or equal to 0"):
+        Phase(position_weights=(-1.0, 1.0))

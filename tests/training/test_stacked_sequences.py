@@ -21,6 +21,8 @@ MODELS = {
     "decoder-only": DecoderOnly(**SMALL, dropout=0.1),
     "heads": EncoderHeads(**ONE, dropout=0.1, residual=0.0),
     "gru": Recurrent(width=16, dropout=0.1),
+    "own answers": EncoderDecoder(**ONE, own_answers=0.5),
+    "own answers and dropout": DecoderOnly(**SMALL, dropout=0.1, own_answers=1.0),
     "lstm": Recurrent(width=16, cell="lstm"),
 }
 DEEPER = {

@@ -12,10 +12,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from repbias.layers import editing, read_layers
+from repbias.layers import editing
 from repbias.models import Model
 from repbias.models.heads import predictions
 from repbias.training import Network
+from repbias.training.feed import chunk_size, chunks
 from repbias.training.train import build_network
 
 PENULTIMATE = "penultimate"
@@ -66,8 +67,8 @@ class Layer:
 
     @cached_property
     def test_inputs(self) -> Tensor:
-        """The test stimuli, float32 `[stimulus, ...]`."""
-        return torch.from_numpy(self.network.split("test").inputs).float()
+        """The test stimuli as networks read them, float32 `[stimulus, ...]`."""
+        return self.network.task.network_inputs(self.network.split("test").inputs)
 
     def predict(self, logits: Tensor) -> Tensor:
         """Return the class of each feature that logits report, `[stimulus, feature]`."""
@@ -75,8 +76,13 @@ class Layer:
 
     def read_out(self, representation: Tensor) -> Tensor:
         """Return what the network reports of the test stimuli where its layer responds with `representation`."""
+        inputs = self.network.split("test").inputs
+        parts = zip(chunks(self.network.task, inputs), representation.split(chunk_size(inputs)), strict=True)
+        return torch.cat([self._predict_edited(chunk, part) for chunk, part in parts])
+
+    def _predict_edited(self, inputs: Tensor, representation: Tensor) -> Tensor:
         with torch.no_grad(), editing(self.network.module, {self.name: lambda _: representation}):
-            return self.predict(self.network.module(self.test_inputs))
+            return self.predict(self.network.module(inputs))
 
     def measures(self, rows: Iterable[Row]) -> pd.DataFrame:
         """Return rows (feature, measure, value) as the table `measures` of an analysis."""
@@ -92,9 +98,3 @@ class Layer:
 def untrained_module(network: Network) -> nn.Module:
     """Return the network as it was before training, in eval mode."""
     return build_network(network.model, network.task, network.seed).eval()
-
-
-def responses(module: nn.Module, layer: str, inputs: NDArray[np.generic]) -> Tensor:
-    """Return a module's responses to any stimuli, float32 `[stimulus, unit]`."""
-    (response,) = read_layers(module, torch.from_numpy(inputs).float(), layer).values()
-    return response

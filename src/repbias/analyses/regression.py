@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 import torch
 
-from repbias.analyses.reading import UNTRAINED, Layer, responses, untrained_module
+from repbias.analyses.reading import UNTRAINED, Layer, untrained_module
 from repbias.measures.system_regression import system_regression
 from repbias.training import Network
+from repbias.training.feed import responses
 
 
 def analyse(
@@ -52,11 +53,11 @@ def _measures(target: Network, predictor: Network, module: torch.nn.Module, laye
     stimuli = task.stimuli(1_000_000 + target.seed)
     a, b = Layer.of(predictor, layer).name, Layer.of(target, layer).name
     result = system_regression(
-        responses(module, a, stimuli.validation.inputs),
-        responses(target.module, b, stimuli.validation.inputs),
+        responses(module, task, a, stimuli.validation.inputs),
+        responses(target.module, task, b, stimuli.validation.inputs),
         stimuli.validation.labels,
-        test_a=responses(module, a, stimuli.test.inputs),
-        test_b=responses(target.module, b, stimuli.test.inputs),
+        test_a=responses(module, task, a, stimuli.test.inputs),
+        test_b=responses(target.module, task, b, stimuli.test.inputs),
         test_labels=stimuli.test.labels,
         names=task.feature_names,
     )

@@ -10,13 +10,14 @@ import pandas as pd
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from repbias.analyses.reading import UNTRAINED, Layer, responses, untrained_module
+from repbias.analyses.reading import UNTRAINED, Layer, untrained_module
 from repbias.measures.cka import cka
 from repbias.measures.compare_rdms import compare_many
 from repbias.measures.rdm import rdm
 from repbias.randomness import rng
 from repbias.statistics import jackknife
 from repbias.training import Network
+from repbias.training.feed import responses
 
 Key = tuple[str, int]
 
@@ -81,7 +82,7 @@ def read_systems(
 
     def read(kind: str, network: Network, module: nn.Module) -> System:
         name = Layer.of(network, layer).name
-        return System(kind, network.seed, name, responses(module, name, inputs))
+        return System(kind, network.seed, name, responses(module, network.task, name, inputs))
 
     trained = [read(kind, network, network.module) for kind, given in networks.items() for network in given]
     return trained + [read(UNTRAINED, one, untrained_module(one)) for one in networks.get(untrained_of, ())]

@@ -1,7 +1,7 @@
 """What all sequence models share: strings come in, and answers go out one after another.
 
-In training the decoder reads the true answers before each position (teacher forcing); otherwise its own, each the
-likelier one (greedy decoding).
+In training the decoder reads the true answers before each position (teacher forcing), or some of its own where a model
+says so; otherwise its own, each the likelier one (greedy decoding).
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
 from repbias.models.model import Model
 from repbias.models.readouts import AnswerReadout
+from repbias.specs import Spec
 from repbias.tasks.task import Task
 
 START = 3
@@ -74,6 +76,19 @@ class SequenceModel(Model):
     def build(self, input_shape: tuple[int, ...], outputs: int, generator: torch.Generator) -> nn.Module:
         """Refuse: the shape of a stimulus does not tell how many tokens there are."""
         raise ValueError(f"{type(self).__name__} needs to know the task's tokens; call build_for(task, generator)")
+
+
+class AnswersInSequence(Spec):
+    """What a model that reports features one after another can be told of its training.
+
+    Attributes
+    ----------
+    own_answers : probability with which, in training, the decoder reads its own answer at a position and not the true
+        one, drawn for each stimulus and position: scheduled sampling (Bengio et al. 2015) at a constant rate. None is
+        teacher forcing, and 1 leaves the decoder to itself, as it is in use.
+    """
+
+    own_answers: float | None = Field(default=None, gt=0, le=1)
 
 
 class SymbolTable(nn.Module):
@@ -175,11 +190,16 @@ class AnsweringNetwork(nn.Module, ABC):
     """A network that encodes a string and then decodes one answer after another; subclasses say how.
 
     A row is `[tokens (length) | order (features) | answers (features)]`; the logits are in the order of the features.
+
+    Parameters
+    ----------
+    own_answers : see `AnswersInSequence`.
     """
 
-    def __init__(self, shape: StringShape, width: int) -> None:
+    def __init__(self, shape: StringShape, width: int, own_answers: float | None) -> None:
         super().__init__()
         self.shape = shape
+        self.own_answers = own_answers
         self.readout = AnswerReadout(width)
 
     @abstractmethod
@@ -202,16 +222,30 @@ class AnsweringNetwork(nn.Module, ABC):
         tokens, order, answers = rows.split([self.shape.length, features, features], dim=1)
         memory = self.encode(tokens)
         start = torch.full_like(answers[:, :1], START)
-        if self.training:
-            states = self.decode(memory, torch.cat([start, answers[:, :-1]], dim=1))
-        else:
+        true = answers[:, :-1]
+        if not self.training:
             states = self._decode_greedily(memory, start)
+        elif self.own_answers is None:
+            states = self.decode(memory, torch.cat([start, true], dim=1))
+        else:
+            # A dropout mask, so that it comes from the member's own random stream; no gradient goes through it.
+            is_true = nn.functional.dropout(torch.ones_like(true), self.own_answers, training=True) > 0
+            states = self._decode_greedily(memory, start, true, is_true)
         logits: Tensor = self.readout(states, order)
         return logits
 
-    def _decode_greedily(self, memory: Memory, fed: Tensor) -> Tensor:
-        """Decode as many positions as are known, and one more, until all are: the last pass is over all of them."""
-        for _ in range(self.shape.features - 1):
+    def _decode_greedily(
+        self, memory: Memory, fed: Tensor, true: Tensor | None = None, is_true: Tensor | None = None
+    ) -> Tensor:
+        """Decode as many positions as are known, and one more, until all are: the last pass is over all of them.
+
+        Where `is_true` `[stimulus, position]`, what is read on is the `true` answer and not the decoder's own.
+        """
+        for position in range(self.shape.features - 1):
             newest = self.decode(memory, fed)[:, -1:]
-            fed = torch.cat([fed, (self.readout.by_position(newest) > 0).to(fed.dtype)], dim=1)
+            answer = (self.readout.by_position(newest) > 0).to(fed.dtype)
+            if true is not None and is_true is not None:
+                here = slice(position, position + 1)
+                answer = torch.where(is_true[:, here], true[:, here], answer)
+            fed = torch.cat([fed, answer], dim=1)
         return self.decode(memory, fed)

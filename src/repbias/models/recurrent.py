@@ -14,14 +14,22 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from repbias.models.decoding import ANSWER_SYMBOLS, AnsweringNetwork, Memory, SequenceModel, StringShape, SymbolTable
+from repbias.models.decoding import (
+    ANSWER_SYMBOLS,
+    AnsweringNetwork,
+    AnswersInSequence,
+    Memory,
+    SequenceModel,
+    StringShape,
+    SymbolTable,
+)
 from repbias.models.readouts import AnswerPools, StringPools, linear
 from repbias.tasks.task import Task
 
 State: TypeAlias = tuple[Tensor, ...]  # the output [stimulus, unit] first, and whatever else a cell keeps
 
 
-class Recurrent(SequenceModel):
+class Recurrent(AnswersInSequence, SequenceModel):
     """A recurrent encoder-decoder (Cho et al. 2014, Sutskever et al. 2014), without attention.
 
     Attributes
@@ -190,7 +198,7 @@ class RecurrentNetwork(AnsweringNetwork):
     """The network that a `Recurrent` spec describes."""
 
     def __init__(self, spec: Recurrent, shape: StringShape) -> None:
-        super().__init__(shape, spec.width)
+        super().__init__(shape, spec.width, spec.own_answers)
         self.embedding = SymbolTable(shape.vocabulary, spec.width)
         self.encoder = nn.ModuleList(RecurrentEncoderLayer(spec, shape.length) for _ in range(spec.layers))
         self.decoder = RecurrentDecoder(spec, shape.features)

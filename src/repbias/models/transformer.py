@@ -16,6 +16,7 @@ from repbias.models.attention import AnswerDecoder, BlockShape, EncoderLayer, Ke
 from repbias.models.decoding import (
     ANSWER_SYMBOLS,
     AnsweringNetwork,
+    AnswersInSequence,
     Embedding,
     Memory,
     PositionKind,
@@ -134,7 +135,7 @@ class Encoding(Transformer):
         return length + self.summary
 
 
-class EncoderDecoder(Encoding):
+class EncoderDecoder(AnswersInSequence, Encoding):
     """An encoder of the string, and a decoder that attends to it and reports one feature after another."""
 
     kind: Literal["encoder_decoder"] = "encoder_decoder"
@@ -151,7 +152,7 @@ class EncoderDecoder(Encoding):
         return super().connections(input_shape, outputs) + self.layers * answers
 
 
-class DecoderOnly(Transformer):
+class DecoderOnly(AnswersInSequence, Transformer):
     """String and answers in one causal sequence, through the same layers.
 
     `encoder.*` are the layers at the string's tokens. The answers attend to what each layer reads there, so nothing
@@ -197,7 +198,7 @@ class EncoderDecoderNetwork(AnsweringNetwork):
     """The network that an `EncoderDecoder` spec describes."""
 
     def __init__(self, spec: EncoderDecoder, shape: StringShape) -> None:
-        super().__init__(shape, spec.width)
+        super().__init__(shape, spec.width, spec.own_answers)
         self.embedding = spec.string_embedding(shape)
         self.encoder = spec.encoder(shape)
         self.norm = nn.LayerNorm(spec.width)
@@ -227,7 +228,7 @@ class DecoderOnlyNetwork(AnsweringNetwork):
     """
 
     def __init__(self, spec: DecoderOnly, shape: StringShape) -> None:
-        super().__init__(shape, spec.width)
+        super().__init__(shape, spec.width, spec.own_answers)
         self.embedding = spec.embedding(shape.vocabulary, shape.length)
         self.encoder = nn.ModuleList(EncoderLayer(spec.block_shape, shape.length) for _ in range(spec.layers))
         self.answer_embedding = spec.embedding(ANSWER_SYMBOLS, shape.features, first=shape.length)

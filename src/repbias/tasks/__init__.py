@@ -7,6 +7,8 @@ from repbias.tasks.boolean_extras import Probe as Probe
 from repbias.tasks.boolean_functions import boolean_function as boolean_function
 from repbias.tasks.design import DesignCheck as DesignCheck
 from repbias.tasks.design import check_design as check_design
+from repbias.tasks.image_feature import ImageFeature as ImageFeature
+from repbias.tasks.images import ImageTask as ImageTask
 from repbias.tasks.strings import StringTask as StringTask
 from repbias.tasks.symbols import SymbolFeature as SymbolFeature
 from repbias.tasks.symbols import SymbolTask as SymbolTask

@@ -22,7 +22,7 @@ from repbias.tasks.sampling import asked_mask, balanced_labels, draw_unseen, sti
 from repbias.tasks.string_design import string_leakage
 from repbias.tasks.string_features import AnyStringFeature
 from repbias.tasks.string_layout import Block, draw_owners
-from repbias.tasks.task import NOT_ASKED, Manipulation, Split, Stimuli, Task
+from repbias.tasks.task import NOT_ASKED, OUTPUT_POSITION, Manipulation, Split, Stimuli, Task
 
 GREEK = (
     *("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu"),
@@ -202,7 +202,7 @@ class StringTask(Task):
     def given(self, seed: int) -> dict[str, dict[str, float]]:
         """Return the `output_position` of each feature, from 1, in the member of this seed."""
         order = self.reporting_order(seed)
-        return {"output_position": {self.feature_names[i]: p + 1.0 for p, i in enumerate(order)}}
+        return {OUTPUT_POSITION: {self.feature_names[i]: p + 1.0 for p, i in enumerate(order)}}
 
     def stimuli(self, seed: int) -> Stimuli:
         """Draw the three splits of one member, the same for the same seed on every machine.

@@ -10,11 +10,14 @@ from abc import abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from repbias.specs import Spec
 
 NOT_ASKED = -1
+OUTPUT_POSITION = "output_position"  # what `Task.given` calls the place at which a feature is reported, from 1
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,17 @@ class Manipulation:
     asked: float = 1.0
 
 
+def as_floats(inputs: NDArray[np.generic], device: torch.device | str = "cpu") -> Tensor:
+    """Return stimuli `[stimulus, ...]` as float32 on the device, with the values that they have."""
+    return torch.from_numpy(inputs).to(device, torch.float32)
+
+
+def vocabulary_of(task: Task) -> int | None:
+    """Return how many tokens there are, of a task whose stimuli are made of tokens: the size of an embedding."""
+    vocabulary: int | None = getattr(task, "vocabulary", None)
+    return vocabulary
+
+
 class Task(Spec):
     """A source of stimuli with known features whose computational roles are matched."""
 
@@ -96,6 +110,10 @@ class Task(Spec):
     def content(self, inputs: NDArray[np.generic]) -> NDArray[np.generic]:
         """Return the part of `inputs` that carries the features, by default all; the rest tells a model what to do."""
         return inputs
+
+    def network_inputs(self, inputs: NDArray[np.generic], device: torch.device | str = "cpu") -> Tensor:
+        """Return stimuli `[stimulus, ...]` as networks read them, float32 on the device; by default their values."""
+        return as_floats(inputs, device)
 
     @property
     def teacher_forced(self) -> bool:

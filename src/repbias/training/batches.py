@@ -2,35 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from repbias.randomness import rng
-from repbias.tasks.task import Split
+from repbias.tasks.task import Split, as_floats
+
+Conversion: TypeAlias = Callable[[NDArray[np.generic], torch.device], Tensor]  # see `Task.network_inputs`
 
 
 class Batches:
     """Draws one batch a member at each step: a new permutation each epoch, from the member's own stream.
 
+    Stimuli are kept as they come, images as bytes, and become a network's inputs batch by batch.
+
     Parameters
     ----------
     seeds : one a member; splits : each member's training stimuli, all of one length; batch : stimuli in a step.
+    conversion : makes inputs of stimuli of whatever member.
     """
 
-    def __init__(self, seeds: Sequence[int], splits: Sequence[Split], batch: int, device: torch.device) -> None:
+    def __init__(
+        self,
+        seeds: Sequence[int],
+        splits: Sequence[Split],
+        batch: int,
+        device: torch.device,
+        conversion: Conversion = as_floats,
+    ) -> None:
         self._seeds = list(seeds)
         self._length = len(splits[0])
         self._batch = batch
         self._device = device
         self._rows = list(range(len(splits)))
-        self._inputs = torch.from_numpy(np.concatenate([s.inputs for s in splits])).to(device, torch.float32)
+        self._conversion = conversion
+        self._inputs = np.concatenate([s.inputs for s in splits])
         self._labels = torch.from_numpy(np.concatenate([s.labels for s in splits])).to(device, torch.float32)
         self._per_epoch = self._length // batch
         self._step = 0
-        self._order = torch.empty(0)
+        self._order = np.empty((0, 0), np.int64)
 
     def next(self) -> tuple[Tensor, Tensor]:
         """Return the next inputs `[member, stimulus, ...]` and labels `[member, stimulus, feature]`."""
@@ -40,15 +55,16 @@ class Batches:
         self._step += 1
         index = self._order[:, position * self._batch : (position + 1) * self._batch]
         flat = index.reshape(-1)
-        inputs, labels = self._inputs.index_select(0, flat), self._labels.index_select(0, flat)
+        inputs = self._conversion(self._inputs.take(flat, axis=0), self._device)
+        labels = self._labels.index_select(0, torch.from_numpy(flat).to(self._device))
         return inputs.unflatten(0, index.shape), labels.unflatten(0, index.shape)
 
     def keep(self, rows: Sequence[int]) -> None:
         """Leave only the members at `rows`; their orders go on unchanged."""
         self._rows = [self._rows[row] for row in rows]
 
-    def _permutations(self, epoch: int) -> Tensor:
+    def _permutations(self, epoch: int) -> NDArray[np.int64]:
         orders = [
             rng(self._seeds[row], "batches", epoch).permutation(self._length) + row * self._length for row in self._rows
         ]
-        return torch.from_numpy(np.stack(orders)).to(self._device)
+        return np.stack(orders)

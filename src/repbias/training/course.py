@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,15 +13,22 @@ from repbias.training.curriculum import Phase, Training
 class Course:
     """Follows one member from step 0 to its last step.
 
+    Parameters
+    ----------
+    positions : the output position of each feature, from 1, where features are reported one after another.
+
     Attributes
     ----------
     mastery : step at which each feature was first seen to pass the gate on validation stimuli.
     hit_limit : a phase ended at its step limit without its features having passed the gate.
     """
 
-    def __init__(self, training: Training, feature_names: tuple[str, ...]) -> None:
+    def __init__(
+        self, training: Training, feature_names: tuple[str, ...], positions: Mapping[str, float] | None = None
+    ) -> None:
         self._training = training
         self._names = feature_names
+        self._positions = positions or {}
         self._phase, self._start = 0, 0
         self._gate_step: int | None = None
         self.mastery: dict[str, int] = {}
@@ -42,15 +51,15 @@ class Course:
         return limit if self._gate_step is None else min(limit, self._gate_step + self.phase.extra)
 
     def weights(self) -> NDArray[np.float32]:
-        """The weight of each feature in the loss, `[feature]`: 1 in this phase's loss, 0 otherwise."""
-        return np.array([float(self._in_loss(name)) for name in self._names], np.float32)
+        """The weight of each feature in this phase's loss, `[feature]`; see `Phase.weight`."""
+        return np.array([self.phase.weight(name, self._positions) for name in self._names], np.float32)
 
     def look(self, step: int, accuracy: NDArray[np.float64]) -> list[str]:
         """Take note of the validation accuracies `[feature]` at `step`; return the features newly mastered."""
         passing = [name for name, value in zip(self._names, accuracy, strict=True) if value >= self._training.gate]
         new = [name for name in passing if name not in self.mastery]
         self.mastery.update(dict.fromkeys(new, step))
-        asked = [name for name in self._names if self._in_loss(name)]
+        asked = [name for name in self._names if self.phase.weight(name, self._positions)]
         if self.phase.until == "gate" and self._gate_step is None and set(asked) <= set(passing):
             self._gate_step = step
         return new
@@ -62,6 +71,3 @@ class Course:
         self.hit_limit |= self.phase.until == "gate" and self._gate_step is None
         self._phase, self._start, self._gate_step = self._phase + 1, step, None
         return True
-
-    def _in_loss(self, name: str) -> bool:
-        return self.phase.features is None or name in self.phase.features

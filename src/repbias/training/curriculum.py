@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field, field_validator
@@ -21,12 +22,28 @@ class Phase(Spec):
         but no longer than `steps`. "steps": for exactly `steps`.
     steps : the limit, or the length.
     extra : steps of training beyond the gate.
+    position_weights : for models that report features one after another, the weight in the loss of each output
+        position; None for 1 each. A position of weight 0 is not in the loss, and its feature not part of the gate.
     """
 
     features: tuple[str, ...] | None = Field(default=None, min_length=1)
     until: Literal["gate", "steps"] = "gate"
     steps: int = Field(default=60_000, ge=1)
     extra: int = Field(default=2_000, ge=0)
+    position_weights: tuple[Annotated[float, Field(ge=0)], ...] | None = Field(default=None, min_length=1)
+
+    @field_validator("position_weights")
+    @classmethod
+    def _some_weight(cls, weights: tuple[float, ...] | None) -> tuple[float, ...] | None:
+        if weights is not None and not any(weights):
+            raise ValueError("no output position has a weight above 0, so nothing would be trained")
+        return weights
+
+    def weight(self, feature: str, positions: Mapping[str, float]) -> float:
+        """Return a feature's weight in this phase's loss; `positions` are those of output, from 1."""
+        if self.features is not None and feature not in self.features:
+            return 0.0
+        return 1.0 if self.position_weights is None else self.position_weights[int(positions[feature]) - 1]
 
 
 class Training(Spec):
@@ -79,6 +96,31 @@ class Training(Spec):
         ]
         if unknown:
             raise ValueError("\n".join(unknown))
+
+    def check_positions(self, names: tuple[str, ...], positions: Mapping[str, float]) -> None:
+        """Refuse weights of output positions that there are not, and a phase in which they leave nothing to learn.
+
+        Raises
+        ------
+        ValueError : the task's features have no output positions, or more or fewer than there are weights.
+        """
+        for i, phase in enumerate(self.phases):
+            if phase.position_weights is None:
+                continue
+            if set(positions) != set(names):
+                raise ValueError(
+                    f"phase {i}: position_weights are of output positions, and the task reports its features at once; "
+                    "leave them out, or take a task whose features are reported one after another, such as StringTask"
+                )
+            if len(phase.position_weights) != len(names):
+                raise ValueError(
+                    f"phase {i}: {len(phase.position_weights)} position_weights for {len(names)} output positions"
+                )
+            if not any(phase.weight(name, positions) for name in names):
+                raise ValueError(
+                    f"phase {i}: position_weights={phase.position_weights} leave nothing to learn of "
+                    f"{', '.join(phase.features or names)}, which this member reports at other positions"
+                )
 
 
 def check_steps(limit: int, every: int) -> np.ndarray:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from repbias.randomness import rng
-from repbias.training.intercept import Intercept, RefuseRandomness
+from repbias.training.intercept import InterceptBatchNorm, InterceptDropout, RefuseRandomness
 
 Site = tuple[tuple[int, ...], float]
 _LEVELS = 1 << 16
@@ -35,15 +35,15 @@ def find_sites(forward: Callable[[], Any]) -> tuple[list[Site], Any]:
         sites.append((tuple(x.shape), p))
         return x
 
-    with torch.no_grad(), Intercept(note), RefuseRandomness():
+    with torch.no_grad(), InterceptDropout(note), InterceptBatchNorm(), RefuseRandomness():
         output = forward()
     return sites, output
 
 
-def using_masks(masks: Sequence[Tensor]) -> Intercept:
+def using_masks(masks: Sequence[Tensor]) -> InterceptDropout:
     """Return a context in which the i-th dropout multiplies by `masks[i]` (0, or 1 / (1 - p))."""
     remaining = iter(masks)
-    return Intercept(lambda x, _p: x * next(remaining))
+    return InterceptDropout(lambda x, _p: x * next(remaining))
 
 
 class MaskStream:

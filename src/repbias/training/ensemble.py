@@ -1,7 +1,8 @@
 """A stack: many members' networks as one, their parameters along a leading `member` axis.
 
 One step trains all of them. A member's result depends on its own seed and settings alone, never on who is stacked
-beside it: batched products, element-wise operations and reductions act on each member's slice alone.
+beside it: batched products, element-wise operations and reductions act on each member's slice alone. Where a stack
+would be slower than its members, their gradients are computed member by member.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad_and_value, stack_module_state, vmap
+from torch.nn.modules.conv import _ConvNd
 
 from repbias.models.heads import n_outputs
 from repbias.training.dropout import Site, find_sites, split_masks, using_masks
-from repbias.training.intercept import RefuseRandomness
+from repbias.training.intercept import InterceptBatchNorm, RefuseRandomness
 from repbias.training.loss import feature_loss
 from repbias.training.optimizers import Optimizer
 from repbias.training.trace import trace
@@ -24,6 +26,15 @@ from repbias.training.updates import Updates
 
 # (parameters, buffers, inputs, labels, weights, masks) -> (gradients, losses), each with a leading member axis
 GradientFunction = Callable[..., tuple[State, Tensor]]
+
+
+def trains_apart(network: nn.Module, device: torch.device) -> bool:
+    """Return whether members of this architecture are trained one after another in each step, and not stacked.
+
+    On a CPU that is so with convolutions. Stacked, they are convolutions in groups, for which a CPU has worse code, and
+    what surrounds them outgrows its caches: a step takes 1.2 to 5 times as long (`python -m benchmarks --only vision`).
+    """
+    return device.type == "cpu" and any(isinstance(module, _ConvNd) for module in network.modules())
 
 
 class Stack:
@@ -55,6 +66,7 @@ class Stack:
         self._example = example
         self.sites: list[Site] = self._try_out()
         self._updates = Updates(optimizers, self.parameters)
+        self._one: GradientFunction = self._one_with_autograd
         self._gradients = self._make_gradients()
 
     def __len__(self) -> int:
@@ -94,6 +106,10 @@ class Stack:
             logits = functional_call(self.network, parameters | buffers, (inputs,))
         return feature_loss(logits, labels, weights, self._n_classes)  # type: ignore[arg-type]
 
+    def _stackable_loss(self, *arguments: State | Tensor | list[Tensor]) -> Tensor:
+        with InterceptBatchNorm():
+            return self._loss(*arguments)  # type: ignore[arg-type]
+
     def _try_out(self) -> list[Site]:
         """Run a copy of the first member once, refuse what cannot be trained, and return where it applies dropout."""
         if not self.parameters:
@@ -110,6 +126,9 @@ class Stack:
         return sites
 
     def _make_gradients(self) -> GradientFunction:
+        if trains_apart(self.network, self._example.device):
+            self._one = self._traced_one()
+            return self._one_by_one
         members, features = len(self), len(self._n_classes)
         device = self._example.device
         batch = (
@@ -120,23 +139,45 @@ class Stack:
         )
         buffers = {name: tensor.clone() for name, tensor in self.buffers.items()}
         try:
-            return trace(vmap(grad_and_value(self._loss)), self.parameters, buffers, *batch)
+            return trace(vmap(grad_and_value(self._stackable_loss)), self.parameters, buffers, *batch)
         except Exception as error:  # whatever a user's module does that cannot be stacked or traced
             warnings.warn(f"the network cannot be stacked, so members train one by one: {error}", stacklevel=2)
             return self._one_by_one
 
+    def _traced_one(self) -> GradientFunction:
+        """Trace `_one_with_autograd`, where that is possible; it gives the same without, and takes a little longer."""
+        features, device = len(self._n_classes), self._example.device
+        batch = (
+            self._example,
+            torch.zeros(len(self._example), features, device=device),
+            torch.ones(features, device=device),
+            [torch.ones(shape, device=device) for shape, _ in self.sites],
+        )
+        parameters, buffers = ({name: t[0].clone() for name, t in s.items()} for s in (self.parameters, self.buffers))
+        try:
+            return trace(self._one_with_autograd, parameters, buffers, *batch)
+        except Exception:  # whatever a user's module does that cannot be traced
+            return self._one_with_autograd
+
     def _one_by_one(self, parameters: State, buffers: State, *batch: Tensor | list[Tensor]) -> tuple[State, Tensor]:
-        """The same as the traced function, member after member, with ordinary autograd."""
-        gradients, losses = [], []
+        """The same as the traced function of a stack, member after member."""
         inputs, labels, weights, masks = batch
-        for row in range(len(self)):
-            own = {name: p[row].detach().requires_grad_() for name, p in parameters.items()}
-            with torch.enable_grad(), RefuseRandomness():
-                loss = self._loss(
-                    own, {n: b[row] for n, b in buffers.items()}, inputs[row], labels[row], weights[row],
-                    [mask[row] for mask in masks],
-                )  # fmt: skip
-                grads = torch.autograd.grad(loss, list(own.values()), materialize_grads=True)
-            gradients.append(dict(zip(own, grads, strict=True)))
-            losses.append(loss.detach())
-        return {name: torch.stack([g[name] for g in gradients]) for name in parameters}, torch.stack(losses)
+        found = [
+            self._one(
+                {name: p[row] for name, p in parameters.items()}, {name: b[row] for name, b in buffers.items()},
+                inputs[row], labels[row], weights[row], [mask[row] for mask in masks],
+            )
+            for row in range(len(self))
+        ]  # fmt: skip
+        gradients = {name: torch.stack([own[name] for own, _ in found]) for name in parameters}
+        return gradients, torch.stack([loss for _, loss in found])
+
+    def _one_with_autograd(
+        self, parameters: State, buffers: State, *batch: Tensor | list[Tensor]
+    ) -> tuple[State, Tensor]:
+        """One member's gradients and loss, from the same arguments without a member axis."""
+        own = {name: p.detach().requires_grad_() for name, p in parameters.items()}
+        with torch.enable_grad(), RefuseRandomness():
+            loss = self._loss(own, buffers, *batch)
+            gradients = torch.autograd.grad(loss, list(own.values()), materialize_grads=True)
+        return dict(zip(own, gradients, strict=True)), loss.detach()

@@ -20,8 +20,8 @@ _DROPOUT = inspect.signature(nn.functional.dropout)
 _BATCH_NORM = inspect.signature(nn.functional.batch_norm)
 
 
-class Intercept(TorchFunctionMode):
-    """A context in which every active dropout is `dropout(input, p)`, and batch norm is `batch_norm` below."""
+class InterceptDropout(TorchFunctionMode):
+    """A context in which every active dropout is `dropout(input, p)`."""
 
     def __init__(self, dropout: Callable[[Tensor, float], Tensor]) -> None:
         super().__init__()
@@ -30,19 +30,26 @@ class Intercept(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Called by torch for every function; see `TorchFunctionMode`."""
         kwargs = kwargs or {}
-        if func is nn.functional.dropout:
-            return self._dropout(*args, **kwargs)
-        if func is nn.functional.batch_norm:
-            bound = _BATCH_NORM.bind(*args, **kwargs)
-            if bound.arguments.get("training"):
-                return batch_norm(*bound.args, **bound.kwargs)
-        return func(*args, **kwargs)
+        return self._dropout(*args, **kwargs) if func is nn.functional.dropout else func(*args, **kwargs)
 
     def _dropout(self, *args: Any, **kwargs: Any) -> Tensor:
         bound = _DROPOUT.bind(*args, **kwargs)
         bound.apply_defaults()
         call = bound.arguments
         return self.dropout(call["input"], call["p"]) if call["training"] and call["p"] > 0 else call["input"]
+
+
+class InterceptBatchNorm(TorchFunctionMode):
+    """A context in which batch norm, in training mode, is `batch_norm` below."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Called by torch for every function; see `TorchFunctionMode`."""
+        kwargs = kwargs or {}
+        if func is nn.functional.batch_norm:
+            bound = _BATCH_NORM.bind(*args, **kwargs)
+            if bound.arguments.get("training"):
+                return batch_norm(*bound.args, **bound.kwargs)
+        return func(*args, **kwargs)
 
 
 class RefuseRandomness(TorchDispatchMode):

@@ -9,7 +9,7 @@ from typing import Literal
 import pandas as pd
 from torch import nn
 
-from repbias.tasks.task import Task
+from repbias.tasks.task import OUTPUT_POSITION, Task, vocabulary_of
 from repbias.training.checkpoint import Measure
 from repbias.training.curriculum import Training
 from repbias.training.ensemble import State
@@ -41,9 +41,12 @@ class Job:
 
         Raises
         ------
-        ValueError : a phase names an unknown feature, or a batch is larger than the training set.
+        ValueError : a phase names an unknown feature or weighs positions that there are not, or a batch is larger than
+            the training set.
         """
-        self.training.check_features(self.task.feature_names)
+        names = self.task.feature_names
+        self.training.check_features(names)
+        self.training.check_positions(names, self.task.given(self.seed).get(OUTPUT_POSITION, {}))
         train = self.task.n_stimuli[0]
         if self.training.batch > train:
             raise ValueError(f"a batch of {self.training.batch} is larger than the training set of {train} stimuli")
@@ -80,8 +83,10 @@ def refuse_unlike(jobs: Sequence[Job]) -> None:
         "kind of optimiser": lambda job: type(job.training.optimizer).__name__,
         "batch size": lambda job: job.training.batch,
         "input shape": lambda job: job.task.input_shape,
+        "vocabulary": lambda job: vocabulary_of(job.task),
         "classes of the features": lambda job: job.task.n_classes,
         "number of training stimuli": lambda job: job.task.n_stimuli[0],
+        "conversion of stimuli": lambda job: type(job.task).network_inputs.__qualname__,
     }
     for what, value in must_agree.items():
         values = sorted({str(value(job)) for job in jobs})

@@ -11,12 +11,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from repbias.layers import read_layers
 from repbias.models import Model
 from repbias.randomness import torch_rng
 from repbias.tasks.task import Split, Stimuli, Task
 from repbias.training.checkpoint import Measure
 from repbias.training.curriculum import Training
+from repbias.training.feed import responses
 from repbias.training.job import Job, Outcome, Progress
 from repbias.training.trainer import train_stack
 
@@ -100,11 +100,7 @@ class Network:
 
     def read(self, layer: str, split: str = "test") -> Tensor:
         """Return the responses of one layer to the stimuli of a split, float32 `[stimulus, unit]`."""
-        inputs = torch.from_numpy(self.split(split).inputs).float()
-        read = read_layers(self.module, inputs, layer)
-        if len(read) > 1:
-            raise ValueError(f"{layer!r} names {len(read)} layers, {list(read)}; name one")
-        return next(iter(read.values()))
+        return responses(self.module, self.task, layer, self.split(split).inputs)
 
 
 class Networks(Sequence[Network]):

@@ -11,13 +11,15 @@ import torch
 from torch import Tensor, nn
 
 from repbias.layers import match_layers
+from repbias.tasks.task import OUTPUT_POSITION, Stimuli
 from repbias.training.batches import Batches
-from repbias.training.checkpoint import DivergedError, Examiner, Record
+from repbias.training.checkpoint import DivergedError, Examiner
 from repbias.training.course import Course
 from repbias.training.curriculum import check_steps, checkpoint_steps
 from repbias.training.dropout import MaskStream
-from repbias.training.ensemble import Stack, State
+from repbias.training.ensemble import Stack, State, trains_apart
 from repbias.training.job import ANALYSIS_GATE, Job, Outcome, Progress, refuse_unlike
+from repbias.training.record import Record
 
 
 def train_stack(
@@ -47,16 +49,15 @@ def train_stack(
 class _Member:
     """One row of the stack: a job and everything that is known of its training."""
 
-    def __init__(self, job: Job, network: nn.Module, device: torch.device) -> None:
+    def __init__(self, job: Job, network: nn.Module, stimuli: Stimuli, device: torch.device) -> None:
         self.job = job
         self.active = True
-        self.course = Course(job.training, job.task.feature_names)
+        positions = job.task.given(job.seed).get(OUTPUT_POSITION)
+        self.course = Course(job.training, job.task.feature_names, positions)
         self.record = Record()
         limit = job.training.max_steps
         self.looks = set(check_steps(limit, job.training.check_every).tolist())
         self.checkpoints = set(checkpoint_steps(limit, job.training.checkpoints_per_decade).tolist())
-        stimuli = job.task.stimuli(job.seed)
-        self.train_split = stimuli.train
         layers = match_layers(network, job.layers)
         reader = copy.deepcopy(network).to(device).eval()
         self.examiner = Examiner(reader, job.task, stimuli, layers, job.measures, device)
@@ -73,17 +74,20 @@ class _Session:
         self.device = device
         self.on_progress = on_progress
         self.started = time.perf_counter()
-        # A stack of one would take other code paths in the products than a stack of two, and differ in last digits.
-        jobs = [*jobs, jobs[0]] if len(jobs) == 1 else jobs
         networks = [job.build().to(device) for job in jobs]
-        self.members = [_Member(job, network, device) for job, network in zip(jobs, networks, strict=True)]
-        self.members[-1].active = jobs[0] is not jobs[-1]
-        training = jobs[0].training
-        splits = [member.train_split for member in self.members]
-        self.batches = Batches([job.seed for job in jobs], splits, training.batch, device)
-        example = torch.from_numpy(splits[0].inputs[: training.batch]).to(device, torch.float32)
+        self.apart = trains_apart(networks[0], device)
+        if len(jobs) == 1 and not self.apart:
+            # A stack of one would take other code paths in the products than a stack of two, and differ in last digits.
+            jobs, networks = [*jobs, jobs[0]], [*networks, jobs[0].build().to(device)]
+        stimuli = [job.task.stimuli(job.seed) for job in jobs]
+        self.members = [_Member(*one, device) for one in zip(jobs, networks, stimuli, strict=True)]
+        self.members[-1].active = len(jobs) == 1 or jobs[0] is not jobs[-1]
+        task, batch = jobs[0].task, jobs[0].training.batch
+        train = [one.train for one in stimuli]
+        self.batches = Batches([job.seed for job in jobs], train, batch, device, task.network_inputs)
+        example = task.network_inputs(train[0].inputs[:batch], device)
         optimizers = [job.training.optimizer for job in jobs]
-        self.stack = Stack(networks, optimizers, jobs[0].task.n_classes, example)
+        self.stack = Stack(networks, optimizers, task.n_classes, example)
         self.streams = [MaskStream(job.seed, self.stack.sites) for job in jobs]
         self._refresh()
 
@@ -175,12 +179,17 @@ class _Session:
         )
 
     def _compact(self) -> None:
-        """Drop the finished members once they are a quarter of the stack; two rows always stay."""
+        """Drop the finished members from the stack: once they are a quarter of it, since what is left is traced anew.
+
+        Two rows always stay. Members that train apart cost nothing to drop, and one may stay alone.
+        """
         active = self.active()
-        if not active or len(self.members) == 2 or len(active) > 0.75 * len(self.members):
+        if not active or len(active) == len(self.members):
+            return
+        if not self.apart and (len(self.members) == 2 or len(active) > 0.75 * len(self.members)):
             return
         rows = [row for row, member in enumerate(self.members) if member in active]
-        if len(rows) == 1:
+        if len(rows) == 1 and not self.apart:
             rows = sorted([*rows, 0 if rows[0] else 1])
         self.stack.keep(rows)
         self.batches.keep(rows)

@@ -1,0 +1,41 @@
+"""Stimuli on their way to a network that is read: all of them at once, or images a few at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from repbias.layers import match_layers, read_layers
+from repbias.tasks.task import Task
+
+# The feature maps of thousands would fill the memory; those of 256 outgrow the caches of a CPU and take twice as long.
+IMAGES_AT_ONCE = 64
+
+
+def chunk_size(inputs: NDArray[np.generic]) -> int:
+    """Return how many of the stimuli `[stimulus, ...]` go through a network together; images have three more axes."""
+    return IMAGES_AT_ONCE if inputs.ndim == 4 else max(len(inputs), 1)
+
+
+def chunks(task: Task, inputs: NDArray[np.generic], device: torch.device | str = "cpu") -> Iterator[Tensor]:
+    """Yield a task's stimuli `[stimulus, ...]` as networks read them, in order."""
+    size = chunk_size(inputs)
+    for start in range(0, max(len(inputs), 1), size):
+        yield task.network_inputs(inputs[start : start + size], device)
+
+
+def responses(module: nn.Module, task: Task, layer: str, inputs: NDArray[np.generic]) -> Tensor:
+    """Return a layer's responses to any stimuli of a task, float32 `[stimulus, unit]`.
+
+    Raises
+    ------
+    ValueError : no layer of that name, or several.
+    """
+    names = match_layers(module, layer)
+    if len(names) > 1:
+        raise ValueError(f"{layer!r} names {len(names)} layers, {list(names)}; name one")
+    return torch.cat([read_layers(module, chunk, names)[names[0]] for chunk in chunks(task, inputs)])
