@@ -13,7 +13,10 @@ from repbias.studies import NAMES, find_study
 from repbias.studies.analysis import TABLES, check_findings
 from repbias.studies.verdicts import NO_VERDICT, evaluate
 
-STUDIES = {name: study for name in NAMES if (study := find_study(name)).analysis is not None}
+# Of an easy and a hard feature, at the penultimate layer; `trifeature2020` has others, see test_decodability_analysis.
+STUDIES = {
+    name: study for name in NAMES if (study := find_study(name)).analysis is not None and name != "trifeature2020"
+}
 SEEDS, ALONE = 4, 2  # networks of each kind where they are analysed together, and each alone
 # As the studies set them, but for what takes time, or more stimuli than small networks have.
 FASTER = {
@@ -23,7 +26,10 @@ FASTER = {
     "encryption": {"stimuli": 256},
     "reliance": {"training_sizes": [32, 128]},
     "string_methods": {"training_sizes": [32, 128]},
+    "vision_methods": {"training_sizes": [32, 128]},
     "rsa": {"stimuli": 64, "resamples": 5},
+    "string_rsa": {"stimuli": 64, "resamples": 5},
+    "vision_rsa": {"stimuli": 64, "resamples": 5},
 }
 
 
@@ -117,7 +123,9 @@ def test_before_its_analysis_is_done_a_study_has_no_verdict(name, trained, summi
         [n.outcome.table.assign(condition=c.name, member=n.seed) for c in study.conditions for n in networks]
     )
     conditions = [one.model_copy(update={"model": MLP(widths=(16, 16))}) for one in study.conditions]
-    claims = evaluate(study, conditions, table, "full", SEEDS)
+    of_analysis = [one for one in study.claims if set(one.contrast.measures_read()) <= set(study.analysis.measures)]
+    assert of_analysis
+    claims = evaluate(study.model_copy(update={"claims": tuple(of_analysis)}), conditions, table, "full", SEEDS)
     assert (claims["n"] == 0).all()
     assert (claims["verdict"] == NO_VERDICT).all()
 

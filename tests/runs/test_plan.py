@@ -76,6 +76,14 @@ class TestDivide:
         pairs = [(c, c.member(seed)) for c in (ALIKE[0], other) for seed in range(3)]
         assert [len(stack) for stack in divide(pairs, 1)] == [3, 3]
 
+    def test_strings_of_other_vocabularies_do_not(self) -> None:
+        """An embedding has a row for each token, so networks of other vocabularies are of other shapes."""
+        study = find_study("string_complexity")
+        conditions = {c.task.vocabulary: c for c in study.conditions}  # type: ignore[union-attr]
+        assert len(conditions) > 1
+        pairs = [(c, c.member(seed)) for c in conditions.values() for seed in range(2)]
+        assert [len(stack) for stack in divide(pairs, 1)] == [2] * len(conditions)
+
     @pytest.mark.parametrize(("members", "workers", "sizes"), [(8, 2, [4, 4]), (9, 2, [5, 4]), (3, 8, [2, 1])])
     def test_there_is_work_for_every_worker_and_a_stack_has_two_where_it_can(
         self, members: int, workers: int, sizes: list[int]

@@ -15,8 +15,8 @@ STUDIES = {name: study for name in NAMES if (study := find_study(name)).domain =
 
 def test_they_are_all_here() -> None:
     assert set(STUDIES) == {
-        "position", "position_complexity", "integration", "string_complexity", "string_order", "string_prevalence",
-        "string_methods", "transformer_shape",
+        "position", "position_learning", "position_complexity", "integration", "string_complexity", "string_order",
+        "string_prevalence", "string_methods", "string_rsa", "transformer_shape",
     }  # fmt: skip
 
 
@@ -99,9 +99,39 @@ def test_methods_are_put_to_a_layer_on_the_path_to_the_outputs() -> None:
 
 
 def test_one_thing_at_a_time_is_changed_of_the_base() -> None:
-    models = {c.factors["model"]: c.model for c in STUDIES["transformer_shape"].conditions}
-    base = models.pop("base").model_dump()
-    models.pop("decoder-only")
-    for name, model in models.items():
-        changed = [field for field, value in model.model_dump().items() if value != base[field]]
-        assert len(changed) == 1, name
+    conditions = {c.factors["model"]: c for c in STUDIES["transformer_shape"].conditions}
+    base = conditions.pop("base")
+    assert conditions.pop("decoder-only").training == base.training
+    for name, condition in conditions.items():
+        was, now = base.model.model_dump(), condition.model.model_dump()
+        changed = [field for field in was if was[field] != now[field]]
+        other_optimizer = condition.training.optimizer != base.training.optimizer
+        assert len(changed) + other_optimizer == 1, name
+        assert condition.training.model_copy(update={"optimizer": base.training.optimizer}) == base.training
+
+
+def test_ways_of_training_are_those_of_the_factor() -> None:
+    """Position or learning order: one thing at a time differs from `position`, and teacher forcing is its own runs."""
+    by_name = {c.name: c for c in STUDIES["position_learning"].conditions}
+    known = {c.member(0).run_id for c in STUDIES["position"].conditions}
+    for condition in by_name.values():
+        (phase,) = condition.training.phases
+        regime, own = condition.factors["regime"], condition.model.own_answers  # type: ignore[union-attr]
+        assert (condition.member(0).run_id in known) == (regime == "teacher forcing")
+        assert own == {"half its own answers": 0.5, "its own answers": 1.0}.get(regime)
+        weights = phase.position_weights
+        if regime == "later weigh more":
+            assert weights == tuple(sorted(weights))
+        elif regime in ("first alone", "last alone"):
+            assert [i for i, weight in enumerate(weights) if weight] == [0 if regime == "first alone" else 3]
+        else:
+            assert (weights is None) == (regime != "equal speed")
+
+
+def test_networks_that_are_compared_differ_in_what_they_report() -> None:
+    conditions = {c.name: c for c in STUDIES["string_rsa"].conditions}
+    assert conditions["both"].member(0) == STUDIES["string_methods"].conditions[0].member(0)
+    assert {name: c.training.phases[0].features for name, c in conditions.items()} == {
+        "both": None, "easy": ("easy",), "hard": ("hard",),
+    }  # fmt: skip
+    assert len({c.task.digest() for c in conditions.values()}) == 1

@@ -173,7 +173,7 @@ REFUSED = {
     "a measure of all features as that of one": (data(claims=[claim(measure="joint_r2")]), "no measure 'joint_r2'"),
     "a task of no kind": (
         data(conditions=[condition(task={"kind": "symbl", "features": {"a": 1}})]),
-        "Input should have kind 'boolean', 'symbol' or 'string'",
+        "Input should have kind 'boolean', 'symbol', 'string' or 'image'",
     ),
     "an unknown layer": (data(claims=[claim(layer="hiden.1")]), "does not measure layer 'hiden.1'; did you mean"),
     "a penultimate layer that is not measured": (
@@ -246,13 +246,23 @@ class TestRunIds:
             "debiased": "7e62467109d91d0d-0000",
             "autoencoder": "77a848164b6f0b3b-0000",
             "position": "2a8fc1c1920faeb6-0000",
+            "position_learning": "2a8fc1c1920faeb6-0000",
             "position_complexity": "fc8ebe05fc481283-0000",
             "integration": "c59905cf87a1ef8c-0000",
             "string_complexity": "f9bc4ec2a4d61714-0000",
             "string_order": "74a52917343d1c7c-0000",
             "string_prevalence": "8efd921da32361dd-0000",
             "string_methods": "16145f6066fb9d3b-0000",
+            "string_rsa": "16145f6066fb9d3b-0000",
             "transformer_shape": "c4c87fa0b0948217-0000",
+            "vision": "646fb2312c498120-0000",
+            "vision_layers": "558f6a7b8dcb5bdd-0000",
+            "vision_order": "039ce6bff049a3fe-0000",
+            "vision_prevalence": "10990b7f9e22c739-0000",
+            "vision_relation": "ac7e42f225c9e159-0000",
+            "vision_methods": "bfe141a6a1eed886-0000",
+            "vision_rsa": "9c435a37ec319943-0000",
+            "trifeature2020": "42c25c3b7bce7cc2-0000",
         }
         assert {name: find_study(name).conditions[0].member(0).run_id for name in NAMES} == pinned
 

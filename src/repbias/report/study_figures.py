@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 
 from repbias.report.figures import (
@@ -20,8 +22,11 @@ from repbias.report.figures import (
     trend,
     unit_histogram,
 )
+from repbias.report.figures.effects import factor_effects
+from repbias.report.figures.positions import position_profile, position_slopes
 from repbias.runs.results import StudyResult
 from repbias.studies.analysis import TABLES
+from repbias.studies.positions import OUTPUT_POSITION
 from repbias.studies.study import Claim, Condition
 from repbias.studies.verdicts import levels_table
 
@@ -31,7 +36,8 @@ def study_figures(result: StudyResult) -> list[Figure]:
 
     They draw the features that the tasks ask for, of members that passed the gate on all of them; learning curves draw
     every member. A map is drawn where the conditions form a grid (see `forms_grid`), trends where claims state them,
-    what the study's analysis found, and what else is in the layer where tasks have probes.
+    ladders and effects where the study asks for them, output positions where features are reported in sequence, what
+    the study's analysis found, and what else is in the layer where tasks have probes.
     """
     if result.table.empty:
         return []
@@ -47,9 +53,11 @@ def study_figures(result: StudyResult) -> list[Figure]:
         figures.append(condition_map(values, conditions, first.statement, first.contrast.describe()))
     if result.plan.study.ladders:
         figures.append(_ladders(result))
+    figures += _effects(result)
     levels = levels_table(result.plan.study, result.plan.conditions, trained_members(result.table, result.members))
     if not levels.empty:
         figures.append(trend(levels))
+    figures += _by_position(analysed, conditions, result)
     figures += _of_analysis(result, conditions)
     figures += [
         learning_curves(asked_for(result.table, result), conditions),
@@ -83,6 +91,28 @@ def _ladders(result: StudyResult) -> Figure:
     points = pd.concat([one.points(result.plan.conditions, trained) for one in study.ladders], ignore_index=True)
     labels = {one.title: (one.x.contrast.describe(), one.y.contrast.describe()) for one in study.ladders}
     return ladder(points, labels)
+
+
+def _effects(result: StudyResult) -> list[Figure]:
+    """The figure of each crossing that the study asks for; those after the first are told apart by number."""
+    trained = trained_members(result.table, result.members)
+    figures = []
+    for number, asked in enumerate(result.plan.study.effects, start=1):
+        levels, cells = asked.levels(result.plan.conditions), asked.cells(result.plan.conditions, trained)
+        effects = asked.table(levels, cells)
+        figure = factor_effects(effects, cells, levels, asked.contrast.describe(), asked.minimum)
+        figures.append(figure if number == 1 else replace(figure, name=f"{figure.name}-{number}"))
+    return figures
+
+
+def _by_position(analysed: pd.DataFrame, conditions: pd.DataFrame, result: StudyResult) -> list[Figure]:
+    """The figures of the conditions whose features have a place in the output, where there are any."""
+    in_sequence = set(result.table.loc[result.table["measure"] == OUTPUT_POSITION, "condition"])
+    here = conditions[conditions["condition"].isin(in_sequence)]
+    if here.empty:
+        return []
+    common = {condition.name: condition.model.layer_names for condition in result.plan.conditions}
+    return [position_profile(analysed, here, common), position_slopes(analysed, here, common)]
 
 
 def described_conditions(result: StudyResult) -> pd.DataFrame:

@@ -10,6 +10,7 @@ from math import ceil
 from repbias.models.heads import n_outputs
 from repbias.studies.member import Member
 from repbias.studies.study import Condition, ScaleName, Study
+from repbias.tasks.task import vocabulary_of
 
 STACK, STACK_ON_CUDA = 20, 128
 
@@ -69,6 +70,6 @@ def divide(members: Iterable[tuple[Condition, Member]], workers: int, stack: int
 def _shape(member: Member) -> tuple[object, ...]:
     task, training = member.task, member.training
     return (
-        member.model.canonical_json(), task.input_shape, task.n_classes, task.n_stimuli,
+        member.model.canonical_json(), task.input_shape, vocabulary_of(task), task.n_classes, task.n_stimuli,
         training.batch, training.optimizer.kind,
     )  # fmt: skip

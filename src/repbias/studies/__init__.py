@@ -33,13 +33,23 @@ NAMES = (
     "debiased",
     "autoencoder",
     "position",
+    "position_learning",
     "position_complexity",
     "integration",
     "string_complexity",
     "string_order",
     "string_prevalence",
     "string_methods",
+    "string_rsa",
     "transformer_shape",
+    "vision",
+    "vision_layers",
+    "vision_order",
+    "vision_prevalence",
+    "vision_relation",
+    "vision_methods",
+    "vision_rsa",
+    "trifeature2020",
 )
 
 

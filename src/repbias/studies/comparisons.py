@@ -1,18 +1,19 @@
-"""What a claim may compare over conditions: a difference between two, a trend over many, member by member.
+"""What a claim may compare over conditions, member by member: a difference, an interaction, a trend over many.
 
 The same seed draws the same stimuli and weights in every condition as far as they are alike, so conditions are
-compared within seeds. The conditions that are alike but for one factor form a group, and each group is judged apart.
+compared within seeds. The conditions that are alike but for one factor (of an interaction, for two) form a group, and
+each group is judged apart.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
 
 import numpy as np
 import pandas as pd
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from repbias.specs import Spec, did_you_mean
 
@@ -32,16 +33,20 @@ class Comparison(Spec):
         """The factors in which the conditions of a group may differ."""
         return (self.factor,)
 
+    def level(self, factors: Mapping[str, str]) -> str:
+        """Return what tells a condition with these factors from the others of its group."""
+        return factors[self.factor]
+
     @abstractmethod
     def describe(self, statistic: str) -> str:
         """Return the comparison of a contrast in words."""
 
     @abstractmethod
     def compute(self, values: pd.DataFrame) -> pd.Series:
-        """Return one number a member, NaN where its conditions are too few, from `[member, level of the factor]`."""
+        """Return one number a member, NaN where its conditions are too few, from `[member, level]`; see `level`."""
 
     def problems(self, levels: Sequence[str]) -> list[str]:
-        """Return what keeps the comparison from being made in a group with these levels of the factor."""
+        """Return what keeps the comparison from being made in a group with these levels; see `level`."""
         return []
 
 
@@ -65,6 +70,70 @@ class LevelDifference(Comparison):
         return [
             f"no condition has {self.factor} {level!r}; {did_you_mean(level, levels)}"
             for level in (self.more, self.less)
+            if level not in levels
+        ]
+
+
+class Interaction(Comparison):
+    """How much larger the difference of a contrast between two levels of the factor is at one level of another factor.
+
+    A difference of differences: (more - less) at `by_more`, minus (more - less) at `by_less`. It is the same with the
+    two factors exchanged, and 0 where neither's effect depends on the other.
+
+    Attributes
+    ----------
+    by : the other factor, with its levels `by_more` and `by_less`.
+    """
+
+    kind: Literal["interaction"] = "interaction"
+    more: str
+    less: str
+    by: str
+    by_more: str
+    by_less: str
+
+    @model_validator(mode="after")
+    def _two_factors_of_two_levels(self) -> Interaction:
+        problems = []
+        if self.by == self.factor:
+            problems.append(f"an interaction is between two factors, got {self.by!r} twice; set by to another")
+        for names, more, less in (
+            ("more and less", self.more, self.less),
+            ("by_more and by_less", self.by_more, self.by_less),
+        ):
+            if more == less:
+                problems.append(f"{names} are different levels, got {more!r} twice")
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    @property
+    def varying(self) -> tuple[str, ...]:
+        """See `Comparison`."""
+        return self.factor, self.by
+
+    def level(self, factors: Mapping[str, str]) -> str:
+        """See `Comparison`: the levels of both factors."""
+        return _both(factors[self.factor], factors[self.by])
+
+    def describe(self, statistic: str) -> str:
+        """See `Comparison`."""
+        difference = f"{self.factor} {self.more} minus {self.less}"
+        return f"{statistic}: {difference}, at {self.by} {self.by_more} minus the same at {self.by_less}"
+
+    def compute(self, values: pd.DataFrame) -> pd.Series:
+        """See `Comparison`."""
+        at_more, at_less = (
+            values[_both(self.more, by)] - values[_both(self.less, by)] for by in (self.by_more, self.by_less)
+        )
+        return at_more - at_less
+
+    def problems(self, levels: Sequence[str]) -> list[str]:
+        """See `Comparison`."""
+        needed = (_both(own, by) for own in (self.more, self.less) for by in (self.by_more, self.by_less))
+        return [
+            f"no condition has {self.factor} × {self.by} {level!r}; {did_you_mean(level, levels)}"
+            for level in needed
             if level not in levels
         ]
 
@@ -114,7 +183,11 @@ class Trend(Comparison):
         return [f"a trend over {self.factor} reads numbers{above}, got {level!r}" for level in unusable]
 
 
-AnyComparison = Annotated[LevelDifference | Trend, Field(discriminator="kind")]
+AnyComparison = Annotated[LevelDifference | Interaction | Trend, Field(discriminator="kind")]
+
+
+def _both(first: str, second: str) -> str:
+    return f"{first} × {second}"
 
 
 def _usable(level: str, scale: str) -> bool:

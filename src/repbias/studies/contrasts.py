@@ -18,6 +18,8 @@ from repbias.studies.contrast import symbol
 from repbias.studies.growth import Growth as Growth
 from repbias.studies.growth import Mastery as Mastery
 from repbias.studies.growth import events as events
+from repbias.studies.learned import LearnedLevel as LearnedLevel
+from repbias.studies.learned import MasterySlope as MasterySlope
 from repbias.studies.positions import PositionSlope as PositionSlope
 
 
@@ -157,7 +159,8 @@ class LayerSlope(Contrast):
 
 
 AnyContrast = Annotated[
-    FeatureDifference | Level | Growth | Mastery | LayerSlope | PositionSlope, Field(discriminator="kind")
+    FeatureDifference | Level | Growth | Mastery | LayerSlope | PositionSlope | MasterySlope | LearnedLevel,
+    Field(discriminator="kind"),
 ]
 
 

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 from pydantic import Discriminator, Field, Tag
 
-from repbias.models import MLP, DecoderOnly, EncoderDecoder, EncoderHeads, Recurrent
+from repbias.models import MLP, ConvNet, DecoderOnly, EncoderDecoder, EncoderHeads, Recurrent, ResNet, ViT
 from repbias.specs import Spec, digest
-from repbias.tasks import BooleanTask, StringTask, SymbolTask
+from repbias.tasks import BooleanTask, ImageTask, StringTask, SymbolTask
 from repbias.training import Training
 
 
@@ -25,11 +25,12 @@ def _kind(default: str) -> Callable[[Any], str]:
 AnyTask = Annotated[
     Annotated[BooleanTask, Tag("boolean")]
     | Annotated[SymbolTask, Tag("symbol")]
-    | Annotated[StringTask, Tag("string")],
+    | Annotated[StringTask, Tag("string")]
+    | Annotated[ImageTask, Tag("image")],
     Discriminator(
         _kind("boolean"),
         custom_error_type="task_kind",
-        custom_error_message="Input should have kind 'boolean', 'symbol' or 'string'",
+        custom_error_message="Input should have kind 'boolean', 'symbol', 'string' or 'image'",
     ),
 ]
 AnyModel = Annotated[
@@ -37,12 +38,15 @@ AnyModel = Annotated[
     | Annotated[EncoderDecoder, Tag("encoder_decoder")]
     | Annotated[DecoderOnly, Tag("decoder_only")]
     | Annotated[EncoderHeads, Tag("encoder_heads")]
-    | Annotated[Recurrent, Tag("recurrent")],
+    | Annotated[Recurrent, Tag("recurrent")]
+    | Annotated[ConvNet, Tag("convnet")]
+    | Annotated[ResNet, Tag("resnet")]
+    | Annotated[ViT, Tag("vit")],
     Discriminator(
         _kind("mlp"),
         custom_error_type="model_kind",
-        custom_error_message="Input should have kind 'mlp', 'encoder_decoder', 'decoder_only', 'encoder_heads' or "
-        "'recurrent'",
+        custom_error_message="Input should have kind 'mlp', 'encoder_decoder', 'decoder_only', 'encoder_heads', "
+        "'recurrent', 'convnet', 'resnet' or 'vit'",
     ),
 ]
 # Part of every run's identity: raise it when a change to the code changes what a run computes.

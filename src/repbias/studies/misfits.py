@@ -40,12 +40,12 @@ def _unknown_where(where: str, asked: dict[str, tuple[str, ...]], conditions: Se
 
 
 def _incomparable(where: str, compare: AnyComparison, chosen: Sequence[Condition]) -> Iterator[str]:
-    factor = compare.factor
     for condition in chosen:
         for missing in (name for name in compare.varying if name not in condition.factors):
             known = did_you_mean(missing, condition.factors)
             yield f"{where}: condition {condition.name!r} has no factor {missing!r}; {known}"
-    levels = dict.fromkeys(condition.factors[factor] for condition in chosen if factor in condition.factors)
+    able = [condition.factors for condition in chosen if set(compare.varying) <= set(condition.factors)]
+    levels = dict.fromkeys(map(compare.level, able))
     if levels:
         yield from (f"{where}: {problem}" for problem in compare.problems(list(levels)))
     first: dict[frozenset[tuple[str, str]], str] = {}

@@ -20,10 +20,20 @@ DECODER = ("decoder.mean", "decoder.state.*")  # shown beside the encoder; no cl
 NAMES = ("a", "b", "c", "d", "e", "f", "g", "h")
 
 
-def _condition(name: str, model: AnyModel, kind: str = "presence", features: int = 4, steps: int = STEPS) -> Condition:
+def position_condition(
+    name: str,
+    model: AnyModel,
+    *,
+    kind: str = "presence",
+    features: int = 4,
+    steps: int = STEPS,
+    factors: dict[str, str] | None = None,
+    position_weights: tuple[float, ...] | None = None,
+) -> Condition:
+    """Return a condition with features of one kind, reported in rotated orders and trained for a fixed time."""
     return Condition(
         name=name,
-        factors={"model": name, "kind": kind, "features": str(features)},
+        factors=factors or {"model": name, "kind": kind, "features": str(features)},
         task=StringTask(
             features=dict.fromkeys(NAMES[:features], kind),
             order="rotated",
@@ -35,7 +45,7 @@ def _condition(name: str, model: AnyModel, kind: str = "presence", features: int
         training=Training(
             optimizer=Adam(lr=1e-3),
             batch=64,
-            phases=(Phase(until="steps", steps=steps),),
+            phases=(Phase(until="steps", steps=steps, position_weights=position_weights),),
             checkpoints_per_decade=CHECKPOINTS,
         ),
         layers=(*model.layer_names, *(DECODER if isinstance(model, EncoderDecoder) else ()), "readout"),
@@ -45,15 +55,15 @@ def _condition(name: str, model: AnyModel, kind: str = "presence", features: int
 
 FIRST, CONTROL = "encoder-decoder", "encoder with heads"
 CONDITIONS = (
-    _condition(FIRST, EncoderDecoder()),
-    _condition(CONTROL, EncoderHeads()),
-    _condition("encoder-decoder, 8 features", EncoderDecoder(), features=8),
-    _condition("encoder-decoder through a summary token", EncoderDecoder(summary=True)),
-    _condition("decoder-only", DecoderOnly()),
-    _condition("GRU", Recurrent(cell="gru")),
-    _condition("encoder-decoder, dropout 0.1", EncoderDecoder(dropout=0.1)),
-    _condition("encoder-decoder, order features", EncoderDecoder(), kind="precedes", steps=LONG),
-    _condition("encoder-decoder, four times as long", EncoderDecoder(), steps=LONG),
+    position_condition(FIRST, EncoderDecoder()),
+    position_condition(CONTROL, EncoderHeads()),
+    position_condition("encoder-decoder, 8 features", EncoderDecoder(), features=8),
+    position_condition("encoder-decoder through a summary token", EncoderDecoder(summary=True)),
+    position_condition("decoder-only", DecoderOnly()),
+    position_condition("GRU", Recurrent(cell="gru")),
+    position_condition("encoder-decoder, dropout 0.1", EncoderDecoder(dropout=0.1)),
+    position_condition("encoder-decoder, order features", EncoderDecoder(), kind="precedes", steps=LONG),
+    position_condition("encoder-decoder, four times as long", EncoderDecoder(), steps=LONG),
 )
 FOUR, EIGHT = PositionSlope(of=NAMES[:4]), PositionSlope(of=NAMES)
 IN_SEQUENCE = tuple(c.name for c in CONDITIONS if c.name != CONTROL and c.factors["features"] == "4")

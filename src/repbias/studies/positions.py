@@ -9,8 +9,7 @@ import pandas as pd
 from pydantic import Field
 
 from repbias.studies.contrast import Contrast, at_last_step, symbol
-
-OUTPUT_POSITION = "output_position"
+from repbias.tasks.task import OUTPUT_POSITION as OUTPUT_POSITION
 
 
 class PositionSlope(Contrast):
@@ -51,8 +50,19 @@ class PositionSlope(Contrast):
         (layer,) = self.layers_read(layers)
         values = at_last_step(table, self.measure).reindex(columns=list(self.of))
         values = values[values.index.get_level_values("layer") == layer].droplevel("layer")
-        places = at_last_step(table, OUTPUT_POSITION).droplevel("layer").reindex(values.index, columns=list(self.of))
-        x = places.to_numpy(float)
-        x = x - x.mean(axis=1, keepdims=True)
-        slopes = (x * values.to_numpy(float)).sum(axis=1) / (x**2).sum(axis=1) if len(x) else np.empty(0)
-        return pd.Series(-slopes, index=values.index)
+        return -slope_over_positions(values, table)
+
+
+def slope_over_positions(values: pd.DataFrame, table: pd.DataFrame) -> pd.Series:
+    """Return each member's least-squares slope of some value over the output positions of its features.
+
+    Parameters
+    ----------
+    values : `[member, feature]`.
+    table : the tidy table that tells at which position each member reports each feature; NaN where it does not.
+    """
+    places = at_last_step(table, OUTPUT_POSITION).droplevel("layer").reindex(values.index, columns=values.columns)
+    x = places.to_numpy(float)
+    x = x - x.mean(axis=1, keepdims=True)
+    slopes = (x * values.to_numpy(float)).sum(axis=1) / (x**2).sum(axis=1) if len(x) else np.empty(0)
+    return pd.Series(slopes, index=values.index)

@@ -14,6 +14,7 @@ from repbias.studies.study import Condition
 from repbias.tasks import StringTask
 from repbias.tasks.string_features import AnyStringFeature
 from repbias.training import Adam, Phase, Training
+from repbias.training.optimizers import AnyOptimizer
 
 LIMIT, EXTRA = 4_000, 400  # steps of a phase, and steps beyond the gate
 CHECKPOINTS = 3  # a decade: greedy decoding of all held-out strings costs as much as many steps
@@ -32,6 +33,8 @@ def string_condition(
     *,
     order: str | tuple[str, ...] = "rotated",
     first: str | None = None,
+    only: str | None = None,
+    optimizer: AnyOptimizer | None = None,
     model: AnyModel | None = None,
     steps: int = 800,
 ) -> Condition:
@@ -39,15 +42,19 @@ def string_condition(
 
     Parameters
     ----------
-    order : of reporting, see `StringTask`. first : a feature that is trained alone before all are. steps : expected.
+    order : of reporting, see `StringTask`.
+    first : a feature that is trained alone before all are. only : the one feature that is trained at all.
+    optimizer : Adam with 0.001 where it is None. steps : expected.
     """
-    every = Phase(steps=LIMIT, extra=EXTRA)
-    phases = (every,) if first is None else (Phase(features=(first,), steps=LIMIT, extra=0), every)
+    final = Phase(features=None if only is None else (only,), steps=LIMIT, extra=EXTRA)
+    phases = (final,) if first is None else (Phase(features=(first,), steps=LIMIT, extra=0), final)
     return Condition(
         name=name,
         factors=factors,
         task=StringTask(features=dict(features), order=order, length=16, validation=512, test=1_024),
         model=model or EncoderDecoder(),
-        training=Training(optimizer=Adam(lr=1e-3), batch=64, phases=phases, checkpoints_per_decade=CHECKPOINTS),
+        training=Training(
+            optimizer=optimizer or Adam(lr=1e-3), batch=64, phases=phases, checkpoints_per_decade=CHECKPOINTS
+        ),
         steps=steps,
     )

@@ -14,6 +14,7 @@ from repbias.specs import Spec, did_you_mean, explain
 from repbias.studies.analysis import Analysis
 from repbias.studies.comparisons import AnyComparison
 from repbias.studies.contrasts import MEASURES, AnyContrast
+from repbias.studies.effects import Effects
 from repbias.studies.ladder import Ladder
 from repbias.studies.member import AnyModel, AnyTask, Member
 from repbias.studies.misfits import misfits
@@ -129,6 +130,7 @@ class Study(Spec):
     ----------
     analysis : what is computed from the trained networks beyond what is measured while they train.
     ladders : figures of one contrast over another, a point for each level of a factor.
+    effects : figures of the main effects and interactions of crossed factors, each of one contrast.
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}$")
@@ -140,6 +142,7 @@ class Study(Spec):
     analysis: Analysis | None = None
     claims: tuple[Claim, ...] = ()
     ladders: tuple[Ladder, ...] = ()
+    effects: tuple[Effects, ...] = ()
     notes: tuple[str, ...] = ()
 
     @field_validator("conditions")
@@ -177,6 +180,18 @@ class Study(Spec):
         if "conditions" in info.data:  # else they were refused, and that is what is said
             _refuse(problem for ladder in ladders for problem in ladder.problems(info.data["conditions"]))
         return ladders
+
+    @field_validator("effects")
+    @classmethod
+    def _effects_fit(cls, effects: tuple[Effects, ...], info: ValidationInfo) -> tuple[Effects, ...]:
+        if "conditions" in info.data:  # else they were refused, and that is what is said
+            conditions, analysis = info.data["conditions"], info.data.get("analysis")
+            uncrossed = [problem for one in effects for problem in one.problems(conditions)]
+            # What is read is there where a claim on the same contrast could be judged.
+            claims = [Claim(id=one.title, statement="", contrast=one.contrast, where=one.where) for one in effects]
+            unread = [problem for claim in claims for problem in misfits(claim, conditions, analysis)]
+            _refuse(problem.removeprefix("claim ") for problem in (*uncrossed, *unread))
+        return effects
 
     def at(self, scale: ScaleName) -> tuple[Condition, ...]:
         """Return the conditions of a scale, in the order of the study."""

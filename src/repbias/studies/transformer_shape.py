@@ -1,4 +1,4 @@
-"""Shape of Transformers: do depth, width, heads, dropout or the decoder change what position and complexity do?
+"""Shape of Transformers: do depth, width, heads, dropout, decoder or optimiser change what position and complexity do?
 
 One thing at a time is changed of a base encoder-decoder, on two tasks: four equal features reported in rotated orders,
 and an easy beside a hard feature. The counterpart of `architecture`, `depth` and `width`.
@@ -9,6 +9,8 @@ from repbias.studies.contrasts import FeatureDifference, PositionSlope
 from repbias.studies.member import AnyModel
 from repbias.studies.strings import NOTE, string_condition
 from repbias.studies.study import Claim, Scale, Study
+from repbias.training import SGD, AdamW
+from repbias.training.optimizers import AnyOptimizer, Muon
 
 BASE = "base"
 MODELS: dict[str, AnyModel] = {
@@ -23,6 +25,11 @@ MODELS: dict[str, AnyModel] = {
     "decoder-only": DecoderOnly(),
 }
 POSITION, COMPLEXITY = "four equal features", "easy and hard"
+OPTIMIZERS: dict[str, AnyOptimizer] = {
+    "AdamW, weight decay 0.1": AdamW(lr=1e-3, weight_decay=0.1),
+    "Muon": Muon(lr=0.01),
+    "momentum": SGD(lr=0.02, momentum=0.9),
+}
 TASKS = {
     POSITION: dict.fromkeys(("a", "b", "c", "d"), "presence"),
     COMPLEXITY: {"easy": "presence", "hard": "precedes"},
@@ -31,12 +38,18 @@ TASKS = {
 STUDY = Study(
     name="transformer_shape",
     title="Shape of Transformers",
-    question="Does the shape of a Transformer change what position and complexity do to its representation?",
+    question="Do the shape of a Transformer and its optimiser change what position and complexity do to it?",
     domain="strings",
     conditions=tuple(
-        string_condition(f"{name}, {task}", {"model": name, "task": task}, features, model=model)
+        string_condition(
+            f"{name}, {task}",
+            {"model": name, "task": task},
+            features,
+            model=MODELS.get(name, MODELS[BASE]),
+            optimizer=OPTIMIZERS.get(name),
+        )
         for task, features in TASKS.items()
-        for name, model in MODELS.items()
+        for name in (*MODELS, *OPTIMIZERS)
     ),
     scales={
         "quick": Scale(conditions=(f"1 layer, {POSITION}", f"1 layer, {COMPLEXITY}"), seeds=4),
@@ -45,7 +58,7 @@ STUDY = Study(
     claims=(
         Claim(
             id="position",
-            statement="Features reported earlier explain more of the last encoder layer, whatever the shape",
+            statement="Features reported earlier explain more of the last encoder layer, whatever shape or optimiser",
             strength="C",
             contrast=PositionSlope(of=("a", "b", "c", "d")),
             where={"task": (POSITION,)},
@@ -53,7 +66,7 @@ STUDY = Study(
         ),
         Claim(
             id="complexity",
-            statement="The simpler feature explains more of the last encoder layer, whatever the shape",
+            statement="The simpler feature explains more of the last encoder layer, whatever shape or optimiser",
             strength="C",
             contrast=FeatureDifference(measure="r2", more="easy", less="hard"),
             where={"task": (COMPLEXITY,)},
@@ -64,5 +77,6 @@ STUDY = Study(
         NOTE,
         "The base has two layers of width 64, four heads, learned positions and no dropout. Members train to the gate "
         "and a little beyond, so that shapes are compared at matched accuracy, not at matched steps.",
+        "Optimisers are put to the base.",
     ),
 )

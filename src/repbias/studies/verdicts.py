@@ -72,14 +72,14 @@ def groups(claim: Claim, conditions: Sequence[Condition]) -> list[tuple[str, lis
     chosen = [condition for condition in conditions if claim.concerns(condition)]
     if claim.compare is None:
         return [(condition.name, [condition]) for condition in chosen]
-    factor, compare = claim.compare.factor, claim.compare
+    compare = claim.compare
     found: dict[frozenset[tuple[str, str]], list[Condition]] = {}
     for condition in chosen:
         found.setdefault(frozenset(_others(condition, compare.varying).items()), []).append(condition)
     return [
         (_label(_others(group[0], compare.varying)), group)
         for group in found.values()
-        if not compare.problems([condition.factors[factor] for condition in group])
+        if not compare.problems([compare.level(condition.factors) for condition in group])
     ]
 
 
@@ -99,7 +99,7 @@ def _values(claim: Claim, group: Sequence[Condition], tables: dict[str, pd.DataF
     if claim.compare is None:
         values = own[0]
     else:
-        levels = [condition.factors[claim.compare.factor] for condition in group]
+        levels = [claim.compare.level(condition.factors) for condition in group]
         values = claim.compare.compute(pd.concat(own, axis=1, keys=levels))
     return values.dropna().to_numpy(float)
 

@@ -1,0 +1,79 @@
+"""Decodability: what a linear classifier reads out of every layer, before and after training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from torch import nn
+
+from repbias.analyses.reading import untrained_module
+from repbias.measures.probes import probe
+from repbias.models import Model
+from repbias.training import Network
+from repbias.training.feed import responses
+
+
+def analyse(network: Network, *, classifier: str = "logistic", scaling: str = "none") -> dict[str, pd.DataFrame]:
+    """Return how well a classifier on each hidden layer tells every feature, reported or only measured.
+
+    It is trained on validation stimuli and scored on test stimuli; a network that is not trained has the same initial
+    weights. Measures: `decodable` and `decodable_untrained` (balanced accuracy), `decodable_gain` (the first less the
+    second) and `decodable_loss` (the reverse). Curves: `decodable`, over the layers from input to output, with the
+    untrained network's as features of their own.
+
+    Parameters
+    ----------
+    classifier, scaling : see `repbias.measures.probes.probe`.
+
+    Source: Hermann & Lampinen (2020), arXiv 2006.12433, who decode Trifeature's factors before and after training.
+    """
+    if not isinstance(network.model, Model):
+        raise ValueError("a module of your own has no hidden layers by name; decodability needs a repbias model")
+    layers, names = network.model.layer_names, network.task.measured_names
+    before = _accuracies(network, untrained_module(network), layers, classifier, scaling)
+    after = _accuracies(network, network.module, layers, classifier, scaling)
+    measured = {
+        "decodable": after,
+        "decodable_untrained": before,
+        "decodable_gain": after - before,
+        "decodable_loss": before - after,
+    }
+    rows = [
+        (layer, name, measure, values[i, j])
+        for measure, values in measured.items()
+        for i, layer in enumerate(layers)
+        for j, name in enumerate(names)
+    ]
+    depth = np.arange(1, len(layers) + 1)
+    curves = [
+        pd.DataFrame({"layer": layers[-1], "feature": f"{name}{when}", "curve": "decodable", "x": depth, "value": v})
+        for when, values in (("", after), (", untrained", before))
+        for name, v in zip(names, values.T, strict=True)
+    ]
+    return {
+        "measures": pd.DataFrame(rows, columns=["layer", "feature", "measure", "value"]),
+        "curves": pd.concat(curves, ignore_index=True).astype({"x": "float64"}),
+    }
+
+
+def _accuracies(
+    network: Network, module: nn.Module, layers: Sequence[str], classifier: str, scaling: str
+) -> NDArray[np.float64]:
+    """Balanced accuracy, `[layer, feature]`."""
+    task, stimuli = network.task, network.stimuli
+    found = [
+        probe(
+            responses(module, task, layer, stimuli.validation.inputs),
+            task.measured_labels(stimuli.validation),
+            test_representation=responses(module, task, layer, stimuli.test.inputs),
+            test_labels=task.measured_labels(stimuli.test),
+            names=task.measured_names,
+            classifier=classifier,
+            scaling=scaling,
+        ).balanced_accuracy
+        for layer in layers
+    ]
+    return np.stack(found)

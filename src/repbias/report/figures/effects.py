@@ -1,0 +1,188 @@
+"""Crossed factors: main effects and interactions with their intervals, and under them what was found in every cell."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib.figure
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.patches import Rectangle
+
+from repbias.report.figures import select, style
+from repbias.report.figures.figure import Figure
+
+TITLE = "Main effects and interactions"
+EFFECTS = ("kind", "effect", "estimate", "ci_low", "ci_high", "n", "settings", "n_settings")
+_COLOURS = {"main effect": "#0072B2", "interaction": "#B5578F"}
+_HEADINGS = {"main effect": "Main effects", "interaction": "Interactions"}
+_CELLS = "PuOr_r"  # one hue above zero, another below, as in the map of conditions
+_WIDTH, _LEFT, _RIGHT = 10.8, 3.7, 1.9
+_ROW, _HEAD, _TOP, _FOOT = 0.25, 0.32, 0.15, 0.65
+_CELL_HEIGHT, _CELLS_HEAD, _CELLS_FOOT = 0.42, 0.45, 0.85
+Levels = Mapping[str, Sequence[str]]
+
+
+@style.house_style()
+def factor_effects(
+    effects: pd.DataFrame, cells: pd.DataFrame, levels: Levels, statistic: str, minimum: float = 0.0
+) -> Figure:
+    """Every effect as a row with its interval, zero and the smallest effect worth the name; below, the cell means.
+
+    Parameters
+    ----------
+    effects : what `repbias.studies.effects.Effects.table` returns.
+    cells : one row a trained member: the factors, ``member``, ``value``, NaN where it missed the gate.
+    levels : the levels of every factor, in the order drawn; the first half of the factors are rows of the grid.
+    statistic : the contrast in words.
+    minimum : the smallest effect worth the name; shaded on both sides of zero.
+
+    Returns
+    -------
+    the figure; ``numbers`` has marks ``main effect``, ``interaction``, and ``cell``: mean, ``n`` and ``n_trained``.
+    """
+    select.require_columns(effects, EFFECTS, "effects")
+    select.require_columns(cells, (*levels, "member", "value"), "cells")
+    means = _cell_means(cells, levels)
+    if effects.empty:
+        sentence = "No effects: no member was analysed in all the conditions that one compares."
+        return Figure("effects", TITLE, sentence, style.sentence_only(sentence), means)
+    numbers = pd.concat([effects.rename(columns={"kind": "mark"}), means], ignore_index=True).assign(minimum=minimum)
+    numbers = numbers.astype(dict.fromkeys(("n", "n_trained", "settings", "n_settings"), "Int64"))
+    kinds = [rows for _, rows in effects.groupby("kind", sort=False)]
+    first = math.ceil(len(levels) / 2)
+    lines, columns = dict(itertools.islice(levels.items(), first)), dict(itertools.islice(levels.items(), first, None))
+    grid_height = _CELL_HEIGHT * math.prod(map(len, lines.values()))
+    forest_height = sum(_HEAD + _ROW * len(rows) for rows in kinds) + _FOOT
+    height = _TOP + forest_height + _CELLS_HEAD + grid_height + _CELLS_FOOT
+    drawing = style.canvas(_WIDTH, height)
+    top = height - _TOP
+    limits = _limits(effects, minimum)
+    for rows in kinds:
+        top -= _HEAD + _ROW * len(rows)
+        axes = _axes(drawing, top, _ROW * len(rows))
+        _draw(axes, rows, minimum)
+        axes.set_xlim(*limits)
+        axes.tick_params(labelbottom=rows is kinds[-1])
+    axes.set_xlabel(style.plain(f"difference in {style.formula(statistic)}", 110), parse_math=False)
+    _draw_cells(_axes(drawing, _CELLS_FOOT, grid_height), means, lines, columns)
+    return Figure("effects", TITLE, _caption(effects, means, lines, columns, statistic, minimum), drawing, numbers)
+
+
+def _cell_means(cells: pd.DataFrame, levels: Levels) -> pd.DataFrame:
+    """One row a cell that members were trained in: its levels, mean over analysed members, n, n_trained."""
+    by = cells.groupby(list(levels), sort=False)["value"]
+    means = pd.DataFrame({"value": by.mean(), "n": by.count(), "n_trained": by.size()}).reset_index()
+    return means.assign(mark="cell")
+
+
+def _axes(drawing: matplotlib.figure.Figure, bottom: float, tall: float) -> Axes:
+    """Axes of the full breadth, `tall` inches high."""
+    height = drawing.get_size_inches()[1]
+    return drawing.add_axes((_LEFT / _WIDTH, bottom / height, 1 - (_LEFT + _RIGHT) / _WIDTH, tall / height))
+
+
+def _limits(effects: pd.DataFrame, minimum: float) -> tuple[float, float]:
+    """Room for every estimate, every finite interval, zero and the smallest effect: the same for all effects."""
+    given = effects[["estimate", "ci_low", "ci_high"]].to_numpy(float).ravel()
+    given = np.append(given[np.isfinite(given)], [-minimum, minimum])
+    room = max(0.06 * float(np.ptp(given)), 1e-3)
+    return float(given.min()) - room, float(given.max()) + room
+
+
+def _draw(axes: Axes, rows: pd.DataFrame, minimum: float) -> None:
+    """The effects of one kind, with n and the settings averaged over at the right."""
+    colour, heading = (kind[str(rows["kind"].iloc[0])] for kind in (_COLOURS, _HEADINGS))
+    axes.axvspan(-minimum, minimum, color="#e3e6ea", linewidth=0, zorder=0)
+    axes.axvline(0, color=style.INK, linewidth=0.8, zorder=1)
+    beside = axes.get_yaxis_transform()
+    for place, row in enumerate(rows.to_dict("records")):
+        if np.isfinite([row["ci_low"], row["ci_high"]]).all():
+            axes.plot([row["ci_low"], row["ci_high"]], [place, place], color=colour, linewidth=1.7)
+        axes.plot([row["estimate"]], [place], "o", color=colour, markersize=5.5)
+        settings = (
+            "" if row["settings"] == row["n_settings"] else f" · {row['settings']} of {row['n_settings']} settings"
+        )
+        axes.text(
+            1.03, place, f"n = {row['n']}{settings}", transform=beside, va="center", fontsize=8, color=style.MUTED
+        )
+    names = [style.plain(style.formula(name), 54, 1) for name in rows["effect"]]
+    axes.set_yticks(range(len(rows)), names, parse_math=False)
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.tick_params(axis="y", length=0, labelcolor=style.INK)
+    axes.spines["left"].set_visible(False)
+    axes.set_title(heading, pad=4)
+
+
+def _draw_cells(axes: Axes, means: pd.DataFrame, lines: Levels, columns: Levels) -> None:
+    """The mean and n in every cell, orange above zero and purple below; hatched where no member was analysed."""
+    rows, across = (list(itertools.product(*part.values())) for part in (lines, columns))
+    found = {tuple(row[name] for name in (*lines, *columns)): row for row in means.to_dict("records")}
+    strongest = max(float(means["value"].abs().max()), 1e-9)
+    colours = ScalarMappable(Normalize(-strongest, strongest), _CELLS)
+    axes.set(xlim=(0, len(across)), ylim=(len(rows), 0))
+    for (y, line), (x, column) in itertools.product(enumerate(rows), enumerate(across)):
+        cell = found.get((*line, *column), {"n": 0, "n_trained": 0})
+        if cell["n"]:
+            _draw_mean(axes, (x, y), cell["value"], colours, _count(cell))
+        else:
+            axes.add_patch(Rectangle((x, y), 1, 1, facecolor="#f5f6f8", edgecolor="#c3c9d0", linewidth=0, hatch="////"))
+            axes.text(x + 0.5, y + 0.5, _count(cell), ha="center", va="center", fontsize=6.5, color=style.INK)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    axes.set_xticks(np.arange(len(across)) + 0.5, [_named(names, 12, "\n") for names in across], parse_math=False)
+    axes.set_yticks(np.arange(len(rows)) + 0.5, [_named(names, 24, " · ") for names in rows], parse_math=False)
+    axes.tick_params(length=0, labelcolor=style.INK)
+    axes.set_xlabel(_named(list(columns), 40, " · "), parse_math=False)
+    axes.set_ylabel(_named(list(lines), 16, " · "), rotation=0, ha="right", va="center", parse_math=False)
+    axes.set_title("Mean in every cell", pad=4)
+
+
+def _draw_mean(axes: Axes, corner: tuple[int, int], mean: float, colours: ScalarMappable, count: str) -> None:
+    x, y = corner
+    face = colours.to_rgba(np.array([mean]))[0]
+    axes.add_patch(Rectangle(corner, 1, 1, facecolor=face, edgecolor="white", linewidth=1.5))
+    ink = "white" if np.dot(face[:3], (0.299, 0.587, 0.114)) < 0.5 else style.INK
+    number = f"{mean:+.2f}".replace("-0.00", "0.00").replace("+0.00", "0.00").replace("-", "−")
+    axes.text(x + 0.5, y + 0.37, number, ha="center", va="center", color=ink, fontsize=8.5, fontweight="bold")
+    axes.text(x + 0.5, y + 0.76, count, ha="center", va="center", color=ink, fontsize=6.5)
+
+
+def _named(names: Sequence[str], width: int, between: str) -> str:
+    return between.join(style.plain(name, width, 1) for name in names)
+
+
+def _count(cell: Mapping[Any, Any]) -> str:
+    if not cell["n_trained"]:
+        return "no members"
+    if not cell["n"]:
+        return f"none of {cell['n_trained']}"
+    return f"n = {cell['n']}" if cell["n"] == cell["n_trained"] else f"n = {cell['n']} of {cell['n_trained']}"
+
+
+def _caption(
+    effects: pd.DataFrame, means: pd.DataFrame, lines: Levels, columns: Levels, statistic: str, minimum: float
+) -> str:
+    least, most = int(effects["n"].min()), int(effects["n"].max())
+    several = f"{least}" if least == most else f"{least} to {most}"
+    shaded = f" The grey band is the smallest effect worth the name, {minimum:g} on both sides." if minimum else ""
+    partial = (
+        " Where some settings of the other factors have no analysed members, an effect is averaged over the rest, "
+        "which are counted at the right; a member counts where it has two thirds of those or more."
+        if (effects["settings"] < effects["n_settings"]).any() or (means["n"] < means["n_trained"]).any()
+        else ""
+    )
+    return (
+        f"{statistic}: a main effect is the difference between two levels of a factor, an interaction the difference "
+        "between two such differences; each is taken within a member (seed), averaged over all settings of the other "
+        "factors, and shown as the mean over members with its 95 % interval (Student’s t), not corrected for the "
+        f"number of effects. The solid line is zero.{shaded}{partial} Below, the mean over members in every cell: rows "
+        f"are {', '.join(lines)}, columns {', '.join(columns)}; colours are centred on zero. n counts members: "
+        f"{several} an effect."
+    )

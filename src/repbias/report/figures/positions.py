@@ -1,0 +1,260 @@
+"""Features by their place in the output sequence: how much of each read-out they have, and when that comes about.
+
+Drawn are the read-outs, layers that are neither the stimuli nor the outputs themselves. Those that all outputs have in
+common, which are the hidden layers of the model's own path, are drawn solid. The others, such as a decoder's state from
+which one output is read, hold that output whatever else is represented: they are dashed, in a panel of their own.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Callable, Mapping, Sequence
+
+import matplotlib
+import matplotlib.figure
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
+from matplotlib.ticker import EngFormatter, FixedLocator, MaxNLocator
+
+from repbias.report.figures import select, style
+from repbias.report.figures.figure import Figure
+from repbias.statistics import mean_interval
+from repbias.studies.positions import OUTPUT_POSITION, slope_over_positions
+
+PROFILE_TITLE = "Variance explained by output position"
+SLOPES_TITLE = "The effect of output position over training"
+_ENDS = ("input", "readout", "output")
+_COLUMNS = ["mark", "condition", "layer", "common", "position", "step", "member", "value", "ci_low", "ci_high", "n"]
+_COMMON, _OTHER = ("Blues", "Greens", "Purples"), ("Oranges", "Reds", "Greys")  # a palette for each sort of read-out
+_GREY = "#8b939c"
+_UNTRAINED, _NOT_COMMON = "last common read-out, untrained", "not common to all outputs:"
+_WIDTH, _UPPER, _LOWER = 2.6, 1.85, 0.95
+_SYMMETRIC = {"linthresh": 1, "linscale": 0.35}  # step 0 has a place left of step 1
+Common = Mapping[str, Sequence[str]]
+
+
+@style.house_style()
+def position_profile(table: pd.DataFrame, conditions: pd.DataFrame, common: Common) -> Figure:
+    """The share of each read-out that the feature at each output position explains, at the last step: mean, interval.
+
+    Parameters
+    ----------
+    table : measurements with ``r2`` and ``output_position`` of the members to draw.
+    conditions : one row a condition; its order is the order of the panels.
+    common : the read-outs of each condition that all outputs have in common, from input to output.
+
+    Returns
+    -------
+    the figure; ``numbers`` has marks ``seed``, ``mean``, and ``untrained``, the mean of the last common read-out at
+    step 0.
+    """
+    start = select.measured(table, "r2")
+    start = _placed(start[start["step"] == 0], table, common)
+    last = {condition: layers[-1] for condition, layers in common.items()}
+    start = start[start["layer"] == start["condition"].map(last)]
+    seeds = _placed(select.final(table, "r2"), table, common)
+    if seeds.empty:
+        return _nothing("position-profile", PROFILE_TITLE, seeds)
+    numbers = _numbers(seeds, _means(seeds, "position"), _means(start, "position").assign(mark="untrained"))
+    words = ("output position", "R2, share of\nvariance explained")
+    drawing = _drawing(numbers, conditions, _colours(seeds, common, untrained=True), words, _draw_profile)
+    caption = (
+        "Share of each read-out’s variance that a feature explains at the end of training, by the output position at "
+        "which the member reports it: whatever feature stands there, over members of all orders. The grey line is the "
+        f"last common read-out before training. {_caption(seeds, conditions)}"
+    )
+    return Figure("position-profile", PROFILE_TITLE, caption, drawing, numbers)
+
+
+@style.house_style()
+def position_slopes(table: pd.DataFrame, conditions: pd.DataFrame, common: Common) -> Figure:
+    """How much R2 falls per output position at each read-out, over the steps of training: mean and interval.
+
+    The slope is that of each member (see `repbias.studies.positions`), in shares of the read-out's variance at its end.
+
+    Parameters
+    ----------
+    table : measurements with ``r2_final`` and ``output_position`` of the members to draw.
+    conditions, common : as `position_profile` takes them.
+
+    Returns
+    -------
+    the figure; ``numbers`` has marks ``seed`` and ``mean``.
+    """
+    values = _placed(select.measured(table, "r2_final"), table, common)
+    places = select.measured(table, OUTPUT_POSITION)
+    several = values.groupby("condition")["position"].transform("nunique") > 1
+    parts = [
+        _slopes(rows, places[places["condition"] == condition])
+        for condition, rows in values[several].groupby("condition", sort=False)
+    ]
+    seeds = pd.concat(parts, ignore_index=True) if parts else values[:0]
+    if seeds.empty:
+        return _nothing("position-slopes", SLOPES_TITLE, seeds)
+    numbers = _numbers(seeds, _means(seeds, "step"))
+    words = ("training step", "fall of R2\nper output position")
+    drawing = _drawing(numbers, conditions, _colours(seeds, common), words, _draw_slopes)
+    caption = (
+        "Fall of a feature’s R2 for each output position later, within each member, over training steps on a "
+        "logarithmic scale that begins with step 0: above zero, what is reported earlier has more. R2 is in shares of "
+        "the read-out’s variance at the end of training, so that all points share one scale. Steps are those at which "
+        "every member still in training was measured; one that has stopped stays in with its last value. "
+        f"{_caption(seeds, conditions)}"
+    )
+    return Figure("position-slopes", SLOPES_TITLE, caption, drawing, numbers)
+
+
+def _placed(rows: pd.DataFrame, table: pd.DataFrame, common: Common) -> pd.DataFrame:
+    """The rows of read-outs whose feature has an output position, with it, and with what is common."""
+    keys = ["condition", "member", "feature"]
+    places = select.measured(table, OUTPUT_POSITION)[[*keys, "value"]].rename(columns={"value": "position"})
+    placed = rows[~rows["layer"].isin(_ENDS)].merge(places, on=keys).astype({"position": int})
+    pairs = zip(placed["condition"], placed["layer"], strict=True)
+    return placed.assign(common=[layer in common.get(condition, ()) for condition, layer in pairs], mark="seed")
+
+
+def _slopes(rows: pd.DataFrame, places: pd.DataFrame) -> pd.DataFrame:
+    """One condition's falls per position: layer, common, step, member, value."""
+    wide = rows.pivot(index="step", columns=["layer", "common", "member", "feature"], values="value")
+    ended = wide[::-1].isna().cummin()[::-1]  # after the last value of each
+    shared = wide.ffill()[(wide.notna() | ended).all(axis=1)]
+    keys = ["step", "layer", "common"]
+    tall = pd.DataFrame(shared.stack([*keys[1:], "member"], future_stack=True)).reset_index("member")
+    falls = {
+        place: -slope_over_positions(values.set_index("member"), places)
+        for place, values in tall.groupby(keys, sort=False)
+    }
+    slopes = pd.concat(falls, names=keys).rename("value").reset_index().astype({"common": bool})
+    return slopes.assign(condition=rows["condition"].iloc[0], mark="seed")
+
+
+def _means(seeds: pd.DataFrame, x: str) -> pd.DataFrame:
+    """The mean over members at every x of every read-out, with its interval."""
+    keys = ["condition", "layer", "common", x]
+    rows = []
+    for place, values in seeds.dropna(subset=["value"]).groupby(keys, sort=False)["value"]:
+        mean = mean_interval(values.to_numpy(float))
+        interval = {"value": mean.mean, "ci_low": mean.ci_low, "ci_high": mean.ci_high, "n": mean.n}
+        rows.append({**dict(zip(keys, place, strict=True)), **interval, "mark": "mean"})
+    return pd.DataFrame(rows, columns=[*keys, "value", "ci_low", "ci_high", "n", "mark"])
+
+
+def _numbers(*parts: pd.DataFrame) -> pd.DataFrame:
+    """All that is drawn and the members behind it, without the columns that the figure has no use for."""
+    numbers = pd.concat([part for part in parts if len(part)], ignore_index=True)
+    return numbers.reindex(columns=_COLUMNS).dropna(axis="columns", how="all")
+
+
+def _nothing(name: str, title: str, numbers: pd.DataFrame) -> Figure:
+    sentence = "No output positions: no member that reports several features passed the gate."
+    return Figure(name, title, sentence, style.sentence_only(sentence), numbers)
+
+
+def _colours(seeds: pd.DataFrame, common: Common, *, untrained: bool = False) -> dict[str, str]:
+    """The key: common read-outs from input to output, then, under a heading of their own, the others."""
+    drawn = set(seeds["layer"])
+    shared = [name for name in dict.fromkeys(itertools.chain.from_iterable(common.values())) if name in drawn]
+    others = [name for name in select.in_order(drawn) if name not in shared]
+    key = _sequential(shared, _COMMON) | ({_UNTRAINED: _GREY} if untrained else {})
+    return key | ({_NOT_COMMON: style.MUTED} | _sequential(others, _OTHER) if others else {})
+
+
+def _sequential(names: Sequence[str], palettes: Sequence[str]) -> dict[str, str]:
+    """Colours that darken from layer to layer; read-outs that differ in more than a number have palettes apart."""
+    sorts: dict[str, list[str]] = {}
+    for name in names:
+        sorts.setdefault(re.sub(r"\d+", "*", name), []).append(name)
+    colours: dict[str, str] = {}
+    for members, palette in zip(sorts.values(), itertools.cycle(palettes), strict=False):
+        shades = matplotlib.colormaps[palette](np.linspace(0.95, 0.5, len(members))[::-1])
+        colours.update(zip(members, map(to_hex, shades), strict=True))
+    return {name: colours[name] for name in names}
+
+
+def _drawing(
+    numbers: pd.DataFrame,
+    conditions: pd.DataFrame,
+    colours: dict[str, str],
+    words: tuple[str, str],
+    draw: Callable[[Axes, pd.DataFrame, dict[str, str]], None],
+) -> matplotlib.figure.Figure:
+    """A block a condition: what all outputs have in common, and below it what they have not; axes are named `words`."""
+    titles = select.drawn_titles(conditions)
+    columns = select.panel_columns(select.drawn(conditions))
+    two = _NOT_COMMON in colours
+    size = (_WIDTH, _UPPER + _LOWER + 0.2 if two else _UPPER)
+    drawing, cells = style.blocks(len(titles), columns, size, colours, gap=(0.65, 0.85), left=1.0)
+    _dash(drawing, list(colours))
+    for index, (cell, (condition, title)) in enumerate(zip(cells, titles.items(), strict=True)):
+        inner = cell.subgridspec(2 if two else 1, 1, height_ratios=(_UPPER, _LOWER) if two else None, hspace=0.14)
+        here = numbers[numbers["condition"] == condition]
+        parts = [rows for rows in (here[here["common"]], here[~here["common"]]) if len(rows)]
+        panels = [drawing.add_subplot(inner[place]) for place in range(max(len(parts), 1))]
+        style.panel_title(panels[0], title)
+        for axes, rows in zip(panels, parts, strict=False):
+            axes.yaxis.set_major_locator(MaxNLocator(4, steps=(1, 2, 2.5, 5, 10)))
+            draw(axes, rows, colours)
+            axes.tick_params(labelbottom=axes is panels[-1])
+        if not parts:
+            style.say(panels[0], "not analysed")
+        if index % columns == 0:
+            panels[0].set_ylabel(words[1])
+        panels[-1].set_xlabel(words[0])
+    return drawing
+
+
+def _dash(drawing: matplotlib.figure.Figure, names: list[str]) -> None:
+    """Draw the key as the lines are: dashed where a read-out is not common, thin where the network is untrained."""
+    common = names.index(_NOT_COMMON) if _NOT_COMMON in names else len(names)
+    for place, (name, line) in enumerate(zip(names, drawing.legends[0].get_lines(), strict=True)):
+        line.set_linestyle("-" if place < common else (0, (2, 1)))
+        line.set_linewidth(0.9 if name == _UNTRAINED else 2.2)
+
+
+def _draw_profile(axes: Axes, rows: pd.DataFrame, colours: dict[str, str]) -> None:
+    """The read-outs over positions, and what the last common one had before training."""
+    _lines(axes, rows[rows["mark"] == "mean"], "position", colours)
+    untrained = rows[rows["mark"] == "untrained"].sort_values("position")
+    if len(untrained):
+        axes.plot(untrained["position"], untrained["value"], color=_GREY, linewidth=0.9, zorder=2)
+    axes.xaxis.set_major_locator(FixedLocator(sorted(rows["position"].unique())))
+    axes.yaxis.set_major_formatter(lambda share, _: f"{100 * share:.3g}%")
+    axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
+
+
+def _draw_slopes(axes: Axes, rows: pd.DataFrame, colours: dict[str, str]) -> None:
+    """The read-outs over steps, with zero."""
+    axes.set_xscale("symlog", **_SYMMETRIC)
+    _lines(axes, rows[rows["mark"] == "mean"], "step", colours)
+    decades = 10.0 ** np.arange(np.log10(max(rows["step"].max(), 1)) + 0.05)
+    axes.xaxis.set_major_locator(FixedLocator([0, *decades]))
+    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+    axes.axhline(0, color=style.INK, linewidth=0.8, zorder=1)
+
+
+def _lines(axes: Axes, means: pd.DataFrame, x: str, colours: dict[str, str]) -> None:
+    """One line a read-out, with its interval as a band where it is finite."""
+    for (layer, common), line in means.groupby(["layer", "common"], sort=False):
+        line = line.sort_values(x)
+        drawn, width, size = ("-", 1.8, 3) if common else ("--", 1.2, 2.2)
+        colour = colours[str(layer)]
+        axes.plot(line[x], line["value"], drawn, color=colour, linewidth=width, marker="o", markersize=size, zorder=3)
+        known = line[np.isfinite(line["ci_low"].astype(float)) & np.isfinite(line["ci_high"].astype(float))]
+        band = known[[x, "ci_low", "ci_high"]].to_numpy(float).T
+        axes.fill_between(*band, color=colour, alpha=0.18, linewidth=0)
+
+
+def _caption(seeds: pd.DataFrame, conditions: pd.DataFrame) -> str:
+    others = (
+        " Solid lines, in the upper panels, are read-outs that all outputs have in common. Dashed ones, in the lower "
+        "panels, are not common to all outputs: the state from which an output is read holds that output, whatever "
+        "else is represented."
+    )
+    return (
+        "Lines are means over members, bands 95 % intervals over members (Student’s t)."
+        f"{'' if seeds['common'].all() else others} Each panel has an axis of its own. "
+        f"{select.members_sentence(seeds, conditions)}{select.drawn_sentence(conditions)}"
+    )

@@ -1,0 +1,96 @@
+"""Contrasts of what each member learned: how late by output position, and how strongly where only some was trained."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+
+from repbias.studies.contrast import Contrast, at_last_step, symbol
+from repbias.studies.growth import events
+from repbias.studies.positions import slope_over_positions
+from repbias.training.job import ANALYSIS_GATE
+
+
+class MasterySlope(Contrast):
+    """How much later a feature is mastered for each output position later: the slope of log2 of the step of mastery.
+
+    Over the features of one member; 0 where all positions are learned at once, 1 where each takes twice as many steps
+    as the one before it. A feature that is mastered before training counts as mastered at step 1.
+
+    Attributes
+    ----------
+    of : the features, two or more; all must pass the gate.
+    """
+
+    kind: Literal["mastery slope"] = "mastery slope"
+    of: tuple[str, ...] = Field(min_length=2)
+
+    def describe(self) -> str:
+        """See `Contrast`."""
+        return "rise of log2 of the step of mastery per output position"
+
+    def features(self) -> tuple[str, ...]:
+        """See `Contrast`."""
+        return self.of
+
+    def layers_read(self, layers: tuple[str, ...]) -> tuple[str, ...]:
+        """See `Contrast`: it reads outputs only."""
+        return ()
+
+    def measures_read(self) -> tuple[str, ...]:
+        """See `Contrast`: it reads steps of mastery only."""
+        return ()
+
+    def compute(self, table: pd.DataFrame, layers: tuple[str, ...]) -> pd.Series:
+        """See `Contrast`; NaN for every member where the table tells no positions."""
+        steps = events(table).reindex(columns=list(self.of)).astype(float).clip(lower=1)
+        return slope_over_positions(steps.apply(np.log2), table)
+
+
+class LearnedLevel(Contrast):
+    """How much of `measure` those of some features have that the member learned: their mean at its last step.
+
+    For conditions that train one feature each and differ in which: the others do not pass the gate and are left out.
+    A member that learned none of them has no number.
+
+    Attributes
+    ----------
+    of : the features. layer : a layer's name, or "penultimate" for the last hidden one.
+    """
+
+    kind: Literal["learned level"] = "learned level"
+    measure: str = "r2"
+    of: tuple[str, ...] = Field(min_length=1)
+    layer: str = "penultimate"
+
+    def describe(self) -> str:
+        """See `Contrast`."""
+        of = ", ".join(self.of)
+        return f"mean {symbol(self.measure)} of those of {of} that pass the gate, {self.layer} layer, last step"
+
+    def features(self) -> tuple[str, ...]:
+        """See `Contrast`."""
+        return self.of
+
+    def gated(self) -> tuple[str, ...]:
+        """See `Contrast`: each feature has its own gate."""
+        return ()
+
+    def layers_read(self, layers: tuple[str, ...]) -> tuple[str, ...]:
+        """See `Contrast`."""
+        return (layers[-1] if self.layer == "penultimate" else self.layer,)
+
+    def measures_read(self) -> tuple[str, ...]:
+        """See `Contrast`."""
+        return (self.measure,)
+
+    def compute(self, table: pd.DataFrame, layers: tuple[str, ...]) -> pd.Series:
+        """See `Contrast`."""
+        (layer,) = self.layers_read(layers)
+        values = at_last_step(table, self.measure).reindex(columns=list(self.of))
+        values = values[values.index.get_level_values("layer") == layer].droplevel("layer")
+        accuracy = at_last_step(table, "accuracy").droplevel("layer").reindex(values.index, columns=list(self.of))
+        return values.where(accuracy > ANALYSIS_GATE).mean(axis=1)

@@ -1,0 +1,92 @@
+"""The predecessor's figures: what training on one feature does to how well the others can be decoded.
+
+Hermann & Lampinen (2020) train networks to report one of shape, texture and colour of Trifeature images, with three of
+ten classes of each held out, and decode all three from every layer before and after. At reduced size: 32 px, narrow
+networks, and Adam until the gate.
+"""
+
+from repbias.models import ConvNet
+from repbias.studies.analysis import Analysis
+from repbias.studies.contrasts import FeatureDifference, Level
+from repbias.studies.images import NARROW, NOTE, image_condition
+from repbias.studies.member import AnyModel
+from repbias.studies.study import Claim, Condition, Scale, Study
+
+FACTORS = ("shape", "texture", "colour")
+NETWORKS: dict[str, AnyModel] = {"plain network": ConvNet(norm="batch"), "residual network": NARROW}
+STEPS = {"shape": 2_000, "texture": 1_500, "colour": 400}
+
+
+def _others(target: str) -> tuple[str, ...]:
+    return tuple(factor for factor in FACTORS if factor != target)
+
+
+def _condition(network: str, target: str) -> Condition:
+    return image_condition(
+        f"{target}, {network}",
+        {"target": target, "network": network},
+        {target: target},
+        fixed={},
+        measured=_others(target),
+        held_out=3,
+        model=NETWORKS[network],
+        validation=2_048,
+        steps=STEPS[target],
+    )
+
+
+def _claims(target: str) -> tuple[Claim, ...]:
+    where, others = {"target": (target,)}, _others(target)
+    return (
+        Claim(
+            id="target enhanced",
+            statement=f"Training on {target} makes {target} easier to decode from the pooling layer",
+            strength="P",
+            contrast=Level(measure="decodable_gain", of=(target,)),
+            where=where,
+            minimum=0.05,
+        ),
+        Claim(
+            id="others suppressed",
+            statement=f"Training on {target} makes the other features harder to decode",
+            strength="P",
+            contrast=Level(measure="decodable_loss", of=others),
+            where=where,
+            minimum=0.05,
+        ),
+    )
+
+
+STUDY = Study(
+    name="trifeature2020",
+    title="Trifeature (2020)",
+    question="What does training on one feature of an image do to how well the others can be decoded?",
+    domain="images",
+    conditions=tuple(_condition(network, target) for network in NETWORKS for target in FACTORS),
+    scales={
+        "quick": Scale(conditions=("colour, residual network", "shape, residual network"), seeds=2),
+        "full": Scale(seeds=10),
+    },
+    analysis=Analysis(
+        function="repbias.analyses.decodability:analyse",
+        measures=("decodable", "decodable_untrained", "decodable_gain", "decodable_loss"),
+        curves={"decodable": ("stage, from input to output", "balanced accuracy of a linear classifier")},
+    ),
+    claims=(
+        Claim(
+            id="colour is given",
+            statement="An untrained network's pooling layer gives away colour more than shape",
+            strength="P",
+            contrast=FeatureDifference(measure="decodable_untrained", more="colour", less="shape"),
+            minimum=0.1,
+        ),
+        *(claim for target in FACTORS for claim in _claims(target)),
+    ),
+    notes=(
+        NOTE,
+        "Textures are features here, and three classes of each of the three features never occur in training; "
+        "validation and test images show the others, with a held-out class of another feature in each.",
+        "The classifier is a logistic regression on the layer as it is, trained on 2,048 images and scored on 1,024 "
+        "others. Chance is 1 in 7 for the target, and 1 in 10 for the others.",
+    ),
+)

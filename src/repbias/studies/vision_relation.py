@@ -1,0 +1,53 @@
+"""Relation: of colour, shape, and whether two shapes are the same, is the simpler given more of the pooling layer?
+
+Two objects, a larger and a smaller one, of one colour. Colour can be told from a pixel, shape from an object, and
+whether the shapes are the same only from both together: the hard feature of the study of vision.
+"""
+
+from repbias.models import ConvNet
+from repbias.studies.contrasts import FeatureDifference
+from repbias.studies.images import NARROW, NOTE, image_condition
+from repbias.studies.member import AnyModel
+from repbias.studies.study import Claim, Scale, Study
+from repbias.tasks.image_feature import ImageFeature
+
+LIMIT = 8_000
+FEATURES = {
+    "colour": ImageFeature(factor="colour", classes=("red", "green")),
+    "shape": ImageFeature(factor="shape", classes=("plus", "circle")),
+    "relation": ImageFeature(factor="relation"),
+}
+NETWORKS: dict[str, AnyModel] = {"plain network": ConvNet(norm="batch"), "residual network": NARROW}
+
+
+def _more(more: str, less: str, statement: str) -> Claim:
+    return Claim(
+        id="C1",
+        statement=statement,
+        strength="A, B",
+        contrast=FeatureDifference(measure="r2", more=more, less=less),
+        minimum=0.05,
+    )
+
+
+STUDY = Study(
+    name="vision_relation",
+    title="Relation",
+    question="Of colour, shape, and the relation of two shapes, is the simpler given more of the pooling layer?",
+    domain="images",
+    conditions=tuple(
+        image_condition(network, {"network": network}, FEATURES, model=model, limit=LIMIT, steps=5_000)
+        for network, model in NETWORKS.items()
+    ),
+    scales={"quick": Scale(conditions=("residual network",), seeds=2), "full": Scale(seeds=10)},
+    claims=(
+        _more("colour", "shape", "Colour explains more of the pooling layer than shape"),
+        _more("shape", "relation", "Shape explains more of it than whether two shapes are the same"),
+        _more("colour", "relation", "Colour explains more of it than whether two shapes are the same"),
+    ),
+    notes=(
+        NOTE,
+        f"Here the step limit is {LIMIT:,}. All features have two classes; shape is that of the larger object, and the "
+        "smaller one has the same or the other. Neither object alone says whether they are the same.",
+    ),
+)
