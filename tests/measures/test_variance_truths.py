@@ -147,3 +147,27 @@ def test_the_table_is_tidy(plant):
     by_feature = {"r2", "r2_per_stimulus", "explained", "p_value", "unique", "common"}
     assert set(table.query("feature == 'hard'")["measure"]) == by_feature
     assert set(table.query("feature == '(all)'")["measure"]) == {"total", "joint_r2"}
+
+
+def test_groups_of_units_are_representations_of_their_own():
+    """The R2 of a channel, over its places, is that of a representation of these units alone."""
+    random = np.random.default_rng(0)
+    labels = random.integers(0, 3, size=(300, 2))
+    maps = random.normal(size=(300, 4, 2, 3)) + labels[:, :1, None, None] * np.array([0, 1, 2, 0.5])[:, None, None]
+    maps[:, 3] = 1.0  # a channel without variance
+    flat = {"representation": maps[:150].reshape(150, -1), "test_representation": maps[150:].reshape(150, -1)}
+    result = variance_explained(
+        flat["representation"], labels[:150], test_representation=flat["test_representation"], test_labels=labels[150:]
+    )
+    found = result.grouped_r2(np.repeat(np.arange(4), 6))
+    for channel in range(3):
+        alone = variance_explained(
+            maps[:150, channel].reshape(150, -1), labels[:150],
+            test_representation=maps[150:, channel].reshape(150, -1), test_labels=labels[150:],
+        )  # fmt: skip
+        np.testing.assert_allclose(found[:, channel], alone.r2)
+    np.testing.assert_array_equal(found[:, 3], 0)
+    np.testing.assert_allclose(result.grouped_r2(np.zeros(24, int))[:, 0], result.r2)
+    for wrong in (np.zeros(23, int), np.zeros(24), -np.ones(24, int)):
+        with pytest.raises(ValueError, match="one whole number, 0 or more, for each of the 24 units"):
+            result.grouped_r2(wrong)

@@ -51,7 +51,7 @@ def test_networks_are_what_the_factors_say() -> None:
         assert isinstance(condition.task, ImageTask)
         assert condition.task.fixed == ({"texture": "solid"} if factors["texture"] == "solid" else {})
         if isinstance(model, ResNet):
-            assert model.skips == (factors["skips"] == "yes")
+            assert model.skips == (factors["skips"] == "skips")
             assert set(model.blocks) == {int(factors["blocks"])}
 
 

@@ -67,6 +67,30 @@ class VarianceExplained:
         """Whether a unit has no variance at all on the scored stimuli, `[unit]`."""
         return self.unit_total == 0
 
+    def grouped_r2(self, groups: npt.ArrayLike) -> FloatArray:
+        """Return the R2 of groups of units, explained over total, each summed over the group, `[feature, group]`.
+
+        The channels of a feature map `[stimulus, channel, row, column]`, flattened, are such groups:
+        `np.repeat(np.arange(channels), rows * columns)`.
+
+        Parameters
+        ----------
+        groups : the group of each unit, 0, 1, 2, ..., `[unit]`; a group without variance has an R2 of 0.
+
+        Raises
+        ------
+        ValueError : not one whole number, 0 or more, for each unit.
+        """
+        of = np.asarray(groups)
+        if of.shape != self.unit_total.shape or not np.issubdtype(of.dtype, np.integer) or of.min(initial=0) < 0:
+            raise ValueError(
+                f"groups must be one whole number, 0 or more, for each of the {len(self.unit_total)} units, got "
+                f"{of.dtype} of shape {of.shape}"
+            )
+        totals = np.bincount(of, self.unit_total)
+        explained = np.stack([np.bincount(of, unit_r2 * self.unit_total) for unit_r2 in self.unit_r2])
+        return np.divide(explained, totals, out=np.zeros_like(explained), where=totals > 0)
+
     def table(self) -> pd.DataFrame:
         """Return a tidy table with the columns feature, measure and value.
 

@@ -17,7 +17,8 @@ from repbias.studies.study import Claim, Condition, Scale, Study
 from repbias.training import SGD, Adam
 from repbias.training.optimizers import AnyOptimizer
 
-SKIPS = {"no": False, "yes": True}
+NO_SKIPS, WITH_SKIPS = "no skips", "skips"
+SKIPS = {NO_SKIPS: False, WITH_SKIPS: True}
 NORMS = ("none", "batch")
 OPTIMIZERS: dict[str, AnyOptimizer] = {
     "SGD": SGD(lr=0.05),
@@ -60,7 +61,7 @@ def _residual(skips: str, norm: str, optimizer: str, blocks: int = 1, texture: s
 CROSSED = tuple(_residual(*cell) for cell in product(SKIPS, NORMS, OPTIMIZERS))
 CROSSING = {"network": (RESIDUAL,), "blocks": ("1",), "texture": ("solid",)}
 LEAN = FeatureDifference(measure="r2", more="colour", less="shape")
-SKIP = LevelDifference(factor="skips", more="no", less="yes")
+SKIP = LevelDifference(factor="skips", more=NO_SKIPS, less=WITH_SKIPS)
 
 STUDY = Study(
     name="vision",
@@ -91,7 +92,7 @@ STUDY = Study(
             statement="A residual network with batch norm favours shape",
             strength="B",
             contrast=FeatureDifference(measure="r2", more="shape", less="colour"),
-            where={"network": (RESIDUAL,), "norm": ("batch",), "skips": ("yes",)},
+            where={"network": (RESIDUAL,), "norm": ("batch",), "skips": (WITH_SKIPS,)},
             minimum=0.05,
         ),
         Claim(
@@ -117,7 +118,9 @@ STUDY = Study(
             statement="Skips move the balance by more without norm than with it",
             strength="C",
             contrast=LEAN,
-            compare=Interaction(factor="skips", more="no", less="yes", by="norm", by_more="none", by_less="batch"),
+            compare=Interaction(
+                factor="skips", more=NO_SKIPS, less=WITH_SKIPS, by="norm", by_more="none", by_less="batch"
+            ),
             where=CROSSING,
             minimum=0.05,
         ),
@@ -126,7 +129,7 @@ STUDY = Study(
             statement="The per-stimulus form of R2 favours shape in a residual network with batch norm, too",
             strength="C",
             contrast=FeatureDifference(measure="r2_per_stimulus", more="shape", less="colour"),
-            where={"network": (RESIDUAL,), "norm": ("batch",), "skips": ("yes",)},
+            where={"network": (RESIDUAL,), "norm": ("batch",), "skips": (WITH_SKIPS,)},
             minimum=0.0,
         ),
     ),
