@@ -259,10 +259,10 @@ class TestRunIds:
             "vision_layers": "4090e529953fcad0-0000",
             "vision_order": "039ce6bff049a3fe-0000",
             "vision_prevalence": "10990b7f9e22c739-0000",
-            "vision_relation": "ac7e42f225c9e159-0000",
+            "vision_relation": "49a133a1216acf2e-0000",
             "vision_methods": "bfe141a6a1eed886-0000",
             "vision_rsa": "9c435a37ec319943-0000",
-            "trifeature2020": "42c25c3b7bce7cc2-0000",
+            "trifeature2020": "b562c4ff67b4c15b-0000",
         }
         assert {name: find_study(name).conditions[0].member(0).run_id for name in NAMES} == pinned
 

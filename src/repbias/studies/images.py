@@ -34,6 +34,7 @@ def image_condition(
     factors: dict[str, str],
     features: Mapping[str, str | ImageFeature] = COLOUR_AND_SHAPE,
     *,
+    size: int = 32,
     fixed: dict[str, str] | None = None,
     measured: tuple[str, ...] = (),
     held_out: int | None = None,
@@ -49,7 +50,7 @@ def image_condition(
 
     Parameters
     ----------
-    fixed, measured, held_out : see `ImageTask`; textures are solid where `fixed` is None.
+    size, fixed, measured, held_out : see `ImageTask`; textures are solid where `fixed` is None.
     first : a feature that is trained alone before all are. only : the one feature that is trained at all.
     optimizer : Adam with 0.001 where it is None. limit : most steps of a phase.
     validation : images on which measures are fitted. steps : expected.
@@ -61,6 +62,7 @@ def image_condition(
         factors=factors,
         task=ImageTask(
             features=dict(features),
+            size=size,
             fixed=SOLID if fixed is None else fixed,
             measured=measured,
             held_out=held_out,

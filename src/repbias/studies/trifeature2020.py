@@ -1,7 +1,7 @@
 """The predecessor's figures: what training on one feature does to how well the others can be decoded.
 
 Hermann & Lampinen (2020) train networks to report one of shape, texture and colour of Trifeature images, with three of
-ten classes of each held out, and decode all three from every layer before and after. At reduced size: 32 px, narrow
+ten classes of each held out, and decode all three from every layer before and after. At reduced size: 64 px, narrow
 networks, and Adam until the gate.
 """
 
@@ -26,6 +26,7 @@ def _condition(network: str, target: str) -> Condition:
         f"{target}, {network}",
         {"target": target, "network": network},
         {target: target},
+        size=64,
         fixed={},
         measured=_others(target),
         held_out=3,
@@ -64,7 +65,7 @@ STUDY = Study(
     domain="images",
     conditions=tuple(_condition(network, target) for network in NETWORKS for target in FACTORS),
     scales={
-        "quick": Scale(conditions=("colour, residual network", "shape, residual network"), seeds=2),
+        "quick": Scale(conditions=("colour, plain network", "shape, plain network"), seeds=2),
         "full": Scale(seeds=10),
     },
     analysis=Analysis(
@@ -84,8 +85,10 @@ STUDY = Study(
     ),
     notes=(
         NOTE,
-        "Textures are features here, and three classes of each of the three features never occur in training; "
-        "validation and test images show the others, with a held-out class of another feature in each.",
+        "Images have 64 px here. Three classes of each of the three features never occur in training; validation and "
+        "test images show the others, with a held-out class of another feature in each.",
+        "Textures are the hard ones at such sizes: a trial member of another seed reported them in 68 % of the test "
+        "images after 2,500 steps, in which it had learned the training images by heart.",
         "The classifier is a logistic regression on the layer as it is, trained on 2,048 images and scored on 1,024 "
         "others. Chance is 1 in 7 for the target, and 1 in 10 for the others.",
     ),

@@ -11,7 +11,6 @@ from repbias.studies.member import AnyModel
 from repbias.studies.study import Claim, Scale, Study
 from repbias.tasks.image_feature import ImageFeature
 
-LIMIT = 8_000
 FEATURES = {
     "colour": ImageFeature(factor="colour", classes=("red", "green")),
     "shape": ImageFeature(factor="shape", classes=("plus", "circle")),
@@ -36,10 +35,10 @@ STUDY = Study(
     question="Of colour, shape, and the relation of two shapes, is the simpler given more of the pooling layer?",
     domain="images",
     conditions=tuple(
-        image_condition(network, {"network": network}, FEATURES, model=model, limit=LIMIT, steps=5_000)
+        image_condition(network, {"network": network}, FEATURES, model=model, steps=700)
         for network, model in NETWORKS.items()
     ),
-    scales={"quick": Scale(conditions=("residual network",), seeds=2), "full": Scale(seeds=10)},
+    scales={"quick": Scale(seeds=4), "full": Scale(seeds=10)},
     claims=(
         _more("colour", "shape", "Colour explains more of the pooling layer than shape"),
         _more("shape", "relation", "Shape explains more of it than whether two shapes are the same"),
@@ -47,7 +46,7 @@ STUDY = Study(
     ),
     notes=(
         NOTE,
-        f"Here the step limit is {LIMIT:,}. All features have two classes; shape is that of the larger object, and the "
+        "All features have two classes; shape is that of the larger object, and the "
         "smaller one has the same or the other. Neither object alone says whether they are the same.",
     ),
 )
