@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 ONE_THREAD = OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 PYTEST = $(ONE_THREAD) $(BIN)/python -m pytest -n 2
 
-.PHONY: demo test test-slow studies lint format bench
+.PHONY: demo test test-slow studies examples lint format bench
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -24,15 +24,19 @@ test-slow: $(VENV)/installed  ## The tests that take more than about ten seconds
 studies: $(VENV)/installed  ## Every study at its quick scale
 	$(BIN)/repbias run all --scale quick --store "$$(mktemp -d)"
 
+examples: $(VENV)/installed  ## Audits of a trained network and of simulated recordings; the latter checks itself
+	cd "$$(mktemp -d)" && for example in digits recordings; do \
+		$(ONE_THREAD) "$(CURDIR)/$(BIN)/python" "$(CURDIR)/examples/$$example.py" || exit 1; done
+
 lint: $(VENV)/installed
-	$(BIN)/ruff check src tests benchmarks
-	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks examples
+	$(BIN)/ruff format --check src tests benchmarks examples
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
 format: $(VENV)/installed
-	$(BIN)/ruff check --fix src tests benchmarks
-	$(BIN)/ruff format src tests benchmarks
+	$(BIN)/ruff check --fix src tests benchmarks examples
+	$(BIN)/ruff format src tests benchmarks examples
 
 bench: $(VENV)/installed  ## Times as ratios: to the floor, and to what one would write instead
 	$(BIN)/python -m benchmarks

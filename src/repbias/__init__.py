@@ -9,6 +9,9 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from repbias.auditing.arrays import audit_arrays as audit_arrays
+    from repbias.auditing.model import audit as audit
+    from repbias.auditing.result import AuditReport as AuditReport
     from repbias.layers import editing as editing
     from repbias.layers import read_layers as read_layers
     from repbias.measures import Density as Density
@@ -113,6 +116,9 @@ _PUBLIC = {
     "repbias.models": (
         "MLP", "ConvNet", "DecoderOnly", "EncoderDecoder", "EncoderHeads", "Model", "Recurrent", "ResNet", "ViT",
     ),
+    "repbias.auditing.arrays": ("audit_arrays",),
+    "repbias.auditing.model": ("audit",),
+    "repbias.auditing.result": ("AuditReport",),
     "repbias.statistics": ("mean_interval",),
     "repbias.tasks": (
         "BooleanFeature", "BooleanTask", "ImageFeature", "ImageTask", "StringTask", "SymbolTask", "Task",

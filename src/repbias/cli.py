@@ -92,7 +92,48 @@ class Render:
     """What is crossed: any of shape, texture, colour, rotation, position, size, background, number, relation."""
 
 
-Command = List | Run | Report | Claims | Table | Render
+@dataclass(frozen=True)
+class Audit:
+    """Ask which features a representation that you bring shouts and which it whispers; write one page of HTML.
+
+    Bring recordings or activations (--arrays), or a model with its inputs (--model, --inputs, --layers).
+    """
+
+    features: Annotated[Path, tyro.conf.arg(metavar="FILE")]
+    """A .csv or .parquet with a row a stimulus and a column a feature; empty cells are missing labels."""
+    out: Annotated[Path, tyro.conf.arg(metavar="FILE")]
+    """Where to: a file that ends in .html."""
+    arrays: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="FILE...")] = ()
+    """Responses [stimulus, unit]: .npz or .safetensors, a layer an array; .npy, .csv or .parquet, a layer a file."""
+    model: Annotated[str | None, tyro.conf.arg(metavar="MODULE:FUNCTION")] = None
+    """A function without arguments that returns a torch.nn.Module; found from the current folder."""
+    inputs: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    """The model's inputs, stimuli first: one array; or several, passed by their names."""
+    layers: Annotated[tuple[str, ...], tyro.conf.arg(metavar="PATTERN...")] = ()
+    """The model's layers to read, as patterns such as 'blocks.*.mlp'."""
+    pool: Literal["mean", "flatten", "first", "last"] | None = None
+    """What becomes of a layer's tokens or positions: their mean by default."""
+    batch_size: int | None = None
+    """Stimuli that the model is given at once; 256 by default."""
+    device: str | None = None
+    """Where the model runs, such as 'cuda'; by default where it is."""
+    columns: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME...")] = ()
+    """The columns that are features; by default all but that of --groups."""
+    groups: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
+    """The column that says to which session or subject a stimulus belongs: intervals and folds keep groups whole."""
+    missing: Literal["refuse", "drop"] = "refuse"
+    """What to do where a label is missing: refuse, or leave the stimulus out and say how many were."""
+    resamples: int = 500
+    """Bootstrap resamples, for the intervals."""
+    permutations: int = 200
+    """Permutations of the labels, for the p values."""
+    seed: int = 0
+    """Seed of folds, resamples and permutations."""
+    overwrite: bool = False
+    """Replace a page that is there."""
+
+
+Command = List | Run | Report | Claims | Table | Render | Audit
 
 
 def main() -> None:
@@ -127,7 +168,35 @@ def _do(command: Command) -> int:
             commands.write_table(command.store, command.study, command.out, command.scale)
         case Render():
             _render(command)
+        case Audit():
+            _audit(command)
     return 0
+
+
+def _audit(command: Audit) -> None:
+    from repbias.audit_command import AuditRequest, audit_array_files, audit_model_files
+
+    request = AuditRequest(
+        features=command.features, out=command.out, overwrite=command.overwrite, columns=command.columns,
+        groups=command.groups, missing=command.missing, resamples=command.resamples,
+        permutations=command.permutations, seed=command.seed,
+    )  # fmt: skip
+    reading = {"pool": command.pool, "batch_size": command.batch_size, "device": command.device}
+    reading = {name: value for name, value in reading.items() if value is not None}
+    if command.model is None:
+        of_models = (*reading, *(name for name in ("inputs", "layers") if getattr(command, name)))
+        if of_models:
+            name = of_models[0].replace("_", "-")
+            raise ValueError(f"--{name} belongs to --model package.module:function; with --arrays leave it out")
+        if not command.arrays:
+            raise ValueError("name what to audit: --arrays data.npz, or --model package.module:function with --inputs")
+        audit_array_files(request, command.arrays)
+    elif command.arrays:
+        raise ValueError("--arrays and --model are two audits; name one of them")
+    elif command.inputs is None or not command.layers:
+        raise ValueError("--model needs --inputs FILE and --layers PATTERN, such as --layers 'blocks.*.mlp'")
+    else:
+        audit_model_files(request, command.model, command.inputs, command.layers, reading)
 
 
 def _render(command: Render) -> None:

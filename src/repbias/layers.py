@@ -10,6 +10,7 @@ import fnmatch
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TypeAlias
 
 import torch
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 from repbias.specs import did_you_mean
 
 Edit: TypeAlias = Callable[[Tensor], Tensor]
+Hook: TypeAlias = Callable[[object], object]
 
 
 def layer_names(module: nn.Module) -> tuple[str, ...]:
@@ -45,6 +47,28 @@ def match_layers(module: nn.Module, patterns: str | Sequence[str]) -> tuple[str,
 
 
 @contextmanager
+def hooked(module: nn.Module, hooks: Mapping[str, Hook]) -> Iterator[None]:
+    """Inside the block, each named layer's output is given to a function at each call of the layer, just as it is.
+
+    What the function returns takes the output's place, unless it is None. A later module may change in place what the
+    function was given: it must copy what it keeps.
+
+    Parameters
+    ----------
+    hooks : from a layer's name (not a pattern) to a function of its output, which need not be a tensor.
+    """
+    handles = [
+        module.get_submodule(name).register_forward_hook(lambda _m, _i, out, hook=hook: hook(out))
+        for name, hook in hooks.items()
+    ]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+@contextmanager
 def capture(module: nn.Module, names: Sequence[str]) -> Iterator[dict[str, Tensor]]:
     """Inside the block, each forward pass of `module` leaves the outputs of the named layers in the dictionary.
 
@@ -58,17 +82,10 @@ def capture(module: nn.Module, names: Sequence[str]) -> Iterator[dict[str, Tenso
     def keep(name: str, output: object) -> None:
         seen[name] = _as_output(name, output).clone()  # a later module may change it in place
 
-    handles = [
-        module.get_submodule(name).register_forward_hook(lambda _m, _i, out, name=name: keep(name, out))
-        for name in names
-    ]
-    try:
+    with hooked(module, {name: partial(keep, name) for name in names}):
         yield seen
         if silent := [name for name in names if name not in seen]:
             raise ValueError(f"layers {silent} were never called in the forward pass; read layers that are used")
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 @contextmanager
@@ -100,19 +117,10 @@ def editing(module: nn.Module, edits: Mapping[str, Edit]) -> Iterator[None]:
         called.add(name)
         return _edited(name, edit, _as_output(name, output))
 
-    handles = [
-        module.get_submodule(name).register_forward_hook(
-            lambda _m, _i, out, name=name, edit=edit: replace(name, edit, out)
-        )
-        for name, edit in edits.items()
-    ]
-    try:
+    with hooked(module, {name: partial(replace, name, edit) for name, edit in edits.items()}):
         yield
         if silent := [name for name in edits if name not in called]:
             raise ValueError(f"layers {silent} were never called in the forward pass; edit layers that are used")
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 def _as_output(name: str, output: object) -> Tensor:

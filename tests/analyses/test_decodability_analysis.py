@@ -1,4 +1,4 @@
-"""Decodability: accuracies of a classifier on each layer, after training and before, of reported features and others."""
+"""Decodability: a classifier on each layer, after training and before, of reported features and of others."""
 
 from __future__ import annotations
 

@@ -1,0 +1,155 @@
+"""What `repbias audit` does: read files, audit, print the short table, write the page."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+from torch import nn
+
+from repbias.auditing.result import AuditReport
+from repbias.runs.audit_files import FeatureTable, check_out, read_arrays, read_features, read_inputs
+from repbias.runs.functions import resolve_function
+
+TOGETHER = "(all)"
+
+
+@dataclass(frozen=True)
+class AuditRequest:
+    """What is asked of any audit, whatever is audited."""
+
+    features: Path
+    """A table with a row a stimulus and a column a feature."""
+
+    out: Path
+    """The page to write."""
+
+    overwrite: bool = False
+    """Whether a page that is there is replaced."""
+
+    columns: tuple[str, ...] = ()
+    """The columns that are features; all but the groups where none is named."""
+
+    groups: str | None = None
+    """The column of groups of stimuli."""
+
+    missing: Literal["refuse", "drop"] = "refuse"
+    """What to do with a stimulus without a label."""
+
+    resamples: int = 500
+    """Bootstrap resamples."""
+
+    permutations: int = 200
+    """Permutations of the labels."""
+
+    seed: int = 0
+    """Seed of everything random."""
+
+
+def audit_array_files(request: AuditRequest, arrays: Sequence[Path]) -> None:
+    """Audit the responses that files hold; see `repbias.runs.audit_files.read_arrays`.
+
+    Raises
+    ------
+    ValueError : whatever is wrong with the files, their content, or where the page is to go; nothing is written then.
+    """
+    from repbias.auditing.arrays import audit_arrays
+
+    _finish(request, lambda options: audit_arrays(read_arrays(arrays), **options))
+
+
+def audit_model_files(
+    request: AuditRequest, factory: str, inputs: Path, layers: Sequence[str], reading: dict[str, Any]
+) -> None:
+    """Audit the layers of a model for the inputs that a file holds.
+
+    Parameters
+    ----------
+    factory : ``package.module:function``, called without arguments; the current folder is searched too.
+    inputs : see `repbias.runs.audit_files.read_inputs`.
+    layers : glob patterns of layers.
+    reading : keyword arguments of `repbias.auditing.model.audit` that say how the layers are read.
+
+    Raises
+    ------
+    ValueError : as `audit_array_files`, or a factory that cannot be imported, fails, or makes no model.
+    """
+    from repbias.auditing.model import audit
+
+    def measure(options: dict[str, Any]) -> AuditReport:
+        stimuli = read_inputs(inputs)
+        return audit(_make_model(factory), stimuli, layers=list(layers), **reading, **options)
+
+    _finish(request, measure)
+
+
+def short_table(report: AuditReport) -> Table:
+    """Return the audit for the terminal: a line a layer and feature; p is that of R2, after Holm's correction."""
+    view = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("layer", "feature"):
+        view.add_column(name, overflow="fold", min_width=8)
+    for name in ("R2 [95 % interval]", "p", "decoded", "chance", "detectable"):
+        view.add_column(Text(name), justify="right", no_wrap=True)
+    cells = {(row["layer"], row["feature"], row["measure"]): row for row in report.results.to_dict("records")}
+    for layer in report.layers:
+        for feature in (*report.features, TOGETHER):
+            r2 = cells[layer, feature, "r2"]
+            share = f"{_number(r2['value'])} [{_number(r2['ci_low'])}, {_number(r2['ci_high'])}]"
+            p = "<.001" if r2["p_holm"] < 0.001 else _number(r2["p_holm"])
+            others = [
+                _number(cells.get((layer, feature, measure), {}).get("value"))
+                for measure in ("decodability", "chance", "detectable_r2")
+            ]
+            view.add_row(Text(layer), Text(feature), Text(share), p, *others)
+    return view
+
+
+def _finish(request: AuditRequest, measure: Callable[[dict[str, Any]], AuditReport]) -> None:
+    """Read the features, audit, print, and write the page; what is wrong with the request is found first."""
+    check_out(request.out, overwrite=request.overwrite)
+    table = read_features(request.features, request.columns, request.groups)
+    try:
+        report = measure(_options(request, table))
+    except TypeError as error:  # the audit's own word for what is of the wrong kind
+        raise ValueError(str(error)) from error
+    console = Console(soft_wrap=False, highlight=False)
+    console.print(short_table(report))
+    print("detectable: the smallest R2 that these data would have shown with 80 % power\n")
+    for sentence in report.sentences:
+        console.print(f"- {sentence}", markup=False, soft_wrap=True)
+    report.save(request.out)
+    print(f"page: {request.out}")
+
+
+def _options(request: AuditRequest, table: FeatureTable) -> dict[str, Any]:
+    return {
+        "features": table.features,
+        "groups": None if table.groups is None else table.groups.to_numpy(),
+        "missing": request.missing,
+        "resamples": request.resamples,
+        "permutations": request.permutations,
+        "seed": request.seed,
+    }
+
+
+def _make_model(factory: str) -> nn.Module:
+    if (here := str(Path.cwd())) not in sys.path:
+        sys.path.insert(0, here)  # a console script does not look there, and that is where one's own code is
+    make = resolve_function("--model", factory)
+    try:
+        model = make()
+    except Exception as error:
+        raise ValueError(f"--model: {factory!r} failed: {type(error).__name__}: {error}") from error
+    if not isinstance(model, nn.Module):
+        raise ValueError(f"--model: {factory!r} returned {type(model).__name__}; it must return a torch.nn.Module")
+    return model
+
+
+def _number(value: Any) -> str:
+    return "-" if value is None or value != value else f"{value:z.3f}"

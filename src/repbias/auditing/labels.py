@@ -1,0 +1,101 @@
+"""Class labels of any kind (whole numbers, truth values, text), as numbers 0, 1, ... of sorted classes."""
+
+from __future__ import annotations
+
+import numbers
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+IntArray = npt.NDArray[np.int64]
+Labellings = npt.NDArray[np.integer[Any]]  # several labellings of the stimuli, `[labelling, stimulus]`
+BIN = "features are classes: bin it first, e.g. with pd.qcut(values, 4, labels=False)"
+
+
+@dataclass(frozen=True, eq=False)
+class Labels:
+    """The labels of one feature."""
+
+    numbers: IntArray
+    """The class of each stimulus, 0, 1, ..., `[stimulus]`."""
+
+    classes: tuple[str, ...]
+    """What the classes are called, sorted, `[class]`."""
+
+
+def is_missing(column: pd.Series[Any]) -> npt.NDArray[np.bool_]:
+    """Return where a label is missing: None, NaN, NaT, pandas' NA, or text without a letter."""
+    blank = column.map(lambda value: isinstance(value, str) and not value.strip()).to_numpy(dtype=bool)
+    return np.asarray(column.isna().to_numpy(dtype=bool) | blank)
+
+
+def as_classes(column: pd.Series[Any], what: str) -> Labels:
+    """Return labels, none of them missing, as classes; refuse what is no class."""
+    values = column.tolist()
+    kinds = {_kind(value, what) for value in values}
+    if len(kinds) > 1:
+        raise TypeError(f"{what} mixes {' and '.join(sorted(kinds))}: give all its labels as one kind")
+    if kinds == {"numbers"}:
+        _refuse_fractions(values, what)
+        values = [int(value) for value in values]
+    distinct = sorted(set(values))
+    code = {value: number for number, value in enumerate(distinct)}
+    return Labels(np.array([code[value] for value in values], dtype=np.int64), tuple(str(value) for value in distinct))
+
+
+def refuse_unscorable(labels: Labels, cluster: IntArray, what: str, *, grouped: bool) -> None:
+    """Raise where a feature is constant, or has a class that is never both fitted and scored."""
+    if len(labels.classes) < 2:
+        raise ValueError(f"{what} must have two classes or more, got only {labels.classes[0]!r}: leave it out")
+    counts = np.bincount(labels.numbers)
+    if counts.min() < 2:
+        lone = [name for name, count in zip(labels.classes, counts, strict=True) if count < 2]
+        raise ValueError(
+            f"{what} must have two stimuli or more of each class, got one of {', '.join(map(repr, lone[:5]))} "
+            f"({len(lone)} of {len(counts)} classes have one): merge classes or drop those stimuli; "
+            f"if it is continuous, {BIN}"
+        )
+    pairs = np.unique(np.column_stack([labels.numbers, cluster]), axis=0)
+    n_clusters = np.bincount(pairs[:, 0])
+    if grouped and n_clusters.min() < 2:
+        alone = labels.classes[int(n_clusters.argmin())]
+        raise ValueError(
+            f"{what} must have each class in two groups or more, to be fitted on some and scored on others, got all of "
+            f"{alone!r} in one group: merge classes, drop that class, or give finer groups"
+        )
+
+
+def refuse_one_group(labels: Labels) -> None:
+    """Raise where all stimuli are of one group."""
+    if len(labels.classes) < 2:
+        raise ValueError(
+            f"groups must number two or more, got only {labels.classes[0]!r}: without groups, give groups=None"
+        )
+
+
+def _kind(value: object, what: str) -> str:
+    if isinstance(value, (bool, np.bool_)):
+        return "truth values"
+    if isinstance(value, str):
+        return "text"
+    if isinstance(value, numbers.Real):
+        return "numbers"
+    if isinstance(value, numbers.Complex):
+        raise TypeError(f"{what} must hold class labels, got the complex number {value}: {BIN}")
+    raise TypeError(
+        f"{what} must hold class labels, whole numbers or text, got {type(value).__name__} {str(value)[:40]!r}: "
+        "convert it with str() or number its classes"
+    )
+
+
+def _refuse_fractions(values: list[Any], what: str) -> None:
+    for stimulus, value in enumerate(values):
+        if not np.isfinite(value):
+            raise ValueError(f"{what} must hold finite labels, got {value} at stimulus {stimulus}: correct it")
+        if value != int(value):
+            raise ValueError(
+                f"{what} must hold whole numbers (class labels), got {value:g} at stimulus {stimulus}: {BIN}"
+            )

@@ -1,0 +1,146 @@
+"""Rows and sentences of an audit's report on what erasing each feature changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from repbias.auditing.causal import Reach
+from repbias.auditing.estimates import Contributions
+from repbias.auditing.intervals import Resamples, r2_interval
+from repbias.auditing.labels import IntArray
+from repbias.auditing.power import LEVEL
+from repbias.auditing.result import RESULT_COLUMNS
+from repbias.auditing.sentences import percent
+from repbias.measures._arrays import FloatArray
+from repbias.statistics import holm
+
+OWN, OTHERS, OUTPUT, CONTROL = "ablation_own", "ablation_others", "ablation_output", "ablation_control"
+Row = tuple[str, str, str, float, float, float, float]
+
+
+@dataclass(frozen=True, eq=False)
+class _Scores:
+    """Changes of all stimuli as shares, with intervals."""
+
+    cluster: IntArray
+    draw: IntArray
+    total: FloatArray
+    draws: Resamples
+
+    def row(self, layer: str, feature: str, measure: str, changes: FloatArray, control: FloatArray | None) -> Row:
+        gains = Contributions(changes, changes, self.total)
+        p = float("nan") if control is None else excess_p(changes, control, self.total, self.draw, self.cluster)
+        return (layer, feature, measure, gains.r2, *r2_interval(gains, self.draws), p)
+
+
+def reach_rows(
+    reach: Reach, reported: Sequence[str] | None, cluster: IntArray, *, seed: int, resamples: int
+) -> pd.DataFrame:
+    """Return the rows of the report, one for each layer, feature and measure.
+
+    ablation_own      accuracy lost on the feature itself, where the model reports it
+    ablation_others   accuracy lost on the other reported features, their mean
+    ablation_output   without reports: sum of squared changes of the output over its variance
+    ablation_control  the first of these that there is, with the feature's labels in random orders
+
+    The p of all but the control's is that of `excess_p`; `p_holm` is over features and layers for each measure.
+
+    Parameters
+    ----------
+    reported : the features that the columns of the changes stand for; None for changes of the output.
+    """
+    total = np.ones(len(cluster))
+    if reported is None:
+        total = ((reach.before - reach.before.mean(0)) ** 2).sum(1)
+    scores = _Scores(cluster, reach.draw, total, Resamples(cluster, resamples, seed=seed))
+    rows: list[Row] = []
+    for layer, feature in dict.fromkeys((layer, feature) for layer, feature, _ in reach.changes):
+        erased, control = (_parts(reach.changes[layer, feature, which], feature, reported) for which in (False, True))
+        rows += [scores.row(layer, feature, name, values, control[name]) for name, values in erased.items()]
+        rows.append(scores.row(layer, feature, CONTROL, next(iter(control.values())), None))
+    table = pd.DataFrame(rows, columns=["layer", "feature", "measure", "value", "ci_low", "ci_high", "p"])
+    table["n"] = len(cluster)
+    table["p_holm"] = np.nan
+    for measure in (OWN, OTHERS, OUTPUT):
+        tests = table["measure"] == measure
+        table.loc[tests, "p_holm"] = holm(table.loc[tests, "p"].to_numpy(dtype=float))
+    return table[list(RESULT_COLUMNS)]
+
+
+def excess_p(changes: FloatArray, control: FloatArray, total: FloatArray, draw: IntArray, cluster: IntArray) -> float:
+    """Return the one-sided p value of a larger change than the control's, both as shares of the sum of `total`.
+
+    Student's t with the square error  e^2 + v / 2 : e is that of the difference over clusters, and v the variance of
+    the control's change over its random orders, beyond what their few stimuli account for. A feature that is not there
+    is erased by two maps, one of either half, that are as random as the control's.
+
+    Parameters
+    ----------
+    changes, control, total, draw, cluster : `[stimulus]`; `draw` is the control's random order of each, 0, 1, ...
+    """
+    excess, whole = _ratio_and_error(changes - control, total, cluster)
+    of_draws = [_ratio_and_error(control[draw == d], total[draw == d], None) for d in np.unique(draw)]
+    values, errors = np.array(of_draws).T
+    between = max(values.var(ddof=1) - (errors**2).mean(), 0.0) if len(values) > 1 else 0.0
+    error = float(np.sqrt(whole**2 + between / 2))
+    return float(excess <= 0) if error == 0 else float(stats.t.sf(excess / error, max(len(values) - 1, 1)))
+
+
+def _ratio_and_error(values: FloatArray, total: FloatArray, cluster: IntArray | None) -> tuple[float, float]:
+    """Return sum(values) / sum(total) and its standard error by linearisation, over stimuli or over clusters."""
+    if total.sum() == 0:
+        return 0.0, 0.0
+    ratio = float(values.sum() / total.sum())
+    residuals = values - ratio * total if cluster is None else np.bincount(cluster, values - ratio * total)
+    n = len(residuals)
+    return ratio, float(np.sqrt(n / max(n - 1, 1) * (residuals**2).sum()) / total.sum())
+
+
+def _parts(changes: FloatArray, feature: str, reported: Sequence[str] | None) -> dict[str, FloatArray]:
+    """Return the changes `[stimulus]` by measure."""
+    if reported is None:
+        return {OUTPUT: changes[:, 0]}
+    own = np.array([name == feature for name in reported])
+    found = {OWN: changes[:, own].mean(1)} if own.any() else {}
+    return found | ({OTHERS: changes[:, ~own].mean(1)} if not own.all() else {})
+
+
+def reach_sentences(rows: pd.DataFrame) -> tuple[str, ...]:
+    """Return a sentence a feature: in which layer erasing it does most beyond the control, or that it does nothing."""
+    return tuple(_sentence(str(feature), of_feature) for feature, of_feature in rows.groupby("feature", sort=False))
+
+
+def _sentence(feature: str, rows: pd.DataFrame) -> str:
+    wide = rows.pivot(index="layer", columns="measure", values="value")
+    measure = next(name for name in (OWN, OUTPUT, OTHERS) if name in wide)
+    most = str((wide[measure] - wide[CONTROL]).idxmax())
+    listed = "; ".join(_listed(rows[rows["layer"] == most].set_index("measure"), measure))
+    effects = rows[rows["measure"] == measure]
+    n_larger = int((effects["p_holm"] <= LEVEL).sum())
+    if n_larger == 0:
+        return (
+            f"Erasing {feature} changes nothing beyond what shuffled labels do, in any of {len(effects)} layers (most "
+            f"in {most}: {listed}). That does not show that it is not used: it may be read nonlinearly, or go round a "
+            "layer."
+        )
+    return (
+        f"Erasing {feature} does most, beyond what shuffled labels do, in {most}: {listed}. It does more than they in "
+        f"{n_larger} of {len(effects)} layers."
+    )
+
+
+def _listed(of_layer: pd.DataFrame, measure: str) -> Iterator[str]:
+    reports = "the reported features" if measure == OTHERS else "the other reported features"
+    words = {
+        OWN: "accuracy on it falls by {} of the stimuli",
+        OTHERS: f"accuracy on {reports} falls by {{}}",
+        OUTPUT: "the output changes by {} of its variance",
+        CONTROL: "with shuffled labels by {}",
+    }
+    for row in of_layer.reindex([name for name in words if name in of_layer.index]).itertuples():
+        yield words[str(row.Index)].format(percent(float(row.value), float(row.ci_low), float(row.ci_high)))  # type: ignore[arg-type]

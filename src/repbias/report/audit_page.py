@@ -1,0 +1,158 @@
+"""The one page that tells an audit: offline, complete in itself, fit to be sent."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from repbias.auditing.result import RESULT_COLUMNS, AuditReport
+from repbias.report.claim_views import p_value
+from repbias.report.figures import Figure, save_figure
+from repbias.report.figures.audit import shown_and_decodable
+from repbias.report.figures.audit_shares import component_contents, variance_shares
+from repbias.report.figures.figure import numbers_as_csv
+from repbias.report.figures.select import require_columns
+from repbias.report.files import write_whole
+from repbias.report.links import DataLink, csv_link, image_source, light_image_source
+from repbias.report.templates import render
+from repbias.report.views import TableView
+
+TOGETHER = "(all)"
+_HEAVY_IMAGE = 900_000  # characters; a picture of many layers is lighter as PNG
+_PIXELS_PER_INCH = 96
+_OPEN_ROWS = 60
+# What the page's tables show: the heading and the measure of each column, and the measure whose p stands last.
+_VARIANCE = {
+    "R²": "r2",
+    "alone": "r2_unique",
+    "shared": "r2_common",
+    "RDM share": "rdm_share",
+    "detectable R²": "detectable_r2",
+    "false positives": "false_positives",
+}
+_READOUT = {
+    "decodability": "decodability",
+    "chance": "chance",
+    "density": "density_0.1",
+    "units used": "participation",
+    "ablated: own": "ablation_own",
+    "others": "ablation_others",
+    "outputs": "ablation_output",
+    "control": "ablation_control",
+}
+_WITH_INTERVAL = {"r2", "decodability"}
+
+
+@dataclass(frozen=True)
+class _FigureView:
+    """A figure as the template lays it out."""
+
+    anchor: str
+    title: str
+    caption: str
+    source: str
+    width: int
+    height: int
+    numbers: DataLink
+
+
+def write_audit_page(report: AuditReport, path: Path) -> Path:
+    """Write an audit as one HTML file without scripts or outside requests; it appears whole or not at all.
+
+    Figures and every number are inside the page. Names and sentences may hold any character: the page escapes them.
+
+    Parameters
+    ----------
+    report : what `repbias.auditing.arrays.audit_arrays` or `repbias.auditing.model.audit` returned.
+    path : the file to write; folders are made, a page of the same name is replaced.
+
+    Returns
+    -------
+    `path`.
+
+    Raises
+    ------
+    ValueError : a table of `report` lacks a column that the page needs; the message names it.
+    """
+    require_columns(report.results, RESULT_COLUMNS, "results")
+    require_columns(report.components, ("layer", "feature", "component", "share", "r2"), "components")
+    figures = [shown_and_decodable(report), variance_shares(report), component_contents(report)]
+    tables = {
+        "Variance explained; 95 % intervals in brackets, p of R²": variance_view(report),
+        "Readout and spread; 95 % intervals in brackets, p of decodability": readout_view(report),
+    }
+    html = render(
+        "audit.html.jinja",
+        report=report,
+        layers={name: report.n_units[name] for name in report.layers},
+        figures=_figure_views(figures),
+        tables=tables,
+        open_rows=_OPEN_ROWS,
+        downloads={
+            "results": csv_link("results", numbers_as_csv(report.results)),
+            "R² of every unit": csv_link("units", numbers_as_csv(report.units)),
+            "components": csv_link("components", numbers_as_csv(report.components)),
+        },
+    )
+    return write_whole(path, html)
+
+
+def variance_view(report: AuditReport) -> TableView:
+    """What each feature explains of each layer, as a table in words; p is that of R2, after Holm's correction."""
+    return _view(report, _VARIANCE, tested="r2")
+
+
+def readout_view(report: AuditReport) -> TableView:
+    """How each feature is read out, spread and used, as a table in words; p is that of decodability."""
+    return _view(report, _READOUT, tested="decodability")
+
+
+def _view(report: AuditReport, columns: dict[str, str], tested: str) -> TableView:
+    """A row a layer and feature, and a column a measure, of those that were taken."""
+    taken = set(report.results["measure"])
+    shown = {heading: measure for heading, measure in columns.items() if measure in taken}
+    cells = {(row["layer"], row["feature"], row["measure"]): row for row in report.results.to_dict("records")}
+    rows = []
+    for layer in report.layers:
+        for feature in (*report.features, TOGETHER):
+            found = {measure: cells.get((layer, feature, measure)) for measure in shown.values()}
+            if any(found.values()):
+                values = [_cell(row, interval=measure in _WITH_INTERVAL) for measure, row in found.items()]
+                rows.append([layer, feature, *values, p_value((found.get(tested) or {}).get("p_holm"))])
+    headings = ["layer", "feature", *shown, "p (Holm)"]
+    return TableView(headings, [False, False, *[True] * (len(headings) - 2)], rows)
+
+
+def _cell(row: dict[Any, Any] | None, *, interval: bool) -> str:
+    if row is None:
+        return ""
+    low, high = _share(row["ci_low"]), _share(row["ci_high"])
+    return f"{_share(row['value'])} [{low}, {high}]" if interval and low else _share(row["value"])
+
+
+def _share(value: float) -> str:
+    """Three decimals, so that a column can be read down; the CSV has more."""
+    return "" if math.isnan(value) else f"{value:z.3f}".replace("-", "−")
+
+
+def _figure_views(figures: list[Figure]) -> list[_FigureView]:
+    with tempfile.TemporaryDirectory() as folder:
+        return [_figure_view(figure, Path(folder)) for figure in figures]
+
+
+def _figure_view(figure: Figure, folder: Path) -> _FigureView:
+    files = save_figure(figure, folder)
+    source = image_source(files.svg)
+    width, height = figure.drawing.get_size_inches() * _PIXELS_PER_INCH
+    return _FigureView(
+        anchor=f"figure-{figure.name}",
+        title=figure.title,
+        caption=figure.caption,
+        source=min(source, light_image_source(files.png), key=len) if len(source) > _HEAVY_IMAGE else source,
+        width=round(width),
+        height=round(height),
+        numbers=csv_link(figure.name, numbers_as_csv(figure.numbers)),
+    )

@@ -1,0 +1,212 @@
+"""The page of an audit: what it says, that it needs nothing from outside, and that names cannot break it."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import gzip
+import io
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from repbias.auditing.result import RESULT_COLUMNS, AuditReport
+from repbias.report.audit_page import readout_view, variance_view, write_audit_page
+from repbias.report.figures.audit import drawn_layers, shown_and_decodable
+from repbias.report.figures.audit_shares import component_contents, variance_shares
+
+MEASURES = {
+    "r2": 0.4, "r2_unique": 0.3, "r2_common": 0.1, "density_0.1": 0.5, "participation": 12.0, "decodability": 0.75,
+    "chance": 0.5, "detectable_r2": 0.02, "false_positives": 0.05, "rdm_share": 0.6,
+}  # fmt: skip
+
+
+def make_report(
+    layers: tuple[str, ...] = ("V4", "IT"),
+    features: tuple[str, ...] = ("shape", "colour"),
+    without: tuple[str, ...] = (),
+) -> AuditReport:
+    """A report by hand, in which the first feature explains .4 and each further one half of that before it."""
+    rows = []
+    for layer in layers:
+        for place, feature in enumerate(features):
+            for measure, value in MEASURES.items():
+                shown = value / 2**place if measure.startswith("r2") else value
+                tested = 0.0004 if measure in {"r2", "decodability"} else np.nan
+                rows.append((layer, feature, measure, shown, shown - 0.01, shown + 0.01, 100, tested, tested))
+        rows.append((layer, "(all)", "r2", 0.55, 0.5, 0.6, 100, np.nan, np.nan))
+    results = pd.DataFrame(rows, columns=list(RESULT_COLUMNS))
+    grid = [(layer, name, k, 0.6 / 2**k, 0.9 / (k + 1)) for layer in layers for name in features for k in range(12)]
+    units = [(layer, unit, name, 0.2) for layer in layers for unit in range(3) for name in features]
+    return AuditReport(
+        layers=layers,
+        features=features,
+        classes={name: ("0", "1") for name in features},
+        n_stimuli=12_345,
+        n_units={layer: 3 for layer in layers},
+        results=results[~results["measure"].isin(without)],
+        units=pd.DataFrame(units, columns=["layer", "unit", "feature", "r2"]),
+        components=pd.DataFrame(grid, columns=["layer", "feature", "component", "share", "r2"]),
+        sentences=("V4: shape is shouted.", "IT: colour is whispered."),
+        notes=("2 of 3 units are constant.",),
+        settings={"seed": 7, "resamples": 500},
+    )
+
+
+class _Tags(HTMLParser):
+    """The tags of a page, each attribute that could fetch something, and the text."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.addresses: list[str] = []
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.addresses += [value or "" for name, value in attrs if name in {"src", "href", "srcset", "action", "data"}]
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def parsed(page: Path) -> _Tags:
+    tags = _Tags()
+    tags.feed(page.read_text(encoding="utf-8"))
+    return tags
+
+
+def csv_of(page: Path, name: str) -> pd.DataFrame:
+    """A table that the page carries."""
+    found = re.search(rf'download="{name}\.csv(\.gz)?" href="data:[^;]*;base64,([^"]*)"', page.read_text())
+    assert found
+    content = base64.b64decode(found.group(2))
+    return pd.read_csv(io.BytesIO(gzip.decompress(content) if found.group(1) else content))
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_audit_page(make_report(), tmp_path_factory.mktemp("audit") / "made" / "audit.html")
+
+
+def test_sentences_come_first_then_figures_then_numbers(page: Path) -> None:
+    text = parsed(page).text
+    order = [
+        "12,345 stimuli, 2 layers, 2 features", "V4: shape is shouted.", "IT: colour is whispered.",
+        "1. What is shown, and what is there", "2. Variance explained", "3. Which components", "0.400 [0.390, 0.410]",
+        "2 of 3 units are constant.", "resamples", "Shouted, whispered, absent",
+    ]  # fmt: skip
+    places = [text.index(words) for words in order]
+    assert places == sorted(places)
+
+
+def test_the_page_fetches_nothing_and_runs_nothing(page: Path) -> None:
+    tags = parsed(page)
+    assert not {"script", "link", "iframe", "object", "embed"} & set(tags.tags)
+    outside = [one for one in tags.addresses if not one.startswith(("#", "data:"))]
+    assert outside == ["https://arxiv.org/abs/2405.05847"]  # a link to click, in the footer
+    assert [path.name for path in page.parent.iterdir()] == ["audit.html"]
+
+
+def test_the_page_carries_every_number(page: Path) -> None:
+    report = make_report()
+    pd.testing.assert_frame_equal(csv_of(page, "results"), report.results.reset_index(drop=True))
+    pd.testing.assert_frame_equal(csv_of(page, "units"), report.units)
+    assert len(csv_of(page, "components")) == len(report.components)
+
+
+def test_the_tables_have_a_row_a_layer_and_feature() -> None:
+    view = variance_view(make_report())
+    rows = [dict(zip(view.headings, row, strict=True)) for row in view.rows]
+    assert [(row["layer"], row["feature"]) for row in rows] == [
+        (layer, feature) for layer in ("V4", "IT") for feature in ("shape", "colour", "(all)")
+    ]
+    assert (rows[1]["R²"], rows[1]["alone"], rows[1]["p (Holm)"]) == ("0.200 [0.190, 0.210]", "0.150", "< 0.001")
+    assert (rows[2]["R²"], rows[2]["alone"], rows[2]["p (Holm)"]) == ("0.550 [0.500, 0.600]", "", "–")
+    readout = readout_view(make_report())
+    assert readout.headings == ["layer", "feature", "decodability", "chance", "density", "units used", "p (Holm)"]
+    assert [row[:3] for row in readout.rows] == [
+        [layer, feature, "0.750 [0.740, 0.760]"] for layer in ("V4", "IT") for feature in ("shape", "colour")
+    ]
+
+
+def test_measures_of_a_model_are_shown_where_they_were_taken() -> None:
+    report = make_report()
+    row = report.results.iloc[[0]].assign(measure="ablation_own", value=-0.0001)
+    view = readout_view(dataclasses.replace(report, results=pd.concat([report.results, row], ignore_index=True)))
+    assert [row[view.headings.index("ablated: own")] for row in view.rows] == ["0.000", "", "", ""]
+
+
+def test_names_with_markup_are_shown_as_they_are(tmp_path: Path) -> None:
+    nasty = ("<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "$\\frac{1}$ & _x")
+    report = dataclasses.replace(
+        make_report(layers=("<b>layer</b>",), features=nasty),
+        sentences=tuple(f"{name} is shouted" for name in nasty),
+        notes=("<i>note</i>",),
+        settings={"<u>key</u>": "</style><script>"},
+        classes={name: ("<em>a</em>", "b") for name in nasty},
+    )
+    tags = parsed(write_audit_page(report, tmp_path / "nasty.html"))
+    assert not {"script", "b", "i", "u"} & set(tags.tags)
+    assert tags.tags.count("img") == 3
+    for words in (*nasty, "<b>layer</b>", "<i>note</i>", "<u>key</u>", "<em>a</em>"):
+        assert words in tags.text
+
+
+def test_the_headline_has_decodability_above_chance_and_intervals_both_ways() -> None:
+    figure = shown_and_decodable(make_report())
+    point = figure.numbers.query("mark == 'feature' and layer == 'V4' and feature == 'shape'").iloc[0]
+    assert point[["x", "x_low", "x_high"]].tolist() == pytest.approx([0.5, 0.48, 0.52])
+    assert point[["y", "y_low", "y_high"]].tolist() == pytest.approx([0.4, 0.39, 0.41])
+    assert figure.numbers.query("mark == 'detectable'")["y"].tolist() == [0.02] * 4
+    panels = [axes for axes in figure.drawing.axes if axes.get_title(loc="left")]
+    assert [axes.get_title(loc="left") for axes in panels] == ["V4", "IT"]
+    written = {text.get_text() for text in panels[0].texts}
+    assert {"shouted", "whispered", "absent", "1", "2"} <= written
+
+
+def test_features_of_more_classes_share_the_axis_of_decodability() -> None:
+    report = dataclasses.replace(make_report(), classes={"shape": tuple("abcd"), "colour": ("0", "1")})
+    points = shown_and_decodable(report).numbers.query("mark == 'feature' and layer == 'IT'").set_index("feature")["x"]
+    assert points["shape"] == pytest.approx((0.75 - 0.25) / 0.75)
+    assert points["colour"] == pytest.approx(0.5)
+
+
+def test_shares_and_components_draw_what_the_report_says() -> None:
+    report = make_report()
+    shares = variance_shares(report).numbers
+    assert set(shares["measure"]) == {"r2", "r2_unique", "r2_common"}
+    assert shares.query("feature == '(all)'")["value"].tolist() == [0.55, 0.55]
+    components = component_contents(report).numbers
+    assert (components["component"].min(), components["component"].max()) == (1, 10)
+
+
+def test_where_layers_are_too_many_some_are_drawn_and_that_is_said(tmp_path: Path) -> None:
+    report = make_report(layers=tuple(f"blocks.{index}" for index in range(40)))
+    drawn = drawn_layers(report)
+    assert (len(drawn), drawn[0], drawn[-1]) == (12, "blocks.0", "blocks.39")
+    assert "12 of 40 layers are drawn" in shown_and_decodable(report).caption
+    page = write_audit_page(report, tmp_path / "deep.html")
+    assert page.stat().st_size < 3_000_000
+    assert "120 rows" in parsed(page).text
+    assert csv_of(page, "results")["layer"].nunique() == 40
+
+
+def test_without_decodability_a_sentence_stands_for_the_figure() -> None:
+    assert shown_and_decodable(make_report(without=("decodability", "detectable_r2"))).caption.startswith("No headline")
+
+
+def test_a_table_without_a_needed_column_is_refused_and_nothing_written(tmp_path: Path) -> None:
+    report = dataclasses.replace(make_report(), results=make_report().results.rename(columns={"p_holm": "pholm"}))
+    with pytest.raises(ValueError, match="p_holm"):
+        write_audit_page(report, tmp_path / "audit.html")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_report_saves_itself(tmp_path: Path) -> None:
+    make_report().save(tmp_path / "saved.html")
+    assert "V4: shape is shouted." in parsed(tmp_path / "saved.html").text
