@@ -65,7 +65,7 @@ STUDY = Study(
     domain="images",
     conditions=tuple(_condition(network, target) for network in NETWORKS for target in FACTORS),
     scales={
-        "quick": Scale(conditions=("colour, plain network", "shape, plain network"), seeds=2),
+        "quick": Scale(conditions=("colour, plain network",), seeds=4),
         "full": Scale(seeds=10),
     },
     analysis=Analysis(
