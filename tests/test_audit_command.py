@@ -3,41 +3,22 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from repbias import cli
+from command_line import Call, caller
 
 FEW = ("--resamples", "100", "--permutations", "50")
-
-
-class Said(NamedTuple):
-    status: int
-    out: str
-    err: str
-
-
-Call = Callable[..., Said]
 
 
 @pytest.fixture
 def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
     """Return a caller of `repbias audit` in this process."""
-
-    def run(*words: object) -> Said:
-        monkeypatch.setattr(sys, "argv", ["repbias", "audit", *map(str, words)])
-        monkeypatch.setenv("COLUMNS", "140")
-        with pytest.raises(SystemExit) as caught:
-            cli.main()
-        captured = capsys.readouterr()
-        return Said(int(caught.value.code or 0), captured.out, captured.err)
-
-    return run
+    monkeypatch.setenv("COLUMNS", "140")
+    return caller(monkeypatch, capsys, "audit")
 
 
 @pytest.fixture(scope="module")

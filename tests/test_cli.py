@@ -7,16 +7,16 @@ import math
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
-from typing import NamedTuple
 
 import pandas as pd
 import pytest
 from rich.console import Console
 
-from repbias import cli, commands, terminal
+from command_line import Call, Said, caller
+from repbias import commands, terminal
 from repbias.runs import runner
 from repbias.runs.plan import make_plan
 from repbias.runs.results import TABLE_COLUMNS, StudyResult
@@ -29,27 +29,10 @@ CLAIM_KEYS = [
 ]  # fmt: skip
 
 
-class Said(NamedTuple):
-    status: int
-    out: str
-    err: str
-
-
-Call = Callable[..., Said]
-
-
 @pytest.fixture
 def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
     """Return a caller of the command line in this process."""
-
-    def run(*words: object) -> Said:
-        monkeypatch.setattr(sys, "argv", ["repbias", *map(str, words)])
-        with pytest.raises(SystemExit) as caught:
-            cli.main()
-        captured = capsys.readouterr()
-        return Said(int(caught.value.code or 0), captured.out, captured.err)
-
-    return run
+    return caller(monkeypatch, capsys)
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -14,10 +14,9 @@ from rich.text import Text
 from torch import nn
 
 from repbias.auditing.result import AuditReport
+from repbias.measures.variance_result import ALL_FEATURES
 from repbias.runs.audit_files import FeatureTable, check_out, read_arrays, read_features, read_inputs
 from repbias.runs.functions import resolve_function
-
-TOGETHER = "(all)"
 
 
 @dataclass(frozen=True)
@@ -98,7 +97,7 @@ def short_table(report: AuditReport) -> Table:
         view.add_column(Text(name), justify="right", no_wrap=True)
     cells = {(row["layer"], row["feature"], row["measure"]): row for row in report.results.to_dict("records")}
     for layer in report.layers:
-        for feature in (*report.features, TOGETHER):
+        for feature in (*report.features, ALL_FEATURES):
             r2 = cells[layer, feature, "r2"]
             share = f"{_number(r2['value'])} [{_number(r2['ci_low'])}, {_number(r2['ci_high'])}]"
             p = "<.001" if r2["p_holm"] < 0.001 else _number(r2["p_holm"])

@@ -5,12 +5,11 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Annotated, Literal
 
-import torch
 from pydantic import Field
 from torch import nn
 
 from repbias.models.image_model import StagedModel, StagedNetwork
-from repbias.models.image_parts import Stage, convolution, initialise
+from repbias.models.image_parts import Stage, convolution
 
 
 class ConvNet(StagedModel):
@@ -40,18 +39,6 @@ class ConvNet(StagedModel):
     def reduction(self) -> int:
         """See `StagedModel.reduction`: 2 from stage to stage."""
         return 2 ** (self.stages - 1)
-
-    def build(self, input_shape: tuple[int, ...], outputs: int, generator: torch.Generator) -> nn.Module:
-        """Make the network; see `Model.build`.
-
-        Raises
-        ------
-        ValueError : the stimuli are no images, or images too small for the strides.
-        """
-        self.check_image(input_shape)
-        network = self.network(outputs)
-        initialise(network, generator)
-        return network
 
     def network(self, outputs: int) -> StagedNetwork:
         """See `StagedModel.network`."""

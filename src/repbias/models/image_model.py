@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from repbias.layers import capture
-from repbias.models.image_parts import MeanOverSpace, NormKind, Stage
+from repbias.models.image_parts import PROJECTION, MeanOverSpace, NormKind, Stage, initialise
 from repbias.models.model import Model
 
 
@@ -65,6 +65,18 @@ class StagedModel(ImageModel):
     @abstractmethod
     def network(self, outputs: int) -> StagedNetwork:
         """Make the network, without its initial weights."""
+
+    def build(self, input_shape: tuple[int, ...], outputs: int, generator: torch.Generator) -> nn.Module:
+        """Make the network; see `Model.build`.
+
+        Raises
+        ------
+        ValueError : the stimuli are no images, or images too small for the strides.
+        """
+        self.check_image(input_shape)
+        network = self.network(outputs)
+        initialise(network, generator, last=PROJECTION)
+        return network
 
     @property
     def layer_names(self) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 NormKind: TypeAlias = Literal["none", "batch", "group"]
 GROUPS = 8
+PROJECTION = "projection"  # what a skip is called that changes resolution or channels
 NORMS: dict[NormKind, Callable[[int], nn.Module]] = {
     "none": lambda channels: nn.Identity(),
     "batch": nn.BatchNorm2d,

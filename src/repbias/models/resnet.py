@@ -6,14 +6,11 @@ from itertools import pairwise
 from math import sqrt
 from typing import Annotated, Literal
 
-import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from repbias.models.image_model import StagedModel, StagedNetwork
-from repbias.models.image_parts import NormKind, Stage, convolution, initialise
-
-PROJECTION = "projection"
+from repbias.models.image_parts import PROJECTION, NormKind, Stage, convolution
 
 
 class ResNet(StagedModel):
@@ -62,18 +59,6 @@ class ResNet(StagedModel):
     def reduction(self) -> int:
         """See `StagedModel.reduction`: 2 from stage to stage, and 4 by a large stem."""
         return 2 ** (self.stages - 1) * (4 if self.stem == "large" else 1)
-
-    def build(self, input_shape: tuple[int, ...], outputs: int, generator: torch.Generator) -> nn.Module:
-        """Make the network; see `Model.build`.
-
-        Raises
-        ------
-        ValueError : the stimuli are no images, or images too small for the strides.
-        """
-        self.check_image(input_shape)
-        network = self.network(outputs)
-        initialise(network, generator, last=PROJECTION)
-        return network
 
     def network(self, outputs: int) -> StagedNetwork:
         """See `StagedModel.network`."""

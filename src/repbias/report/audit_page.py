@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import math
 import tempfile
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from repbias.auditing.result import RESULT_COLUMNS, AuditReport
+from repbias.measures.variance_result import ALL_FEATURES
 from repbias.report.claim_views import p_value
+from repbias.report.figure_view import FigureView, figure_view
 from repbias.report.figures import Figure, save_figure
 from repbias.report.figures.audit import shown_and_decodable
 from repbias.report.figures.audit_shares import component_contents, variance_shares
 from repbias.report.figures.figure import numbers_as_csv
 from repbias.report.figures.select import require_columns
 from repbias.report.files import write_whole
-from repbias.report.links import DataLink, csv_link, image_source, light_image_source
+from repbias.report.links import csv_link, light_image_source
 from repbias.report.templates import render
 from repbias.report.views import TableView
 
-TOGETHER = "(all)"
 _HEAVY_IMAGE = 900_000  # characters; a picture of many layers is lighter as PNG
-_PIXELS_PER_INCH = 96
 _OPEN_ROWS = 60
 # What the page's tables show: the heading and the measure of each column, and the measure whose p stands last.
 _VARIANCE = {
@@ -44,19 +44,6 @@ _READOUT = {
     "control": "ablation_control",
 }
 _WITH_INTERVAL = {"r2", "decodability"}
-
-
-@dataclass(frozen=True)
-class _FigureView:
-    """A figure as the template lays it out."""
-
-    anchor: str
-    title: str
-    caption: str
-    source: str
-    width: int
-    height: int
-    numbers: DataLink
 
 
 def write_audit_page(report: AuditReport, path: Path) -> Path:
@@ -117,7 +104,7 @@ def _view(report: AuditReport, columns: dict[str, str], tested: str) -> TableVie
     cells = {(row["layer"], row["feature"], row["measure"]): row for row in report.results.to_dict("records")}
     rows = []
     for layer in report.layers:
-        for feature in (*report.features, TOGETHER):
+        for feature in (*report.features, ALL_FEATURES):
             found = {measure: cells.get((layer, feature, measure)) for measure in shown.values()}
             if any(found.values()):
                 values = [_cell(row, interval=measure in _WITH_INTERVAL) for measure, row in found.items()]
@@ -138,21 +125,14 @@ def _share(value: float) -> str:
     return "" if math.isnan(value) else f"{value:z.3f}".replace("-", "−")
 
 
-def _figure_views(figures: list[Figure]) -> list[_FigureView]:
+def _figure_views(figures: list[Figure]) -> list[FigureView]:
     with tempfile.TemporaryDirectory() as folder:
         return [_figure_view(figure, Path(folder)) for figure in figures]
 
 
-def _figure_view(figure: Figure, folder: Path) -> _FigureView:
+def _figure_view(figure: Figure, folder: Path) -> FigureView:
     files = save_figure(figure, folder)
-    source = image_source(files.svg)
-    width, height = figure.drawing.get_size_inches() * _PIXELS_PER_INCH
-    return _FigureView(
-        anchor=f"figure-{figure.name}",
-        title=figure.title,
-        caption=figure.caption,
-        source=min(source, light_image_source(files.png), key=len) if len(source) > _HEAVY_IMAGE else source,
-        width=round(width),
-        height=round(height),
-        numbers=csv_link(figure.name, numbers_as_csv(figure.numbers)),
-    )
+    view = figure_view(figure, files)
+    if len(view.source) <= _HEAVY_IMAGE:
+        return view
+    return replace(view, source=min(view.source, light_image_source(files.png), key=len))

@@ -3,35 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from repbias.report.check_views import design_view, members_view
 from repbias.report.claim_views import claim_views
 from repbias.report.content import PageContent
-from repbias.report.figures import Figure, FigureFiles
+from repbias.report.figure_view import FigureView, figure_view
+from repbias.report.figures import FigureFiles
 from repbias.report.figures.figure import numbers_as_csv
 from repbias.report.files import write_whole
-from repbias.report.links import DataLink, beside, csv_link, image_source, light_image_source, relative
+from repbias.report.links import DataLink, beside, csv_link, light_image_source, relative
 from repbias.report.templates import render
 
 MOST_BYTES = 3_000_000
-_PIXELS_PER_INCH = 96
-
-
-@dataclass(frozen=True)
-class _FigureView:
-    """A figure as the template lays it out."""
-
-    anchor: str
-    title: str
-    caption: str
-    source: str
-    width: int
-    height: int
-    numbers: DataLink
-    svg: str
-    png: str
 
 
 def write_page(page: PageContent, path: Path) -> Path:
@@ -54,7 +39,10 @@ def write_page(page: PageContent, path: Path) -> Path:
     ------
     ValueError : if a table of `page` lacks a column that the page needs; the message names it.
     """
-    views = [_figure(figure, files, path) for figure, files in page.figures]
+    views = [
+        figure_view(figure, files, svg=beside(path, files.svg), png=beside(path, files.png))
+        for figure, files in page.figures
+    ]
     html = _render(page, views)
     if len(html) > MOST_BYTES:
         excess = len(html) - MOST_BYTES
@@ -62,9 +50,7 @@ def write_page(page: PageContent, path: Path) -> Path:
     return write_whole(path, html)
 
 
-def _lightened(
-    excess: int, files: Sequence[FigureFiles], views: Sequence[_FigureView], path: Path
-) -> list[_FigureView]:
+def _lightened(excess: int, files: Sequence[FigureFiles], views: Sequence[FigureView], path: Path) -> list[FigureView]:
     """Figures in lighter forms, as many as it takes to save `excess` bytes: first as PNG, then without their numbers.
 
     The heaviest come first.
@@ -85,7 +71,7 @@ def _lightened(
     return made
 
 
-def _render(page: PageContent, figures: Sequence[_FigureView]) -> bytes:
+def _render(page: PageContent, figures: Sequence[FigureView]) -> bytes:
     """The page's HTML, UTF-8."""
     return render(
         "page.html.jinja",
@@ -96,19 +82,4 @@ def _render(page: PageContent, figures: Sequence[_FigureView]) -> bytes:
         members=members_view(page.members),
         design=design_view(page.design),
         downloads={name: relative(target) for name, target in page.downloads.items()},
-    )
-
-
-def _figure(figure: Figure, files: FigureFiles, path: Path) -> _FigureView:
-    width, height = figure.drawing.get_size_inches() * _PIXELS_PER_INCH
-    return _FigureView(
-        anchor=f"figure-{figure.name}",
-        title=figure.title,
-        caption=figure.caption,
-        source=image_source(files.svg),
-        width=round(width),
-        height=round(height),
-        numbers=csv_link(figure.name, numbers_as_csv(figure.numbers)),
-        svg=beside(path, files.svg),
-        png=beside(path, files.png),
     )

@@ -17,6 +17,7 @@ from repbias.specs import Spec
 from repbias.training.job import ANALYSIS_GATE
 
 START, END = "start", "end"
+PENULTIMATE = "penultimate"
 MEASURES = (
     "r2",
     "r2_final",
@@ -74,6 +75,17 @@ def at_last_step(table: pd.DataFrame, measure: str) -> pd.DataFrame:
     rows = table[last & (table["measure"] == measure)]
     values = rows.set_index(["member", "layer", "feature"])["value"].unstack("feature")
     return values.reindex(columns=table["feature"].unique())
+
+
+def chosen_layer(layer: str, layers: tuple[str, ...]) -> str:
+    """Return the layer that is meant: the one named, or of the hidden ones the last."""
+    return layers[-1] if layer == PENULTIMATE else layer
+
+
+def in_layer(table: pd.DataFrame, measure: str, layer: str, features: tuple[str, ...]) -> pd.DataFrame:
+    """Return a measure in one layer at each member's last step, `[member, feature]`; NaN where it was not taken."""
+    values = at_last_step(table, measure).reindex(columns=list(features))
+    return values[values.index.get_level_values("layer") == layer].droplevel("layer")
 
 
 def symbol(measure: str) -> str:

@@ -11,10 +11,10 @@ from pydantic import Field, model_validator
 from repbias.specs import did_you_mean
 from repbias.studies.contrast import END as END
 from repbias.studies.contrast import MEASURES as MEASURES
+from repbias.studies.contrast import PENULTIMATE, chosen_layer, in_layer, symbol
 from repbias.studies.contrast import START as START
 from repbias.studies.contrast import Contrast as Contrast
 from repbias.studies.contrast import at_last_step as at_last_step
-from repbias.studies.contrast import symbol
 from repbias.studies.growth import Growth as Growth
 from repbias.studies.growth import Mastery as Mastery
 from repbias.studies.growth import events as events
@@ -35,7 +35,7 @@ class FeatureDifference(Contrast):
     measure: str = "r2"
     more: str
     less: str
-    layer: str = "penultimate"
+    layer: str = PENULTIMATE
 
     def describe(self) -> str:
         """See `Contrast`."""
@@ -53,7 +53,7 @@ class FeatureDifference(Contrast):
 
     def layers_read(self, layers: tuple[str, ...]) -> tuple[str, ...]:
         """See `Contrast`."""
-        return (layers[-1] if self.layer == "penultimate" else self.layer,)
+        return (chosen_layer(self.layer, layers),)
 
     def measures_read(self) -> tuple[str, ...]:
         """See `Contrast`."""
@@ -79,7 +79,7 @@ class Level(Contrast):
     of: tuple[str, ...] = Field(min_length=1)
     less: tuple[str, ...] = ()
     how: Literal["mean", "sum"] = "mean"
-    layer: str = "penultimate"
+    layer: str = PENULTIMATE
     gate: tuple[str, ...] | None = None
 
     def describe(self) -> str:
@@ -105,14 +105,13 @@ class Level(Contrast):
     def compute(self, table: pd.DataFrame, layers: tuple[str, ...]) -> pd.Series:
         """See `Contrast`."""
         (layer,) = self.layers_read(layers)
-        values = at_last_step(table, self.measure)
-        values = values[values.index.get_level_values("layer") == layer].droplevel("layer")
-        level = self._over_features(values.reindex(columns=list(self.of)))
-        return level - self._over_features(values.reindex(columns=list(self.less))) if self.less else level
+        values = in_layer(table, self.measure, layer, self.of + self.less)
+        level = self._over_features(values[list(self.of)])
+        return level - self._over_features(values[list(self.less)]) if self.less else level
 
     def layers_read(self, layers: tuple[str, ...]) -> tuple[str, ...]:
         """See `Contrast`."""
-        return (layers[-1] if self.layer == "penultimate" else self.layer,)
+        return (chosen_layer(self.layer, layers),)
 
     def measures_read(self) -> tuple[str, ...]:
         """See `Contrast`."""

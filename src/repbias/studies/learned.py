@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from repbias.studies.contrast import Contrast, at_last_step, symbol
+from repbias.studies.contrast import PENULTIMATE, Contrast, at_last_step, chosen_layer, in_layer, symbol
 from repbias.studies.growth import events
 from repbias.studies.positions import slope_over_positions
 from repbias.training.job import ANALYSIS_GATE
@@ -64,7 +64,7 @@ class LearnedLevel(Contrast):
     kind: Literal["learned level"] = "learned level"
     measure: str = "r2"
     of: tuple[str, ...] = Field(min_length=1)
-    layer: str = "penultimate"
+    layer: str = PENULTIMATE
 
     def describe(self) -> str:
         """See `Contrast`."""
@@ -81,7 +81,7 @@ class LearnedLevel(Contrast):
 
     def layers_read(self, layers: tuple[str, ...]) -> tuple[str, ...]:
         """See `Contrast`."""
-        return (layers[-1] if self.layer == "penultimate" else self.layer,)
+        return (chosen_layer(self.layer, layers),)
 
     def measures_read(self) -> tuple[str, ...]:
         """See `Contrast`."""
@@ -90,7 +90,6 @@ class LearnedLevel(Contrast):
     def compute(self, table: pd.DataFrame, layers: tuple[str, ...]) -> pd.Series:
         """See `Contrast`."""
         (layer,) = self.layers_read(layers)
-        values = at_last_step(table, self.measure).reindex(columns=list(self.of))
-        values = values[values.index.get_level_values("layer") == layer].droplevel("layer")
+        values = in_layer(table, self.measure, layer, self.of)
         accuracy = at_last_step(table, "accuracy").droplevel("layer").reindex(values.index, columns=list(self.of))
         return values.where(accuracy > ANALYSIS_GATE).mean(axis=1)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from repbias.studies.contrast import Contrast, at_last_step, symbol
+from repbias.studies.contrast import PENULTIMATE, Contrast, at_last_step, chosen_layer, in_layer, symbol
 from repbias.tasks.task import OUTPUT_POSITION as OUTPUT_POSITION
 
 
@@ -27,7 +27,7 @@ class PositionSlope(Contrast):
     kind: Literal["position slope"] = "position slope"
     measure: str = "r2"
     of: tuple[str, ...] = Field(min_length=2)
-    layer: str = "penultimate"
+    layer: str = PENULTIMATE
 
     def describe(self) -> str:
         """See `Contrast`."""
@@ -39,7 +39,7 @@ class PositionSlope(Contrast):
 
     def layers_read(self, layers: tuple[str, ...]) -> tuple[str, ...]:
         """See `Contrast`."""
-        return (layers[-1] if self.layer == "penultimate" else self.layer,)
+        return (chosen_layer(self.layer, layers),)
 
     def measures_read(self) -> tuple[str, ...]:
         """See `Contrast`."""
@@ -48,9 +48,7 @@ class PositionSlope(Contrast):
     def compute(self, table: pd.DataFrame, layers: tuple[str, ...]) -> pd.Series:
         """See `Contrast`; NaN for every member where the table tells no positions."""
         (layer,) = self.layers_read(layers)
-        values = at_last_step(table, self.measure).reindex(columns=list(self.of))
-        values = values[values.index.get_level_values("layer") == layer].droplevel("layer")
-        return -slope_over_positions(values, table)
+        return -slope_over_positions(in_layer(table, self.measure, layer, self.of), table)
 
 
 def slope_over_positions(values: pd.DataFrame, table: pd.DataFrame) -> pd.Series:

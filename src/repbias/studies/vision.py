@@ -52,16 +52,13 @@ def _condition(
 
 def _residual(skips: str, norm: str, optimizer: str, blocks: int = 1, texture: str = "solid") -> Condition:
     model = ResNet(widths=NARROW.widths, blocks=(blocks,) * 4, skips=SKIPS[skips], norm=norm)
-    described = (
-        ("skips" if SKIPS[skips] else "no skips") + ", deeper" * (blocks > 1) + ", textured" * (texture != "solid")
-    )
+    described = skips + ", deeper" * (blocks > 1) + ", textured" * (texture != "solid")
     return _condition(RESIDUAL, model, norm, optimizer, described, skips=skips, blocks=str(blocks), texture=texture)
 
 
 CROSSED = tuple(_residual(*cell) for cell in product(SKIPS, NORMS, OPTIMIZERS))
 CROSSING = {"network": (RESIDUAL,), "blocks": ("1",), "texture": ("solid",)}
 LEAN = FeatureDifference(measure="r2", more="colour", less="shape")
-SKIP = LevelDifference(factor="skips", more=NO_SKIPS, less=WITH_SKIPS)
 
 STUDY = Study(
     name="vision",
@@ -100,7 +97,7 @@ STUDY = Study(
             statement="Skips move the balance from colour to shape",
             strength="B",
             contrast=LEAN,
-            compare=SKIP,
+            compare=LevelDifference(factor="skips", more=NO_SKIPS, less=WITH_SKIPS),
             where={"network": (RESIDUAL,)},
             minimum=0.05,
         ),

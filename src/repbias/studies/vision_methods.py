@@ -6,10 +6,10 @@ cue-conflict test.
 """
 
 from repbias.models import ConvNet
-from repbias.studies.contrasts import FeatureDifference, Level
+from repbias.studies.contrasts import FeatureDifference
 from repbias.studies.images import NARROW, NOTE, image_condition
 from repbias.studies.member import AnyModel
-from repbias.studies.string_methods import STUDY as STRING_METHODS
+from repbias.studies.methods import METHODS, claims_on_methods
 from repbias.studies.study import Claim, Scale, Study
 from repbias.tasks.image_feature import ImageFeature
 
@@ -30,7 +30,7 @@ STUDY = Study(
         for network, (model, steps) in NETWORKS.items()
     ),
     scales={"quick": Scale(seeds=4), "full": Scale(seeds=10)},
-    analysis=STRING_METHODS.analysis,
+    analysis=METHODS,
     claims=(
         Claim(
             id="C1",
@@ -39,34 +39,7 @@ STUDY = Study(
             contrast=FeatureDifference(measure="r2", more="easy", less="hard"),
             minimum=0.05,
         ),
-        Claim(
-            id="C15",
-            statement="The leading principal component shows colour more than shape",
-            strength="A, B",
-            contrast=FeatureDifference(measure="r2_component_1", more="easy", less="hard"),
-            minimum=0.1,
-        ),
-        Claim(
-            id="C16",
-            statement="A push of one difference vector flips each feature's output",
-            strength="A, B",
-            contrast=Level(measure="own_flips", of=("easy", "hard")),
-            minimum=0.9,
-        ),
-        Claim(
-            id="C16",
-            statement="Shape flips with a smaller push than colour, in the layer's own units",
-            strength="A, B",
-            contrast=FeatureDifference(measure="flip_length", more="easy", less="hard"),
-            minimum=0.0,
-        ),
-        Claim(
-            id="C17",
-            statement="A logistic regression on the pooling layer sides with colour where the two conflict",
-            strength="A, B",
-            contrast=FeatureDifference(measure="sides_with_logistic", more="easy", less="hard"),
-            minimum=0.2,
-        ),
+        *claims_on_methods("the pooling layer", "colour", "shape"),
     ),
     notes=(
         NOTE,

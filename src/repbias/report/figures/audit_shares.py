@@ -9,13 +9,13 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
 from repbias.auditing.result import AuditReport
+from repbias.measures.variance_result import ALL_FEATURES
 from repbias.report.figures import style
 from repbias.report.figures.audit import drawn_layers, left_out
 from repbias.report.figures.figure import Figure
 
 SHARES_TITLE = "Variance explained, with and without the other features"
 COMPONENTS_TITLE = "Which components hold which feature"
-_TOGETHER = "(all)"
 _SHARES = ["r2", "r2_unique", "r2_common"]
 _INK, _GREY = style.INK, "#8b939c"
 _MOST_COMPONENTS = 10
@@ -33,14 +33,14 @@ def variance_shares(report: AuditReport) -> Figure:
     the figure; ``numbers`` has the mark ``bar`` and the columns layer, feature, measure, value, ci_low and ci_high.
     """
     layers = drawn_layers(report)
-    names = [*_drawn_features(report), _TOGETHER]
+    names = [*_drawn_features(report), ALL_FEATURES]
     results = report.results
     chosen = results["measure"].isin(_SHARES) & results["layer"].isin(layers) & results["feature"].isin(names)
     numbers = results.loc[chosen, ["layer", "feature", "measure", "value", "ci_low", "ci_high"]].assign(mark="bar")
     if numbers.empty:
         sentence = "No shares: variance explained was measured in no layer."
         return Figure("variance-shares", SHARES_TITLE, sentence, style.sentence_only(sentence), numbers)
-    colours = {**style.feature_colours(report.features), _TOGETHER: _INK}
+    colours = {**style.feature_colours(report.features), ALL_FEATURES: _INK}
     key = {name: colours[name] for name in names}
     size = (2.6, max(_ROW * len(names), 0.8))
     drawing, cells = style.blocks(len(layers), _IN_A_ROW, size, key, gap=(0.3, 0.8), left=1.75)
@@ -143,7 +143,7 @@ def _shares_caption(report: AuditReport, layers: list[str]) -> str:
         "Share of each layer’s variance by feature. The full bar is what the feature explains on its own; the pale bar "
         "what all features together would lose without it, which is its alone; the hatched bar the rest, which other "
         "features explain as well, negative where features explain more together than one by one. Thin lines are 95 % "
-        f"intervals. “{_TOGETHER}” is what all features explain together.{left_out(report, layers)}"
+        f"intervals. “{ALL_FEATURES}” is what all features explain together.{left_out(report, layers)}"
         f"{_features_left_out(report)}"
     )
 
