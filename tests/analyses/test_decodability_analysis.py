@@ -62,11 +62,12 @@ def test_gain_is_after_less_before_and_loss_its_opposite(found):
 
 
 def test_lines_run_over_the_layers_of_the_trained_and_of_the_untrained_network(found):
-    curves = found["curves"].pivot(index="x", columns="feature", values="value")
-    assert curves.index.tolist() == [1, 2]
+    curves = found["curves"].pivot(index=["curve", "x"], columns="feature", values="value")
+    assert curves.index.tolist() == [(when, x) for when in ("decodable", "decodable_untrained") for x in (1, 2)]
     values = found["measures"].set_index(["measure", "layer", "feature"])["value"].sort_index()
-    assert curves.loc[2, "shape, untrained"] == values.loc["decodable_untrained", "pool", "shape"]
-    assert curves.loc[1, "colour"] == values.loc["decodable", "stage.0.mean", "colour"]
+    for when, x in curves.index:
+        expected = values.loc[when, ("stage.0.mean", "pool")[int(x) - 1]]
+        assert curves.loc[(when, x)].to_dict() == expected.to_dict()
 
 
 def test_a_module_of_ones_own_is_refused(network):

@@ -210,3 +210,13 @@ def test_a_table_without_a_needed_column_is_refused_and_nothing_written(tmp_path
 def test_a_report_saves_itself(tmp_path: Path) -> None:
     make_report().save(tmp_path / "saved.html")
     assert "V4: shape is shouted." in parsed(tmp_path / "saved.html").text
+
+
+def test_sentences_stand_under_their_layer_and_those_of_the_whole_come_last(tmp_path: Path) -> None:
+    report = dataclasses.replace(
+        make_report(), sentences=("None was found in any.", "IT: b is whispered.", "V4: a is shouted.")
+    )
+    text = parsed(write_audit_page(report, tmp_path / "audit.html")).text
+    order = ["V4: a is shouted.", "IT: b is whispered.", "The audit as a whole", "None was found in any."]
+    places = [text.index(words) for words in order]
+    assert places == sorted(places)

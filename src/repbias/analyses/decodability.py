@@ -21,8 +21,8 @@ def analyse(network: Network, *, classifier: str = "logistic", scaling: str = "n
 
     It is trained on validation stimuli and scored on test stimuli; a network that is not trained has the same initial
     weights. Measures: `decodable` and `decodable_untrained` (balanced accuracy), `decodable_gain` (the first less the
-    second) and `decodable_loss` (the reverse). Curves: `decodable`, over the layers from input to output, with the
-    untrained network's as features of their own.
+    second) and `decodable_loss` (the reverse). Curves: `decodable` and `decodable_untrained`, over the layers from
+    input to output.
 
     Parameters
     ----------
@@ -49,9 +49,9 @@ def analyse(network: Network, *, classifier: str = "logistic", scaling: str = "n
     ]
     depth = np.arange(1, len(layers) + 1)
     curves = [
-        pd.DataFrame({"layer": layers[-1], "feature": f"{name}{when}", "curve": "decodable", "x": depth, "value": v})
-        for when, values in (("", after), (", untrained", before))
-        for name, v in zip(names, values.T, strict=True)
+        pd.DataFrame({"layer": layers[-1], "feature": name, "curve": curve, "x": depth, "value": values})
+        for curve in ("decodable", "decodable_untrained")
+        for name, values in zip(names, measured[curve].T, strict=True)
     ]
     return {
         "measures": pd.DataFrame(rows, columns=["layer", "feature", "measure", "value"]),

@@ -24,6 +24,7 @@ from repbias.report.views import TableView
 
 _HEAVY_IMAGE = 900_000  # characters; a picture of many layers is lighter as PNG
 _OPEN_ROWS = 60
+_WHOLE = "The audit as a whole"
 # What the page's tables show: the heading and the measure of each column, and the measure whose p stands last.
 _VARIANCE = {
     "R²": "r2",
@@ -74,6 +75,7 @@ def write_audit_page(report: AuditReport, path: Path) -> Path:
     html = render(
         "audit.html.jinja",
         report=report,
+        conclusions=_by_layer(report),
         layers={name: report.n_units[name] for name in report.layers},
         figures=_figure_views(figures),
         tables=tables,
@@ -85,6 +87,15 @@ def write_audit_page(report: AuditReport, path: Path) -> Path:
         },
     )
     return write_whole(path, html)
+
+
+def _by_layer(report: AuditReport) -> dict[str, list[str]]:
+    """Return the sentences that begin with a layer's name under it, and last those that are of the whole audit."""
+    grouped: dict[str, list[str]] = {heading: [] for heading in (*report.layers, _WHOLE)}
+    for sentence in report.sentences:
+        named = [layer for layer in report.layers if sentence.startswith(f"{layer}: ")]
+        grouped[max(named, key=len, default=_WHOLE)].append(sentence)
+    return grouped
 
 
 def variance_view(report: AuditReport) -> TableView:

@@ -71,7 +71,10 @@ STUDY = Study(
     analysis=Analysis(
         function="repbias.analyses.decodability:analyse",
         measures=("decodable", "decodable_untrained", "decodable_gain", "decodable_loss"),
-        curves={"decodable": ("stage, from input to output", "balanced accuracy of a linear classifier")},
+        curves={
+            "decodable": ("stage, from input to output", "balanced accuracy of a classifier, trained network"),
+            "decodable_untrained": ("stage, from input to output", "the same, before training"),
+        },
     ),
     claims=(
         Claim(

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from repbias.report.figures import select, style
 from repbias.report.figures.figure import Figure
@@ -106,6 +107,8 @@ def _scale(axes: Axes, rows: pd.DataFrame) -> None:
     axes.set_ylim(values.min() - room, values.max() + room)
     if (x > 0).all() and np.log10(x.max() / x.min()) > _DECADES:
         axes.set_xscale("log")
+    elif (x == x.round()).all():  # stages, components: there is nothing between two
+        axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
     axes.axhline(0, color="#8b939c", linewidth=0.7, zorder=1)
 
 
