@@ -36,7 +36,7 @@ def share(layer: str, position: int, step: int, member: int) -> float:
     return 0.3 - SLOPE * position * (layer == LAST) * min(step / 100, 1) + 0.01 * member
 
 
-def member(condition: str, number: int, steps: Sequence[int], order: str) -> list[tuple[object, ...]]:
+def member(condition: str, number: int, steps: Sequence[int], order: Sequence[str]) -> list[tuple[object, ...]]:
     rows: list[tuple[object, ...]] = []
     for place, feature in enumerate(order, start=1):
         for step, layer in product(steps, LAYERS):
@@ -129,6 +129,16 @@ def test_members_that_stop_stay_in_with_their_last_slope_at_steps_that_all_share
     assert means.index.tolist() == [0, 10, 100, 140]  # 17, 23 and 50 were not measured in all that still trained
     assert means.loc[140, "value"] == pytest.approx(np.mean([SLOPE / 2, SLOPE, SLOPE]))
     assert means["n"].tolist() == [3, 3, 3, 3]
+
+
+def test_a_feature_may_be_called_as_a_column_is() -> None:
+    names = ("common", "step", "member", "layer")
+    orders = [names[i:] + names[:i] for i in range(3)]
+    rows = [row for i, order in enumerate(orders) for row in member("one", i, (0, 100), order)]
+    table = pd.DataFrame(rows, columns=COLUMNS)
+    numbers = position_slopes(table, CONDITIONS[:1], COMMON).numbers
+    last = numbers[(numbers["mark"] == "seed") & (numbers["layer"] == LAST) & (numbers["step"] == 100)]
+    assert last["value"].tolist() == pytest.approx([SLOPE] * 3)
 
 
 def test_one_feature_has_a_place_and_no_slope() -> None:

@@ -122,10 +122,10 @@ def _slopes(rows: pd.DataFrame, places: pd.DataFrame) -> pd.DataFrame:
     ended = wide[::-1].isna().cummin()[::-1]  # after the last value of each
     shared = wide.ffill()[(wide.notna() | ended).all(axis=1)]
     keys = ["step", "layer", "common"]
-    tall = pd.DataFrame(shared.stack([*keys[1:], "member"], future_stack=True)).reset_index("member")
+    tall = pd.DataFrame(shared.stack([*keys[1:], "member"], future_stack=True))  # a column for each feature
     falls = {
-        place: -slope_over_positions(values.set_index("member"), places)
-        for place, values in tall.groupby(keys, sort=False)
+        place: -slope_over_positions(values.droplevel([*keys]), places)
+        for place, values in tall.groupby(level=keys, sort=False)  # levels: a feature may be called "common"
     }
     slopes = pd.concat(falls, names=keys).rename("value").reset_index().astype({"common": bool})
     return slopes.assign(condition=rows["condition"].iloc[0], mark="seed")
