@@ -65,7 +65,8 @@ def test_the_page_is_complete_and_asks_for_nothing_from_outside(page: Path) -> N
     assert page.parts[-2:] == ("reports", "index.html")
     assert re.findall(r'<span class="id">(\w+)</span>', html) == [*(f"C{number}" for number in range(1, 23)), "X1"]
     assert html.count("not studied yet</span>") == 22 - 6
-    assert "7 of 23 claims were studied" in html
+    assert "6 of 22 claims were studied: " in html
+    assert "The studies ask one question of their own: 1 not replicated." in html
     assert "<b>mine" not in html
     assert "<script" not in html
     assert [link for link in re.findall(r'href="(http[^"]*)"', html)] == ["https://arxiv.org/abs/2405.05847"]

@@ -172,13 +172,19 @@ def _study(result: StudyResult, path: Path, root: Path) -> dict[str, str]:
 
 
 def _summary(scores: Sequence[ScoreView]) -> str:
-    """How many claims were studied, and what came of them."""
-    studied = [score for score in scores if score.studies]
-    verdicts = [score.verdict.words for score in studied]
-    counts = [
-        f"{verdicts.count(name)} {name}"
-        for name in ("replicated", "mixed", "not replicated", "no verdict")
-        if name in verdicts
-    ]
-    opening = f"{len(studied)} of {len(scores)} claims were studied"
-    return f"{opening}: {joined(counts)}." if counts else f"{opening}."
+    """How many claims were studied and what came of them, and the same of what the studies ask beyond those."""
+    known = {claim.id for claim in PAPER_CLAIMS}
+    studied = [score for score in scores if score.studies and score.id in known]
+    own = [score for score in scores if score.id not in known]
+    opening = f"{len(studied)} of {len(known)} claims were studied"
+    summary = f"{opening}: {_verdicts(studied)}." if studied else f"{opening}."
+    if not own:
+        return summary
+    questions = f"{len(own)} questions" if len(own) > 1 else "one question"
+    return f"{summary} The studies ask {questions} of their own: {_verdicts(own)}."
+
+
+def _verdicts(scores: Sequence[ScoreView]) -> str:
+    verdicts = [score.verdict.words for score in scores]
+    names = ("replicated", "mixed", "not replicated", "no verdict")
+    return joined([f"{verdicts.count(name)} {name}" for name in names if name in verdicts])
