@@ -13,10 +13,10 @@ from repbias.studies import NAMES, find_study
 from repbias.studies.analysis import TABLES, check_findings
 from repbias.studies.verdicts import NO_VERDICT, evaluate
 
-# Of an easy and a hard feature, at the penultimate layer; `trifeature2020` has others, see test_decodability_analysis.
-STUDIES = {
-    name: study for name in NAMES if (study := find_study(name)).analysis is not None and name != "trifeature2020"
-}
+# Of an easy and a hard feature, at the penultimate layer; for those of images with other features, see
+# test_decodability_analysis and test_channels_analysis.
+OF_IMAGES = {"trifeature2020", "vision_layers"}
+STUDIES = {name: study for name in NAMES if (study := find_study(name)).analysis is not None and name not in OF_IMAGES}
 SEEDS, ALONE = 4, 2  # networks of each kind where they are analysed together, and each alone
 # As the studies set them, but for what takes time, or more stimuli than small networks have.
 FASTER = {

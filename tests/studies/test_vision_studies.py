@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from repbias.models import ConvNet, ResNet
+from repbias.models import MLP, ConvNet, ResNet
 from repbias.studies import NAMES, find_study
 from repbias.studies.study import Condition, Study
 from repbias.tasks import ImageTask, check_design
@@ -34,25 +34,27 @@ def test_the_design_of_every_kind_of_task_is_sound(study: Study) -> None:
         assert check.passed, check.failures()
 
 
-def network_of(condition: Condition) -> ResNet | ConvNet:
+def network_of(condition: Condition) -> ResNet | ConvNet | MLP:
     model = condition.model
-    assert isinstance(model, ResNet | ConvNet)
+    assert isinstance(model, ResNet | ConvNet | MLP)
     return model
 
 
 def test_networks_are_what_the_factors_say() -> None:
+    kinds = {"residual": ResNet, "plain": ConvNet, "MLP": MLP}
     for condition in VISION.conditions:
         model, factors = network_of(condition), condition.factors
-        assert isinstance(model, ResNet if factors["network"] == "residual network" else ConvNet)
-        assert model.norm == factors["norm"]
+        network, _, variant = factors["network"].partition(", ")
+        assert isinstance(model, kinds[network])
+        assert {"none": "no norm", "batch": "batch norm"}[model.norm] == factors["norm"]
         optimizer = condition.training.optimizer
         named = {"sgd": "momentum" if getattr(optimizer, "momentum", 0) else "SGD", "adam": "Adam"}
         assert named[optimizer.kind] == factors["optimizer"]
         assert isinstance(condition.task, ImageTask)
-        assert condition.task.fixed == ({"texture": "solid"} if factors["texture"] == "solid" else {})
+        assert condition.task.fixed == ({} if variant == "textured" else {"texture": "solid"})
+        assert getattr(model, "skips", False) == (factors["wiring"] == "skips")
         if isinstance(model, ResNet):
-            assert model.skips == (factors["skips"] == "skips")
-            assert set(model.blocks) == {int(factors["blocks"])}
+            assert set(model.blocks) == {2 if variant == "deeper" else 1}
 
 
 def test_twins_differ_in_their_skips_alone() -> None:
@@ -60,11 +62,17 @@ def test_twins_differ_in_their_skips_alone() -> None:
     for condition in VISION.conditions:
         model = network_of(condition)
         if isinstance(model, ResNet):
-            others = (*(v for k, v in condition.factors.items() if k != "skips"), condition.training.canonical_json())
+            others = (*(v for k, v in condition.factors.items() if k != "wiring"), condition.training.canonical_json())
             twins.setdefault(others, []).append(model)
     assert len(twins) == 8
     for one, other in twins.values():
         assert one.model_copy(update={"skips": not one.skips}) == other
+
+
+def test_mlps_bear_on_no_claim() -> None:
+    of_pixels = [condition for condition in VISION.conditions if condition.factors["network"] == "MLP"]
+    assert len(of_pixels) == 5
+    assert not any(claim.concerns(condition) for claim in VISION.claims for condition in of_pixels)
 
 
 def test_stages_are_read_of_networks_of_vision() -> None:
@@ -72,6 +80,7 @@ def test_stages_are_read_of_networks_of_vision() -> None:
     layers = STUDIES["vision_layers"].conditions
     assert {condition.member(0).run_id for condition in layers} < known
     assert {condition.factors["optimizer"] for condition in layers} == {"Adam"}
+    assert {condition.factors["network"] for condition in layers} == {"residual", "plain"}
 
 
 def test_stages_of_training_are_those_of_the_regime() -> None:

@@ -1,5 +1,6 @@
 """Sound image tasks pass the design check; images that give a feature away by something else do not."""
 
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -9,6 +10,7 @@ from repbias.tasks.design import check_design
 from repbias.tasks.image_design import between_classes
 from repbias.tasks.image_drawing import draw
 from repbias.tasks.images import ImageSplit, ImageTask
+from repbias.tasks.sampling import stimulus_keys
 
 PLAIN = {"colour": "colour", "shape": "shape"}
 SIZES = {"train": 2000, "validation": 400, "test": 400, "size": 32}
@@ -79,6 +81,36 @@ class Dyed(ImageTask):
         classes = dict(stimuli.test.scenes.classes)
         classes["texture"] = np.where(stimuli.test.labels[:, 0] == 0, 0, classes["texture"])
         return replace(stimuli, test=replace(stimuli.test, scenes=replace(stimuli.test.scenes, classes=classes)))
+
+
+class Repeated(ImageTask):
+    """Three test images are training images once more, and another one almost is."""
+
+    def stimuli(self, seed):
+        stimuli = super().stimuli(seed)
+        inputs = stimuli.test.inputs.copy()
+        inputs[[5, 6, 7, 8]] = stimuli.train.inputs[[0, 70, 70, 9]]
+        inputs[8, 2, 0, 0] ^= 1
+        return replace(stimuli, test=replace(stimuli.test, inputs=inputs))
+
+
+def test_overlap_counts_the_pictures_that_are_the_same_to_the_last_byte():
+    task = Repeated(features=PLAIN, **SIZES)
+    overlaps = {f.split: f.value for f in check_design(task).findings if f.check == "overlap"}
+    assert overlaps == {"train, validation": 0, "train, test": 3, "validation, test": 0}
+    stimuli = task.stimuli(0)
+    known = {picture.tobytes() for picture in stimuli.train.inputs}
+    assert sum(picture.tobytes() in known for picture in stimuli.test.inputs) == 3
+
+
+def test_keys_of_pictures_take_a_fraction_of_their_memory():
+    pictures = draw(ImageTask(features=PLAIN, **SIZES).stimuli(0).train.scenes, 64)
+    tracemalloc.start()
+    keys = stimulus_keys(pictures)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(set(keys)) == len(pictures)
+    assert peak < pictures.nbytes / 50
 
 
 @pytest.mark.parametrize(

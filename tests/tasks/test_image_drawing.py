@@ -9,10 +9,11 @@ from matplotlib.path import Path
 
 from image_scenes_by_hand import scenes
 from repbias.tasks.image_colours import BACKGROUNDS, COLOURS
-from repbias.tasks.image_drawing import draw, picture_keys
+from repbias.tasks.image_drawing import draw
 from repbias.tasks.image_scenes import BOX, PAIR_BOXES, SEVERAL_BOX
 from repbias.tasks.image_shapes import SHAPES
 from repbias.tasks.image_textures import PERIODIC, TEXTURES, cell_px, noise, period_px, rain
+from repbias.tasks.sampling import stimulus_keys
 
 
 def turned(radius, angles):
@@ -285,8 +286,8 @@ def test_a_relation_is_of_a_larger_and_a_smaller_object():
 
 def test_keys_tell_pictures_apart():
     pictures = draw(everything(100), 14)
-    keys = picture_keys(pictures)
+    keys = stimulus_keys(pictures)
     assert len(set(keys)) == 100
     changed = pictures.copy()
     changed[3, 2, 13, 13] ^= 1
-    assert [a == b for a, b in zip(keys, picture_keys(changed), strict=True)].count(False) == 1
+    assert [a == b for a, b in zip(keys, stimulus_keys(changed), strict=True)].count(False) == 1

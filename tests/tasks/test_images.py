@@ -6,10 +6,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from repbias.tasks.image_drawing import draw, picture_keys
+from repbias.tasks.image_drawing import draw
 from repbias.tasks.image_factors import FACTORS
 from repbias.tasks.image_labels import agreeing, class_counts, drawn_alike
 from repbias.tasks.images import ImageFeature, ImageTask
+from repbias.tasks.sampling import stimulus_keys
 from repbias.tasks.task import Split, Task
 
 SMALL = {"train": 600, "validation": 120, "test": 130, "size": 32}
@@ -66,7 +67,7 @@ def test_truths_of_every_task(task, seed):
             assert (len(counts), counts.max() - counts.min() <= 1) == (classes, True)
             np.testing.assert_array_equal(column, split.scenes.classes[feature.factor])
         np.testing.assert_array_equal(split.inputs, draw(split.scenes, task.size))
-        keys = set(picture_keys(split.inputs))
+        keys = set(stimulus_keys(split.inputs))
         assert not keys & seen
         seen |= keys
 
@@ -132,7 +133,7 @@ def test_same_seed_same_images_other_seed_other_images(features):
         again, other = splits(task, 3)[name], splits(task, 4)[name]
         np.testing.assert_array_equal(split.inputs, again.inputs)
         np.testing.assert_array_equal(split.labels, again.labels)
-        assert not set(picture_keys(split.inputs)) & set(picture_keys(other.inputs))
+        assert not set(stimulus_keys(split.inputs)) & set(stimulus_keys(other.inputs))
 
 
 def test_pictures_are_those_of_every_other_machine():
@@ -147,14 +148,14 @@ def test_images_that_another_split_has_are_drawn_again_and_no_others():
     task = small(PLAIN)
     labels = task.stimuli(0).test.labels
     first = task._split(0, "test", labels, labels, set())
-    keys = picture_keys(first.inputs)
+    keys = stimulus_keys(first.inputs)
     seen = set(keys[3:7])
     again = task._split(0, "test", labels, labels, seen)
-    changed = [old != new for old, new in zip(keys, picture_keys(again.inputs), strict=True)]
+    changed = [old != new for old, new in zip(keys, stimulus_keys(again.inputs), strict=True)]
     assert np.flatnonzero(changed).tolist() == [3, 4, 5, 6]
     np.testing.assert_array_equal(again.inputs, draw(again.scenes, task.size))
     np.testing.assert_array_equal(again.scenes.classes["colour"], labels[:, 0])
-    assert seen >= set(picture_keys(again.inputs))
+    assert seen >= set(stimulus_keys(again.inputs))
 
 
 def test_other_factors_are_measured_as_classes_beside_the_features():

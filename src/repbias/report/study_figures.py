@@ -6,9 +6,11 @@ from dataclasses import replace
 
 import pandas as pd
 
+from repbias.analyses import channels
 from repbias.report.figures import (
     Figure,
     analysis_curves,
+    channel_spread,
     claim_forest,
     condition_map,
     feature_gap,
@@ -79,9 +81,22 @@ def _of_analysis(result: StudyResult, conditions: pd.DataFrame) -> list[Figure]:
         blocks = found.get("blocks", pd.DataFrame(columns=list(TABLES["blocks"])))
         figures.append(network_matrix(found["pairs"], blocks, analysis.pairs))
     if "curves" in found:
-        figures.append(analysis_curves(found["curves"], conditions, analysis.curves, feature_names(result)))
+        figures += curve_figures(found["curves"], conditions, analysis.curves, feature_names(result))
     if "points" in found:
         figures.append(stimulus_map(found["points"], conditions))
+    return figures
+
+
+def curve_figures(
+    curves: pd.DataFrame, conditions: pd.DataFrame, labels: dict[str, tuple[str, str]], features: tuple[str, ...]
+) -> list[Figure]:
+    """The figures of an analysis's curves; channels by rank have a figure of their own."""
+    is_rank = curves["curve"].isin([channels.MAP, channels.MEAN])
+    figures = []
+    if is_rank.any():
+        figures.append(channel_spread(curves[is_rank], conditions, channels.MAP, channels.MEAN, features))
+    if not is_rank.all() or curves.empty:
+        figures.append(analysis_curves(curves[~is_rank], conditions, labels, features))
     return figures
 
 

@@ -22,10 +22,10 @@ NARROW = ResNet(widths=(8, 16, 32, 64), blocks=(1, 1, 1, 1))
 COLOUR_AND_SHAPE: Mapping[str, str | ImageFeature] = {"colour": "colour", "shape": "shape"}
 SOLID = {"texture": "solid"}
 NOTE = (
-    "Images have 32 px and show one object on grey; textures are solid unless a study says otherwise. Networks are "
-    f"trained in batches of 64 until {EXTRA} steps after every feature passed {GATE:.0%} on validation images, or "
-    f"{LIMIT:,} steps. The narrow ResNet has one basic block a stage, of 8, 16, 32 and 64 channels, with batch norm; "
-    "the optimiser is Adam with 0.001, unless a study says otherwise. R2 is of one-hot codes."
+    "Where the notes below say nothing else: images have 32 px and show one object on grey, with solid textures. "
+    f"Networks are trained in batches of 64 until {EXTRA} steps after every feature passed {100 * GATE:.0f} % on "
+    f"validation images, or for {LIMIT:,} steps. The narrow ResNet has one basic block a stage, of 8, 16, 32 and 64 "
+    "channels, with batch norm; the optimiser is Adam with 0.001. R2 is of one-hot codes."
 )
 
 

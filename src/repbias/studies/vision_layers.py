@@ -1,17 +1,21 @@
 """Vision, stage by stage: where do colour and shape gain and lose their shares between the image and the pooling layer?
 
-The networks are those of `vision` that are trained by Adam, and need not be trained again.
+The networks are the convolutional ones of `vision` that are trained by Adam, and need not be trained again. Each stage
+is read after the mean over space while they train, and before it, channel by channel, once they are trained.
 """
 
+from repbias.studies.analysis import Analysis
 from repbias.studies.contrasts import FeatureDifference, LayerSlope
+from repbias.studies.effects import Effects
 from repbias.studies.images import NOTE
 from repbias.studies.study import Claim, Scale, Study
+from repbias.studies.vision import LIMIT, PLAIN, RESIDUAL
 from repbias.studies.vision import STUDY as VISION
 
-ADAM = tuple(
-    c
-    for c in VISION.conditions
-    if (c.factors["optimizer"], c.factors["blocks"], c.factors["texture"]) == ("Adam", "1", "solid")
+NUISANCES = ("position", "rotation")
+RANKED = ("channel, from the highest R2 down", "R2 of a channel")
+CONVOLUTIONAL = tuple(
+    c for c in VISION.conditions if c.factors["optimizer"] == "Adam" and c.factors["network"] in (RESIDUAL, PLAIN)
 )
 
 STUDY = Study(
@@ -19,8 +23,15 @@ STUDY = Study(
     title="Vision, stage by stage",
     question="How do the shares of colour and shape build up from stage to stage?",
     domain="images",
-    conditions=ADAM,
+    conditions=CONVOLUTIONAL,
     scales={"quick": VISION.scales["quick"], "full": Scale(seeds=10)},
+    analysis=Analysis(
+        function="repbias.analyses.channels:analyse",
+        measures=("map_r2", "map_participation", "map_density_0.05", "map_density_0.1", "map_density_0.25"),
+        features=NUISANCES,
+        settings={"factors": list(NUISANCES)},
+        curves={"channels of the map": RANKED, "channels of the mean over space": RANKED},
+    ),
     claims=(
         Claim(
             id="first stage",
@@ -37,5 +48,20 @@ STUDY = Study(
             minimum=0.01,
         ),
     ),
-    notes=(NOTE, "Read is the mean over space of each stage's feature map; of the last stage it is the pooling layer."),
+    effects=(
+        Effects(
+            contrast=FeatureDifference(measure="map_r2", more="colour", less="shape"),
+            factors=("wiring", "norm"),
+            where={"network": (RESIDUAL,)},
+            minimum=0.05,
+        ),
+    ),
+    notes=(
+        NOTE,
+        f"Here at most {LIMIT:,} steps are taken, as in the study of which the networks are.",
+        "Read is the mean over space of each stage's feature map; of the last stage it is the pooling layer. Before "
+        "pooling, channels are read at every place of the map. `map_r2` of a layer is the R2 of the map whose mean the "
+        "layer is, and `map_density` the share of its channels with an R2 above the number named.",
+        "Position (4 cells) and rotation (4 bins) of the object are measured beside the features, and not reported.",
+    ),
 )

@@ -13,7 +13,6 @@ large enough for its turned box.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from hashlib import blake2b
 from math import ceil
 
 import numpy as np
@@ -36,11 +35,6 @@ def draw(scenes: Scenes, size: int) -> NDArray[np.uint8]:
         for stack in _alike(objects, size):
             _paint(pictures, stack, scenes.background[stack.image], over_others=rank > 0)
     return pictures
-
-
-def picture_keys(pictures: NDArray[np.uint8]) -> list[bytes]:
-    """Return 16 bytes for each picture that tell it from every other; whole pictures would take too much memory."""
-    return [blake2b(picture, digest_size=16).digest() for picture in pictures]
 
 
 def _by_rank(objects: Objects) -> Iterator[Objects]:

@@ -21,13 +21,13 @@ from repbias.specs import did_you_mean
 from repbias.tasks.design import further_checks
 from repbias.tasks.image_choices import SplitName, all_combinations, choices, clean_labels, seen_classes, train_labels
 from repbias.tasks.image_design import image_leakage
-from repbias.tasks.image_drawing import draw, picture_keys
+from repbias.tasks.image_drawing import draw
 from repbias.tasks.image_factors import FACTORS, TRIFEATURE, Levels
 from repbias.tasks.image_feature import ImageFeature
 from repbias.tasks.image_labels import Labels
 from repbias.tasks.image_rules import problems
 from repbias.tasks.image_scenes import Scenes, draw_scenes
-from repbias.tasks.sampling import MAX_ROUNDS
+from repbias.tasks.sampling import MAX_ROUNDS, stimulus_keys
 from repbias.tasks.task import Manipulation, Split, Stimuli, Task
 
 if TYPE_CHECKING:
@@ -212,7 +212,7 @@ class ImageTask(Task):
         random = rng(seed, "data", split, "scenes")
         scenes = draw_scenes(random, chosen)
         pictures = draw(scenes, self.size)
-        keys = np.array(picture_keys(pictures), dtype=object)
+        keys = np.array(stimulus_keys(pictures), dtype=object)
         pending = np.arange(len(values))
         for _ in range(MAX_ROUNDS):
             pending = pending[[key in seen for key in keys[pending]]]
@@ -221,7 +221,7 @@ class ImageTask(Task):
             others = draw_scenes(random, {factor: choice.take(pending) for factor, choice in chosen.items()})
             scenes = scenes.with_others(pending, others)
             pictures[pending] = draw(others, self.size)
-            keys[pending] = picture_keys(pictures[pending])
+            keys[pending] = stimulus_keys(pictures[pending])
         seen.update(keys)
         return ImageSplit(pictures, labels, scenes)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Set
+from hashlib import blake2b
 from typing import Protocol
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 MAX_ROUNDS = 100
 MIN_ITEMS = 30
+_LONGEST_KEY = 256  # bytes; a longer stimulus has a digest for a key
 
 
 class Manipulated(Protocol):
@@ -72,9 +74,16 @@ def asked_mask(
 
 
 def stimulus_keys(inputs: NDArray[np.generic]) -> list[bytes]:
-    """Return the bytes of each stimulus of `[stimulus, ...]`: equal where and only where two stimuli are the same."""
+    """Return a key of each stimulus of `[stimulus, ...]`: equal where and only where two stimuli are the same.
+
+    It is the stimulus's bytes, or a digest of 16 bytes of longer stimuli, such as pictures, whose bytes would fill the
+    memory; that two of those share a digest is as good as impossible.
+    """
     rows = np.ascontiguousarray(inputs.reshape(len(inputs), -1))
-    keys: list[bytes] = rows.view(f"V{rows.shape[1] * rows.itemsize}").ravel().tolist()
+    length = rows.shape[1] * rows.itemsize
+    if length > _LONGEST_KEY:
+        return [blake2b(row, digest_size=16).digest() for row in rows]
+    keys: list[bytes] = rows.view(f"V{length}").ravel().tolist()
     return keys
 
 

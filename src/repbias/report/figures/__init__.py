@@ -1,6 +1,7 @@
 """Figures: pure functions from tidy tables to drawings that carry their numbers."""
 
 from repbias.report.figures.analysis_curves import analysis_curves
+from repbias.report.figures.channels import channel_spread
 from repbias.report.figures.contents import layer_contents
 from repbias.report.figures.curves import learning_curves
 from repbias.report.figures.effects import factor_effects
@@ -20,6 +21,7 @@ __all__ = [
     "Figure",
     "FigureFiles",
     "analysis_curves",
+    "channel_spread",
     "claim_forest",
     "condition_map",
     "factor_effects",

@@ -1,0 +1,109 @@
+"""Channels of feature maps: over how many of them a feature is spread before pooling, and how strongly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from torch import Tensor
+
+from repbias.layers import read_layers
+from repbias.measures.density import Density
+from repbias.measures.variance_fitter import VarianceFitter
+from repbias.measures.variance_result import VarianceExplained
+from repbias.models.image_model import StagedModel
+from repbias.tasks import ImageTask
+from repbias.training import Network
+from repbias.training.feed import chunks
+
+MAP, MEAN = "channels of the map", "channels of the mean over space"  # its curves
+Row = tuple[str, str, str, float]
+
+
+def analyse(network: Network, *, factors: Sequence[str] = ()) -> dict[str, pd.DataFrame]:
+    """Return how much of each channel of every stage's feature map each feature explains, fitted at every place.
+
+    A channel's R2 is what a feature explains of it over what there is, each summed over all places of the map: a
+    feature explains little where the same class shows at another place in each image. The regression is fitted on
+    validation and scored on test stimuli. Measures of a stage stand under the layer that reads its mean over space:
+    `map_r2` (R2 of the whole map), `map_density_0.05`, `map_density_0.1`, `map_density_0.25` (the share of channels
+    with an R2 above that), `map_participation` (the participation ratio over channels, see `density`).
+    Curves: the channels' R2 by rank, on the map and on its mean over space.
+
+    Memory does not grow with the stimuli: maps are read a few images at a time.
+
+    Parameters
+    ----------
+    factors : further factors of the images that are measured, reported or not; see `ImageTask`'s `measured`.
+
+    Raises
+    ------
+    ValueError : the network has no stages of channels, its stimuli are no images, or a factor cannot be measured.
+    """
+    if not isinstance(network.model, StagedModel) or not isinstance(network.task, ImageTask):
+        raise ValueError(
+            f"channels are those of a ConvNet or a ResNet on an ImageTask, got {type(network.model).__name__} on "
+            f"{type(network.task).__name__}"
+        )
+    task = ImageTask.model_validate({**network.task.model_dump(), "measured": (*network.task.measured, *factors)})
+    means = network.model.layer_names
+    maps = [f"stage.{i}.map" for i in range(network.model.stages)]
+    found = _explained(network, task, (*maps, *means))
+    rows: list[Row] = []
+    curves: list[pd.DataFrame] = []
+    for of_map, mean in zip(maps, means, strict=True):
+        channels = _by_channel(found[of_map], len(found[mean].unit_total))
+        rows += _measures(mean, channels)
+        curves += [*_sorted(mean, MAP, channels), *_sorted(mean, MEAN, found[mean])]
+    measures = pd.DataFrame(rows, columns=["layer", "feature", "measure", "value"])
+    return {"measures": measures.astype({"value": "float64"}), "curves": pd.concat(curves, ignore_index=True)}
+
+
+def _explained(network: Network, task: ImageTask, layers: Sequence[str]) -> dict[str, VarianceExplained]:
+    """Return what every feature explains of each layer, every channel at every place being a unit."""
+    classes = (*task.n_classes, *(len(task.levels(factor)) for factor in task.measured))
+    fitters = {layer: VarianceFitter(classes, names=task.measured_names, folds=None) for layer in layers}
+    for layer, responses, labels in _batches(network, task, "validation", layers):
+        fitters[layer].update(responses, labels)
+    for layer, responses, labels in _batches(network, task, "test", layers):
+        fitters[layer].update_test(responses, labels)
+    return {layer: fitter.result() for layer, fitter in fitters.items()}
+
+
+def _batches(
+    network: Network, task: ImageTask, name: str, layers: Sequence[str]
+) -> Iterator[tuple[str, Tensor, NDArray[np.int64]]]:
+    """Yield every layer's responses `[stimulus, unit]` to a few images of a split at a time, with their labels."""
+    split = network.split(name)
+    labels = iter(task.measured_labels(split))
+    for inputs in chunks(task, split.inputs):
+        here = np.stack(list(islice(labels, len(inputs))))
+        for layer, responses in read_layers(network.module, inputs, layers).items():
+            yield layer, responses, here
+
+
+def _by_channel(places: VarianceExplained, channels: int) -> VarianceExplained:
+    """Return the same with channels for units; a flattened map has all places of a channel together."""
+    groups = np.repeat(np.arange(channels), len(places.unit_total) // channels)
+    totals = np.bincount(groups, places.unit_total).astype(np.float64)
+    return replace(places, unit_r2=places.grouped_r2(groups), unit_total=totals)
+
+
+def _measures(layer: str, channels: VarianceExplained) -> Iterator[Row]:
+    density = Density.from_variance(channels)
+    for i, name in enumerate(channels.names):
+        yield layer, name, "map_r2", channels.r2[i]
+        yield layer, name, "map_participation", density.participation[i]
+        for limit, share in zip(density.thresholds, density.fraction_above[i], strict=True):
+            yield layer, name, f"map_density_{limit:g}", share
+
+
+def _sorted(layer: str, curve: str, channels: VarianceExplained) -> Iterator[pd.DataFrame]:
+    """Yield the R2 of a layer's channels from high to low, a table a feature."""
+    ranks = np.arange(1.0, channels.unit_r2.shape[1] + 1)
+    for name, values in zip(channels.names, Density.from_variance(channels).curve, strict=True):
+        yield pd.DataFrame({"layer": layer, "feature": name, "curve": curve, "x": ranks, "value": values})
