@@ -24,9 +24,9 @@ test-slow: $(VENV)/installed  ## The tests that take more than about ten seconds
 studies: $(VENV)/installed  ## Every study at its quick scale
 	$(BIN)/repbias run all --scale quick --store "$$(mktemp -d)"
 
-examples: $(VENV)/installed  ## Audits of a trained network and of simulated recordings; the latter checks itself
-	cd "$$(mktemp -d)" && for example in digits recordings; do \
-		$(ONE_THREAD) "$(CURDIR)/$(BIN)/python" "$(CURDIR)/examples/$$example.py" || exit 1; done
+examples: $(VENV)/installed  ## Audits of two networks and of simulated recordings, of which the last two check themselves
+	cd "$$(mktemp -d)" && for example in digits recordings sentences; do \
+		$(ONE_THREAD) HF_HUB_OFFLINE=1 "$(CURDIR)/$(BIN)/python" "$(CURDIR)/examples/$$example.py" || exit 1; done
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check src tests benchmarks examples

@@ -38,7 +38,17 @@ Labels: TypeAlias = dict[str, npt.NDArray[np.int64]]
 SEED, STEPS, BATCH = 0, 400, 64
 LOOPS = (0, 6, 8, 9)
 LAYERS = ("stem.relu", "middle.relu", "hidden.relu", "readout")
-SHOWN = ("r2", "r2_unique", "decodability", "ablation_own", "ablation_others", "ablation_control")
+SHOWN = (
+    "r2",
+    "r2_unique",
+    "decodability",
+    "ablation_own",
+    "ablation_others",
+    "ablation_control",
+    "steering_own",
+    "steering_others",
+    "steering_control",
+)
 
 
 def main() -> None:

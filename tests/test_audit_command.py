@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import sys
 from pathlib import Path
 
@@ -32,13 +34,24 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     np.save(folder / "inputs.npy", responses)
     labels = pd.DataFrame({"loud": loud, "none": none, "session": np.repeat(np.arange(12), 10)})
     labels.to_csv(folder / "labels.csv", index=False)
+    labels.assign(shown=np.arange(120) // 2, loud=np.repeat(loud[:60], 2)).to_csv(folder / "repeats.csv", index=False)
+    np.savez(folder / "tokens.npz", x=responses[:, None].repeat(3, 1))
+    np.savez(folder / "masked.npz", x=responses[:, None].repeat(3, 1), attention_mask=np.ones((120, 3), dtype=int))
+    np.save(folder / "mask.npy", np.tile([1, 1, 0], (120, 1)))
     labels.assign(loud=labels["loud"].where(labels.index > 2)).to_csv(folder / "gaps.csv", index=False)
+    labels.assign(row=labels.index).to_csv(folder / "rows.csv", index=False)
     labels.iloc[:100].to_csv(folder / "short.csv", index=False)
     (folder / "audit_models.py").write_text(
         "from torch import nn, manual_seed\n"
         "def make():\n    manual_seed(0)\n    return nn.Sequential(nn.Linear(8, 6), nn.ReLU(), nn.Linear(6, 2))\n"
         "def fails():\n    raise KeyError('weights')\n"
         "def number():\n    return 3\n"
+        "class Tokens(nn.Sequential):\n"
+        "    def forward(self, x, attention_mask=None):\n        return super().forward(x)\n"
+        "def tokens():\n    manual_seed(0)\n    return Tokens(nn.Linear(8, 6), nn.Linear(6, 2))\n"
+        "def report(output):\n    return {'loud': output[:, 0] > 0}\n"
+        "def breaks(output):\n    return {'loud': output.logits}\n"
+        "def misreport(output):\n    return {'lout': output[:, 0] > 0}\n"
     )
     return folder
 
@@ -85,6 +98,83 @@ def test_an_audit_of_a_model_reads_its_layers(
     assert (tmp_path / "model.html").exists()
 
 
+MODEL = ("--model", "audit_models:make", "--inputs", "inputs.npy", "--layers", "0")
+LABELS = ("--features", "labels.csv", "--columns", "loud", "none", "--out")
+
+
+@pytest.mark.parametrize(
+    ("words", "there", "not_there"),
+    [
+        ((), ("ablation_output", "steering_output"), ("ablation_own",)),
+        (("--predict", "audit_models:report"), ("ablation_own", "steering_own"), ("ablation_output",)),
+        (("--reach", "steering"), ("steering_output",), ("ablation_output",)),
+        (("--reach", "ablation", "--predict", "audit_models:report"), ("ablation_own",), ("steering_own",)),
+        (("--reach", "none"), ("r2",), ("ablation_output", "steering_output")),
+    ],
+)
+def test_what_a_model_does_with_a_feature_is_asked_as_told(
+    words: tuple[str, ...],
+    there: tuple[str, ...],
+    not_there: tuple[str, ...],
+    call: Call,
+    data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(data)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    said = call(*MODEL, *words, *LABELS, tmp_path / "page.html", *FEW)
+    assert said.status == 0, said.err
+    measured = results_of(tmp_path / "page.html")
+    assert set(there) <= measured
+    assert not measured & set(not_there)
+
+
+def results_of(page: Path) -> set[str]:
+    """The measures in the table of results that a page offers for download."""
+    links = [part.split('"')[0] for part in page.read_text().split("data:text/csv;base64,")[1:]]
+    tables = [pd.read_csv(io.BytesIO(base64.b64decode(link))) for link in links]
+    return set(next(table for table in tables if "p_holm" in table)["measure"])
+
+
+def test_padding_is_left_out_by_a_mask_of_its_own_or_of_the_inputs(
+    call: Call, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(data)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    model = ("--model", "audit_models:tokens", "--layers", "0", "--reach", "none")
+    for name, words in (
+        ("own", ("--inputs", "tokens.npz", "--attention-mask", "mask.npy")),
+        ("inputs", ("--inputs", "masked.npz")),
+        ("none", ("--inputs", "tokens.npz")),
+    ):
+        said = call(*model, *words, *LABELS, tmp_path / f"{name}.html", *FEW)
+        assert said.status == 0, said.err
+        assert ("padding left out" in (tmp_path / f"{name}.html").read_text()) == (name != "none")
+
+
+def test_presentations_of_one_stimulus_are_told_by_a_column(call: Call, data: Path, tmp_path: Path) -> None:
+    words = ("--arrays", data / "data.npz", "--features", data / "repeats.csv", "--groups", "session")
+    said = call(*words, "--repeats", "shown", "--out", tmp_path / "page.html", *FEW)
+    assert said.status == 0, said.err
+    assert "120 presentations of 60 stimuli" in (tmp_path / "page.html").read_text()
+    assert {line.split()[1] for line in said.out.splitlines()[1:4]} == {"loud", "none", "(all)"}  # and not the column
+
+
+def test_a_stream_is_audited_without_being_held(
+    call: Call, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(data)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    said = call("--arrays", "inputs.npy", "--stream", *LABELS, tmp_path / "arrays.html", *FEW)
+    assert said.status == 0, said.err
+    assert float(said.out.splitlines()[1].split()[2]) > 0.5
+    assert any(line.startswith("- inputs: loud is shouted") for line in said.out.splitlines())
+    said = call(*MODEL, "--stream", *LABELS, tmp_path / "model.html", *FEW)
+    assert said.status == 0, said.err
+    assert "Read in one pass" in (tmp_path / "model.html").read_text()
+
+
 def test_a_page_that_is_there_stays_unless_told_otherwise(call: Call, data: Path, tmp_path: Path) -> None:
     out = tmp_path / "audit.html"
     out.write_text("mine")
@@ -116,8 +206,25 @@ WRONG: dict[str, tuple[tuple[str, ...], str]] = {
     "factory fails": (("--model", "audit_models:fails", "--inputs", "inputs.npy", "--layers", "0"), "KeyError"),
     "no model": (("--model", "audit_models:number", "--inputs", "inputs.npy", "--layers", "0"), "returned int"),
     "no such layer": (("--model", "audit_models:make", "--inputs", "inputs.npy", "--layers", "9"), "'9'"),
+    "no such report": ((*MODEL, "--predict", "audit_models:gone"), "--predict: cannot import 'audit_models:gone'"),
+    "report fails": (
+        (*MODEL, "--predict", "audit_models:breaks"),
+        "'audit_models:breaks' failed: AttributeError",
+    ),
+    "report of no feature": ((*MODEL, "--predict", "audit_models:misreport"), "did you mean 'loud'"),
+    "report that nothing asks": ((*MODEL, "--predict", "audit_models:report", "--reach", "none"), "reach=()"),
+    "report of arrays": (("--arrays", "data.npz", "--predict", "audit_models:report"), "--predict belongs to --model"),
+    "reach of arrays": (("--arrays", "data.npz", "--reach", "none"), "--reach belongs to --model"),
+    "mask of arrays": (("--arrays", "data.npz", "--attention-mask", "mask.npy"), "--attention-mask belongs to"),
+    "several masks": ((*MODEL, "--attention-mask", "masked.npz"), "'x' has shape (120, 3, 8)"),
+    "no such repeats": (("--arrays", "data.npz", "--repeats", "shwn", "--features", "repeats.csv"), "'shown'"),
+    "nothing repeats": (("--arrays", "data.npz", "--repeats", "row", "--features", "rows.csv"), "repeats"),
+    "one column for two": (("--arrays", "data.npz", "--repeats", "session", "--groups", "session"), "name two"),
     "page of another kind": (("--arrays", "data.npz", "--out", "page.pdf"), "ends in .html"),
     "no folder": (("--arrays", "data.npz", "--out", "gone/page.html"), "no folder gone"),
+    "groups of a stream": (("--arrays", "inputs.npy", "--groups", "session", "--stream"), "leave out --stream"),
+    "erasing in a stream": ((*MODEL, "--reach", "ablation", "--stream"), "leave out --stream"),
+    "stream of another kind": (("--arrays", "data.npz", "--stream"), ".npz is not read; use .npy"),
     "few resamples": (("--arrays", "data.npz", "--resamples", "1"), "resamples"),
 }
 

@@ -9,9 +9,14 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from repbias.auditing.adapters import from_rsatoolbox as from_rsatoolbox
+    from repbias.auditing.adapters import from_xarray as from_xarray
     from repbias.auditing.arrays import audit_arrays as audit_arrays
+    from repbias.auditing.cache import from_cache as from_cache
     from repbias.auditing.model import audit as audit
     from repbias.auditing.result import AuditReport as AuditReport
+    from repbias.auditing.stream import audit_stream as audit_stream
+    from repbias.auditing.stream_model import stream_activity as stream_activity
     from repbias.layers import editing as editing
     from repbias.layers import read_layers as read_layers
     from repbias.measures import Density as Density
@@ -116,9 +121,13 @@ _PUBLIC = {
     "repbias.models": (
         "MLP", "ConvNet", "DecoderOnly", "EncoderDecoder", "EncoderHeads", "Model", "Recurrent", "ResNet", "ViT",
     ),
+    "repbias.auditing.adapters": ("from_rsatoolbox", "from_xarray"),
     "repbias.auditing.arrays": ("audit_arrays",),
+    "repbias.auditing.cache": ("from_cache",),
     "repbias.auditing.model": ("audit",),
     "repbias.auditing.result": ("AuditReport",),
+    "repbias.auditing.stream": ("audit_stream",),
+    "repbias.auditing.stream_model": ("stream_activity",),
     "repbias.statistics": ("mean_interval",),
     "repbias.tasks": (
         "BooleanFeature", "BooleanTask", "ImageFeature", "ImageTask", "StringTask", "SymbolTask", "Task",

@@ -15,7 +15,9 @@ from torch import nn
 
 from repbias.auditing.result import AuditReport
 from repbias.measures.variance_result import ALL_FEATURES
-from repbias.runs.audit_files import FeatureTable, check_out, read_arrays, read_features, read_inputs
+from repbias.runs.audit_chunks import read_chunks
+from repbias.runs.audit_files import check_out, read_arrays, read_inputs, read_mask
+from repbias.runs.feature_table import FeatureTable, read_features
 from repbias.runs.functions import resolve_function
 
 
@@ -33,10 +35,13 @@ class AuditRequest:
     """Whether a page that is there is replaced."""
 
     columns: tuple[str, ...] = ()
-    """The columns that are features; all but the groups where none is named."""
+    """The columns that are features; all but the groups and repeats where none is named."""
 
     groups: str | None = None
     """The column of groups of stimuli."""
+
+    repeats: str | None = None
+    """The column of stimuli, where they were shown more than once."""
 
     missing: Literal["refuse", "drop"] = "refuse"
     """What to do with a stimulus without a label."""
@@ -50,40 +55,72 @@ class AuditRequest:
     seed: int = 0
     """Seed of everything random."""
 
+    stream: bool = False
+    """Whether activity is gone through once and never held whole."""
+
 
 def audit_array_files(request: AuditRequest, arrays: Sequence[Path]) -> None:
-    """Audit the responses that files hold; see `repbias.runs.audit_files.read_arrays`.
+    """Audit the responses that files hold; see `read_arrays`, or, for a stream, `read_chunks`.
 
     Raises
     ------
     ValueError : whatever is wrong with the files, their content, or where the page is to go; nothing is written then.
     """
     from repbias.auditing.arrays import audit_arrays
+    from repbias.auditing.stream import audit_stream
 
-    _finish(request, lambda options: audit_arrays(read_arrays(arrays), **options))
+    if request.stream:
+        _finish(request, lambda options: audit_stream(read_chunks(arrays), **options))
+    else:
+        _finish(request, lambda options: audit_arrays(read_arrays(arrays), **options))
 
 
 def audit_model_files(
-    request: AuditRequest, factory: str, inputs: Path, layers: Sequence[str], reading: dict[str, Any]
+    request: AuditRequest,
+    model: str,
+    inputs: Path,
+    layers: Sequence[str],
+    *,
+    predict: str | None = None,
+    reach: str = "both",
+    attention_mask: Path | None = None,
+    **reading: Any,
 ) -> None:
     """Audit the layers of a model for the inputs that a file holds.
 
     Parameters
     ----------
-    factory : ``package.module:function``, called without arguments; the current folder is searched too.
+    model : ``package.module:function``, called without arguments; the current folder is searched too.
     inputs : see `repbias.runs.audit_files.read_inputs`.
     layers : glob patterns of layers.
-    reading : keyword arguments of `repbias.auditing.model.audit` that say how the layers are read.
+    predict : ``package.module:function``, from what the model returns to labels.
+    reach : "ablation", "steering", "both" or "none".
+    attention_mask : a file with one array `[stimulus, token]`.
+    reading : other keyword arguments of `repbias.auditing.model.audit` that say how the layers are read.
 
     Raises
     ------
-    ValueError : as `audit_array_files`, or a factory that cannot be imported, fails, or makes no model.
+    ValueError : as `audit_array_files`, or a function that cannot be imported or fails, or a factory that makes no
+        model.
     """
+    from repbias.auditing.edits import KINDS
     from repbias.auditing.model import audit
+    from repbias.auditing.stream import audit_stream
+    from repbias.auditing.stream_model import stream_activity
+
+    kinds = tuple(kind for kind in KINDS if reach in (kind, "both"))
 
     def measure(options: dict[str, Any]) -> AuditReport:
         stimuli = read_inputs(inputs)
-        return audit(_make_model(factory), stimuli, layers=list(layers), **reading, **options)
+        mask = None if attention_mask is None else read_mask(attention_mask)
+        made = _make_model(model)
+        if request.stream:
+            chunks = stream_activity(made, stimuli, list(layers), attention_mask=mask, **reading)
+            return audit_stream(chunks, **options)
+        reports = None if predict is None else _find_predict(predict)
+        return audit(
+            made, stimuli, layers=list(layers), predict=reports, reach=kinds, attention_mask=mask, **reading, **options
+        )
 
     _finish(request, measure)
 
@@ -112,7 +149,7 @@ def short_table(report: AuditReport) -> Table:
 def _finish(request: AuditRequest, measure: Callable[[dict[str, Any]], AuditReport]) -> None:
     """Read the features, audit, print, and write the page; what is wrong with the request is found first."""
     check_out(request.out, overwrite=request.overwrite)
-    table = read_features(request.features, request.columns, request.groups)
+    table = read_features(request.features, request.columns, request.groups, request.repeats)
     try:
         report = measure(_options(request, table))
     except TypeError as error:  # the audit's own word for what is of the wrong kind
@@ -127,20 +164,40 @@ def _finish(request: AuditRequest, measure: Callable[[dict[str, Any]], AuditRepo
 
 
 def _options(request: AuditRequest, table: FeatureTable) -> dict[str, Any]:
-    return {
+    options: dict[str, Any] = {
         "features": table.features,
-        "groups": None if table.groups is None else table.groups.to_numpy(),
         "missing": request.missing,
         "resamples": request.resamples,
         "permutations": request.permutations,
         "seed": request.seed,
     }
+    if not request.stream:
+        options["groups"] = None if table.groups is None else table.groups.to_numpy()
+        options["repeats"] = None if table.repeats is None else table.repeats.to_numpy()
+    return options
+
+
+def _find(option: str, path: str) -> Callable[..., Any]:
+    if (here := str(Path.cwd())) not in sys.path:
+        sys.path.insert(0, here)  # a console script does not look there, and that is where one's own code is
+    return resolve_function(option, path)
+
+
+def _find_predict(path: str) -> Callable[[Any], Any]:
+    """Return the function of a model's output, which says of its own errors that they are its own."""
+    predict = _find("--predict", path)
+
+    def guarded(output: Any) -> Any:
+        try:
+            return predict(output)
+        except Exception as error:
+            raise ValueError(f"--predict: {path!r} failed: {type(error).__name__}: {error}") from error
+
+    return guarded
 
 
 def _make_model(factory: str) -> nn.Module:
-    if (here := str(Path.cwd())) not in sys.path:
-        sys.path.insert(0, here)  # a console script does not look there, and that is where one's own code is
-    make = resolve_function("--model", factory)
+    make = _find("--model", factory)
     try:
         model = make()
     except Exception as error:

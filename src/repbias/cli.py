@@ -111,6 +111,12 @@ class Audit:
     """The model's inputs, stimuli first: one array; or several, passed by their names."""
     layers: Annotated[tuple[str, ...], tyro.conf.arg(metavar="PATTERN...")] = ()
     """The model's layers to read, as patterns such as 'blocks.*.mlp'."""
+    predict: Annotated[str | None, tyro.conf.arg(metavar="MODULE:FUNCTION")] = None
+    """A function from what the model returns to labels by feature: erasing and steering then ask what is reported."""
+    reach: Literal["both", "ablation", "steering", "none"] | None = None
+    """Whether each feature is erased, steered, or both (the default): each takes two passes a layer and feature."""
+    attention_mask: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    """An array [stimulus, token], 0 at padding; by default the inputs' own 'attention_mask'."""
     pool: Literal["mean", "flatten", "first", "last"] | None = None
     """What becomes of a layer's tokens or positions: their mean by default."""
     batch_size: int | None = None
@@ -118,9 +124,11 @@ class Audit:
     device: str | None = None
     """Where the model runs, such as 'cuda'; by default where it is."""
     columns: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME...")] = ()
-    """The columns that are features; by default all but that of --groups."""
+    """The columns that are features; by default all but those of --groups and --repeats."""
     groups: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
     """The column that says to which session or subject a stimulus belongs: intervals and folds keep groups whole."""
+    repeats: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
+    """The column that says which stimulus each row is a presentation of, where stimuli were shown more than once."""
     missing: Literal["refuse", "drop"] = "refuse"
     """What to do where a label is missing: refuse, or leave the stimulus out and say how many were."""
     resamples: int = 500
@@ -129,9 +137,13 @@ class Audit:
     """Permutations of the labels, for the p values."""
     seed: int = 0
     """Seed of folds, resamples and permutations."""
+    stream: bool = False
+    """Go through the activity once, without ever holding it: for what does not fit in memory (arrays as .npy)."""
     overwrite: bool = False
     """Replace a page that is there."""
 
+
+_OF_MODELS = ("pool", "batch_size", "device", "inputs", "layers", "predict", "reach", "attention_mask")
 
 Command = List | Run | Report | Claims | Table | Render | Audit
 
@@ -178,15 +190,14 @@ def _audit(command: Audit) -> None:
 
     request = AuditRequest(
         features=command.features, out=command.out, overwrite=command.overwrite, columns=command.columns,
-        groups=command.groups, missing=command.missing, resamples=command.resamples,
-        permutations=command.permutations, seed=command.seed,
+        groups=command.groups, repeats=command.repeats, missing=command.missing, resamples=command.resamples,
+        permutations=command.permutations, seed=command.seed, stream=command.stream,
     )  # fmt: skip
-    reading = {"pool": command.pool, "batch_size": command.batch_size, "device": command.device}
-    reading = {name: value for name, value in reading.items() if value is not None}
+    _refuse_in_stream(command)
+    given = {name: getattr(command, name) for name in _OF_MODELS if getattr(command, name) not in (None, ())}
     if command.model is None:
-        of_models = (*reading, *(name for name in ("inputs", "layers") if getattr(command, name)))
-        if of_models:
-            name = of_models[0].replace("_", "-")
+        if given:
+            name = next(iter(given)).replace("_", "-")
             raise ValueError(f"--{name} belongs to --model package.module:function; with --arrays leave it out")
         if not command.arrays:
             raise ValueError("name what to audit: --arrays data.npz, or --model package.module:function with --inputs")
@@ -196,7 +207,14 @@ def _audit(command: Audit) -> None:
     elif command.inputs is None or not command.layers:
         raise ValueError("--model needs --inputs FILE and --layers PATTERN, such as --layers 'blocks.*.mlp'")
     else:
-        audit_model_files(request, command.model, command.inputs, command.layers, reading)
+        audit_model_files(request, command.model, **given)
+
+
+def _refuse_in_stream(command: Audit) -> None:
+    """Refuse what an audit in one pass cannot do."""
+    needs_all = [name for name in ("groups", "repeats", "predict", "reach") if getattr(command, name) is not None]
+    if command.stream and needs_all:
+        raise ValueError(f"--{needs_all[0]} needs all activity at hand: leave out --stream, or --{needs_all[0]}")
 
 
 def _render(command: Render) -> None:

@@ -7,7 +7,7 @@ import torch
 
 from repbias.auditing.arrays import audit_arrays
 from repbias.auditing.result import RESULT_COLUMNS, AuditReport
-from repbias.auditing.sentences import percent
+from repbias.auditing.wording import percent
 from repbias.measures import variance_explained
 
 MEASURES = {
@@ -21,6 +21,11 @@ MEASURES = {
     "detectable_r2",
     "false_positives",
     "rdm_share",
+    "rsa",
+    "cka",
+    "rsa_equalised",
+    "cka_equalised",
+    "r2_equalised",
 }
 
 
@@ -101,7 +106,10 @@ def test_whispered_and_absent_are_told_apart(report):
     assert any(line.startswith("full: loud is shouted. It explains") for line in said)
     assert any(line.startswith("full: quiet is whispered but there.") for line in said)
     assert any(line.startswith("full: absent was not found.") for line in said)
-    assert any(line.startswith("full: much of what echo explains cannot be told apart from loud") for line in said)
+    told = (
+        "full: much of what other features explain cannot be told apart from loud, as their labels go together: echo "
+    )
+    assert any(line.startswith(told) for line in said)
     assert any("of the variance of the similarities: loud" in line for line in said)
 
 

@@ -191,7 +191,9 @@ def test_outputs_that_are_tuples_or_dataclasses(encoder, ids):
 def test_the_tensor_in_an_output_is_found_and_replaced():
     one, two = torch.zeros(2), torch.ones(2)
     mapping = ModelOutput(last_hidden_state=one, pooler_output=two)
-    for output in (one, (None, one, two), [one, two], {"logits": one, "loss": None}, mapping, Plain(one, 3)):
+    loss = two.sum()
+    sequences, named = ((None, one, two), (loss, one), [one, two]), ({"logits": one, "loss": loss}, mapping)
+    for output in (one, *sequences, *named, Plain(one, 3)):
         found, _ = find_tensor(output, "x")
         assert found is one
         changed = put_tensor(output, two, "x")
@@ -296,6 +298,7 @@ def test_layers_that_cannot_be_read(encoder, ids, layer, error, message):
         (3, {}, TypeError, "got int"),
         ({"x": torch.ones(2, 3), "y": torch.ones(3, 3)}, {}, ValueError, r"\{'x': 2, 'y': 3\} rows"),
         ({"x": 3}, {}, TypeError, "must hold an array"),
+        ({"input_ids": [[3, 4]]}, {}, TypeError, 'ask for padding=True, return_tensors="pt"'),
         (DataLoader(TensorDataset(torch.ones(4, 3)), shuffle=True), {}, ValueError, "shuffle=False"),
         (torch.ones(2, 3), {"batch_size": 0}, ValueError, "batch_size must be 1 or more"),
         (torch.ones(2, 3), {"device": "meta"}, ValueError, r"move it first, model.to\('meta'\)"),

@@ -11,7 +11,6 @@ from repbias.auditing.estimates import (
     folded,
     held_out_deviations,
     held_out_predictions,
-    participation,
     unit_r2,
 )
 from repbias.auditing.folds import assign_folds, one_hot
@@ -205,7 +204,7 @@ def test_a_class_that_no_fold_can_learn_is_never_named():
     assert right[3:].all()
 
 
-def test_unit_r2_and_participation():
+def test_unit_r2():
     x, labels, cluster = planted(0, n=4000, n_units=5, r2=0.0)
     x[:, 0] += 2 * labels
     x[:, 4] = 0
@@ -214,7 +213,6 @@ def test_unit_r2_and_participation():
     found = unit_r2(x, held_out_predictions(x, one_hot(labels, 2), fold_of), held_out_deviations(x, fold_of))
     assert found == pytest.approx([0.5, 0, 0, 0, 0], abs=0.03)
     assert found[4] == 0
-    assert participation(np.array([[1.0, 1, 1, -5], [3, 0, 0, 0], [0, 0, -1, 0]])).tolist() == [3, 1, 0]
 
 
 def test_coordinates_keep_all_distances_whatever_the_shape_and_scale():

@@ -15,13 +15,15 @@ import pandas as pd
 import pytest
 
 from repbias.auditing.result import RESULT_COLUMNS, AuditReport
-from repbias.report.audit_page import readout_view, variance_view, write_audit_page
+from repbias.report.audit_page import reach_view, readout_view, scores_view, variance_view, write_audit_page
 from repbias.report.figures.audit import drawn_layers, shown_and_decodable
+from repbias.report.figures.audit_scores import scores_before_and_after
 from repbias.report.figures.audit_shares import component_contents, variance_shares
 
 MEASURES = {
     "r2": 0.4, "r2_unique": 0.3, "r2_common": 0.1, "density_0.1": 0.5, "participation": 12.0, "decodability": 0.75,
-    "chance": 0.5, "detectable_r2": 0.02, "false_positives": 0.05, "rdm_share": 0.6,
+    "chance": 0.5, "detectable_r2": 0.02, "false_positives": 0.05, "rdm_share": 0.6, "rsa": 0.7, "cka": 0.72,
+    "rsa_equalised": 0.4, "cka_equalised": 0.42, "r2_equalised": 0.3,
 }  # fmt: skip
 
 
@@ -93,11 +95,13 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_audit_page(make_report(), tmp_path_factory.mktemp("audit") / "made" / "audit.html")
 
 
-def test_sentences_come_first_then_figures_then_numbers(page: Path) -> None:
+def test_the_answer_comes_first_then_sentences_then_figures_then_numbers(page: Path) -> None:
     text = parsed(page).text
     order = [
-        "12,345 stimuli, 2 layers, 2 features", "V4: shape is shouted.", "IT: colour is whispered.",
-        "1. What is shown, and what is there", "2. Variance explained", "3. Which components", "0.400 [0.390, 0.410]",
+        "12,345 stimuli, 2 layers, 2 features", "At a glance", "shouted: 40 %, decoded 75 %",
+        "1. What is shown, and what is there", "shape is shouted.", "colour is whispered.",
+        "2. Variance explained", "3. Which components",
+        "4. What a model of one feature", "0.400 [0.390, 0.410]",
         "2 of 3 units are constant.", "resamples", "Shouted, whispered, absent",
     ]  # fmt: skip
     places = [text.index(words) for words in order]
@@ -134,11 +138,62 @@ def test_the_tables_have_a_row_a_layer_and_feature() -> None:
     ]
 
 
-def test_measures_of_a_model_are_shown_where_they_were_taken() -> None:
+def test_the_scores_table_has_both_sides_of_each_method_and_no_p() -> None:
+    view = scores_view(make_report())
+    assert view.headings[2:] == ["RSA", "RSA, equal shares", "CKA", "CKA, equal shares", "R²", "R², equal shares"]
+    assert view.rows[0][2:4] == ["0.700 [0.690, 0.710]", "0.400 [0.390, 0.410]"]
+    assert {len(row) for row in view.rows} == {len(view.headings)}
+    assert {row[1] for row in view.rows} == {"shape", "colour"}
+
+
+def with_ceiling(value: float = 0.62) -> AuditReport:
+    """The report with a noise ceiling in V4, and a share of it that the first feature explains."""
     report = make_report()
-    row = report.results.iloc[[0]].assign(measure="ablation_own", value=-0.0001)
-    view = readout_view(dataclasses.replace(report, results=pd.concat([report.results, row], ignore_index=True)))
-    assert [row[view.headings.index("ablated: own")] for row in view.rows] == ["0.000", "", "", ""]
+    row = report.results.iloc[0].to_dict() | {"layer": "V4", "p": np.nan, "p_holm": np.nan}
+    more = [
+        row | {"feature": "(all)", "measure": "noise_ceiling", "value": value, "ci_low": 0.6, "ci_high": 0.65},
+        row | {"feature": "shape", "measure": "r2_of_ceiling", "value": 0.64, "ci_low": 0.63, "ci_high": 0.66},
+    ]
+    return dataclasses.replace(report, results=pd.concat([report.results, pd.DataFrame(more)], ignore_index=True))
+
+
+def test_the_noise_ceiling_has_a_column_and_a_line_where_there_is_one() -> None:
+    view = variance_view(with_ceiling())
+    rows = {(row[0], row[1]): dict(zip(view.headings, row, strict=True)) for row in view.rows}
+    assert rows["V4", "(all)"]["noise ceiling"] == "0.620 [0.600, 0.650]"
+    assert rows["V4", "shape"]["R² of ceiling"] == "0.640 [0.630, 0.660]"
+    assert rows["IT", "shape"]["R² of ceiling"] == ""
+    assert "noise ceiling" not in variance_view(make_report()).headings
+    figure = shown_and_decodable(with_ceiling())
+    assert figure.numbers.query("mark == 'noise_ceiling'")[["layer", "y"]].to_numpy().tolist() == [["V4", 0.62]]
+    first, second = (axes for axes in figure.drawing.axes if axes.get_title(loc="left"))
+    assert "noise ceiling" in {text.get_text() for text in first.texts}
+    assert "noise ceiling" not in {text.get_text() for text in second.texts}
+    assert "The dotted line is the noise ceiling" in figure.caption
+    assert "dotted" not in shown_and_decodable(make_report()).caption
+
+
+def test_the_scores_figure_draws_both_sides_of_each_method() -> None:
+    figure = scores_before_and_after(make_report())
+    drawn = figure.numbers.query("layer == 'V4' and feature == 'shape'").set_index(["method", "shares"])["value"]
+    assert drawn.to_dict() == {
+        ("rsa", "recorded"): 0.7, ("rsa", "equal"): 0.4, ("cka", "recorded"): 0.72, ("cka", "equal"): 0.42,
+        ("r2", "recorded"): 0.4, ("r2", "equal"): 0.3,
+    }  # fmt: skip
+    panels = [axes for axes in figure.drawing.axes if axes.get_title(loc="left")]
+    assert {"RSA", "CKA", "R²"} <= {text.get_text() for text in panels[0].texts}
+    none = scores_before_and_after(make_report(without=("rsa", "rsa_equalised", "cka", "cka_equalised")))
+    assert none.caption.startswith("No scores")
+
+
+def test_what_erasing_and_steering_change_is_shown_where_it_was_asked() -> None:
+    report = make_report()
+    row = report.results.iloc[[0]].assign(value=-0.0001, ci_low=-0.1, ci_high=0.1)
+    more = [row.assign(measure="ablation_own"), row.assign(measure="steering_own", value=0.5)]
+    view = reach_view(dataclasses.replace(report, results=pd.concat([report.results, *more], ignore_index=True)))
+    assert view.headings == ["layer", "feature", "erased: own report", "steered: own report"]
+    assert [row[2:] for row in view.rows] == [["0.000 [−0.100, 0.100]", "0.500 [−0.100, 0.100]"]]
+    assert not reach_view(report).rows
 
 
 def test_names_with_markup_are_shown_as_they_are(tmp_path: Path) -> None:
@@ -152,7 +207,7 @@ def test_names_with_markup_are_shown_as_they_are(tmp_path: Path) -> None:
     )
     tags = parsed(write_audit_page(report, tmp_path / "nasty.html"))
     assert not {"script", "b", "i", "u"} & set(tags.tags)
-    assert tags.tags.count("img") == 3
+    assert tags.tags.count("img") == 4
     for words in (*nasty, "<b>layer</b>", "<i>note</i>", "<u>key</u>", "<em>a</em>"):
         assert words in tags.text
 
@@ -167,6 +222,15 @@ def test_the_headline_has_decodability_above_chance_and_intervals_both_ways() ->
     assert [axes.get_title(loc="left") for axes in panels] == ["V4", "IT"]
     written = {text.get_text() for text in panels[0].texts}
     assert {"shouted", "whispered", "absent", "1", "2"} <= written
+
+
+def test_a_feature_far_below_chance_is_drawn_within_the_axes() -> None:
+    report = make_report()
+    results = report.results.copy()
+    results.loc[results["measure"] == "decodability", "value"] = 0.3
+    figure = shown_and_decodable(dataclasses.replace(report, results=results))
+    panels = [axes for axes in figure.drawing.axes if axes.get_title(loc="left")]
+    assert all(axes.get_xlim()[0] < -0.4 for axes in panels)
 
 
 def test_features_of_more_classes_share_the_axis_of_decodability() -> None:
@@ -209,14 +273,15 @@ def test_a_table_without_a_needed_column_is_refused_and_nothing_written(tmp_path
 
 def test_a_report_saves_itself(tmp_path: Path) -> None:
     make_report().save(tmp_path / "saved.html")
-    assert "V4: shape is shouted." in parsed(tmp_path / "saved.html").text
+    assert "shape is shouted." in parsed(tmp_path / "saved.html").text
 
 
-def test_sentences_stand_under_their_layer_and_those_of_the_whole_come_last(tmp_path: Path) -> None:
+def test_sentences_stand_under_their_layer_and_those_of_the_whole_come_first(tmp_path: Path) -> None:
     report = dataclasses.replace(
-        make_report(), sentences=("None was found in any.", "IT: b is whispered.", "V4: a is shouted.")
+        make_report(), sentences=("IT: shape is whispered.", "V4: the rest is open.", "None was found in any.")
     )
     text = parsed(write_audit_page(report, tmp_path / "audit.html")).text
-    order = ["V4: a is shouted.", "IT: b is whispered.", "The audit as a whole", "None was found in any."]
+    text = text[text.index("What may be concluded, and what not") :]
+    order = ["The audit as a whole", "None was found in any.", "V4", "The rest is open.", "IT", "shape is whispered."]
     places = [text.index(words) for words in order]
     assert places == sorted(places)

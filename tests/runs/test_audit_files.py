@@ -14,7 +14,8 @@ import pytest
 import torch
 from safetensors.torch import save, save_file
 
-from repbias.runs.audit_files import check_out, read_arrays, read_features, read_inputs
+from repbias.runs.audit_files import check_out, read_arrays, read_inputs, read_mask
+from repbias.runs.feature_table import read_features
 
 V4 = np.arange(12.0).reshape(4, 3)
 IT = np.arange(8, dtype=np.float32).reshape(4, 2)
@@ -98,7 +99,36 @@ def test_features_are_all_columns_but_the_groups_or_those_named(tmp_path: Path) 
     assert found.features["shape"].isna().tolist() == [False, True, False]
     named = read_features(path, columns=("colour", "shape"))
     assert list(named.features) == ["colour", "shape"]
-    assert named.groups is None
+    assert named.groups is named.repeats is None
+    shown = read_features(path, groups="session", repeats="file")
+    assert list(shown.features) == ["shape", "colour"]
+    assert shown.repeats is not None
+    assert shown.repeats.tolist() == ["1.png", "2.png", "3.png"]
+
+
+@pytest.mark.parametrize(
+    ("columns", "groups", "repeats", "said"),
+    [
+        ((), "a", "c", "no column 'c'"),
+        ((), "a", "a", "'a' cannot be the column of the groups and of the repeats"),
+        (("b",), None, "b", "'b' is the column of the repeats, so it cannot be a feature"),
+        ((), "a", "b", "no column is a feature; the file needs one beside 'a', 'b'"),
+    ],
+)
+def test_columns_have_one_part_each(
+    columns: tuple[str, ...], groups: str | None, repeats: str, said: str, tmp_path: Path
+) -> None:
+    (tmp_path / "labels.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(ValueError, match=said):
+        read_features(tmp_path / "labels.csv", columns, groups, repeats)
+
+
+def test_a_mask_is_one_array(tmp_path: Path) -> None:
+    np.save(tmp_path / "mask.npy", np.array([[1, 1, 0], [1, 0, 0]]))
+    np.savez(tmp_path / "two.npz", a=np.ones((2, 3)), b=np.ones((2, 3)))
+    assert read_mask(tmp_path / "mask.npy").tolist() == [[1, 1, 0], [1, 0, 0]]
+    with pytest.raises(ValueError, match=r"two.npz holds 2 arrays \(a, b\); an attention mask is one"):
+        read_mask(tmp_path / "two.npz")
 
 
 def test_csv_and_parquet_give_the_same_features(tmp_path: Path) -> None:

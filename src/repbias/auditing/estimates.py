@@ -117,10 +117,3 @@ def unit_r2(x: FloatArray, predictions: FloatArray, deviations: FloatArray) -> F
     total = np.einsum("su,su->u", x, deviations)
     cross = np.einsum("su,su->u", predictions, deviations)
     return np.divide(cross, total, out=np.zeros_like(total), where=total > 0)
-
-
-def participation(explained: FloatArray) -> FloatArray:
-    """Return the participation ratio (sum e)^2 / sum e^2 over the last axis, in units; a negative e counts as 0."""
-    kept = np.maximum(explained, 0)
-    squares = (kept**2).sum(-1)
-    return np.divide(kept.sum(-1) ** 2, squares, out=np.zeros_like(squares), where=squares > 0)

@@ -1,4 +1,4 @@
-"""What somebody brings to an audit, checked once: activity by layer, labels by feature, and groups of stimuli.
+"""What somebody brings to an audit, checked once: activity by layer, labels by feature, groups and repeats of stimuli.
 
 Every refusal names the array or the feature, says what was expected and what came, and what to do next.
 """
@@ -15,6 +15,7 @@ import pandas as pd
 from torch import Tensor
 
 from repbias.auditing.labels import IntArray, Labels, as_classes, is_missing, refuse_one_group, refuse_unscorable
+from repbias.auditing.repeats import Repeats, find_repeats, refuse_confounded
 from repbias.measures._arrays import ArrayLike, FloatArray, as_representation
 from repbias.measures._sums import as_float64
 from repbias.measures.linear_classifiers import CLASSIFIERS
@@ -38,7 +39,8 @@ class AuditInputs:
     """Labels by feature."""
 
     cluster: IntArray
-    """What is resampled and kept in one fold: the groups, or each stimulus by itself, 0, 1, ..., `[stimulus]`."""
+    """What is resampled and kept in one fold: groups, repeats of a stimulus, or each stimulus by itself, 0, 1, ...,
+    `[stimulus]`."""
 
     grouped: bool
     """Whether groups were given."""
@@ -46,9 +48,23 @@ class AuditInputs:
     notes: tuple[str, ...]
     """The policies that were applied, with counts."""
 
+    repeats: Repeats | None = None
+    """Which are presentations of one stimulus, where that was given."""
+
     @property
     def n_stimuli(self) -> int:
         return len(self.cluster)
+
+
+def n_labels(features: object) -> int:
+    """Return the number of labels of the first feature, 1 or more; what has none is refused by `check_inputs`."""
+    if isinstance(features, pd.DataFrame):
+        return max(len(features), 1)
+    first: Any = next(iter(features.values()), ()) if isinstance(features, Mapping) else ()
+    try:
+        return max(len(first), 1)
+    except TypeError:
+        return 1
 
 
 def check_inputs(
@@ -56,6 +72,7 @@ def check_inputs(
     features: Mapping[str, ArrayLike] | pd.DataFrame,
     groups: ArrayLike | None,
     missing: Missing,
+    repeats: ArrayLike | None = None,
 ) -> AuditInputs:
     """Return the inputs of an audit in one form, or say what is wrong with them; see `audit_arrays`."""
     if missing not in MISSING:
@@ -70,27 +87,40 @@ def check_inputs(
                 "align them first"
             )
     columns = {name: _column(values, f"the feature {name!r}", n) for name, values in _columns(features).items()}
-    group_column = None if groups is None else _column(groups, "groups", n)
-    kept, notes = _kept(columns, group_column, missing, n)
+    given = {"groups": groups, "repeats": repeats}
+    bound = {what: _column(values, what, n) for what, values in given.items() if values is not None}
+    kept, notes = _kept(columns, bound, missing, n)
     labels = {name: as_classes(column[kept], f"the feature {name!r}") for name, column in columns.items()}
     n_kept = int(kept.sum())
     if n_kept < LEAST_STIMULI:
         raise ValueError(f"an audit needs {LEAST_STIMULI} stimuli or more to cross-validate, got {n_kept}: record more")
-    cluster = np.arange(n_kept)
-    if group_column is not None:
-        of_groups = as_classes(group_column[kept], "groups")
-        refuse_one_group(of_groups)
-        cluster = of_groups.numbers
-    for name, of_feature in labels.items():
-        refuse_unscorable(of_feature, cluster, f"the feature {name!r}", grouped=group_column is not None)
     found = AuditInputs(
         {name: values if kept.all() else values[kept] for name, values in layers.items()},
         labels,
-        cluster,
-        group_column is not None,
+        np.arange(n_kept),
+        groups is not None,
         notes,
     )
+    found = _with_clusters(found, {what: as_classes(column[kept], what) for what, column in bound.items()})
     return replace(found, notes=notes + _unit_notes(found) + _label_notes(labels))
+
+
+def _with_clusters(inputs: AuditInputs, bound: dict[str, Labels]) -> AuditInputs:
+    """Return the inputs with what is kept together, or raise where a feature cannot be scored so."""
+    group, stimulus = bound.get("groups"), bound.get("repeats")
+    clusters = None
+    if group is not None:
+        refuse_one_group(group)
+        inputs, clusters = replace(inputs, cluster=group.numbers), "groups"
+    if stimulus is not None:
+        repeats = find_repeats(stimulus, group)
+        inputs = replace(inputs, cluster=repeats.cluster, repeats=repeats)
+        clusters = "groups" if repeats.keeps_groups else "stimuli"
+    for name, labels in inputs.labels.items():
+        refuse_unscorable(labels, inputs.cluster, f"the feature {name!r}", clusters=clusters)
+        if inputs.repeats is not None:
+            refuse_confounded(labels, inputs.repeats, f"the feature {name!r}")
+    return inputs
 
 
 def refuse_wrong_settings(seed: int, resamples: int, permutations: int, classifier: str) -> None:
@@ -191,12 +221,10 @@ def _refuse_masked(values: object, what: str) -> None:
 
 
 def _kept(
-    columns: dict[str, pd.Series[Any]], groups: pd.Series[Any] | None, missing: Missing, n: int
+    columns: dict[str, pd.Series[Any]], bound: dict[str, pd.Series[Any]], missing: Missing, n: int
 ) -> tuple[BoolArray, tuple[str, ...]]:
     """Return which stimuli have all their labels, `[stimulus]`, and what to note of the others."""
-    asked = {f"the feature {name!r}": column for name, column in columns.items()}
-    if groups is not None:
-        asked["groups"] = groups
+    asked = {f"the feature {name!r}": column for name, column in columns.items()} | bound
     absent = {what: is_missing(column) for what, column in asked.items()}
     counts = {what: int(where.sum()) for what, where in absent.items() if where.any()}
     kept = ~np.any(list(absent.values()), axis=0)

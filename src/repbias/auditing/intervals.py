@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy import stats
 from scipy.sparse import csr_array
 
 from repbias.auditing.estimates import Contributions
@@ -12,6 +13,7 @@ from repbias.randomness import rng
 
 CONFIDENCE = 0.95
 TAILS = ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2)
+TINY = 1e-9
 NO_INTERVAL = (float("nan"), float("nan"))
 
 Interval = tuple[float, float]
@@ -65,10 +67,25 @@ def normal_interval(value: float, resampled: FloatArray, least: float, most: flo
     return max(value - half, least), min(value + half, most)
 
 
-def percentile_interval(resampled: FloatArray) -> Interval:
-    """Return the quantiles of the resampled values; those that are NaN say nothing and are left out."""
-    low, high = np.nanquantile(resampled, TAILS)
-    return float(low), float(high)
+def mean_share_interval(share: FloatArray, n: FloatArray, tail: float) -> Interval:
+    """Return the interval of the mean of several shares: those of Clopper & Pearson, of each, make one of their mean.
+
+    Parameters
+    ----------
+    share, n : the shares, and of how many independent stimuli each is, not always a whole number.
+    tail : probability beyond either end.
+
+    Source: Clopper & Pearson (1934), Biometrika 26, 404-413; the interval of a mean from those of its parts is the
+    MOVER of Zou & Donner (2008), Statistics in Medicine 27, 1693-1702.
+    """
+    hits = n * share
+    low = np.where(hits > 0, stats.beta.ppf(tail, np.maximum(hits, TINY), n - hits + 1), 0.0)
+    high = np.where(hits < n, stats.beta.isf(tail, hits + 1, np.maximum(n - hits, TINY)), 1.0)
+    mean = float(share.mean())
+    return (
+        mean - float(np.linalg.norm(share - low)) / len(share),
+        mean + float(np.linalg.norm(high - share)) / len(share),
+    )
 
 
 def _ratio_and_error(weights: FloatArray, gain: FloatArray, total: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -46,8 +46,15 @@ def as_classes(column: pd.Series[Any], what: str) -> Labels:
     return Labels(np.array([code[value] for value in values], dtype=np.int64), tuple(str(value) for value in distinct))
 
 
-def refuse_unscorable(labels: Labels, cluster: IntArray, what: str, *, grouped: bool) -> None:
-    """Raise where a feature is constant, or has a class that is never both fitted and scored."""
+def refuse_unscorable(labels: Labels, cluster: IntArray, what: str, *, clusters: str | None) -> None:
+    """Raise where a feature is constant, or has a class that is never both fitted and scored.
+
+    Parameters
+    ----------
+    cluster : what is kept in one fold, `[stimulus]`.
+    clusters : what that is called, such as "groups"; None where each stimulus is by itself.
+    what : the feature, in words.
+    """
     if len(labels.classes) < 2:
         raise ValueError(f"{what} must have two classes or more, got only {labels.classes[0]!r}: leave it out")
     counts = np.bincount(labels.numbers)
@@ -60,11 +67,12 @@ def refuse_unscorable(labels: Labels, cluster: IntArray, what: str, *, grouped: 
         )
     pairs = np.unique(np.column_stack([labels.numbers, cluster]), axis=0)
     n_clusters = np.bincount(pairs[:, 0])
-    if grouped and n_clusters.min() < 2:
+    if clusters is not None and n_clusters.min() < 2:
         alone = labels.classes[int(n_clusters.argmin())]
+        one, finer = ("group", ", or give finer groups") if clusters == "groups" else ("stimulus", "")
         raise ValueError(
-            f"{what} must have each class in two groups or more, to be fitted on some and scored on others, got all of "
-            f"{alone!r} in one group: merge classes, drop that class, or give finer groups"
+            f"{what} must have each class in two {clusters} or more, to be fitted on some and scored on others, got "
+            f"all of {alone!r} in one {one}: merge classes, or drop that class{finer}"
         )
 
 

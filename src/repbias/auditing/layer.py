@@ -8,72 +8,32 @@ from itertools import combinations
 
 import numpy as np
 
+from repbias.auditing.ceiling import ceiling_rows
 from repbias.auditing.coordinates import Coordinates, coordinates
-from repbias.auditing.decoding import fold_maps, held_out_right, resampled_accuracy
+from repbias.auditing.decoding import accuracy_interval, fold_maps, held_out_right
 from repbias.auditing.estimates import (
     Contributions,
     FoldedActivity,
     contributions,
     folded,
     held_out_predictions,
-    participation,
     unit_r2,
 )
 from repbias.auditing.intervals import (
     NO_INTERVAL,
-    Interval,
-    Resamples,
-    normal_interval,
-    percentile_interval,
     r2_interval,
 )
-from repbias.auditing.labels import IntArray, Labellings, Labels
 from repbias.auditing.nulls import critical_value, null_scores, p_value
+from repbias.auditing.plan import Feature, Plan, Row, row
 from repbias.auditing.power import LEVEL, planted_power
+from repbias.auditing.scores import score_rows
+from repbias.auditing.spread import block_sums, density_interval, participation_interval
 from repbias.measures._arrays import FloatArray
 from repbias.measures.variance_result import ALL_FEATURES
 from repbias.randomness import rng
 
 DENSE = 0.1
 N_COMPONENTS = 10
-
-Row = tuple[str, str, float, float, float, float]  # feature, measure, value, ci_low, ci_high, p
-
-
-@dataclass(frozen=True, eq=False)
-class Feature:
-    """A feature and the labellings that its tests use, the same in every layer."""
-
-    name: str
-    labels: Labels
-    code: FloatArray
-    """One-hot code, `[stimulus, class]`."""
-
-    permuted: Labellings
-    """Labellings of the permutation test, `[permutation, stimulus]`."""
-
-    planted: Labellings
-    """Labels of the features that are planted, `[planted, stimulus]`."""
-
-    n_exchanged: int
-    """Number of stimuli, or of groups, that change places in a permutation."""
-
-    @property
-    def n_classes(self) -> int:
-        return len(self.labels.classes)
-
-
-@dataclass(frozen=True, eq=False)
-class Plan:
-    """What all layers share."""
-
-    features: tuple[Feature, ...]
-    fold_of: IntArray
-    draws: Resamples
-    pairs: tuple[tuple[str, str], ...]
-    """Pairs of features whose labels are associated."""
-    classifier: str
-    seed: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,6 +47,8 @@ class LayerFindings:
     """Feature, component, share, R2."""
     shared: list[tuple[str, str, float, float, float]]
     """Two features, the R2 that both explain, and its interval."""
+    made_equal: tuple[str, ...]
+    """The features whose shares were made equal for the scores after."""
 
 
 def audit_layer(values: FloatArray, plan: Plan) -> LayerFindings:
@@ -97,26 +59,30 @@ def audit_layer(values: FloatArray, plan: Plan) -> LayerFindings:
     by_unit = folded(of_layer.centred, plan.fold_of)
     alone = {feature.name: _explained(activity, [feature]) for feature in plan.features}
     joint = _explained(activity, plan.features)
-    findings = LayerFindings([_row(ALL_FEATURES, "r2", joint.r2, r2_interval(joint, plan.draws))], [], [], [])
-    findings.rows.extend(_tests(activity, alone, plan))
+    unique = {}
     for feature in plan.features:
         others = [other for other in plan.features if other is not feature]
-        unique = joint - _explained(activity, others) if others else joint
+        unique[feature.name] = joint - _explained(activity, others) if others else joint
+    scores, made_equal = score_rows(activity, plan, alone, unique)
+    findings = LayerFindings(
+        [row(ALL_FEATURES, "r2", joint.r2, r2_interval(joint, plan.draws))], [], [], [], made_equal
+    )
+    if plan.repeats is not None:
+        findings.rows.extend(ceiling_rows(activity.x, alone, plan.features, plan.repeats, plan.draws))
+    findings.rows.extend(_tests(activity, alone, plan))
+    for feature in plan.features:
         parts = {
-            "r2_unique": unique,
-            "r2_common": alone[feature.name] - unique,
+            "r2_unique": unique[feature.name],
+            "r2_common": alone[feature.name] - unique[feature.name],
             "rdm_share": _explained(kernel, [feature]),
         }
         for measure, found in parts.items():
-            findings.rows.append(_row(feature.name, measure, found.r2, r2_interval(found, plan.draws)))
-        _add_units(findings, by_unit, feature, plan.draws)
+            findings.rows.append(row(feature.name, measure, found.r2, r2_interval(found, plan.draws)))
+        _add_units(findings, by_unit, feature, plan)
         _add_components(findings, of_layer, activity, feature)
+    findings.rows.extend(scores)
     findings.shared.extend(_shared(activity, alone, plan))
     return findings
-
-
-def _row(feature: str, measure: str, value: float, interval: Interval, p: float = float("nan")) -> Row:
-    return (feature, measure, value, *interval, p)
 
 
 def _explained(activity: FoldedActivity, features: Sequence[Feature]) -> Contributions:
@@ -134,13 +100,13 @@ def _tests(activity: FoldedActivity, alone: dict[str, Contributions], plan: Plan
         (observed_r2,), (discriminant_accuracy,) = null_scores(activity, maps, labels[None], n_classes)
         explained = alone[feature.name]
         p = p_value(float(observed_r2), null_r2, feature.n_exchanged)
-        yield _row(feature.name, "r2", explained.r2, r2_interval(explained, plan.draws), p)
+        yield row(feature.name, "r2", explained.r2, r2_interval(explained, plan.draws), p)
         right = held_out_right(activity.x, labels, plan.fold_of, plan.classifier)
         accuracy = float(np.mean([right[labels == label].mean() for label in range(n_classes)]))
-        interval = percentile_interval(resampled_accuracy(right, feature.code, plan.draws))
+        interval = accuracy_interval(right, feature.code, plan.draws, null_accuracy)
         p = p_value(float(discriminant_accuracy), null_accuracy, feature.n_exchanged)
-        yield _row(feature.name, "decodability", accuracy, interval, p)
-        yield _row(feature.name, "chance", 1 / n_classes, NO_INTERVAL)
+        yield row(feature.name, "decodability", accuracy, interval, p)
+        yield row(feature.name, "chance", 1 / n_classes, NO_INTERVAL)
         power = planted_power(
             activity,
             feature.planted,
@@ -148,23 +114,19 @@ def _tests(activity: FoldedActivity, alone: dict[str, Contributions], plan: Plan
             critical_value(null_r2, LEVEL),
             rng(plan.seed, "audit", "directions", feature.name),
         )
-        yield _row(feature.name, "detectable_r2", power.detectable_r2, power.detectable_interval)
-        yield _row(feature.name, "false_positives", power.false_positives, power.false_positives_interval)
+        yield row(feature.name, "detectable_r2", power.detectable_r2, power.detectable_interval)
+        yield row(feature.name, "false_positives", power.false_positives, power.false_positives_interval)
 
 
-def _add_units(findings: LayerFindings, by_unit: FoldedActivity, feature: Feature, draws: Resamples) -> None:
+def _add_units(findings: LayerFindings, by_unit: FoldedActivity, feature: Feature, plan: Plan) -> None:
     """Add the R2 of each unit, and over how many units the feature is spread."""
     predictions = held_out_predictions(by_unit.x, feature.code, by_unit.fold_of)
     r2 = unit_r2(by_unit.x, predictions, by_unit.deviations)
-    totals = by_unit.x * by_unit.deviations
-    gains = draws.sums((2 * by_unit.deviations - predictions) * predictions)
-    dense = (gains > DENSE * draws.sums(totals)).mean(1)
     name = feature.name
-    for measure, value, drawn_values, most in (
-        (f"density_{DENSE:g}", float((r2 > DENSE).mean()), dense, 1.0),
-        ("participation", float(participation(r2 * totals.sum(0))), participation(gains), float(len(r2))),
-    ):
-        findings.rows.append(_row(name, measure, value, normal_interval(value, drawn_values, 0.0, most)))
+    dense = density_interval(by_unit, predictions, plan.draws, feature.n_classes, DENSE)
+    findings.rows.append(row(name, f"density_{DENSE:g}", float((r2 > DENSE).mean()), dense))
+    blocks = block_sums(by_unit.x, feature.labels.numbers, plan.cluster)
+    findings.rows.append(row(name, "participation", *participation_interval(*blocks)))
     findings.units.extend((unit, name, float(value)) for unit, value in enumerate(r2))
 
 

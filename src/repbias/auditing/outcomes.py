@@ -1,19 +1,21 @@
-"""What an ablation is to change: the labels that a model reports, or, where nobody says what those are, its outputs."""
+"""What an edit is to change: the labels that a model reports, or, where nobody says what those are, its outputs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from torch import Tensor, nn
 
 from repbias.auditing.batches import Batch
-from repbias.auditing.labels import Labels
+from repbias.auditing.labels import IntArray, Labels
 from repbias.auditing.outputs import find_tensor
 from repbias.auditing.pooling import Layout, Pool
 from repbias.measures._arrays import FloatArray
+from repbias.measures._causal import tensors
 from repbias.specs import did_you_mean
 
 Predict = Callable[[Any], Any]
@@ -26,12 +28,18 @@ class Outcome(Protocol):
     def read(self, output: Any, batch: Batch) -> FloatArray:
         """Return what matters of the output, `[stimulus, value]`."""
 
-    def change(self, before: FloatArray, after: FloatArray) -> FloatArray:
-        """Return how far each stimulus's outcome changed, `[stimulus, change]`."""
+    def hangs_on(self, output: Any, batch: Batch) -> Iterator[Tensor]:
+        """Yield the tensors of an output that what is read of it may depend on; none where that cannot be told."""
+
+    def lost(self, before: FloatArray, after: FloatArray, rows: slice) -> FloatArray:
+        """Return how far the outcome of each of some stimuli changed for the worse, `[stimulus, change]`."""
+
+    def turned(self, before: FloatArray, after: FloatArray, feature: str, towards: IntArray) -> FloatArray:
+        """Return how far the outcome of each stimulus went where it was steered, `[stimulus, change]`."""
 
 
 class Reports:
-    """Whether each feature is reported correctly; the change is correct reports that are lost.
+    """The class that is reported of each feature.
 
     Parameters
     ----------
@@ -39,20 +47,22 @@ class Reports:
         mapping from the names of those that the model reports to labels `[stimulus]`. Labels are as in the features:
         the same numbers or the same text.
     labels : the features of the audited stimuli.
-    kept : the running numbers of those among all stimuli.
+    kept : the running numbers of those among all stimuli. n : how many they are in all.
     """
 
-    def __init__(self, predict: Predict, labels: Mapping[str, Labels], kept: npt.NDArray[np.int64], n: int) -> None:
+    def __init__(self, predict: Predict, labels: Mapping[str, Labels], kept: IntArray, n: int) -> None:
         self._predict = predict
         self._classes = {name: of_feature.classes for name, of_feature in labels.items()}
-        self._correct = {name: np.full(n, "", dtype=object) for name in labels}
+        # What is reported and is no class of the feature has a number after the classes'.
+        self._numbers = {name: {text: k for k, text in enumerate(known)} for name, known in self._classes.items()}
+        self._correct = {name: np.full(n, -1) for name in labels}
         for name, of_feature in labels.items():
-            self._correct[name][kept] = np.array(of_feature.classes, dtype=object)[of_feature.numbers]
+            self._correct[name][kept] = of_feature.numbers
         self.features: tuple[str, ...] = ()
         """The features that the model reports, known once an output was read."""
 
     def read(self, output: Any, batch: Batch) -> FloatArray:
-        """Return 1 where a report is correct and 0 where not, `[stimulus, reported feature]`."""
+        """Return the number of the class that is reported, `[stimulus, reported feature]`."""
         predicted = self._by_name(self._predict(output), len(batch))
         if not self.features:
             self.features = tuple(predicted)
@@ -62,12 +72,38 @@ class Reports:
             raise ValueError(
                 f"predict must report the same features in every batch, got {list(predicted)} after others"
             )
-        correct = [reported == self._correct[name][batch.rows] for name, reported in predicted.items()]
-        return np.column_stack(correct).astype(np.float64)
+        return np.column_stack([self._numbered(name, reported) for name, reported in predicted.items()])
 
-    def change(self, before: FloatArray, after: FloatArray) -> FloatArray:
+    def hangs_on(self, output: Any, batch: Batch) -> Iterator[Tensor]:
+        """Yield all tensors of an output, as `predict` may look at any."""
+        plain = hasattr(output, "__dataclass_fields__") and not isinstance(output, Mapping)
+        return tensors(vars(output) if plain else output)
+
+    def correct(self, reports: FloatArray, rows: slice | IntArray) -> FloatArray:
+        """Return 1 where a report is correct and 0 where not, `[stimulus, reported feature]`."""
+        labels = np.column_stack([self._correct[name][rows] for name in self.features])
+        return (reports == labels).astype(np.float64)
+
+    def lost(self, before: FloatArray, after: FloatArray, rows: slice) -> FloatArray:
         """Return 1 where a correct report was lost, -1 where one was won, `[stimulus, reported feature]`."""
-        return before - after
+        return self.correct(before, rows) - self.correct(after, rows)
+
+    def turned(self, before: FloatArray, after: FloatArray, feature: str, towards: IntArray) -> FloatArray:
+        """Return where reports changed, `[stimulus, reported feature]`.
+
+        Of the steered feature, 1 where its report turned to the class that it was steered towards, and -1 where it
+        turned from it; of the others, 1 where the report changed.
+        """
+        changed = (before != after).astype(np.float64)
+        for column, name in enumerate(self.features):
+            if name == feature:
+                reached = (reports[:, column] == towards for reports in (after, before))
+                changed[:, column] = np.subtract(*(one.astype(np.float64) for one in reached))
+        return changed
+
+    def _numbered(self, name: str, reported: npt.NDArray[np.object_]) -> FloatArray:
+        numbers = self._numbers[name]
+        return np.array([numbers.setdefault(text, len(numbers)) for text in reported], dtype=np.float64)
 
     def _by_name(self, predicted: Any, n: int) -> dict[str, npt.NDArray[np.object_]]:
         if not isinstance(predicted, Mapping):
@@ -107,7 +143,15 @@ class Outputs:
         self._layout = self._layout or Layout.of("(output)", self._model, tensor, self._pool)
         return self._layout.read(tensor, batch.mask).double().cpu().numpy()
 
-    def change(self, before: FloatArray, after: FloatArray) -> FloatArray:
+    def hangs_on(self, output: Any, batch: Batch) -> Iterator[Tensor]:
+        """Yield what is read of an output."""
+        yield torch.from_numpy(self.read(output, batch))
+
+    def lost(self, before: FloatArray, after: FloatArray, rows: slice) -> FloatArray:
+        """Return the squared distance of the outputs, `[stimulus, 1]`."""
+        return np.asarray(((before - after) ** 2).sum(1, keepdims=True))
+
+    def turned(self, before: FloatArray, after: FloatArray, feature: str, towards: IntArray) -> FloatArray:
         """Return the squared distance of the outputs, `[stimulus, 1]`."""
         return np.asarray(((before - after) ** 2).sum(1, keepdims=True))
 

@@ -16,7 +16,7 @@ def find_tensor(output: object, what: str) -> tuple[Tensor, str]:
     """Return the tensor that stands for what a module returns, and which one it is, in words ("" for a tensor itself).
 
     Of a tuple or list it is the first tensor; of a mapping or a dataclass, `last_hidden_state` or the one tensor that
-    there is.
+    there is. Single numbers, such as a loss, are passed over.
 
     Raises
     ------
@@ -56,7 +56,7 @@ def _items(output: object) -> list[tuple[Any, Any]]:
 
 
 def _place(output: object, what: str) -> Any:
-    keys = [key for key, part in _items(output) if isinstance(part, Tensor)]
+    keys = [key for key, part in _items(output) if isinstance(part, Tensor) and part.ndim > 0]
     if not keys:
         raise TypeError(f"{what} returns {type(output).__name__} without a tensor in it; name a layer inside it")
     if isinstance(output, tuple | list) or len(keys) == 1:

@@ -1,25 +1,26 @@
-"""Rows and sentences of an audit's report on what erasing each feature changes."""
+"""Rows and sentences of an audit's report on what erasing each feature, and steering along it, changes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
 from repbias.auditing.causal import Reach
+from repbias.auditing.edits import KINDS, Kind, Target
 from repbias.auditing.estimates import Contributions
 from repbias.auditing.intervals import Resamples, r2_interval
 from repbias.auditing.labels import IntArray
 from repbias.auditing.power import LEVEL
 from repbias.auditing.result import RESULT_COLUMNS
-from repbias.auditing.sentences import percent
+from repbias.auditing.wording import percent
 from repbias.measures._arrays import FloatArray
 from repbias.statistics import holm
 
-OWN, OTHERS, OUTPUT, CONTROL = "ablation_own", "ablation_others", "ablation_output", "ablation_control"
+OWN, OTHERS, OUTPUT, CONTROL = "own", "others", "output", "control"
 Row = tuple[str, str, str, float, float, float, float]
 
 
@@ -32,10 +33,12 @@ class _Scores:
     total: FloatArray
     draws: Resamples
 
-    def row(self, layer: str, feature: str, measure: str, changes: FloatArray, control: FloatArray | None) -> Row:
+    def row(self, target: Target, what: str, changes: FloatArray, control: FloatArray | None) -> Row:
         gains = Contributions(changes, changes, self.total)
         p = float("nan") if control is None else excess_p(changes, control, self.total, self.draw, self.cluster)
-        return (layer, feature, measure, gains.r2, *r2_interval(gains, self.draws), p)
+        return (
+            target.layer, target.feature, f"{target.kind}_{what}", gains.r2, *r2_interval(gains, self.draws), p
+        )  # fmt: skip
 
 
 def reach_rows(
@@ -47,6 +50,11 @@ def reach_rows(
     ablation_others   accuracy lost on the other reported features, their mean
     ablation_output   without reports: sum of squared changes of the output over its variance
     ablation_control  the first of these that there is, with the feature's labels in random orders
+    steering_own      share of the stimuli whose report of the feature turns to the class that they are steered towards,
+                      less those whose report turns from it
+    steering_others   share of the reports of the other features that change, their mean
+    steering_output   without reports: as ablation_output
+    steering_control  the first of these that there is, steered as far by the labels in random orders
 
     The p of all but the control's is that of `excess_p`; `p_holm` is over features and layers for each measure.
 
@@ -59,16 +67,21 @@ def reach_rows(
         total = ((reach.before - reach.before.mean(0)) ** 2).sum(1)
     scores = _Scores(cluster, reach.draw, total, Resamples(cluster, resamples, seed=seed))
     rows: list[Row] = []
-    for layer, feature in dict.fromkeys((layer, feature) for layer, feature, _ in reach.changes):
-        erased, control = (_parts(reach.changes[layer, feature, which], feature, reported) for which in (False, True))
-        rows += [scores.row(layer, feature, name, values, control[name]) for name, values in erased.items()]
-        rows.append(scores.row(layer, feature, CONTROL, next(iter(control.values())), None))
+    for target in reach.changes:
+        if target.control:
+            continue
+        edited, control = (
+            _parts(reach.changes[one], target.feature, reported) for one in (target, replace(target, control=True))
+        )
+        rows += [scores.row(target, what, values, control[what]) for what, values in edited.items()]
+        rows.append(scores.row(target, CONTROL, next(iter(control.values())), None))
     table = pd.DataFrame(rows, columns=["layer", "feature", "measure", "value", "ci_low", "ci_high", "p"])
     table["n"] = len(cluster)
     table["p_holm"] = np.nan
-    for measure in (OWN, OTHERS, OUTPUT):
+    for measure in table["measure"].unique():
         tests = table["measure"] == measure
-        table.loc[tests, "p_holm"] = holm(table.loc[tests, "p"].to_numpy(dtype=float))
+        if table.loc[tests, "p"].notna().all():
+            table.loc[tests, "p_holm"] = holm(table.loc[tests, "p"].to_numpy(dtype=float))
     return table[list(RESULT_COLUMNS)]
 
 
@@ -102,7 +115,7 @@ def _ratio_and_error(values: FloatArray, total: FloatArray, cluster: IntArray | 
 
 
 def _parts(changes: FloatArray, feature: str, reported: Sequence[str] | None) -> dict[str, FloatArray]:
-    """Return the changes `[stimulus]` by measure."""
+    """Return the changes `[stimulus]` by what changes."""
     if reported is None:
         return {OUTPUT: changes[:, 0]}
     own = np.array([name == feature for name in reported])
@@ -110,37 +123,66 @@ def _parts(changes: FloatArray, feature: str, reported: Sequence[str] | None) ->
     return found | ({OTHERS: changes[:, ~own].mean(1)} if not own.all() else {})
 
 
+@dataclass(frozen=True)
+class _Words:
+    """How the effects of one kind of edit are said."""
+
+    does_most: str
+    not_shown: str
+    listed: dict[str, str]
+
+
+_WORDS: dict[Kind, _Words] = {
+    "ablation": _Words(
+        "Erasing {} does most, beyond what shuffled labels do, in {}: {}. It does more than they in {} of {} layers.",
+        "Erasing {} is not shown to do more than shuffled labels do, in any of {} layers (most in {}: {}). That does "
+        "not show that it is not used: it may be read nonlinearly, or go round a layer.",
+        {
+            OWN: "accuracy on it falls by {} of the stimuli",
+            OTHERS: "accuracy on {others} falls by {}",
+            OUTPUT: "the output changes by {} of its variance",
+            CONTROL: "with shuffled labels by {}",
+        },
+    ),
+    "steering": _Words(
+        "Steering {} towards another class does most, beyond what as long a push by shuffled labels does, in {}: {}. "
+        "It does more than that in {} of {} layers.",
+        "Steering {} towards another class is not shown to do more than as long a push by shuffled labels, in any of "
+        "{} layers (most in {}: {}). That does not show that it is not used.",
+        {
+            OWN: "its report turns to that class for {} of the stimuli",
+            OTHERS: "reports of {others} change for {}",
+            OUTPUT: "the output changes by {} of its variance",
+            CONTROL: "with shuffled labels {}",
+        },
+    ),
+}
+
+
 def reach_sentences(rows: pd.DataFrame) -> tuple[str, ...]:
-    """Return a sentence a feature: in which layer erasing it does most beyond the control, or that it does nothing."""
-    return tuple(_sentence(str(feature), of_feature) for feature, of_feature in rows.groupby("feature", sort=False))
-
-
-def _sentence(feature: str, rows: pd.DataFrame) -> str:
-    wide = rows.pivot(index="layer", columns="measure", values="value")
-    measure = next(name for name in (OWN, OUTPUT, OTHERS) if name in wide)
-    most = str((wide[measure] - wide[CONTROL]).idxmax())
-    listed = "; ".join(_listed(rows[rows["layer"] == most].set_index("measure"), measure))
-    effects = rows[rows["measure"] == measure]
-    n_larger = int((effects["p_holm"] <= LEVEL).sum())
-    if n_larger == 0:
-        return (
-            f"Erasing {feature} changes nothing beyond what shuffled labels do, in any of {len(effects)} layers (most "
-            f"in {most}: {listed}). That does not show that it is not used: it may be read nonlinearly, or go round a "
-            "layer."
-        )
-    return (
-        f"Erasing {feature} does most, beyond what shuffled labels do, in {most}: {listed}. It does more than they in "
-        f"{n_larger} of {len(effects)} layers."
+    """Return a sentence a feature and kind: in which layer it does most beyond the control, or that none is shown."""
+    return tuple(
+        _sentence(str(feature), kind, of_kind.assign(measure=of_kind["measure"].str.removeprefix(f"{kind}_")))
+        for feature, of_feature in rows.groupby("feature", sort=False)
+        for kind in KINDS
+        if len(of_kind := of_feature[of_feature["measure"].str.startswith(f"{kind}_")])
     )
 
 
-def _listed(of_layer: pd.DataFrame, measure: str) -> Iterator[str]:
-    reports = "the reported features" if measure == OTHERS else "the other reported features"
-    words = {
-        OWN: "accuracy on it falls by {} of the stimuli",
-        OTHERS: f"accuracy on {reports} falls by {{}}",
-        OUTPUT: "the output changes by {} of its variance",
-        CONTROL: "with shuffled labels by {}",
-    }
-    for row in of_layer.reindex([name for name in words if name in of_layer.index]).itertuples():
-        yield words[str(row.Index)].format(percent(float(row.value), float(row.ci_low), float(row.ci_high)))  # type: ignore[arg-type]
+def _sentence(feature: str, kind: Kind, rows: pd.DataFrame) -> str:
+    wide, words = rows.pivot(index="layer", columns="measure", values="value"), _WORDS[kind]
+    measure = next(name for name in (OWN, OUTPUT, OTHERS) if name in wide)
+    most = str((wide[measure] - wide[CONTROL]).idxmax())
+    others = "the other reported features" if OWN in wide else "the reported features"
+    listed = "; ".join(_listed(rows[rows["layer"] == most].set_index("measure"), words, others))
+    effects = rows[rows["measure"] == measure]
+    n_larger = int((effects["p_holm"] <= LEVEL).sum())
+    if n_larger == 0:
+        return words.not_shown.format(feature, len(effects), most, listed)
+    return words.does_most.format(feature, most, listed, n_larger, len(effects))
+
+
+def _listed(of_layer: pd.DataFrame, words: _Words, others: str) -> Iterator[str]:
+    for row in of_layer.reindex([name for name in words.listed if name in of_layer.index]).itertuples():
+        share = percent(float(row.value), float(row.ci_low), float(row.ci_high))  # type: ignore[arg-type]
+        yield words.listed[str(row.Index)].format(share, others=others)

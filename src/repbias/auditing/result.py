@@ -8,6 +8,8 @@ from typing import Any
 
 import pandas as pd
 
+from repbias.auditing.standing import standings
+
 RESULT_COLUMNS = ("layer", "feature", "measure", "value", "ci_low", "ci_high", "n", "p", "p_holm")
 
 
@@ -33,7 +35,8 @@ class AuditReport:
     results: pd.DataFrame
     """One row for each layer, feature and measure: `value`, its 95 % interval (`ci_low`, `ci_high`), the number of
     stimuli `n`, the `p` of its permutation test and the same after Holm's correction over features and layers
-    (`p_holm`); NaN where a measure has none. What all features explain together has the feature `(all)`."""
+    (`p_holm`); NaN where a measure has none. What all features explain together has the feature `(all)`, and so has the
+    noise ceiling."""
 
     units: pd.DataFrame
     """R2 of each unit by each feature: the columns layer, unit, feature, r2; may be negative."""
@@ -53,6 +56,14 @@ class AuditReport:
     def table(self) -> pd.DataFrame:
         """Return a copy of `results`."""
         return self.results.copy()
+
+    def standings(self) -> pd.DataFrame:
+        """Return where each feature stands in each layer: the columns layer, feature, standing.
+
+        A feature is "shouted", "found", "whispered but there", "not found", or "open"; see
+        `repbias.auditing.standing.standing_of` for the rule.
+        """
+        return standings(self.results)
 
     def save(self, path: str | Path) -> None:
         """Write the report as one HTML page that needs no network."""

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import math
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from repbias.auditing.result import RESULT_COLUMNS, AuditReport
+from repbias.auditing.wording import short
 from repbias.measures.variance_result import ALL_FEATURES
 from repbias.report.claim_views import p_value
 from repbias.report.figure_view import FigureView, figure_view
 from repbias.report.figures import Figure, save_figure
 from repbias.report.figures.audit import shown_and_decodable
+from repbias.report.figures.audit_scores import scores_before_and_after
 from repbias.report.figures.audit_shares import component_contents, variance_shares
 from repbias.report.figures.figure import numbers_as_csv
 from repbias.report.figures.select import require_columns
@@ -24,10 +27,13 @@ from repbias.report.views import TableView
 
 _HEAVY_IMAGE = 900_000  # characters; a picture of many layers is lighter as PNG
 _OPEN_ROWS = 60
+_OPEN_SENTENCES = 12
 _WHOLE = "The audit as a whole"
 # What the page's tables show: the heading and the measure of each column, and the measure whose p stands last.
 _VARIANCE = {
     "R²": "r2",
+    "noise ceiling": "noise_ceiling",
+    "R² of ceiling": "r2_of_ceiling",
     "alone": "r2_unique",
     "shared": "r2_common",
     "RDM share": "rdm_share",
@@ -39,12 +45,26 @@ _READOUT = {
     "chance": "chance",
     "density": "density_0.1",
     "units used": "participation",
-    "ablated: own": "ablation_own",
-    "others": "ablation_others",
-    "outputs": "ablation_output",
-    "control": "ablation_control",
 }
-_WITH_INTERVAL = {"r2", "decodability"}
+_REACH = {
+    "erased: own report": "ablation_own",
+    "erased: others": "ablation_others",
+    "erased: outputs": "ablation_output",
+    "erased: control": "ablation_control",
+    "steered: own report": "steering_own",
+    "steered: others": "steering_others",
+    "steered: outputs": "steering_output",
+    "steered: control": "steering_control",
+}
+_SCORES = {
+    "RSA": "rsa",
+    "RSA, equal shares": "rsa_equalised",
+    "CKA": "cka",
+    "CKA, equal shares": "cka_equalised",
+    "R²": "r2",
+    "R², equal shares": "r2_equalised",
+}
+_WITH_INTERVAL = {"r2", "decodability", "noise_ceiling", "r2_of_ceiling", *_SCORES.values(), *_REACH.values()}
 
 
 def write_audit_page(report: AuditReport, path: Path) -> Path:
@@ -67,19 +87,29 @@ def write_audit_page(report: AuditReport, path: Path) -> Path:
     """
     require_columns(report.results, RESULT_COLUMNS, "results")
     require_columns(report.components, ("layer", "feature", "component", "share", "r2"), "components")
-    figures = [shown_and_decodable(report), variance_shares(report), component_contents(report)]
+    headline, *figures = _figure_views([
+        shown_and_decodable(report),
+        variance_shares(report),
+        component_contents(report),
+        scores_before_and_after(report),
+    ])  # fmt: skip
     tables = {
         "Variance explained; 95 % intervals in brackets, p of R²": variance_view(report),
         "Readout and spread; 95 % intervals in brackets, p of decodability": readout_view(report),
+        "What erasing and steering change; 95 % intervals in brackets": reach_view(report),
+        "Scores of a model that holds one feature alone; 95 % intervals in brackets": scores_view(report),
     }
     html = render(
         "audit.html.jinja",
         report=report,
+        glance=glance_view(report),
+        headline=headline,
         conclusions=_by_layer(report),
         layers={name: report.n_units[name] for name in report.layers},
-        figures=_figure_views(figures),
-        tables=tables,
+        figures=figures,
+        tables={heading: table for heading, table in tables.items() if table.rows},
         open_rows=_OPEN_ROWS,
+        open_sentences=_OPEN_SENTENCES,
         downloads={
             "results": csv_link("results", numbers_as_csv(report.results)),
             "R² of every unit": csv_link("units", numbers_as_csv(report.units)),
@@ -90,37 +120,68 @@ def write_audit_page(report: AuditReport, path: Path) -> Path:
 
 
 def _by_layer(report: AuditReport) -> dict[str, list[str]]:
-    """Return the sentences that begin with a layer's name under it, and last those that are of the whole audit."""
-    grouped: dict[str, list[str]] = {heading: [] for heading in (*report.layers, _WHOLE)}
+    """Return the sentences of each layer under its name, which they need not repeat, and those of the whole audit."""
+    grouped: dict[str, list[str]] = {heading: [] for heading in (_WHOLE, *report.layers)}
     for sentence in report.sentences:
-        named = [layer for layer in report.layers if sentence.startswith(f"{layer}: ")]
-        grouped[max(named, key=len, default=_WHOLE)].append(sentence)
+        named = max((layer for layer in report.layers if sentence.startswith(f"{layer}: ")), key=len, default=None)
+        if named is None:
+            grouped[_WHOLE].append(sentence)
+        else:
+            said = sentence.removeprefix(f"{named}: ")
+            grouped[named].append(said if said.startswith(report.features) else said[:1].upper() + said[1:])
     return grouped
+
+
+def glance_view(report: AuditReport) -> TableView:
+    """Where each feature stands in each layer, with its R2 and how well it is decoded, as a table in words."""
+    value = report.results.set_index(["layer", "feature", "measure"])["value"].to_dict()
+    of = {(row["layer"], row["feature"]): row["standing"] for row in report.standings().to_dict("records")}
+    rows = []
+    for layer in report.layers:
+        cells = []
+        for name in report.features:
+            r2, decoded = (short(value[layer, name, measure]) for measure in ("r2", "decodability"))
+            cells.append(f"{of[layer, name]}: {r2} %, decoded {decoded} %")
+        rows.append([layer, *cells])
+    return TableView(["layer", *report.features], [False] * (1 + len(report.features)), rows)
 
 
 def variance_view(report: AuditReport) -> TableView:
     """What each feature explains of each layer, as a table in words; p is that of R2, after Holm's correction."""
-    return _view(report, _VARIANCE, tested="r2")
+    return _view(report, _VARIANCE, (*report.features, ALL_FEATURES), tested="r2")
 
 
 def readout_view(report: AuditReport) -> TableView:
-    """How each feature is read out, spread and used, as a table in words; p is that of decodability."""
-    return _view(report, _READOUT, tested="decodability")
+    """How each feature is read out and spread, as a table in words; p is that of decodability."""
+    return _view(report, _READOUT, report.features, tested="decodability")
 
 
-def _view(report: AuditReport, columns: dict[str, str], tested: str) -> TableView:
-    """A row a layer and feature, and a column a measure, of those that were taken."""
+def reach_view(report: AuditReport) -> TableView:
+    """What a model's reports or outputs do when a feature is erased or steered; no rows of an audit of arrays."""
+    return _view(report, _REACH, report.features)
+
+
+def scores_view(report: AuditReport) -> TableView:
+    """What a model of each feature alone would score, before and after shares are made equal, as a table in words."""
+    return _view(report, _SCORES, report.features)
+
+
+def _view(
+    report: AuditReport, columns: dict[str, str], features: Sequence[str], tested: str | None = None
+) -> TableView:
+    """A row a layer and feature, and a column a measure, of those that were taken; last the p of one of them."""
     taken = set(report.results["measure"])
     shown = {heading: measure for heading, measure in columns.items() if measure in taken}
     cells = {(row["layer"], row["feature"], row["measure"]): row for row in report.results.to_dict("records")}
     rows = []
     for layer in report.layers:
-        for feature in (*report.features, ALL_FEATURES):
+        for feature in features:
             found = {measure: cells.get((layer, feature, measure)) for measure in shown.values()}
             if any(found.values()):
                 values = [_cell(row, interval=measure in _WITH_INTERVAL) for measure, row in found.items()]
-                rows.append([layer, feature, *values, p_value((found.get(tested) or {}).get("p_holm"))])
-    headings = ["layer", "feature", *shown, "p (Holm)"]
+                p = [] if tested is None else [p_value((found.get(tested) or {}).get("p_holm"))]
+                rows.append([layer, feature, *values, *p])
+    headings = ["layer", "feature", *shown, *([] if tested is None else ["p (Holm)"])]
     return TableView(headings, [False, False, *[True] * (len(headings) - 2)], rows)
 
 

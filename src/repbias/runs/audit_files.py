@@ -1,4 +1,4 @@
-"""What somebody brings to an audit, read from files: arrays by layer, and features as the columns of a table.
+"""What somebody brings to an audit, read from files: arrays by layer, inputs, masks, tables.
 
 Nothing here executes what a file holds: pickled content is refused, and the safe way is named.
 """
@@ -9,7 +9,6 @@ import warnings
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
@@ -17,8 +16,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from safetensors import SafetensorError
-
-from repbias.specs import did_you_mean
 
 Array: TypeAlias = npt.NDArray[np.generic]
 _Content = TypeVar("_Content")
@@ -31,20 +28,6 @@ _UNREADABLE = (
     ValueError, EOFError, KeyError, OSError, NotImplementedError, zipfile.BadZipFile, zlib.error, SafetensorError,
     pd.errors.ParserWarning,
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class FeatureTable:
-    """The features of the stimuli, and the group (session, subject) of each stimulus.
-
-    Attributes
-    ----------
-    features : a row a stimulus, a column a feature.
-    groups : [stimulus], or None where no column was named.
-    """
-
-    features: pd.DataFrame
-    groups: pd.Series | None
 
 
 def read_arrays(paths: Sequence[Path]) -> dict[str, Array]:
@@ -96,33 +79,17 @@ def read_inputs(path: Path) -> Array | dict[str, Array]:
     return next(iter(arrays.values())) if len(arrays) == 1 else arrays
 
 
-def read_features(path: Path, columns: Sequence[str] = (), groups: str | None = None) -> FeatureTable:
-    """Read class labels, a column a feature, from a table with a row a stimulus.
-
-    Parameters
-    ----------
-    path : a ``.csv`` whose first line names the columns, or a ``.parquet``; empty cells are missing labels.
-    columns : the columns that are features; by default all but that of the groups.
-    groups : the column that says to which session or subject a stimulus belongs.
+def read_mask(path: Path) -> Array:
+    """Read where a model's tokens are no padding, `[stimulus, token]`.
 
     Raises
     ------
-    ValueError : a file that is missing, empty, damaged, pickled or of an unknown kind, a column that is not there or
-        has no name of its own, or no column that is a feature.
+    ValueError : as `read_arrays`; several arrays in the file.
     """
-    _check_file(path, TABLE_SUFFIXES)
-    table = _read_table(path)
-    names = list(table.columns)
-    for wanted in (*columns, *([groups] if groups is not None else [])):
-        if wanted not in names:
-            raise ValueError(f"{path}: there is no column {wanted!r}; {did_you_mean(wanted, names)}")
-    if groups is not None and groups in columns:
-        raise ValueError(f"{path}: {groups!r} is the column of the groups, so it cannot be a feature as well")
-    chosen = list(dict.fromkeys(columns)) or [name for name in names if name != groups]
-    if not chosen:
-        raise ValueError(f"{path}: no column is a feature; the file needs one beside {groups!r}")
-    features = table[chosen].reset_index(drop=True)
-    return FeatureTable(features, None if groups is None else table[groups].reset_index(drop=True))
+    arrays = read_arrays([path])
+    if len(arrays) > 1:
+        raise ValueError(f"{path} holds {len(arrays)} arrays ({', '.join(arrays)}); an attention mask is one")
+    return next(iter(arrays.values()))
 
 
 def check_out(path: Path, *, overwrite: bool) -> None:
@@ -144,9 +111,9 @@ def check_out(path: Path, *, overwrite: bool) -> None:
 
 def _read(path: Path) -> dict[str, Array]:
     """The arrays of a file by name, of real numbers and any shape."""
-    _check_file(path, ARRAY_SUFFIXES)
+    check_file(path, ARRAY_SUFFIXES)
     if path.suffix.lower() in TABLE_SUFFIXES:
-        arrays: Mapping[str, object] = {path.stem: _units(_read_table(path), path)}
+        arrays: Mapping[str, object] = {path.stem: _units(read_table(path), path)}
     else:
         arrays = _guarded(path, _read_safetensors if path.suffix.lower() == ".safetensors" else _read_numpy)
     if not arrays:
@@ -154,7 +121,8 @@ def _read(path: Path) -> dict[str, Array]:
     return {name: _numbers(array, name, path) for name, array in arrays.items()}
 
 
-def _check_file(path: Path, suffixes: Sequence[str]) -> None:
+def check_file(path: Path, suffixes: Sequence[str]) -> None:
+    """Refuse a file that is not there, is empty, or ends in none of the suffixes; if pickled, name the safe way."""
     suffix = path.suffix.lower()
     if suffix in _PICKLED_SUFFIXES:
         raise ValueError(
@@ -206,7 +174,7 @@ def _read_safetensors(path: Path) -> Mapping[str, object]:
     return {name: (t.float() if t.dtype == torch.bfloat16 else t).numpy() for name, t in tensors.items()}
 
 
-def _read_table(path: Path) -> pd.DataFrame:
+def read_table(path: Path) -> pd.DataFrame:
     """A table with at least one row, each of its columns named by a text of its own."""
     table = _guarded(path, pd.read_parquet if path.suffix.lower() == ".parquet" else _read_csv)
     names = [str(name) for name in table.columns]

@@ -17,6 +17,7 @@ _MOST_LAYERS = 12
 _IN_A_ROW = 3
 _TICKS = (0.0, 0.01, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0)
 _LOWEST = -0.01
+_LEFT = -0.22
 _GREY, _BAND = "#8b939c", "#e9ecf0"
 
 
@@ -30,11 +31,12 @@ def shown_and_decodable(report: AuditReport) -> Figure:
 
     Returns
     -------
-    the figure; ``numbers`` has marks ``feature`` (``x`` decodability above chance, ``y`` R2) and
-    ``detectable`` (``y``).
+    the figure; ``numbers`` has marks ``feature`` (``x`` decodability above chance, ``y`` R2), ``detectable`` and
+    ``noise_ceiling`` (``y`` each).
     """
     layers = drawn_layers(report)
-    numbers = pd.concat([_points(report, layers), _detectable(report, layers)], ignore_index=True)
+    levels = [_levels(report, layers, "detectable_r2", "detectable"), _levels(report, layers, "noise_ceiling")]
+    numbers = pd.concat([_points(report, layers), *(rows for rows in levels if len(rows))], ignore_index=True)
     if numbers.empty:
         sentence = "No headline figure: no layer has both variance explained and decodability."
         return Figure("shown-and-decodable", TITLE, sentence, style.sentence_only(sentence), numbers)
@@ -45,9 +47,10 @@ def shown_and_decodable(report: AuditReport) -> Figure:
     for index, (cell, layer) in enumerate(zip(cells, layers, strict=True)):
         axes = drawing.add_subplot(cell)
         style.panel_title(axes, layer)
-        _plane(axes, lowest, highest, leftmost=index % _IN_A_ROW == 0)
+        _plane(axes, _least_x(numbers), lowest, highest, leftmost=index % _IN_A_ROW == 0)
         rows = numbers[numbers["layer"] == layer]
         _draw_detectable(axes, rows[rows["mark"] == "detectable"], colours)
+        _draw_ceiling(axes, rows[rows["mark"] == "noise_ceiling"])
         _draw_points(axes, rows[rows["mark"] == "feature"], colours)
     return Figure("shown-and-decodable", TITLE, _caption(report, layers), drawing, numbers)
 
@@ -84,16 +87,23 @@ def _points(report: AuditReport, layers: list[str]) -> pd.DataFrame:
     return pd.DataFrame(made)
 
 
-def _detectable(report: AuditReport, layers: list[str]) -> pd.DataFrame:
+def _levels(report: AuditReport, layers: list[str], measure: str, mark: str = "") -> pd.DataFrame:
+    """The height of a line in each panel, under the measure's own name or another."""
     results = report.results
-    rows = results[(results["measure"] == "detectable_r2") & results["layer"].isin(layers) & results["value"].notna()]
-    return rows[["layer", "feature"]].assign(y=rows["value"], mark="detectable")
+    rows = results[(results["measure"] == measure) & results["layer"].isin(layers) & results["value"].notna()]
+    return rows[["layer", "feature"]].assign(y=rows["value"], mark=mark or measure)
 
 
 def _range(numbers: pd.DataFrame) -> tuple[float, float]:
     """The ends of the axis of R2, the same for all panels."""
     drawn = numbers[[name for name in ("y", "y_low", "y_high") if name in numbers]].to_numpy(dtype=float)
     return min(_LOWEST, float(np.nanmin(drawn))), min(max(float(np.nanmax(drawn)) * 1.25, 0.05), 1.1)
+
+
+def _least_x(numbers: pd.DataFrame) -> float:
+    """Where the axis of decodability begins: what is below chance by luck has its place, as all that is drawn."""
+    points = numbers.loc[numbers["mark"] == "feature"]
+    return min([_LEFT, *(points["x"] - 0.06)]) if len(points) else _LEFT
 
 
 def _root(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -104,11 +114,11 @@ def _square(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.sign(values) * np.square(values)
 
 
-def _plane(axes: Axes, lowest: float, highest: float, *, leftmost: bool) -> None:
+def _plane(axes: Axes, least_x: float, lowest: float, highest: float, *, leftmost: bool) -> None:
     """Axes with the names of the corners; they bound nothing, so they stand where no line is."""
     axes.set_yscale("function", functions=(_root, _square))
     axes.set_ylim(lowest, highest)
-    axes.set_xlim(-0.22, 1.08)
+    axes.set_xlim(least_x, 1.08)
     axes.set_xticks([0, 0.25, 0.5, 0.75, 1])
     axes.yaxis.set_major_locator(FixedLocator([tick for tick in _TICKS if tick <= highest]))
     axes.yaxis.set_minor_locator(NullLocator())
@@ -134,6 +144,13 @@ def _draw_detectable(axes: Axes, rows: pd.DataFrame, colours: dict[str, str]) ->
     axes.axhspan(0, float(rows["y"].max()), color=_BAND, linewidth=0, zorder=0)
     for feature, y in zip(rows["feature"], rows["y"], strict=True):
         axes.plot([0, 0.03], [y, y], transform=axes.get_yaxis_transform(), color=colours.get(feature, _GREY), zorder=2)
+
+
+def _draw_ceiling(axes: Axes, rows: pd.DataFrame) -> None:
+    """A dotted line at what repeats reproduce of the layer, named right of the line of chance."""
+    for y in rows["y"]:
+        axes.axhline(y, color=_GREY, linewidth=1.1, linestyle=(0, (1, 2)), zorder=2)
+        axes.text(0.03, y, "noise ceiling", ha="left", va="bottom", color=style.MUTED, fontsize=7.5, zorder=2)
 
 
 def _draw_points(axes: Axes, rows: pd.DataFrame, colours: dict[str, str]) -> None:
@@ -168,11 +185,17 @@ def _draw_points(axes: Axes, rows: pd.DataFrame, colours: dict[str, str]) -> Non
 
 
 def _caption(report: AuditReport, layers: list[str]) -> str:
+    ceiling = ""
+    if (report.results["measure"] == "noise_ceiling").any():
+        ceiling = (
+            " The dotted line is the noise ceiling, the share that repeats of a stimulus reproduce: no feature of "
+        )
+        ceiling += "the stimulus can explain more."
     return (
         "Share of each layer’s variance that each feature explains (drawn on the scale of its square root) against how "
         "well a linear probe decodes it, where 0 is chance, the dashed line, and 1 is without error, whatever the "
         "number of classes. Bars are 95 % intervals. High up a feature is shouted. Low on the right it is whispered: "
         "it can be read out, and yet a method that follows variance will hardly show it. Low on the left it is absent "
         "as far as these data can show. The grey band ends at the largest share of variance that would be missed more "
-        f"than one time in five; short lines at the left mark each feature’s own.{left_out(report, layers)}"
+        f"than one time in five; short lines at the left mark each feature’s own.{ceiling}{left_out(report, layers)}"
     )

@@ -1,0 +1,45 @@
+"""The tables of an audit from what was found of each layer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from repbias.auditing.result import RESULT_COLUMNS
+from repbias.statistics import holm
+
+TESTED = ("r2", "decodability")
+
+
+def stacked(rows: Mapping[str, Iterable[Sequence[Any]]], columns: Sequence[str]) -> pd.DataFrame:
+    """Return the rows of all layers as one table, the layer's name first."""
+    return pd.DataFrame([(layer, *row) for layer, some in rows.items() for row in some], columns=["layer", *columns])
+
+
+def results_table(rows: Mapping[str, Iterable[Sequence[Any]]], n_stimuli: int) -> pd.DataFrame:
+    """Return the results of an audit, with p values that are corrected over features and layers.
+
+    Parameters
+    ----------
+    rows : by layer: feature, measure, value, ci_low, ci_high, p.
+    """
+    results = stacked(rows, ["feature", "measure", "value", "ci_low", "ci_high", "p"])
+    results["n"] = n_stimuli
+    results["p_holm"] = np.nan
+    for measure in TESTED:
+        tests = results["measure"] == measure
+        results.loc[tests, "p_holm"] = holm(results.loc[tests, "p"].to_numpy())
+    return results[list(RESULT_COLUMNS)]
+
+
+def units_table(rows: Mapping[str, Iterable[Sequence[Any]]]) -> pd.DataFrame:
+    """Return the R2 of every unit; `rows` are, by layer: unit, feature, R2."""
+    return stacked(rows, ["unit", "feature", "r2"])
+
+
+def components_table(rows: Mapping[str, Iterable[Sequence[Any]]]) -> pd.DataFrame:
+    """Return the leading principal components; `rows` are, by layer: feature, component, share, R2."""
+    return stacked(rows, ["feature", "component", "share", "r2"])
