@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from repbias.auditing.cache import from_cache as from_cache
     from repbias.auditing.model import audit as audit
     from repbias.auditing.result import AuditReport as AuditReport
-    from repbias.auditing.stream import audit_stream as audit_stream
-    from repbias.auditing.stream_model import stream_activity as stream_activity
+    from repbias.auditing.streaming.audit import audit_stream as audit_stream
+    from repbias.auditing.streaming.model import stream_activity as stream_activity
     from repbias.layers import editing as editing
     from repbias.layers import read_layers as read_layers
     from repbias.measures import Density as Density
@@ -126,8 +126,8 @@ _PUBLIC = {
     "repbias.auditing.cache": ("from_cache",),
     "repbias.auditing.model": ("audit",),
     "repbias.auditing.result": ("AuditReport",),
-    "repbias.auditing.stream": ("audit_stream",),
-    "repbias.auditing.stream_model": ("stream_activity",),
+    "repbias.auditing.streaming.audit": ("audit_stream",),
+    "repbias.auditing.streaming.model": ("stream_activity",),
     "repbias.statistics": ("mean_interval",),
     "repbias.tasks": (
         "BooleanFeature", "BooleanTask", "ImageFeature", "ImageTask", "StringTask", "SymbolTask", "Task",

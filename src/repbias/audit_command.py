@@ -67,7 +67,7 @@ def audit_array_files(request: AuditRequest, arrays: Sequence[Path]) -> None:
     ValueError : whatever is wrong with the files, their content, or where the page is to go; nothing is written then.
     """
     from repbias.auditing.arrays import audit_arrays
-    from repbias.auditing.stream import audit_stream
+    from repbias.auditing.streaming.audit import audit_stream
 
     if request.stream:
         _finish(request, lambda options: audit_stream(read_chunks(arrays), **options))
@@ -103,10 +103,10 @@ def audit_model_files(
     ValueError : as `audit_array_files`, or a function that cannot be imported or fails, or a factory that makes no
         model.
     """
-    from repbias.auditing.edits import KINDS
     from repbias.auditing.model import audit
-    from repbias.auditing.stream import audit_stream
-    from repbias.auditing.stream_model import stream_activity
+    from repbias.auditing.reach.edits import KINDS
+    from repbias.auditing.streaming.audit import audit_stream
+    from repbias.auditing.streaming.model import stream_activity
 
     kinds = tuple(kind for kind in KINDS if reach in (kind, "both"))
 

@@ -9,12 +9,12 @@ from torch import nn
 
 from repbias.auditing.arrays import audit_arrays
 from repbias.auditing.batches import Batches
-from repbias.auditing.causal import causal_reach, halves
-from repbias.auditing.erasers import EraserFitter
 from repbias.auditing.labels import Labels
 from repbias.auditing.model import audit
-from repbias.auditing.outcomes import Outputs
-from repbias.auditing.reach_report import excess_p, reach_rows
+from repbias.auditing.reach.causal import causal_reach, halves
+from repbias.auditing.reach.erasers import EraserFitter
+from repbias.auditing.reach.outcomes import Outputs
+from repbias.auditing.reach.report import excess_p, reach_rows
 from repbias.auditing.reading import read_activity
 from repbias.measures.erasure import leace
 

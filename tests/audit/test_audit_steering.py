@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import nn
 
-from repbias.auditing.edits import Steering, Target
 from repbias.auditing.model import audit
-from repbias.auditing.pushes import as_long_as, class_pushes
+from repbias.auditing.reach.edits import Steering, Target
+from repbias.auditing.reach.pushes import as_long_as, class_pushes
 from repbias.measures.steering_directions import difference_vector
 
 N, UNITS = 600, 8

@@ -14,10 +14,10 @@ from repbias.auditing.estimates import contributions, folded, held_out_predictio
 from repbias.auditing.folds import assign_folds
 from repbias.auditing.labels import Labels
 from repbias.auditing.reading import read_activity
-from repbias.auditing.stream import audit_stream
-from repbias.auditing.stream_model import stream_activity
-from repbias.auditing.stream_plan import stream_plan
-from repbias.auditing.stream_sums import read_sums
+from repbias.auditing.streaming.audit import audit_stream
+from repbias.auditing.streaming.model import stream_activity
+from repbias.auditing.streaming.plan import stream_plan
+from repbias.auditing.streaming.sums import read_sums
 
 QUICK = {"resamples": 100, "permutations": 50}
 OF_ALL = ["r2", "r2_unique", "r2_common", "density_0.1", "rdm_share", "chance"]

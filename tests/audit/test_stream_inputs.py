@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from repbias.auditing.stream import audit_stream
+from repbias.auditing.streaming.audit import audit_stream
 
 N = 24
 X = np.random.default_rng(0).normal(size=(N, 4))

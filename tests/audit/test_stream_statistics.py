@@ -11,14 +11,14 @@ from repbias.auditing.intervals import Resamples
 from repbias.auditing.labels import Labels
 from repbias.auditing.nulls import class_sums, permuted
 from repbias.auditing.power import planted_power
-from repbias.auditing.stream_calibration import false_positives
-from repbias.auditing.stream_moments import regressions, variation
-from repbias.auditing.stream_nulls import detectable_r2, null_r2
-from repbias.auditing.stream_plan import deal_folds, stream_plan
-from repbias.auditing.stream_readout import readouts
-from repbias.auditing.stream_sums import read_sums
-from repbias.auditing.stream_units import UnitVariance
-from repbias.auditing.stream_variance import variance_designs
+from repbias.auditing.streaming.calibration import false_positives
+from repbias.auditing.streaming.moments import regressions, variation
+from repbias.auditing.streaming.nulls import detectable_r2, null_r2
+from repbias.auditing.streaming.plan import deal_folds, stream_plan
+from repbias.auditing.streaming.readout import readouts
+from repbias.auditing.streaming.sums import read_sums
+from repbias.auditing.streaming.units import UnitVariance
+from repbias.auditing.streaming.variance import variance_designs
 
 
 def planned(labels, *, sampled=10_000, seed=0):

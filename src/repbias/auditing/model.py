@@ -13,12 +13,12 @@ from torch import nn
 
 from repbias.auditing.arrays import audit_arrays
 from repbias.auditing.batches import Batches
-from repbias.auditing.causal import causal_reach
-from repbias.auditing.edits import KINDS, Kind
 from repbias.auditing.inputs import AuditInputs, Missing, check_inputs, n_labels, refuse_wrong_settings
-from repbias.auditing.outcomes import Outputs, Predict, Reports
 from repbias.auditing.pooling import Pool, refuse_unknown_pool
-from repbias.auditing.reach_report import reach_rows, reach_sentences
+from repbias.auditing.reach.causal import causal_reach
+from repbias.auditing.reach.edits import KINDS, Kind
+from repbias.auditing.reach.outcomes import Outputs, Predict, Reports
+from repbias.auditing.reach.report import reach_rows, reach_sentences
 from repbias.auditing.reading import Activity, read_batches
 from repbias.auditing.result import AuditReport
 from repbias.layers import evaluating, match_layers

@@ -102,7 +102,7 @@ def write_audit_page(report: AuditReport, path: Path) -> Path:
     html = render(
         "audit.html.jinja",
         report=report,
-        glance=glance_view(report),
+        glance=glance(report),
         headline=headline,
         conclusions=_by_layer(report),
         layers={name: report.n_units[name] for name in report.layers},
@@ -132,18 +132,18 @@ def _by_layer(report: AuditReport) -> dict[str, list[str]]:
     return grouped
 
 
-def glance_view(report: AuditReport) -> TableView:
-    """Where each feature stands in each layer, with its R2 and how well it is decoded, as a table in words."""
+def glance(report: AuditReport) -> dict[str, list[tuple[str, str]]]:
+    """Where each feature stands in each layer, and by which numbers: by layer, a pair of texts a feature."""
     value = report.results.set_index(["layer", "feature", "measure"])["value"].to_dict()
-    of = {(row["layer"], row["feature"]): row["standing"] for row in report.standings().to_dict("records")}
-    rows = []
-    for layer in report.layers:
-        cells = []
-        for name in report.features:
-            r2, decoded = (short(value[layer, name, measure]) for measure in ("r2", "decodability"))
-            cells.append(f"{of[layer, name]}: {r2} %, decoded {decoded} %")
-        rows.append([layer, *cells])
-    return TableView(["layer", *report.features], [False] * (1 + len(report.features)), rows)
+    standing = {(row["layer"], row["feature"]): row["standing"] for row in report.standings().to_dict("records")}
+
+    def numbers(layer: str, name: str) -> str:
+        r2, decoded = (short(value[layer, name, measure]) for measure in ("r2", "decodability"))
+        return f"R² {r2}\u00a0%, decoded {decoded}\u00a0%".replace("-", "−")
+
+    return {
+        layer: [(standing[layer, name], numbers(layer, name)) for name in report.features] for layer in report.layers
+    }
 
 
 def variance_view(report: AuditReport) -> TableView:

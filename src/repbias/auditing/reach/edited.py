@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from repbias.auditing.batches import Batch
-from repbias.auditing.outcomes import Outcome
 from repbias.auditing.outputs import find_tensor, put_tensor
+from repbias.auditing.reach.outcomes import Outcome
 from repbias.auditing.reading import Call
 from repbias.layers import hooked
 from repbias.randomness import torch_rng

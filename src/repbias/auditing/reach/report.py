@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from repbias.auditing.causal import Reach
-from repbias.auditing.edits import KINDS, Kind, Target
 from repbias.auditing.estimates import Contributions
 from repbias.auditing.intervals import Resamples, r2_interval
 from repbias.auditing.labels import IntArray
 from repbias.auditing.power import LEVEL
+from repbias.auditing.reach.causal import Reach
+from repbias.auditing.reach.edits import KINDS, Kind, Target
 from repbias.auditing.result import RESULT_COLUMNS
 from repbias.auditing.wording import percent
 from repbias.measures._arrays import FloatArray

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from repbias.auditing.edited import Change
 from repbias.auditing.labels import IntArray
-from repbias.auditing.outcomes import Outcome
+from repbias.auditing.reach.edited import Change
+from repbias.auditing.reach.outcomes import Outcome
 from repbias.auditing.reading import Float32Array
 from repbias.measures._arrays import FloatArray
 from repbias.measures.erasure import Eraser

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from scipy.sparse.linalg import eigsh
 
-from repbias.auditing.stream_plan import StreamPlan
-from repbias.auditing.stream_sums import LayerSums
+from repbias.auditing.streaming.plan import StreamPlan
+from repbias.auditing.streaming.sums import LayerSums
 from repbias.measures._arrays import FloatArray
 from repbias.randomness import rng
 

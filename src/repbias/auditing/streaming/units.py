@@ -12,9 +12,9 @@ from repbias.auditing.intervals import Interval
 from repbias.auditing.labels import IntArray
 from repbias.auditing.layer import DENSE
 from repbias.auditing.spread import largest_tenable, participation_interval
-from repbias.auditing.stream_moments import Regressions, Variation
-from repbias.auditing.stream_plan import StreamPlan
-from repbias.auditing.stream_sums import LayerSums
+from repbias.auditing.streaming.moments import Regressions, Variation
+from repbias.auditing.streaming.plan import StreamPlan
+from repbias.auditing.streaming.sums import LayerSums
 from repbias.measures._arrays import FloatArray
 from repbias.randomness import rng
 

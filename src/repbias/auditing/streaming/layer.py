@@ -10,14 +10,14 @@ from repbias.auditing.intervals import NO_INTERVAL, Resamples
 from repbias.auditing.layer import DENSE, N_COMPONENTS
 from repbias.auditing.plan import Row, row
 from repbias.auditing.sentences import Shared
-from repbias.auditing.stream_calibration import false_positives
-from repbias.auditing.stream_moments import regressions, variation
-from repbias.auditing.stream_nulls import detectable_r2, null_r2
-from repbias.auditing.stream_plan import StreamPlan
-from repbias.auditing.stream_readout import readouts
-from repbias.auditing.stream_sums import LayerSums
-from repbias.auditing.stream_units import UnitVariance, axis_rows
-from repbias.auditing.stream_variance import Designs, Explained, kernel_designs, variance_designs
+from repbias.auditing.streaming.calibration import false_positives
+from repbias.auditing.streaming.moments import regressions, variation
+from repbias.auditing.streaming.nulls import detectable_r2, null_r2
+from repbias.auditing.streaming.plan import StreamPlan
+from repbias.auditing.streaming.readout import readouts
+from repbias.auditing.streaming.sums import LayerSums
+from repbias.auditing.streaming.units import UnitVariance, axis_rows
+from repbias.auditing.streaming.variance import Designs, Explained, kernel_designs, variance_designs
 from repbias.measures.variance_result import ALL_FEATURES
 from repbias.randomness import rng
 

@@ -11,13 +11,13 @@ import torch
 from torch import nn
 
 from repbias.auditing.batches import Batches
-from repbias.auditing.edited import acts, run_edited
-from repbias.auditing.edits import KINDS, Edit, Erasure, Kind, Steering, Target
-from repbias.auditing.erasers import STIMULI_A_UNIT, EraserFitter
 from repbias.auditing.inputs import BoolArray
 from repbias.auditing.labels import IntArray, Labels
-from repbias.auditing.outcomes import Outcome
-from repbias.auditing.pushes import as_long_as, class_pushes, next_class
+from repbias.auditing.reach.edited import acts, run_edited
+from repbias.auditing.reach.edits import KINDS, Edit, Erasure, Kind, Steering, Target
+from repbias.auditing.reach.erasers import STIMULI_A_UNIT, EraserFitter
+from repbias.auditing.reach.outcomes import Outcome
+from repbias.auditing.reach.pushes import as_long_as, class_pushes, next_class
 from repbias.auditing.reading import Activity, Call, Float32Array
 from repbias.layers import evaluating, hooked
 from repbias.measures._arrays import FloatArray

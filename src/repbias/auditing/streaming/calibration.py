@@ -10,9 +10,9 @@ from repbias.auditing.estimates import folded
 from repbias.auditing.folds import one_hot
 from repbias.auditing.intervals import CONFIDENCE, Interval
 from repbias.auditing.nulls import batches, class_sums, permuted
-from repbias.auditing.stream_nulls import null_r2
-from repbias.auditing.stream_plan import StreamPlan
-from repbias.auditing.stream_sums import LayerSums
+from repbias.auditing.streaming.nulls import null_r2
+from repbias.auditing.streaming.plan import StreamPlan
+from repbias.auditing.streaming.sums import LayerSums
 from repbias.randomness import rng
 
 MOST_STIMULI = 1_000

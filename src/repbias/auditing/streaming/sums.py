@@ -16,8 +16,8 @@ import numpy.typing as npt
 import torch
 
 from repbias.auditing.labels import IntArray
-from repbias.auditing.stream_chunks import AnyFloats, Chunk, checked_chunks
-from repbias.auditing.stream_plan import StreamPlan
+from repbias.auditing.streaming.chunks import AnyFloats, Chunk, checked_chunks
+from repbias.auditing.streaming.plan import StreamPlan
 from repbias.measures._arrays import FloatArray
 
 BUFFER_VALUES = 2**25  # 128 MB a layer

@@ -17,9 +17,9 @@ import numpy as np
 from repbias.auditing.estimates import SINGULAR, Contributions
 from repbias.auditing.intervals import Interval, Resamples, r2_interval
 from repbias.auditing.labels import IntArray
-from repbias.auditing.stream_moments import Regressions, Variation
-from repbias.auditing.stream_plan import StreamPlan
-from repbias.auditing.stream_sums import Float32Array, LayerSums
+from repbias.auditing.streaming.moments import Regressions, Variation
+from repbias.auditing.streaming.plan import StreamPlan
+from repbias.auditing.streaming.sums import Float32Array, LayerSums
 from repbias.measures._arrays import FloatArray
 
 Product = Callable[[Float32Array, Float32Array], Float32Array]

@@ -11,10 +11,10 @@ from repbias.auditing.inputs import Missing, check_inputs, n_labels, refuse_wron
 from repbias.auditing.intervals import CONFIDENCE
 from repbias.auditing.result import AuditReport
 from repbias.auditing.sentences import calibration, conclusions
-from repbias.auditing.stream_chunks import Chunk
-from repbias.auditing.stream_layer import audit_sums
-from repbias.auditing.stream_plan import StreamPlan, stream_plan
-from repbias.auditing.stream_sums import LayerSums, read_sums
+from repbias.auditing.streaming.chunks import Chunk
+from repbias.auditing.streaming.layer import audit_sums
+from repbias.auditing.streaming.plan import StreamPlan, stream_plan
+from repbias.auditing.streaming.sums import LayerSums, read_sums
 from repbias.auditing.tables import components_table, results_table, units_table
 from repbias.measures._arrays import ArrayLike
 

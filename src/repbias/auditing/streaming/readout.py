@@ -10,9 +10,9 @@ from scipy import linalg, stats
 
 from repbias.auditing.intervals import TAILS, Interval, mean_share_interval
 from repbias.auditing.nulls import LEAST_P
-from repbias.auditing.stream_moments import RESOLVED, Regressions, Variation, add_outer
-from repbias.auditing.stream_plan import StreamPlan
-from repbias.auditing.stream_sums import LayerSums
+from repbias.auditing.streaming.moments import RESOLVED, Regressions, Variation, add_outer
+from repbias.auditing.streaming.plan import StreamPlan
+from repbias.auditing.streaming.sums import LayerSums
 from repbias.measures._arrays import FloatArray
 
 

@@ -1,0 +1,1 @@
+"""The audit of activity that is gone through once and never held whole."""
