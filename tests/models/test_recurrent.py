@@ -69,6 +69,22 @@ def test_the_decoder_starts_from_the_last_state_and_sees_nothing_else():
             assert len(network(x).unique(dim=0)) == 1
 
 
+def test_an_lstm_is_read_and_edited_at_its_memory_too():
+    model = Recurrent(cell="lstm", width=8, layers=2)
+    network = model.build_for(TASK, torch.Generator().manual_seed(0)).eval()
+    x = torch.from_numpy(TASK.stimuli(0).test.inputs).float()
+    read = read_layers(network, x, ["encoder.*.memory", "encoder.*.last"])
+    assert set(read) == {"encoder.0.memory", "encoder.1.memory", "encoder.0.last", "encoder.1.last"}
+    with torch.no_grad():
+        finals = []
+        network.encoder[0](network.embedding(x[:, :6]), finals)
+        assert torch.equal(finals[0][1], read["encoder.0.memory"])
+        plain = network(x)
+        with editing(network, {"encoder.1.memory": torch.zeros_like}):
+            assert not torch.equal(network(x), plain)
+    assert not hasattr(Recurrent(width=8).build_for(TASK, torch.Generator()).encoder[0], "memory")
+
+
 def test_an_lstm_forgets_slowly_at_first():
     network = Recurrent(cell="lstm", width=8).build_for(TASK, torch.Generator().manual_seed(0))
     cell = network.encoder[0].layer.cell

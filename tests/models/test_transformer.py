@@ -107,9 +107,10 @@ def test_what_follows_the_encoder_sees_the_summary_and_nothing_else(model):
             assert (network(x) != plain).any(1).all()
 
 
-def test_without_residual_paths_the_embedding_reaches_nothing_but_what_is_written():
+@pytest.mark.parametrize("kind", [EncoderDecoder, DecoderOnly])
+def test_without_residual_paths_the_embedding_reaches_nothing_but_what_is_written(kind):
     for residual in (0.0, 0.5):
-        network = built(EncoderDecoder(**SMALL, residual=residual))
+        network = built(kind(**SMALL, residual=residual))
         with torch.no_grad():
             for name, parameter in network.encoder.named_parameters():
                 if ".out." in name:

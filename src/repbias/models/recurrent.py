@@ -53,8 +53,9 @@ class Recurrent(AnswersInSequence, SequenceModel):
 
     @property
     def all_layers(self) -> tuple[str, ...]:
-        """Globs of everything that is read, from input to output."""
-        return "encoder.*.first", "encoder.*.mean", "encoder.*.last", "decoder.state.*", "decoder.mean"
+        """Globs of everything that is read, from input to output; an LSTM's memory at the last token too."""
+        memory = ["encoder.*.memory"] if self.cell == "lstm" else []
+        return "encoder.*.first", "encoder.*.mean", "encoder.*.last", *memory, "decoder.state.*", "decoder.mean"
 
     def connections(self, input_shape: tuple[int, ...], outputs: int) -> int:
         """See `Model.connections`; looking up embeddings is not counted."""
@@ -164,17 +165,20 @@ class RecurrentLayer(nn.Module):
 
 
 class RecurrentEncoderLayer(StringPools):
-    """A recurrent layer along the string, and where it is read."""
+    """A recurrent layer along the string, and where it is read: at its outputs, and an LSTM at its last `memory`."""
 
     def __init__(self, spec: Recurrent, length: int) -> None:
         super().__init__(length)
         self.layer = RecurrentLayer(spec)
+        if spec.cell == "lstm":
+            self.memory = nn.Identity()
 
     def forward(self, x: Tensor, finals: list[State]) -> Tensor:
         """`[stimulus, token, unit]` -> the outputs, the same shape; what the decoder starts from goes to `finals`."""
         own: list[State] = []
         outputs = self.read(self.layer(x, None, own))
-        finals.append((self.last(outputs), *own[0][1:]))  # by way of the pool, so that an edit of `last` acts
+        # By way of the pools, so that an edit of `last` or `memory` acts.
+        finals.append((self.last(outputs), *(self.memory(kept) for kept in own[0][1:])))
         return outputs
 
 

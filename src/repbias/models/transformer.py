@@ -157,10 +157,15 @@ class DecoderOnly(AnswersInSequence, Transformer):
 
     `encoder.*` are the layers at the string's tokens. The answers attend to what each layer reads there, so nothing
     reads the string's states after the last layer: they have a name, and are not among `layer_names`.
+
+    Attributes
+    ----------
+    residual : factor on the residual paths of all layers, for string and answers alike; 0 turns them off, None is 1.
     """
 
     kind: Literal["decoder_only"] = "decoder_only"
     layers: int = Field(default=2, ge=2)
+    residual: float | None = Field(default=None, ge=0)
 
     @property
     def layer_names(self) -> tuple[str, ...]:
@@ -230,7 +235,9 @@ class DecoderOnlyNetwork(AnsweringNetwork):
     def __init__(self, spec: DecoderOnly, shape: StringShape) -> None:
         super().__init__(shape, spec.width, spec.own_answers)
         self.embedding = spec.embedding(shape.vocabulary, shape.length)
-        self.encoder = nn.ModuleList(EncoderLayer(spec.block_shape, shape.length) for _ in range(spec.layers))
+        residual = 1.0 if spec.residual is None else spec.residual
+        layers = (EncoderLayer(spec.block_shape, shape.length, residual=residual) for _ in range(spec.layers))
+        self.encoder = nn.ModuleList(layers)
         self.answer_embedding = spec.embedding(ANSWER_SYMBOLS, shape.features, first=shape.length)
         self.norm = nn.LayerNorm(spec.width)
         self.decoder = AnswerPools(shape.features)
