@@ -67,6 +67,10 @@ def test_an_audit_of_arrays_prints_a_short_table_and_writes_the_page(call: Call,
     assert [line.split()[:2] for line in lines[:3]] == [["V4", "loud"], ["V4", "none"], ["V4", "(all)"]]
     assert float(lines[0].split()[2]) > 0.5 > 0.1 > float(lines[1].split()[2])
     assert any(line.startswith("- V4: loud is shouted") for line in lines)
+    answer = lines.index("In short")
+    assert lines[answer + 1] == "  loud: shouted"
+    assert lines[answer + 2] in {"  none: not found", "  none: open"}
+    assert any(line.startswith("  shouted: it explains more") for line in lines[answer:])
     assert lines[-1] == f"page: {out}"
     assert "loud is shouted" in out.read_text()
 

@@ -15,10 +15,14 @@ from torch import nn
 
 from repbias.auditing.result import AuditReport
 from repbias.measures.variance_result import ALL_FEATURES
+from repbias.report.audit_glance import in_short, meanings
 from repbias.runs.audit_chunks import read_chunks
 from repbias.runs.audit_files import check_out, read_arrays, read_inputs, read_mask
 from repbias.runs.feature_table import FeatureTable, read_features
 from repbias.runs.functions import resolve_function
+
+_COLUMNS = """R2: share of the layer's variance; p: its permutation test, after Holm's correction
+decoded: balanced accuracy of a linear probe; detectable: the smallest R2 found with 80 % power"""
 
 
 @dataclass(frozen=True)
@@ -156,11 +160,19 @@ def _finish(request: AuditRequest, measure: Callable[[dict[str, Any]], AuditRepo
         raise ValueError(str(error)) from error
     console = Console(soft_wrap=False, highlight=False)
     console.print(short_table(report))
-    print("detectable: the smallest R2 that these data would have shown with 80 % power\n")
+    print(f"{_COLUMNS}\n")
     for sentence in report.sentences:
         console.print(f"- {sentence}", markup=False, soft_wrap=True)
     report.save(request.out)
+    console.print(_in_short(report), markup=False, soft_wrap=True)
     print(f"page: {request.out}")
+
+
+def _in_short(report: AuditReport) -> str:
+    """The answer, and what its words mean: last, where a terminal is read."""
+    answer = [f"  {feature}: {where}" for feature, where in in_short(report).items()]
+    words = [f"  {word}: {meaning}" for word, meaning in meanings(report).items()]
+    return "\n".join(["", "In short", *answer, "", "where", *words, ""])
 
 
 def _options(request: AuditRequest, table: FeatureTable) -> dict[str, Any]:

@@ -12,6 +12,17 @@ import tyro
 _ABOUT = "What does a representation over- and under-represent, and why?"
 DEFAULT_STORE = Path("repbias-store")
 Words = tyro.conf.Positional[tuple[str, ...]]
+
+
+def _optional(metavar: str, help: str | None = None) -> object:
+    """An option whose help says what happens without it, so that no "(default: None)" follows."""
+    return tyro.conf.arg(metavar=metavar, help=help, help_behavior_hint="")
+
+
+Scale = Annotated[
+    Literal["quick", "full"] | None,
+    _optional("{quick,full}", "Which scale; by default the largest that was run."),
+]
 StorePath = Annotated[Path, tyro.conf.arg(metavar="DIR", help="The store: the folder that holds runs and reports.")]
 
 
@@ -27,10 +38,10 @@ class List:
 class Run:
     """Train what is missing, measure, print the claims, then write figures, numbers and the page."""
 
-    studies: Annotated[Words, tyro.conf.arg(metavar="STUDY...", help="Names of studies, 'all', or TOML files.")]
+    studies: Annotated[Words, _optional("STUDY...", "Names of studies (see `repbias list`), 'all', or TOML files.")]
     scale: Literal["quick", "full"] = "quick"
     """How much of the study: a first look, or all conditions and seeds."""
-    seeds: int | None = None
+    seeds: Annotated[int | None, _optional("INT")] = None
     """Members of each condition (seeds 0, 1, ...), instead of the scale's own number."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to train."""
@@ -45,11 +56,8 @@ class Run:
 class Report:
     """Write figures, numbers and pages again from a store, without training; without names, also the scorecard."""
 
-    studies: Annotated[
-        Words, tyro.conf.arg(metavar="STUDY...", help="Names of studies; all in the store by default.")
-    ] = ()
-    scale: Literal["quick", "full"] | None = None
-    """Which scale; the largest that was run by default."""
+    studies: Annotated[Words, _optional("STUDY...", "Names of studies; by default all in the store.")] = ()
+    scale: Scale = None
     store: StorePath = DEFAULT_STORE
 
 
@@ -59,8 +67,7 @@ class Claims:
 
     json: bool = False
     """Print a JSON list of objects."""
-    scale: Literal["quick", "full"] | None = None
-    """Which scale; the largest that was run by default."""
+    scale: Scale = None
     store: StorePath = DEFAULT_STORE
 
 
@@ -70,8 +77,7 @@ class Table:
 
     study: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="STUDY")]
     out: Annotated[Path, tyro.conf.arg(metavar="FILE", help="Where to: a file that ends in .csv or .parquet.")]
-    scale: Literal["quick", "full"] | None = None
-    """Which scale; the largest that was run by default."""
+    scale: Scale = None
     store: StorePath = DEFAULT_STORE
 
 
@@ -96,38 +102,46 @@ class Render:
 class Audit:
     """Ask which features a representation that you bring shouts and which it whispers; write one page of HTML.
 
-    Bring recordings or activations (--arrays), or a model with its inputs (--model, --inputs, --layers).
+    Recordings or activations, with a column of labels.csv that is no feature but says the session:
+
+    - repbias audit --arrays data.npz --features labels.csv --groups session --out audit.html
+
+    A model, which the function `load` in my_code.py returns, and its inputs:
+
+    - repbias audit --model my_code:load --inputs x.npy --layers 'blocks.*' --features labels.csv --out audit.html
     """
 
     features: Annotated[Path, tyro.conf.arg(metavar="FILE")]
     """A .csv or .parquet with a row a stimulus and a column a feature; empty cells are missing labels."""
     out: Annotated[Path, tyro.conf.arg(metavar="FILE")]
     """Where to: a file that ends in .html."""
-    arrays: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="FILE...")] = ()
+    arrays: Annotated[tuple[Path, ...], _optional("FILE...")] = ()
     """Responses [stimulus, unit]: .npz or .safetensors, a layer an array; .npy, .csv or .parquet, a layer a file."""
-    model: Annotated[str | None, tyro.conf.arg(metavar="MODULE:FUNCTION")] = None
+    model: Annotated[str | None, _optional("MODULE:FUNCTION")] = None
     """A function without arguments that returns a torch.nn.Module; found from the current folder."""
-    inputs: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    inputs: Annotated[Path | None, _optional("FILE")] = None
     """The model's inputs, stimuli first: one array; or several, passed by their names."""
-    layers: Annotated[tuple[str, ...], tyro.conf.arg(metavar="PATTERN...")] = ()
+    layers: Annotated[tuple[str, ...], _optional("PATTERN...")] = ()
     """The model's layers to read, as patterns such as 'blocks.*.mlp'."""
-    predict: Annotated[str | None, tyro.conf.arg(metavar="MODULE:FUNCTION")] = None
+    predict: Annotated[str | None, _optional("MODULE:FUNCTION")] = None
     """A function from what the model returns to labels by feature: erasing and steering then ask what is reported."""
-    reach: Literal["both", "ablation", "steering", "none"] | None = None
+    reach: Annotated[
+        Literal["both", "ablation", "steering", "none"] | None, _optional("{both,ablation,steering,none}")
+    ] = None
     """Whether each feature is erased, steered, or both (the default): each takes two passes a layer and feature."""
-    attention_mask: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    attention_mask: Annotated[Path | None, _optional("FILE")] = None
     """An array [stimulus, token], 0 at padding; by default the inputs' own 'attention_mask'."""
-    pool: Literal["mean", "flatten", "first", "last"] | None = None
+    pool: Annotated[Literal["mean", "flatten", "first", "last"] | None, _optional("{mean,flatten,first,last}")] = None
     """What becomes of a layer's tokens or positions: their mean by default."""
-    batch_size: int | None = None
+    batch_size: Annotated[int | None, _optional("INT")] = None
     """Stimuli that the model is given at once; 256 by default."""
-    device: str | None = None
+    device: Annotated[str | None, _optional("DEVICE")] = None
     """Where the model runs, such as 'cuda'; by default where it is."""
-    columns: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME...")] = ()
+    columns: Annotated[tuple[str, ...], _optional("NAME...")] = ()
     """The columns that are features; by default all but those of --groups and --repeats."""
-    groups: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
+    groups: Annotated[str | None, _optional("NAME")] = None
     """The column that says to which session or subject a stimulus belongs: intervals and folds keep groups whole."""
-    repeats: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
+    repeats: Annotated[str | None, _optional("NAME")] = None
     """The column that says which stimulus each row is a presentation of, where stimuli were shown more than once."""
     missing: Literal["refuse", "drop"] = "refuse"
     """What to do where a label is missing: refuse, or leave the stimulus out and say how many were."""

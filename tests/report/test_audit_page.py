@@ -98,11 +98,12 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_answer_comes_first_then_sentences_then_figures_then_numbers(page: Path) -> None:
     text = parsed(page).text
     order = [
-        "12,345 stimuli, 2 layers, 2 features", "At a glance", "R² 40\u00a0%, decoded 75\u00a0%",
+        "12,345 stimuli, 2 layers, 2 features", "At a glance", "colour: found in all 2 layers",
+        "R² 40\u00a0%, decoded 75\u00a0% (chance 50\u00a0%)", "it explains more of the layer's variance",
         "1. What is shown, and what is there", "shape is shouted.", "colour is whispered.",
         "2. Variance explained", "3. Which components",
         "4. What a model of one feature", "0.400 [0.390, 0.410]",
-        "2 of 3 units are constant.", "resamples", "Shouted, whispered, absent",
+        "2 of 3 units are constant.", "resamples", "Alone and shared", "Ablation and steering",
     ]  # fmt: skip
     places = [text.index(words) for words in order]
     assert places == sorted(places)
@@ -221,7 +222,7 @@ def test_the_headline_has_decodability_above_chance_and_intervals_both_ways() ->
     panels = [axes for axes in figure.drawing.axes if axes.get_title(loc="left")]
     assert [axes.get_title(loc="left") for axes in panels] == ["V4", "IT"]
     written = {text.get_text() for text in panels[0].texts}
-    assert {"shouted", "whispered", "absent", "1", "2"} <= written
+    assert {"shouted", "whispered", "not found", "1", "2"} <= written
 
 
 def test_a_feature_far_below_chance_is_drawn_within_the_axes() -> None:

@@ -30,6 +30,7 @@ def from_xarray(
     """Return the arguments of `audit_arrays` for an xarray `DataArray` or `Dataset`.
 
         repbias.audit_arrays(**from_xarray(assembly, ["shape", "colour"], layer="region"))
+        repbias.audit_arrays(**from_xarray(counts, ["shape"], groups="session", repeats="stimulus_id"))
 
     Parameters
     ----------

@@ -74,10 +74,11 @@ def audit_arrays(
     lies below 0, and below chance, by about what other features explain over the number of stimuli; its tests are then
     conservative.
 
-    Intervals are of 95 %, over stimuli, or over groups where given: studentised bootstrap for all kinds of R2, 1.96
-    standard deviations over resamples for RSA and CKA; closed tests of the units for density, Fieller's with a
-    jackknife for participation, both without the bias by noise; Clopper and Pearson's for decodability; those of the
-    power are over planted features. RSA and CKA are of at most 1,000 stimuli, their intervals of 200 resamples.
+    Intervals are of 95 %, over stimuli, or over groups where given: studentised bootstrap for all kinds of R2, up to 1,
+    but Student's of fewer than 5 groups; Student's with standard deviations over resamples for RSA and CKA; closed
+    tests of the units for density, Fieller's with a jackknife for participation, both without the bias by noise;
+    Clopper and Pearson's for decodability; those of the power are over planted features. RSA and CKA are of at most
+    1,000 stimuli, their intervals of 200 resamples.
     The p values are of permutations of the labels: within folds, or, with groups, between groups where each has one
     label of the feature, else within them; with repeats, see below. That of decodability is of a shrinkage
     discriminant with equal priors, refitted for each permutation, whatever the classifier. `p_holm` corrects over

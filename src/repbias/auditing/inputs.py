@@ -90,10 +90,13 @@ def check_inputs(
     given = {"groups": groups, "repeats": repeats}
     bound = {what: _column(values, what, n) for what, values in given.items() if values is not None}
     kept, notes = _kept(columns, bound, missing, n)
-    labels = {name: as_classes(column[kept], f"the feature {name!r}") for name, column in columns.items()}
     n_kept = int(kept.sum())
+    left = "" if n_kept == n else f" (after {n - n_kept} of {n} stimuli were dropped, as labels are missing)"
     if n_kept < LEAST_STIMULI:
-        raise ValueError(f"an audit needs {LEAST_STIMULI} stimuli or more to cross-validate, got {n_kept}: record more")
+        raise ValueError(
+            f"an audit needs {LEAST_STIMULI} stimuli or more to cross-validate, got {n_kept}{left}: record more"
+        )
+    labels = {name: as_classes(column[kept], f"the feature {name!r}{left}") for name, column in columns.items()}
     found = AuditInputs(
         {name: values if kept.all() else values[kept] for name, values in layers.items()},
         labels,
@@ -101,12 +104,17 @@ def check_inputs(
         groups is not None,
         notes,
     )
-    found = _with_clusters(found, {what: as_classes(column[kept], what) for what, column in bound.items()})
+    found = _with_clusters(found, {what: as_classes(column[kept], what) for what, column in bound.items()}, left)
     return replace(found, notes=notes + _unit_notes(found) + _label_notes(labels))
 
 
-def _with_clusters(inputs: AuditInputs, bound: dict[str, Labels]) -> AuditInputs:
-    """Return the inputs with what is kept together, or raise where a feature cannot be scored so."""
+def _with_clusters(inputs: AuditInputs, bound: dict[str, Labels], left: str) -> AuditInputs:
+    """Return the inputs with what is kept together, or raise where a feature cannot be scored so.
+
+    Parameters
+    ----------
+    left : how many stimuli were dropped, in words; "" for none.
+    """
     group, stimulus = bound.get("groups"), bound.get("repeats")
     clusters = None
     if group is not None:
@@ -117,7 +125,7 @@ def _with_clusters(inputs: AuditInputs, bound: dict[str, Labels]) -> AuditInputs
         inputs = replace(inputs, cluster=repeats.cluster, repeats=repeats)
         clusters = "groups" if repeats.keeps_groups else "stimuli"
     for name, labels in inputs.labels.items():
-        refuse_unscorable(labels, inputs.cluster, f"the feature {name!r}", clusters=clusters)
+        refuse_unscorable(labels, inputs.cluster, f"the feature {name!r}{left}", clusters=clusters)
         if inputs.repeats is not None:
             refuse_confounded(labels, inputs.repeats, f"the feature {name!r}")
     return inputs

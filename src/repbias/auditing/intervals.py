@@ -14,6 +14,8 @@ from repbias.randomness import rng
 CONFIDENCE = 0.95
 TAILS = ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2)
 TINY = 1e-9
+FEWEST_RESAMPLED = 5
+SAME = 1e-6  # clusters that are the same have an error of rounding alone, some 1e-8
 NO_INTERVAL = (float("nan"), float("nan"))
 
 Interval = tuple[float, float]
@@ -41,29 +43,49 @@ class Resamples:
 
 
 def r2_interval(found: Contributions, draws: Resamples) -> Interval:
-    """Return the interval of a pooled R2, or of a difference of two: the studentised bootstrap.
+    """Return the interval of a pooled R2, or of a difference of two: that of `ratio_interval`, up to 1."""
+    return up_to_one(ratio_interval(found, draws), found.r2)
+
+
+def up_to_one(interval: Interval, value: float) -> Interval:
+    """Return the interval of a share that no population has above 1, though its estimate may lie there."""
+    return interval[0], max(min(interval[1], 1.0), value)
+
+
+def ratio_interval(found: Contributions, draws: Resamples) -> Interval:
+    """Return the interval of a ratio of two sums over stimuli: the studentised bootstrap.
 
     With R the ratio of the sums of gains and totals, s its standard error by linearisation, and * a resample, the
     quantiles of (R* - R) / s* are laid about the estimate. That allows for few and for skewed clusters, whose
-    percentiles would be too near.
+    percentiles would be too near. Of fewer than 5 clusters too few differ between resamples, and Student's interval is
+    given: of 2 groups of equal size it covers 94 %, where the bootstrap would cover 26 %.
 
     Source: Efron & Tibshirani (1993), An Introduction to the Bootstrap, section 12.5.
     """
     gain, total = draws.by_cluster(found.gain), draws.by_cluster(found.total)
+    counts = (total != 0) | (gain != 0)
+    n = int(counts.sum())
     if total.sum() == 0:
         return 0.0, 0.0
-    ratio, error = _ratio_and_error(np.ones((1, len(gain))), gain, total)
-    ratios, errors = _ratio_and_error(draws.weights, gain, total)
-    usable = errors > 1e-9 * max(error[0], 1e-300)  # a resample of one cluster alone has no error to divide by
-    if error[0] == 0 or not usable.any():
+    (ratio,), (error,) = _ratio_and_error(np.ones((1, n)), gain[counts], total[counts])
+    if n < FEWEST_RESAMPLED:
+        half = float(stats.t.ppf(TAILS[1], max(n - 1, 1)) * error)
+        return found.r2 - half, found.r2 + half
+    ratios, errors = _ratio_and_error(draws.weights[:, counts], gain[counts], total[counts])
+    usable = errors > SAME * max(error, 1e-300)  # a resample of one cluster alone has no error to divide by
+    if error == 0 or not usable.any():
         return found.r2, found.r2
-    low, high = np.quantile((ratios[usable] - ratio[0]) / errors[usable], TAILS)
-    return found.r2 - float(high * error[0]), found.r2 - float(low * error[0])
+    low, high = np.quantile((ratios[usable] - ratio) / errors[usable], TAILS)
+    return found.r2 - float(high * error), found.r2 - float(low * error)
 
 
-def normal_interval(value: float, resampled: FloatArray, least: float, most: float) -> Interval:
-    """Return value -+ 1.96 standard deviations over resamples, within what the measure can be."""
-    half = 1.959964 * float(resampled.std())
+def normal_interval(value: float, resampled: FloatArray, n_clusters: int, least: float, most: float) -> Interval:
+    """Return Student's interval from the standard deviation over resamples of clusters, within what a measure can be.
+
+    That of a resample is smaller than that of the clusters by a factor sqrt(1 - 1 / clusters), which is undone.
+    """
+    spread = float(resampled.std()) * np.sqrt(n_clusters / (n_clusters - 1))
+    half = float(stats.t.ppf(TAILS[1], n_clusters - 1)) * spread
     return max(value - half, least), min(value + half, most)
 
 
@@ -89,9 +111,14 @@ def mean_share_interval(share: FloatArray, n: FloatArray, tail: float) -> Interv
 
 
 def _ratio_and_error(weights: FloatArray, gain: FloatArray, total: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return sum(gain) / sum(total) and its standard error under each row of weights `[resample, cluster]`."""
+    """Return sum(gain) / sum(total) and its standard error under each row of weights `[resample, cluster]`.
+
+    Both are 0 where the sum of totals is not above 0, as where no cluster that repeats is drawn.
+    """
     sums = weights @ np.column_stack([gain, total, gain**2, gain * total, total**2])
-    ratio = sums[:, 0] / sums[:, 1]
+    whole, positive = sums[:, 1], sums[:, 1] > 0
+    ratio = np.divide(sums[:, 0], whole, out=np.zeros_like(whole), where=positive)
     squares = sums[:, 2] - 2 * ratio * sums[:, 3] + ratio**2 * sums[:, 4]
     n = len(gain)
-    return ratio, np.sqrt(np.maximum(squares, 0) * n / (n - 1)) / sums[:, 1]
+    error = np.sqrt(np.maximum(squares, 0) * n / max(n - 1, 1))
+    return ratio, np.divide(error, whole, out=np.zeros_like(whole), where=positive)

@@ -33,13 +33,13 @@ def is_missing(column: pd.Series[Any]) -> npt.NDArray[np.bool_]:
 
 
 def as_classes(column: pd.Series[Any], what: str) -> Labels:
-    """Return labels, none of them missing, as classes; refuse what is no class."""
+    """Return labels, none of them missing, as classes; refuse what is no class. The index numbers the stimuli."""
     values = column.tolist()
     kinds = {_kind(value, what) for value in values}
     if len(kinds) > 1:
         raise TypeError(f"{what} mixes {' and '.join(sorted(kinds))}: give all its labels as one kind")
     if kinds == {"numbers"}:
-        _refuse_fractions(values, what)
+        _refuse_fractions(column, what)
         values = [int(value) for value in values]
     distinct = sorted(set(values))
     code = {value: number for number, value in enumerate(distinct)}
@@ -99,8 +99,8 @@ def _kind(value: object, what: str) -> str:
     )
 
 
-def _refuse_fractions(values: list[Any], what: str) -> None:
-    for stimulus, value in enumerate(values):
+def _refuse_fractions(column: pd.Series[Any], what: str) -> None:
+    for stimulus, value in zip(column.index, column.tolist(), strict=True):
         if not np.isfinite(value):
             raise ValueError(f"{what} must hold finite labels, got {value} at stimulus {stimulus}: correct it")
         if value != int(value):

@@ -47,6 +47,10 @@ def audit(
 ) -> AuditReport:
     """Ask of a model's layers which features they shout and which they whisper, and what changing each of them does.
 
+        tokens = tokenizer(prompts, return_tensors="pt", padding=True, padding_side="left")     # of Hugging Face
+        report = audit(gpt2, dict(tokens), {"positive": positive, "long": long}, layers="transformer.h.*", pool="last",
+                       predict=lambda output: {"positive": output.logits[:, -1, good] > output.logits[:, -1, bad]})
+
     The activity of the layers is read as by `read_activity` and audited as by `audit_arrays`. Then each feature is
     erased from each layer, and each stimulus steered in it from its class to the next, see `causal_reach`, which adds
     to the results

@@ -66,11 +66,12 @@ def _equalised_r2(activity: FoldedActivity, equalising: Equalising, feature: Fea
 def _similarities(x: FloatArray, plan: Plan, suffix: str) -> Iterator[Row]:
     """Yield RSA and CKA of each feature with activity `[stimulus, unit]`, over a sample of the stimuli."""
     sample = sampled(len(x), plan.seed)
-    weights = plan.draws.weights[:MOST_RESAMPLES, plan.cluster[sample]]
+    cluster = plan.cluster[sample]
+    weights, n_clusters = plan.draws.weights[:MOST_RESAMPLES, cluster], len(np.unique(cluster))
     distances = Distances.of(x[sample], np.vstack([np.ones(len(sample)), weights]))
     for feature in plan.features:
         for measure, found in distances.scores(feature.labels.numbers[sample]).items():
-            yield row(feature.name, f"{measure}{suffix}", float(found[0]), score_interval(found))
+            yield row(feature.name, f"{measure}{suffix}", float(found[0]), score_interval(found, n_clusters))
 
 
 def sampled(n: int, seed: int) -> IntArray:
@@ -151,7 +152,7 @@ def _ratio(both: FloatArray, one: tuple[FloatArray, FloatArray], other: tuple[Fl
     return np.divide(both, np.sqrt(np.where(varies, first * second, 1.0)), out=np.full_like(both, np.nan), where=varies)
 
 
-def score_interval(found: FloatArray) -> Interval:
+def score_interval(found: FloatArray, n_clusters: int) -> Interval:
     """Return the interval of a score from its value and those of the resamples, `[1 + resample]`.
 
     Near 0 it is too wide: there the score's spread vanishes faster with the number of stimuli than the bootstrap's.
@@ -159,7 +160,7 @@ def score_interval(found: FloatArray) -> Interval:
     resampled = found[1:][np.isfinite(found[1:])]
     if not np.isfinite(found[0]) or not len(resampled):
         return NO_INTERVAL
-    return normal_interval(float(found[0]), resampled, -1.0, 1.0)
+    return normal_interval(float(found[0]), resampled, n_clusters, -1.0, 1.0)
 
 
 def equal_share_notes(made_equal: dict[str, tuple[str, ...]], features: Sequence[str], n: int) -> tuple[str, ...]:

@@ -72,7 +72,7 @@ def participation_interval(sums: FloatArray, counts: FloatArray) -> tuple[float,
     if not whole.any():
         return 0.0, (0.0, 0.0)
     if blocks < LEAST_BLOCKS:
-        return float(whole[0] / whole[1]), (1.0, float(n_units))
+        return float(np.clip(whole[0] / whole[1], 1, n_units)), (1.0, float(n_units))
     without = np.array([_moments(np.delete(sums, b, 0), np.delete(counts, b, 0)) for b in range(blocks)])
     pseudo = blocks * whole - (blocks - 1) * without
     s, q = pseudo.mean(0)

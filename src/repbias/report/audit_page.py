@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from repbias.auditing.result import RESULT_COLUMNS, AuditReport
-from repbias.auditing.wording import short
 from repbias.measures.variance_result import ALL_FEATURES
+from repbias.report.audit_glance import glance, in_short, meanings
 from repbias.report.claim_views import p_value
 from repbias.report.figure_view import FigureView, figure_view
 from repbias.report.figures import Figure, save_figure
@@ -94,15 +94,18 @@ def write_audit_page(report: AuditReport, path: Path) -> Path:
         scores_before_and_after(report),
     ])  # fmt: skip
     tables = {
-        "Variance explained; 95 % intervals in brackets, p of R²": variance_view(report),
-        "Readout and spread; 95 % intervals in brackets, p of decodability": readout_view(report),
-        "What erasing and steering change; 95 % intervals in brackets": reach_view(report),
+        "Variance explained, as a share of the layer’s; 95 % intervals in brackets, p of R²": variance_view(report),
+        "Readout (balanced accuracy) and spread (density a share, units used a number of units); 95 % intervals in "
+        "brackets, p of decodability": readout_view(report),
+        "What erasing and steering change, as shares; 95 % intervals in brackets": reach_view(report),
         "Scores of a model that holds one feature alone; 95 % intervals in brackets": scores_view(report),
     }
     html = render(
         "audit.html.jinja",
         report=report,
+        in_short=in_short(report),
         glance=glance(report),
+        meanings=meanings(report),
         headline=headline,
         conclusions=_by_layer(report),
         layers={name: report.n_units[name] for name in report.layers},
@@ -130,20 +133,6 @@ def _by_layer(report: AuditReport) -> dict[str, list[str]]:
             said = sentence.removeprefix(f"{named}: ")
             grouped[named].append(said if said.startswith(report.features) else said[:1].upper() + said[1:])
     return grouped
-
-
-def glance(report: AuditReport) -> dict[str, list[tuple[str, str]]]:
-    """Where each feature stands in each layer, and by which numbers: by layer, a pair of texts a feature."""
-    value = report.results.set_index(["layer", "feature", "measure"])["value"].to_dict()
-    standing = {(row["layer"], row["feature"]): row["standing"] for row in report.standings().to_dict("records")}
-
-    def numbers(layer: str, name: str) -> str:
-        r2, decoded = (short(value[layer, name, measure]) for measure in ("r2", "decodability"))
-        return f"R² {r2}\u00a0%, decoded {decoded}\u00a0%".replace("-", "−")
-
-    return {
-        layer: [(standing[layer, name], numbers(layer, name)) for name in report.features] for layer in report.layers
-    }
 
 
 def variance_view(report: AuditReport) -> TableView:

@@ -10,8 +10,9 @@ import pandas as pd
 from scipy import stats
 
 from repbias.auditing.estimates import Contributions
-from repbias.auditing.intervals import Resamples, r2_interval
+from repbias.auditing.intervals import Resamples, ratio_interval
 from repbias.auditing.labels import IntArray
+from repbias.auditing.nulls import LEAST_P
 from repbias.auditing.power import LEVEL
 from repbias.auditing.reach.causal import Reach
 from repbias.auditing.reach.edits import KINDS, Kind, Target
@@ -36,9 +37,8 @@ class _Scores:
     def row(self, target: Target, what: str, changes: FloatArray, control: FloatArray | None) -> Row:
         gains = Contributions(changes, changes, self.total)
         p = float("nan") if control is None else excess_p(changes, control, self.total, self.draw, self.cluster)
-        return (
-            target.layer, target.feature, f"{target.kind}_{what}", gains.r2, *r2_interval(gains, self.draws), p
-        )  # fmt: skip
+        interval = ratio_interval(gains, self.draws)
+        return (target.layer, target.feature, f"{target.kind}_{what}", gains.r2, *interval, p)
 
 
 def reach_rows(
@@ -90,7 +90,7 @@ def excess_p(changes: FloatArray, control: FloatArray, total: FloatArray, draw: 
 
     Student's t with the square error  e^2 + v / 2 : e is that of the difference over clusters, and v the variance of
     the control's change over its random orders, beyond what their few stimuli account for. A feature that is not there
-    is erased by two maps, one of either half, that are as random as the control's.
+    is erased by two maps, one of either half, that are as random as the control's. p is 1e-6 or more.
 
     Parameters
     ----------
@@ -101,7 +101,9 @@ def excess_p(changes: FloatArray, control: FloatArray, total: FloatArray, draw: 
     values, errors = np.array(of_draws).T
     between = max(values.var(ddof=1) - (errors**2).mean(), 0.0) if len(values) > 1 else 0.0
     error = float(np.sqrt(whole**2 + between / 2))
-    return float(excess <= 0) if error == 0 else float(stats.t.sf(excess / error, max(len(values) - 1, 1)))
+    if error == 0:
+        return 1.0 if excess <= 0 else LEAST_P
+    return max(float(stats.t.sf(excess / error, max(len(values) - 1, 1))), LEAST_P)
 
 
 def _ratio_and_error(values: FloatArray, total: FloatArray, cluster: IntArray | None) -> tuple[float, float]:

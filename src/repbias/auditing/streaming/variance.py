@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from repbias.auditing.estimates import SINGULAR, Contributions
-from repbias.auditing.intervals import Interval, Resamples, r2_interval
+from repbias.auditing.intervals import Interval, Resamples, ratio_interval, up_to_one
 from repbias.auditing.labels import IntArray
 from repbias.auditing.streaming.moments import Regressions, Variation
 from repbias.auditing.streaming.plan import StreamPlan
@@ -44,9 +44,9 @@ class Explained:
 
     def interval(self, draws: Resamples) -> Interval:
         """Return the 95 % interval of `r2`."""
-        low, high = r2_interval(self.kept, draws)
-        narrower = np.sqrt(len(self.kept.total) / self.n)
-        return self.r2 + (low - self.kept.r2) * narrower, self.r2 + (high - self.kept.r2) * narrower
+        narrower = float(np.sqrt(len(self.kept.total) / self.n))
+        low, high = (self.r2 + (end - self.kept.r2) * narrower for end in ratio_interval(self.kept, draws))
+        return up_to_one((low, high), self.r2)
 
 
 class Designs:

@@ -132,7 +132,7 @@ def _plane(axes: Axes, least_x: float, lowest: float, highest: float, *, leftmos
     for x, y, ha, va, text in (
         (0.99, 0.985, "right", "top", "shouted"),
         (0.99, 0.015, "right", "bottom", "whispered"),
-        (0.01, 0.015, "left", "bottom", "absent"),
+        (0.01, 0.015, "left", "bottom", "not found"),
     ):
         axes.text(x, y, text, transform=axes.transAxes, ha=ha, va=va, color=style.MUTED, style="italic", zorder=2)
 
@@ -195,7 +195,8 @@ def _caption(report: AuditReport, layers: list[str]) -> str:
         "Share of each layer’s variance that each feature explains (drawn on the scale of its square root) against how "
         "well a linear probe decodes it, where 0 is chance, the dashed line, and 1 is without error, whatever the "
         "number of classes. Bars are 95 % intervals. High up a feature is shouted. Low on the right it is whispered: "
-        "it can be read out, and yet a method that follows variance will hardly show it. Low on the left it is absent "
-        "as far as these data can show. The grey band ends at the largest share of variance that would be missed more "
-        f"than one time in five; short lines at the left mark each feature’s own.{ceiling}{left_out(report, layers)}"
+        "it can be read out, and yet a method that follows variance will hardly show it. Low on the left it is not "
+        "found: absent, as far as these data can show. The grey band ends at the largest share of variance that would "
+        "be missed more than one time in five; short lines at the left mark each feature’s own."
+        f"{ceiling}{left_out(report, layers)}"
     )
