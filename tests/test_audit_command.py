@@ -228,7 +228,7 @@ WRONG: dict[str, tuple[tuple[str, ...], str]] = {
     "no folder": (("--arrays", "data.npz", "--out", "gone/page.html"), "no folder gone"),
     "groups of a stream": (("--arrays", "inputs.npy", "--groups", "session", "--stream"), "leave out --stream"),
     "erasing in a stream": ((*MODEL, "--reach", "ablation", "--stream"), "leave out --stream"),
-    "stream of another kind": (("--arrays", "data.npz", "--stream"), ".npz is not read; use .npy"),
+    "stream of another kind": (("--arrays", "data.npz", "--stream"), "which only .npy allows"),
     "few resamples": (("--arrays", "data.npz", "--resamples", "1"), "resamples"),
 }
 

@@ -35,6 +35,10 @@ class TestXarray:
         }
         return self.xr.DataArray(values, dims=dims, coords=coords, **more)
 
+    def test_the_audit_itself_names_the_adapter(self):
+        with pytest.raises(TypeError, match="got DataArray; for xarray objects see from_xarray"):
+            audit_arrays(self.assembly(), {"shape": SHAPE})
+
     def test_units_become_layers_and_coordinates_become_labels(self):
         found = from_xarray(self.assembly(), ["shape", "size"], layer="region", groups="session", repeats="session")
         assert list(found) == ["arrays", "features", "groups", "repeats"]

@@ -252,3 +252,9 @@ def test_a_table_is_a_copy(report):
     table = report.table()
     table["value"] = 0
     assert report.table()["value"].abs().sum() > 0
+
+
+def test_a_report_shows_itself_in_one_line(report):
+    shown = repr(report)
+    assert "\n" not in shown
+    assert all(name in shown for name in (*report.layers, *report.features))

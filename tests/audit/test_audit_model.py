@@ -313,7 +313,7 @@ def test_a_model_without_an_output_to_compare_is_audited_without_ablation(stimul
         ({"predict": lambda y: {"used": y[:3] > 0}}, ValueError, r"256 labels for 'used', got shape \(3,\)"),
         ({"predict": lambda y: {"used": (y > 0) + 5}}, ValueError, "'5', '6' for 'used', none of them a class"),
         ({"reach": "ablation"}, ValueError, "reach must be a list of 'ablation' and 'steering'"),
-        ({"reach": ("steer",)}, ValueError, "one, both or none, got"),
+        ({"reach": ("steer",)}, ValueError, "one, both, or .. for none, got"),
         ({"reach": (), "predict": sign}, ValueError, "leave out one of them"),
         ({"repeats": np.arange(N - 1)}, ValueError, "399"),
         ({"predict": lambda y: {}}, ValueError, "without reports, leave predict out"),

@@ -166,7 +166,9 @@ def as_activity(values: ArrayLike, what: str) -> FloatArray:
 
 def _named(values: object, what: str, form: str) -> dict[str, Any]:
     if not isinstance(values, Mapping):
-        raise TypeError(f"{what} must be a mapping of names to arrays, {form}, got {type(values).__name__}")
+        came = type(values).__name__
+        hint = "; for xarray objects see from_xarray" if hasattr(values, "dims") and hasattr(values, "coords") else ""
+        raise TypeError(f"{what} must be a mapping of names to arrays, {form}, got {came}{hint}")
     if not values:
         raise ValueError(f"{what} must name one or more, {form}, got none")
     for name in values:

@@ -168,7 +168,9 @@ def _try(model: nn.Module, batches: Batches, outcome: Reports | Outputs) -> str:
 
 def _refuse_wrong_reach(reach: Sequence[str], predict: Predict | None) -> None:
     if isinstance(reach, str) or not set(reach) <= set(KINDS) or len(set(reach)) < len(reach):
-        raise ValueError(f"reach must be a list of {' and '.join(map(repr, KINDS))}, one, both or none, got {reach!r}")
+        raise ValueError(
+            f"reach must be a list of {' and '.join(map(repr, KINDS))}, one, both, or () for none, got {reach!r}"
+        )
     if predict and not reach:
         raise ValueError("predict says what edits change, and reach=() asks for no edits: leave out one of them")
 

@@ -53,6 +53,12 @@ class AuditReport:
     settings: dict[str, Any]
     """What the audit was asked for."""
 
+    def __repr__(self) -> str:
+        return (
+            f"AuditReport({self.n_stimuli:,} stimuli, layers {', '.join(self.layers)}; features "
+            f"{', '.join(self.features)}): see .standings(), .table(), .sentences, .save(path)"
+        )
+
     def table(self) -> pd.DataFrame:
         """Return a copy of `results`."""
         return self.results.copy()

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from repbias.runs.audit_files import check_file
+from repbias.runs.audit_files import ARRAY_SUFFIXES, check_file
 
 BYTES_A_CHUNK = 2**26
 
@@ -39,6 +39,10 @@ def read_chunks(paths: Sequence[Path]) -> Iterator[dict[str, npt.NDArray[np.gene
 
 
 def _mapped(path: Path) -> npt.NDArray[np.generic]:
+    if path.suffix.lower() in ARRAY_SUFFIXES and path.suffix.lower() != ".npy":
+        raise ValueError(
+            f"{path}: --stream reads files in parts, which only .npy allows; save each array with numpy.save"
+        )
     check_file(path, (".npy",))
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)

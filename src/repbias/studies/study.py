@@ -214,7 +214,8 @@ def read_study(path: Path) -> Study:
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ValueError(f"{path}: {error.strerror}") from error
+        where = "" if path.is_absolute() else f"; looked for in {Path.cwd()}"
+        raise ValueError(f"{path}: {error.strerror}{where}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is not TOML: {error}") from error
     data.setdefault("name", path.stem)
