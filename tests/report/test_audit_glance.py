@@ -56,6 +56,11 @@ def test_many_layers_are_counted_and_all_are_called_all() -> None:
     }
 
 
+def test_what_is_found_nowhere_is_in_no_layer_and_two_layers_are_both() -> None:
+    report = audited(V4={"shape": LOUD, "ink": NONE}, IT={"shape": LOUD, "ink": NONE})
+    assert in_short(report) == {"shape": "shouted in both layers", "ink": "not found in any layer"}
+
+
 def test_the_words_that_occur_are_explained_and_no_others() -> None:
     everything = {"a": LOUD, "b": MIDDLE, "c": QUIET, "d": NONE, "e": OPEN}
     assert list(meanings(audited(V4=everything))) == ["shouted", "found", "whispered but there", "not found", "open"]

@@ -98,7 +98,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_answer_comes_first_then_sentences_then_figures_then_numbers(page: Path) -> None:
     text = parsed(page).text
     order = [
-        "12,345 stimuli, 2 layers, 2 features", "At a glance", "colour: found in all 2 layers",
+        "12,345 stimuli, 2 layers, 2 features", "At a glance", "colour: found in both layers",
         "R² 40\u00a0%, decoded 75\u00a0% (chance 50\u00a0%)", "it explains more of the layer's variance",
         "1. What is shown, and what is there", "shape is shouted.", "colour is whispered.",
         "2. Variance explained", "3. Which components",

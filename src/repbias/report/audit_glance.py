@@ -40,11 +40,11 @@ def in_short(report: AuditReport) -> dict[str, str]:
     said = {}
     for feature in report.features:
         rows = table[table["feature"] == feature]
-        parts = [
-            f"{standing}{_where(rows.loc[rows['standing'] == standing, 'layer'].tolist(), len(report.layers))}"
-            for standing in _MEANINGS
-            if (rows["standing"] == standing).any()
-        ]
+        parts = []
+        for standing in _MEANINGS:
+            layers = rows.loc[rows["standing"] == standing, "layer"].tolist()
+            if layers:
+                parts.append(f"{standing}{_where(standing, layers, len(report.layers))}")
         said[feature] = "; ".join(parts)
     return said
 
@@ -55,9 +55,11 @@ def meanings(report: AuditReport) -> dict[str, str]:
     return {word: meaning for word, meaning in _MEANINGS.items() if word in used}
 
 
-def _where(layers: list[str], of: int) -> str:
+def _where(standing: str, layers: list[str], of: int) -> str:
     if of == 1:
         return ""
+    if len(layers) == of and standing == NOT_FOUND:
+        return " in any layer"
     if len(layers) == of:
-        return f" in all {of} layers"
+        return " in both layers" if of == 2 else f" in all {of} layers"
     return f" in {listed(layers)}" if len(layers) <= _MOST_NAMES else f" in {len(layers)} of {of} layers"
