@@ -13,9 +13,9 @@ from rich.table import Table
 from rich.text import Text
 from torch import nn
 
+from repbias.auditing.glance import in_short, meanings
 from repbias.auditing.result import AuditReport
 from repbias.measures.variance_result import ALL_FEATURES
-from repbias.report.audit_glance import in_short, meanings
 from repbias.runs.audit_chunks import read_chunks
 from repbias.runs.audit_files import check_out, read_arrays, read_inputs, read_mask
 from repbias.runs.feature_table import FeatureTable, read_features

@@ -36,12 +36,17 @@ def match_layers(module: nn.Module, patterns: str | Sequence[str]) -> tuple[str,
     ------
     ValueError : a pattern matches nothing; the nearest names are offered.
     """
-    names, found = layer_names(module), {}
+    return match_names(layer_names(module), patterns, "layer")
+
+
+def match_names(names: Sequence[str], patterns: str | Sequence[str], what: str) -> tuple[str, ...]:
+    """Return those of some names that match, as `match_layers` does; `what` the error calls them."""
+    found: dict[str, None] = {}
     for pattern in [patterns] if isinstance(patterns, str) else patterns:
         depth = pattern.count(".")
         matched = [n for n in names if n.count(".") == depth and fnmatch.fnmatchcase(n, pattern)]
         if not matched:
-            raise ValueError(f"no layer is called {pattern!r}; {did_you_mean(pattern, names)}")
+            raise ValueError(f"no {what} is called {pattern!r}; {did_you_mean(pattern, names)}")
         found.update(dict.fromkeys(matched))
     return tuple(found)
 

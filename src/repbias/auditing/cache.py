@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,8 +10,8 @@ import torch
 from torch import Tensor
 
 from repbias.auditing.pooling import Layout, Pool, refuse_unknown_pool
+from repbias.layers import match_names
 from repbias.measures._arrays import ArrayLike
-from repbias.specs import did_you_mean
 
 
 def from_cache(
@@ -72,17 +71,11 @@ def _refuse_no_cache(cache: Any) -> None:
         )
 
 
-def _matching(known: list[str], patterns: str | Sequence[str]) -> list[str]:
-    """Return the names that match, pattern by pattern, each once."""
-    found: dict[str, None] = {}
-    for pattern in [patterns] if isinstance(patterns, str) else patterns:
-        matched = [n for n in known if n.count(".") == pattern.count(".") and fnmatch.fnmatchcase(n, pattern)]
-        if not matched:
-            raise ValueError(f"no entry of the cache is called {pattern!r}; {did_you_mean(pattern, known)}")
-        found.update(dict.fromkeys(matched))
+def _matching(known: Sequence[str], patterns: str | Sequence[str]) -> tuple[str, ...]:
+    found = match_names(known, patterns, "entry of the cache")
     if not found:
         raise ValueError("names must hold a pattern or more, got none")
-    return list(found)
+    return found
 
 
 def _entry(values: Any, name: str) -> Tensor:

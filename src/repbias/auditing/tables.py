@@ -26,12 +26,15 @@ def results_table(rows: Mapping[str, Iterable[Sequence[Any]]], n_stimuli: int) -
     ----------
     rows : by layer: feature, measure, value, ci_low, ci_high, p.
     """
-    results = stacked(rows, ["feature", "measure", "value", "ci_low", "ci_high", "p"])
-    results["n"] = n_stimuli
-    results["p_holm"] = np.nan
-    for measure in TESTED:
+    return corrected(stacked(rows, ["feature", "measure", "value", "ci_low", "ci_high", "p"]), n_stimuli, TESTED)
+
+
+def corrected(results: pd.DataFrame, n_stimuli: int, tested: Iterable[str]) -> pd.DataFrame:
+    """Return rows of results as `AuditReport` has them, p of each measure that is `tested` corrected by Holm's rule."""
+    results = results.assign(n=n_stimuli, p_holm=np.nan)
+    for measure in tested:
         tests = results["measure"] == measure
-        results.loc[tests, "p_holm"] = holm(results.loc[tests, "p"].to_numpy())
+        results.loc[tests, "p_holm"] = holm(results.loc[tests, "p"].to_numpy(dtype=float))
     return results[list(RESULT_COLUMNS)]
 
 

@@ -9,9 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from repbias.auditing.glance import glance, in_short, meanings
 from repbias.auditing.result import RESULT_COLUMNS, AuditReport
 from repbias.measures.variance_result import ALL_FEATURES
-from repbias.report.audit_glance import glance, in_short, meanings
 from repbias.report.claim_views import p_value
 from repbias.report.figure_view import FigureView, figure_view
 from repbias.report.figures import Figure, save_figure

@@ -153,7 +153,7 @@ class Outputs:
 
     def turned(self, before: FloatArray, after: FloatArray, feature: str, towards: IntArray) -> FloatArray:
         """Return the squared distance of the outputs, `[stimulus, 1]`."""
-        return np.asarray(((before - after) ** 2).sum(1, keepdims=True))
+        return self.lost(before, after, slice(None))
 
 
 def _as_array(values: Any) -> npt.NDArray[Any]:

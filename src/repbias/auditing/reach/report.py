@@ -16,10 +16,9 @@ from repbias.auditing.nulls import LEAST_P
 from repbias.auditing.power import LEVEL
 from repbias.auditing.reach.causal import Reach
 from repbias.auditing.reach.edits import KINDS, Kind, Target
-from repbias.auditing.result import RESULT_COLUMNS
+from repbias.auditing.tables import corrected
 from repbias.auditing.wording import percent
 from repbias.measures._arrays import FloatArray
-from repbias.statistics import holm
 
 OWN, OTHERS, OUTPUT, CONTROL = "own", "others", "output", "control"
 Row = tuple[str, str, str, float, float, float, float]
@@ -76,13 +75,8 @@ def reach_rows(
         rows += [scores.row(target, what, values, control[what]) for what, values in edited.items()]
         rows.append(scores.row(target, CONTROL, next(iter(control.values())), None))
     table = pd.DataFrame(rows, columns=["layer", "feature", "measure", "value", "ci_low", "ci_high", "p"])
-    table["n"] = len(cluster)
-    table["p_holm"] = np.nan
-    for measure in table["measure"].unique():
-        tests = table["measure"] == measure
-        if table.loc[tests, "p"].notna().all():
-            table.loc[tests, "p_holm"] = holm(table.loc[tests, "p"].to_numpy(dtype=float))
-    return table[list(RESULT_COLUMNS)]
+    tested = [str(measure) for measure, p in table.groupby("measure", sort=False)["p"] if p.notna().all()]
+    return corrected(table, len(cluster), tested)
 
 
 def excess_p(changes: FloatArray, control: FloatArray, total: FloatArray, draw: IntArray, cluster: IntArray) -> float:

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from repbias.auditing.glance import glance, in_short, meanings
 from repbias.auditing.result import RESULT_COLUMNS, AuditReport
-from repbias.report.audit_glance import glance, in_short, meanings
 
 # R2, decodability, and the p of both, of a feature that stands so.
 LOUD, MIDDLE, QUIET, NONE, OPEN = (
