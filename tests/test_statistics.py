@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from repbias.statistics import holm, larger_p, mean_interval, sign_flip_p
+from repbias.statistics import contrast_interval, holm, larger_p, mean_interval, sign_flip_p
 
 DRAWS = {
     "normal": (lambda rng, n: rng.normal(size=n), 0.0),
@@ -186,3 +186,67 @@ def test_holm_errs_in_no_more_families_than_the_level():
     rng = np.random.default_rng(11)
     wrong = np.mean([(holm(rng.random(8)) < 0.05).any() for _ in range(4000)])
     assert wrong == pytest.approx(1 - (1 - 0.05 / 8) ** 8, abs=4 * math.sqrt(0.05 * 0.95 / 4000))
+
+
+CELLS = st.integers(2, 6).flatmap(
+    lambda cells: st.lists(st.lists(st.floats(-10, 10), min_size=cells, max_size=cells), min_size=2, max_size=6).map(
+        np.array
+    )
+)
+
+
+@given(CELLS, st.data())
+def test_a_contrast_of_seeds_that_have_all_cells_is_the_mean_of_their_own_sums(values, data):
+    weights = np.array(data.draw(st.lists(st.floats(0.1, 2), min_size=len(values[0]), max_size=len(values[0]))))
+    found, expected = contrast_interval(values, weights), mean_interval(values @ weights)
+    assert [found.mean, found.ci_low, found.ci_high] == pytest.approx(
+        [expected.mean, expected.ci_low, expected.ci_high], abs=1e-6
+    )
+    assert found.n == expected.n
+
+
+def test_a_contrast_of_two_cells_without_a_seed_in_common_is_that_of_two_samples():
+    """With equal sizes the variance is Welch's, and the degrees of freedom those of a t test with equal variances."""
+    a, b = np.random.default_rng(0).normal(size=(2, 5)) * [[1], [3]]
+    values = np.full((10, 2), np.nan)
+    values[:5, 0], values[5:, 1] = a, b
+    found = contrast_interval(values, [1, -1])
+    half = stats.t.ppf(0.975, 8) * math.sqrt(a.var(ddof=1) / 5 + b.var(ddof=1) / 5)
+    assert found.mean == pytest.approx(a.mean() - b.mean())
+    assert found.ci_high - found.mean == pytest.approx(half)
+    assert found.n == 10
+
+
+@pytest.mark.parametrize("common", [0.0, 1.0], ids=["independent", "a seed's cells alike"])
+def test_a_contrast_covers_the_truth_with_values_lost(common):
+    rng = np.random.default_rng(1)
+    weights, hits, repeats = np.array([1, 1, -1, -1]) / 2, 0, 1_500
+    for _ in range(repeats):
+        values = rng.normal(size=(8, 4)) + common * np.repeat(rng.normal(size=(8, 2)), 2, axis=1)
+        lost = rng.random((8, 4)) < 0.4
+        lost[:2] = False
+        values[lost] = np.nan
+        estimate = contrast_interval(values, weights)
+        hits += estimate.ci_low <= 0 <= estimate.ci_high
+    assert hits / repeats == pytest.approx(0.95, abs=0.02)
+
+
+def test_a_contrast_with_one_seed_in_a_cell_claims_nothing():
+    estimate = contrast_interval(np.array([[1.0, 2.0], [2.0, np.nan]]), [1, -1])
+    assert (estimate.mean, estimate.ci_low, estimate.ci_high) == (-0.5, -math.inf, math.inf)
+    # a cell of no weight has no part in it
+    assert math.isfinite(contrast_interval(np.array([[1.0, 2.0], [2.0, np.nan]]), [1, 0]).ci_low)
+
+
+@pytest.mark.parametrize(
+    ("values", "weights", "message"),
+    [
+        ([[np.nan, 1.0]], [1, 1], "a seed with a value in each"),
+        ([[1.0, 1.0]], [0, 0], "cells with a weight"),
+        ([[1.0, 1.0]], [1], "one weight a cell"),
+        ([1.0, 1.0], [1, 1], r"expected \[seed, cell\]"),
+    ],
+)
+def test_a_contrast_of_nothing_is_refused(values, weights, message):
+    with pytest.raises(ValueError, match=message):
+        contrast_interval(np.array(values), weights)

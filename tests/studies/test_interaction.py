@@ -182,11 +182,23 @@ class TestEffects:
         assert skips[["n", "settings", "n_settings"]].tolist() == [3, 5, 6]
         assert found.loc["norm batch - none × optimizer Adam - SGD", "settings"] == 1
 
-    def test_a_member_counts_from_two_thirds_of_the_settings_on(self) -> None:
-        gaps = dict.fromkeys(CELLS, (0.1, 0.2))
-        lost = [cell for cell in CELLS if cell[0] == "yes"][:3]
-        assert effects(gaps, [(cell, 0) for cell in lost[:2]]).loc["skips yes - no", "n"] == 2
-        assert effects(gaps, [(cell, 0) for cell in lost]).loc["skips yes - no", "n"] == 1
+    def test_members_lost_in_some_cells_count_in_the_others(self) -> None:
+        """A cell's mean is that of the members it has left: members of different cells need not be the same."""
+        rng = np.random.default_rng(0)
+        gaps = {cell: rng.normal(size=4).tolist() for cell in CELLS}
+        missed = [(cell, i % 4) for i, cell in enumerate(CELLS)]
+        left = {cell: np.delete(gaps[cell], i % 4).mean() for i, cell in enumerate(CELLS)}
+        skips = effects(gaps, missed).loc["skips yes - no"]
+        signs = [1 if cell[0] == "yes" else -1 for cell in CELLS]
+        assert skips["estimate"] == pytest.approx(np.dot(signs, list(left.values())) / 6)
+        assert skips[["n", "settings"]].tolist() == [4, 6]
+
+    def test_a_setting_with_one_member_in_a_cell_is_left_out_where_others_have_two(self) -> None:
+        gaps = {cell: (0.1, 0.2, 0.3) for cell in CELLS} | {CELLS[0]: (9.0, 0.2, 0.3)}
+        one = effects(gaps, [(CELLS[0], 1), (CELLS[0], 2)]).loc["skips yes - no"]
+        assert one[["estimate", "settings"]].tolist() == pytest.approx([0, 5])
+        alone = effects(dict.fromkeys(CELLS, (0.1,))).loc["skips yes - no"]
+        assert alone[["estimate", "ci_low", "ci_high", "settings"]].tolist() == pytest.approx([0, -np.inf, np.inf, 6])
 
     def test_at_a_scale_that_lacks_cells_the_effects_are_those_that_are_left(self) -> None:
         quick = {cell: (0.1, 0.2) for cell in CELLS if cell[0] == "no" and cell[2] == "SGD"}

@@ -255,14 +255,14 @@ class TestRunIds:
             "string_methods": "16145f6066fb9d3b-0000",
             "string_rsa": "16145f6066fb9d3b-0000",
             "transformer_shape": "c4c87fa0b0948217-0000",
-            "vision": "5b1e184f659c4ec5-0000",
-            "vision_layers": "4090e529953fcad0-0000",
-            "vision_order": "039ce6bff049a3fe-0000",
-            "vision_prevalence": "10990b7f9e22c739-0000",
-            "vision_relation": "49a133a1216acf2e-0000",
-            "vision_methods": "bfe141a6a1eed886-0000",
-            "vision_rsa": "9c435a37ec319943-0000",
-            "trifeature2020": "b562c4ff67b4c15b-0000",
+            "vision": "be95167b554af969-0000",
+            "vision_layers": "83914a6d88d45bfb-0000",
+            "vision_order": "3768107db77793cd-0000",
+            "vision_prevalence": "a3634e48eba333c6-0000",
+            "vision_relation": "b80862b71728cce6-0000",
+            "vision_methods": "465cd00c26d41547-0000",
+            "vision_rsa": "022c8a568769a275-0000",
+            "trifeature2020": "b904ff250a843023-0000",
         }
         assert {name: find_study(name).conditions[0].member(0).run_id for name in NAMES} == pinned
 

@@ -71,7 +71,7 @@ def test_twins_differ_in_their_skips_alone() -> None:
 
 def test_mlps_bear_on_no_claim() -> None:
     of_pixels = [condition for condition in VISION.conditions if condition.factors["network"] == "MLP"]
-    assert len(of_pixels) == 5
+    assert len(of_pixels) == 6
     assert not any(claim.concerns(condition) for claim in VISION.claims for condition in of_pixels)
 
 

@@ -8,17 +8,19 @@ from torch.nn import functional
 
 from repbias.models import MLP
 from repbias.randomness import rng
-from repbias.training import SGD, Adam, AdamW, Muon, RMSprop, train
+from repbias.training import SGD, Adam, AdamW, Muon, Phase, RMSprop, train
 from repbias.training.dropout import MaskStream, find_sites
 from repbias.training.train import build_network
 
 STEPS = 34  # more than two epochs of 16 batches
 
 
-def plain_loop(network: nn.Module, optimizer: torch.optim.Optimizer, task, seed: int) -> nn.Module:
+def plain_loop(network: nn.Module, optimizer: torch.optim.Optimizer, task, seed: int, rate=None) -> nn.Module:
+    """Train for `STEPS`; `rate` is the share of the learning rate at each step, counted from 0."""
     split = task.stimuli(seed).train
     inputs, labels = torch.from_numpy(split.inputs).float(), torch.from_numpy(split.labels).float()
     network.train()
+    schedule = None if rate is None else torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
     for step in range(STEPS):
         epoch, position = divmod(step, 16)
         order = rng(seed, "batches", epoch).permutation(512)[position * 32 : (position + 1) * 32]
@@ -27,11 +29,12 @@ def plain_loop(network: nn.Module, optimizer: torch.optim.Optimizer, task, seed:
         losses = functional.binary_cross_entropy_with_logits(logits, labels[order], reduction="none")
         losses.sum(1).mean().backward()
         optimizer.step()
+        if schedule is not None:
+            schedule.step()
     return network.eval()
 
 
-@pytest.mark.parametrize("norm", ["none", "batch", "layer"])
-@pytest.mark.parametrize(
+OPTIMIZERS = pytest.mark.parametrize(
     ("spec", "torch_optimizer"),
     [
         (SGD(lr=0.1), lambda p: torch.optim.SGD(p, lr=0.1)),
@@ -51,6 +54,10 @@ def plain_loop(network: nn.Module, optimizer: torch.optim.Optimizer, task, seed:
     ],
     ids=["sgd", "momentum", "adam", "adamw", "rmsprop"],
 )
+
+
+@pytest.mark.parametrize("norm", ["none", "batch", "layer"])
+@OPTIMIZERS
 def test_weights_agree_with_a_plain_loop(task, fixed, spec, torch_optimizer, norm):
     # No ReLU: at its kink a rounding error becomes a finite one. A bias that batch norm cancels gets a gradient of
     # rounding errors, which Adam scales up, so biases are compared through the outputs, in which they cancel.
@@ -64,6 +71,22 @@ def test_weights_agree_with_a_plain_loop(task, fixed, spec, torch_optimizer, nor
             if name.endswith(("weight", "running_var", "num_batches_tracked")):
                 torch.testing.assert_close(network.module.state_dict()[name], weight, rtol=1e-4, atol=2e-5)
         torch.testing.assert_close(network.module.train()(inputs), expected.train()(inputs), rtol=1e-4, atol=2e-5)
+
+
+@OPTIMIZERS
+def test_a_cooldown_is_a_schedule_of_the_learning_rate(task, fixed, spec, torch_optimizer):
+    """After the gate, here passed at step 1, the rate falls linearly; the last step has the smallest share."""
+    model = MLP(widths=(16, 8), activation="tanh")
+    training = fixed(spec).model_copy(update={"gate": 1e-9, "phases": (Phase(extra=STEPS - 1, cooldown="linear"),)})
+    for network in train(task, model, seeds=[2, 5], training=training):
+        assert network.outcome.steps == STEPS
+        expected = build_network(model, task, network.seed)
+        optimizer = torch_optimizer(expected.parameters())
+        expected = plain_loop(
+            expected, optimizer, task, network.seed, lambda step: min(1, (STEPS - step) / (STEPS - 1))
+        )
+        for name, weight in expected.state_dict().items():
+            torch.testing.assert_close(network.module.state_dict()[name], weight, rtol=1e-4, atol=2e-5)
 
 
 class Both:

@@ -1,18 +1,23 @@
 """Phases, the stop rule, checkpoints, and what is written down along the way."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from repbias.measures import variance_explained
 from repbias.models import MLP
 from repbias.training import SGD, Phase, Training, train
 from repbias.training.course import Course
 from repbias.training.curriculum import check_steps, checkpoint_steps
+from repbias.training.job import Job
 from repbias.training.train import build_network
+from repbias.training.trainer import train_stack
 
 MODEL = MLP(widths=(24, 16))
 
@@ -153,6 +158,52 @@ def test_a_course_through_two_phases():
     assert course.done
     assert course.hit_limit
     assert course.mastery == {"a": 10, "b": 20}
+
+
+def test_the_rate_falls_after_the_gate_and_is_whole_again_in_the_next_phase():
+    cool = Phase(steps=100, extra=4, cooldown="linear")
+    course = Course(Training(gate=0.9, phases=(cool, cool)), ("a",))
+    assert [course.cooling, course.rate(1), course.rate(10)] == [False, 1, 1]
+    course.look(10, np.array([0.95]))
+    assert course.cooling
+    assert [course.rate(step) for step in range(11, 15)] == [1, 0.75, 0.5, 0.25]
+    assert course.advance(14)
+    assert [course.cooling, course.rate(15)] == [False, 1]
+    course.look(112, np.array([0.95]))  # two steps before the limit, in which it falls all the way
+    assert [course.rate(step) for step in (113, 114)] == [1, 0.5]
+    assert course.advance(114)
+    assert [course.done, course.cooling, course.rate(115)] == [True, False, 1]
+
+
+def test_a_member_that_cools_down_leaves_those_beside_it_as_they_are(task):
+    """One passes the gate of its first phase at once and cools down beside one that never does."""
+
+    def trained(seeds, gates):
+        jobs = [
+            Job(
+                task,
+                Training(batch=32, gate=gate, phases=(Phase(steps=30, extra=20, cooldown="linear"),)),
+                seed,
+                partial(build_network, MODEL, task, seed),
+                ("readout",),
+                {},
+            )
+            for seed, gate in zip(seeds, gates, strict=True)
+        ]
+        return {job.seed: outcome for job, outcome in train_stack(jobs)}
+
+    both, alone = trained([3, 4], [1e-9, 1.0]), trained([4], [1.0])
+    assert [both[3].steps, both[4].steps] == [21, 30]
+    for name, weight in alone[4].state.items():
+        assert torch.equal(both[4].state[name], weight)
+
+
+@pytest.mark.parametrize("changes", [{"until": "steps"}, {"extra": 0}])
+def test_a_cooldown_without_steps_to_cool_down_in_is_refused(changes):
+    with pytest.raises(
+        ValidationError, match="cooldown is of the extra steps beyond the gate, and this phase has none"
+    ):
+        Phase(cooldown="linear", **changes)
 
 
 @given(st.integers(1, 100_000), st.integers(1, 1_000))

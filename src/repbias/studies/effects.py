@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
-import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
 from repbias.specs import Spec, did_you_mean
-from repbias.statistics import mean_interval
+from repbias.statistics import contrast_interval
 from repbias.studies.contrasts import AnyContrast
 from repbias.studies.ladder import Where
 
@@ -29,8 +29,9 @@ class Effects(Spec):
     """Main effects and two-factor interactions of a contrast over conditions that cross several factors.
 
     The main effect of a level is the contrast there minus the contrast at the factor's first level, an interaction is
-    the difference between two such differences; both are taken within a member and averaged over its settings of the
-    other factors. A level's place is that in the order of the conditions.
+    the difference between two such differences; both are of cell means, averaged over the settings of the other
+    factors. A cell's mean is that of its members that passed the gate. A level's place is that in the order of the
+    conditions.
 
     Attributes
     ----------
@@ -91,11 +92,11 @@ class Effects(Spec):
         return pd.concat(frames, ignore_index=True)
 
     def table(self, levels: dict[str, list[str]], cells: pd.DataFrame) -> pd.DataFrame:
-        """Return every effect: mean over members with its 95 % interval, `EFFECT_COLUMNS`.
+        """Return every effect with its 95 % interval (see `contrast_interval`), `EFFECT_COLUMNS`.
 
-        An effect is averaged over those settings of the other factors in which any member has it (`settings`, of
-        `n_settings`). A member counts where it has two thirds of them or more; an effect that no member has is left
-        out.
+        An effect is averaged over those settings of the other factors in which two members or more passed the gate in
+        every cell that it compares (`settings`, of `n_settings`; one member, where no setting has two); an effect
+        without such a setting is left out.
 
         Parameters
         ----------
@@ -107,11 +108,11 @@ class Effects(Spec):
             for chosen in itertools.product(*(levels[name][1:] for name in factors)):
                 compared = [(name, level, levels[name][0]) for name, level in zip(factors, chosen, strict=True)]
                 label = " × ".join(f"{name} {level} - {first}" for name, level, first in compared)
-                effects = values
-                for name, level, first in compared:
-                    place, own = self.factors.index(name) + 1, levels[name]
-                    effects = effects.take([own.index(level)], place) - effects.take([own.index(first)], place)
-                rows += _row(kind, label, effects.reshape(len(effects), math.prod(effects.shape[1:])))
+                signs = [
+                    _signs(own, *next((c[1:] for c in compared if c[0] == name), ())) for name, own in levels.items()
+                ]
+                weights = functools.reduce(np.multiply.outer, signs)
+                rows += _row(kind, label, values, weights, [self.factors.index(name) for name in factors])
         return pd.DataFrame(rows, columns=EFFECT_COLUMNS)
 
     def problems(self, conditions: Sequence[Condition]) -> Iterator[str]:
@@ -161,12 +162,25 @@ def _array(levels: dict[str, list[str]], cells: pd.DataFrame) -> NDArray[np.floa
     return values
 
 
-def _row(kind: str, name: str, effects: NDArray[np.float64]) -> list[tuple[object, ...]]:
-    """The mean over members with its interval, from `[member, setting]`; nothing where no member has the effect."""
-    known = np.isfinite(effects)
-    settings = known.any(axis=0).sum()
-    counted = known.sum(axis=1) >= max(settings * 2 / 3, 1)
-    if not counted.any():
+def _signs(levels: list[str], more: str | None = None, less: str | None = None) -> NDArray[np.float64]:
+    """The sign of each level of a factor in an effect, `[level]`; 1 for all where the effect is not of this factor."""
+    if more is None:
+        return np.ones(len(levels))
+    return np.array([(level == more) - float(level == less) for level in levels])
+
+
+def _row(
+    kind: str, name: str, values: NDArray[np.float64], signs: NDArray[np.float64], own: Sequence[int]
+) -> list[tuple[object, ...]]:
+    """An effect's row, from `[member, *level]` and the sign of each cell `[*level]`; nothing where no setting has it.
+
+    `own` are the axes of the effect's own factors; the others are the settings.
+    """
+    counts = np.isfinite(values).sum(axis=0)
+    fewest = np.where(signs != 0, counts, len(values)).min(axis=tuple(own), keepdims=True, initial=len(values))
+    counted = fewest >= min(2, max(1, fewest.max(initial=0)))
+    settings = int(counted.sum())
+    if not settings:
         return []
-    mean = mean_interval(np.nanmean(effects[counted], axis=1))
-    return [(kind, name, mean.mean, mean.ci_low, mean.ci_high, mean.n, int(settings), effects.shape[1])]
+    mean = contrast_interval(values.reshape(len(values), -1), (signs * counted / settings).ravel())
+    return [(kind, name, mean.mean, mean.ci_low, mean.ci_high, mean.n, settings, counted.size)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +50,17 @@ class Course:
         """The last step of this phase, as far as is known now."""
         limit = self._start + self.phase.steps
         return limit if self._gate_step is None else min(limit, self._gate_step + self.phase.extra)
+
+    @property
+    def cooling(self) -> bool:
+        """Whether the learning rate falls in the steps that come now."""
+        return not self.done and self.phase.cooldown is not None and self._gate_step is not None
+
+    def rate(self, step: int) -> float:
+        """The learning rate at `step`, as a share of the optimiser's own."""
+        if not self.cooling:
+            return 1.0
+        return (self.phase_end - step + 1) / (self.phase_end - cast(int, self._gate_step))
 
     def weights(self) -> NDArray[np.float32]:
         """The weight of each feature in this phase's loss, `[feature]`; see `Phase.weight`."""

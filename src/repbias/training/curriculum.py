@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from repbias.specs import Spec, did_you_mean
 from repbias.training.optimizers import SGD, AnyOptimizer
@@ -22,6 +22,8 @@ class Phase(Spec):
         but no longer than `steps`. "steps": for exactly `steps`.
     steps : the limit, or the length.
     extra : steps of training beyond the gate.
+    cooldown : how the learning rate falls to 0 over the extra steps: "linear", or None for not at all. A phase that
+        ends at its limit without having passed the gate has no extra steps, and keeps its learning rate.
     position_weights : for models that report features one after another, the weight in the loss of each output
         position; None for 1 each. A position of weight 0 is not in the loss, and its feature not part of the gate.
     """
@@ -30,6 +32,7 @@ class Phase(Spec):
     until: Literal["gate", "steps"] = "gate"
     steps: int = Field(default=60_000, ge=1)
     extra: int = Field(default=2_000, ge=0)
+    cooldown: Literal["linear"] | None = None
     position_weights: tuple[Annotated[float, Field(ge=0)], ...] | None = Field(default=None, min_length=1)
 
     @field_validator("position_weights")
@@ -38,6 +41,15 @@ class Phase(Spec):
         if weights is not None and not any(weights):
             raise ValueError("no output position has a weight above 0, so nothing would be trained")
         return weights
+
+    @model_validator(mode="after")
+    def _steps_to_cool_down(self) -> Phase:
+        if self.cooldown is not None and (self.until != "gate" or not self.extra):
+            raise ValueError(
+                "cooldown is of the extra steps beyond the gate, and this phase has none; "
+                'give it until="gate" and extra above 0, or leave cooldown out'
+            )
+        return self
 
     def weight(self, feature: str, positions: Mapping[str, float]) -> float:
         """Return a feature's weight in this phase's loss; `positions` are those of output, from 1."""

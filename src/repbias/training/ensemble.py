@@ -72,19 +72,22 @@ class Stack:
     def __len__(self) -> int:
         return len(next(iter(self.parameters.values())))
 
-    def step(self, inputs: Tensor, labels: Tensor, weights: Tensor, masks: Tensor) -> Tensor:
+    def step(
+        self, inputs: Tensor, labels: Tensor, weights: Tensor, masks: Tensor, rates: Tensor | None = None
+    ) -> Tensor:
         """Take one step and return the losses `[member]` before it.
 
         Parameters
         ----------
         inputs : `[member, stimulus, ...]`; labels : `[member, stimulus, feature]`; weights : `[member, feature]`.
         masks : `[member, size]`, dropout masks as `MaskStream` fills them.
+        rates : `[member]`, the learning rates as shares of the optimisers' own; None for 1 each.
         """
         with torch.no_grad():
             gradients, losses = self._gradients(
                 self.parameters, self.buffers, inputs, labels, weights, split_masks(masks, self.sites)
             )
-            self._updates.step(gradients)
+            self._updates.step(gradients, rates)
         return losses
 
     def state(self, row: int) -> State:

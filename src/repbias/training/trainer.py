@@ -98,7 +98,7 @@ class _Session:
         while self.active():
             step += 1
             inputs, labels = self.batches.next()
-            losses.append(self.stack.step(inputs, labels, self.weights, self._next_masks()))
+            losses.append(self.stack.step(inputs, labels, self.weights, self._next_masks(), self._rates(step)))
             if any(member.due(step) for member in self.members):
                 yield from self._look(step, looked, torch.stack(losses).cpu())
                 looked, losses = step, []
@@ -197,11 +197,17 @@ class _Session:
         self.streams = [self.streams[row] for row in rows]
 
     def _refresh(self) -> None:
-        """Bring up to date what depends on who is left and in which phase: loss weights, and room for the masks."""
+        """Bring up to date what depends on who is left and where: loss weights, who cools down, room for the masks."""
         nothing = np.zeros(len(self.members[0].job.task.feature_names), np.float32)
         weights = [nothing if member.course.done else member.course.weights() for member in self.members]
+        self.cooling = any(member.course.cooling for member in self.active())
         self.weights = torch.from_numpy(np.stack(weights)).to(self.device)
         self.masks = np.zeros((len(self.members), self.streams[0].size), np.float32)
+
+    def _rates(self, step: int) -> Tensor | None:
+        if not self.cooling:
+            return None
+        return torch.tensor([member.course.rate(step) for member in self.members], device=self.device)
 
     def _next_masks(self) -> Tensor:
         if self.masks.size:

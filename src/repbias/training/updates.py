@@ -57,7 +57,7 @@ class Updates:
     """
 
     def __init__(self, optimizers: Sequence[Optimizer], parameters: State) -> None:
-        self._specs = list(optimizers)
+        self._specs, self._parameters = list(optimizers), parameters
         if isinstance(self._specs[0], Muon):
             hidden = hidden_matrices(parameters)
             rest = {name: p for name, p in parameters.items() if name not in hidden}
@@ -68,12 +68,23 @@ class Updates:
         else:
             self._rules = [self._group_by_group(parameters, lambda own: own)]
 
-    def step(self, gradients: State) -> None:
-        """Take one step with the gradients, each `[member, ...]`."""
+    def step(self, gradients: State, rates: Tensor | None = None) -> None:
+        """Take one step with the gradients, each `[member, ...]`.
+
+        Parameters
+        ----------
+        rates : `[member]`, each member's learning rate as a share of its optimiser's own; None for 1 each. Every rule
+            here moves the parameters by the learning rate times what it remembers, so a share of the rate is that
+            share of the way.
+        """
+        before = {} if rates is None else {name: p.clone() for name, p in self._parameters.items()}
         for optimizer, parts in self._rules:
             for part in parts:
                 part.receive(gradients)
             optimizer.step()
+        if rates is not None:
+            for name, p in self._parameters.items():
+                p.lerp_(before[name], (1 - rates).to(p.dtype).view(-1, *(1,) * (p.ndim - 1)))
 
     def keep(self, rows: Sequence[int], parameters: State) -> Updates:
         """Return the updates of the members at `rows` alone (in increasing order), whose parameters are `parameters`.

@@ -173,16 +173,16 @@ def _caption(
     several = f"{least}" if least == most else f"{least} to {most}"
     shaded = f" The grey band is the smallest effect worth the name, {minimum:g} on both sides." if minimum else ""
     partial = (
-        " Where some settings of the other factors have no analysed members, an effect is averaged over the rest, "
-        "which are counted at the right; a member counts where it has two thirds of those or more."
+        " Where some settings of the other factors have fewer than two analysed members in a cell, an effect is "
+        "averaged over the rest, which are counted at the right."
         if (effects["settings"] < effects["n_settings"]).any() or (means["n"] < means["n_trained"]).any()
         else ""
     )
     return (
         f"{statistic}: a main effect is the difference between two levels of a factor, an interaction the difference "
-        "between two such differences; each is taken within a member (seed), averaged over all settings of the other "
-        "factors, and shown as the mean over members with its 95 % interval (Student’s t), not corrected for the "
-        f"number of effects. The solid line is zero.{shaded}{partial} Below, the mean over members in every cell: rows "
+        "between two such differences; both are of cell means, averaged over all settings of the other factors, and "
+        "shown with a 95 % interval over members (seeds; clustered, Student’s t), not corrected for the number of "
+        f"effects. The solid line is zero.{shaded}{partial} Below, the mean over members in every cell: rows "
         f"are {', '.join(lines)}, columns {', '.join(columns)}; colours are centred on zero. n counts members: "
         f"{several} an effect."
     )
