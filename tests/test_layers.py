@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import torch
 from torch import nn
@@ -187,3 +189,19 @@ def test_a_captured_layer_carries_gradients():
     seen["1"].sum().backward()
     assert network[0].weight.grad.any()
     assert network[2].weight.grad is None
+
+
+@pytest.mark.parametrize(
+    ("pattern", "meant"),
+    [
+        ("h.*", "did you mean 'transformer.h.*'?"),
+        ("h.*.attn", "did you mean 'transformer.h.*.attn'?"),
+        ("attn", "did you mean 'transformer.h.0.attn' or 'transformer.h.1.attn'?"),
+        ("head", "known: "),
+    ],
+)
+def test_layers_that_stand_deeper_are_offered_with_what_is_before_them(pattern, meant):
+    blocks = nn.ModuleList(nn.ModuleDict({"attn": nn.Identity()}) for _ in range(2))
+    module = nn.ModuleDict({"transformer": nn.ModuleDict({"h": blocks})})
+    with pytest.raises(ValueError, match=f"no layer is called {re.escape(repr(pattern))}; {re.escape(meant)}"):
+        match_layers(module, pattern)

@@ -165,6 +165,22 @@ def test_a_problem_of_the_whole_and_long_values_are_told_shortly():
     assert explain(error.value, "task") == "task: 1 problem\n  features: Field required"
 
 
+def test_a_field_that_there_is_not_is_offered_the_nearest_beside_all_other_problems():
+    with pytest.raises(ValidationError) as error:
+        Training.model_validate(
+            {"batsh": 3, "gate": 2, "optimizer": {"kind": "adam", "l": 1}, "phases": [{"stepps": 1}]}
+        )
+    assert sorted(explain(error.value, "training").splitlines()) == [
+        "  batsh: there is no such field; did you mean 'batch'? (got 3)",
+        "  gate: Input should be less than or equal to 1 (got 2)",
+        "  optimizer.adam.l: there is no such field; did you mean 'lr'? (got 1)",
+        "  phases.0.stepps: there is no such field; did you mean 'steps'? (got 1)",
+        "training: 4 problems",
+    ]
+    with pytest.raises(ValidationError, match="there is no such field; known: kind, lr, momentum, weight_decay"):
+        SGD(xyz=1)
+
+
 @pytest.mark.parametrize(
     ("name", "known", "sentence"),
     [

@@ -46,9 +46,18 @@ def match_names(names: Sequence[str], patterns: str | Sequence[str], what: str) 
         depth = pattern.count(".")
         matched = [n for n in names if n.count(".") == depth and fnmatch.fnmatchcase(n, pattern)]
         if not matched:
-            raise ValueError(f"no {what} is called {pattern!r}; {did_you_mean(pattern, names)}")
+            raise ValueError(f"no {what} is called {pattern!r}; {_meant(pattern, names)}")
         found.update(dict.fromkeys(matched))
     return tuple(found)
+
+
+def _meant(pattern: str, names: Sequence[str]) -> str:
+    """Offer the pattern with what stands before it in the names whose ends match, or else the nearest names."""
+    parts = pattern.count(".") + 1
+    split = [name.split(".") for name in names]
+    ends = [(".".join(name[:-parts]), ".".join(name[-parts:])) for name in split if len(name) > parts]
+    longer = dict.fromkeys(f"{before}.{pattern}" for before, end in ends if fnmatch.fnmatchcase(end, pattern))
+    return f"did you mean {' or '.join(map(repr, list(longer)[:3]))}?" if longer else did_you_mean(pattern, names)
 
 
 @contextmanager

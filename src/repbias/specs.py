@@ -10,15 +10,38 @@ import difflib
 import hashlib
 import json
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, ValidationError, model_validator
+from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError, core_schema
 
 
 class Spec(BaseModel):
     """A frozen description: validated when made, equal by value, with a canonical JSON form."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _offer_the_nearest(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        """Say of a field that there is not which was meant, and leave all other problems as they are."""
+        try:
+            return handler(data)
+        except ValidationError as error:
+            problems = error.errors(include_url=False)
+            if not any(_is_unknown_field(problem) for problem in problems):
+                raise
+            raise ValidationError.from_exception_data(error.title, [cls._reworded(p) for p in problems]) from None
+
+    @classmethod
+    def _reworded(cls, problem: ErrorDetails) -> InitErrorDetails:
+        kind: str | PydanticCustomError = problem["type"]
+        if _is_unknown_field(problem):
+            meant = did_you_mean(str(problem["loc"][0]), cls.model_fields)
+            kind = PydanticCustomError("unknown_field", "there is no such field; {meant}", {"meant": meant})
+        elif kind not in get_args(core_schema.ErrorType):  # of a spec inside this one, and reworded already
+            kind = PydanticCustomError(kind, problem["msg"])  # type: ignore[arg-type]
+        return InitErrorDetails(type=kind, loc=problem["loc"], input=problem["input"], ctx=problem.get("ctx", {}))
 
     def canonical_json(self) -> str:
         """Return the JSON text that identifies this spec: its fields in the order declared, defaults included.
@@ -31,6 +54,10 @@ class Spec(BaseModel):
     def digest(self) -> str:
         """Return the first 16 hexadecimal digits of the SHA-256 of the canonical JSON."""
         return digest(self.canonical_json())
+
+
+def _is_unknown_field(problem: ErrorDetails) -> bool:
+    return problem["type"] == "extra_forbidden" and len(problem["loc"]) == 1
 
 
 def digest(text: str) -> str:

@@ -97,7 +97,7 @@ class TestReading:
         said = refused(tmp_path, text)
         for word in (
             "question: Field required",
-            "questoin: Extra inputs",
+            "questoin: there is no such field; did you mean 'question'? (got 1)",
             "full.seeds: Input should be greater than or equal to 1 (got 0)",
             "no feature 'eesy'; did you mean 'easy'?",
             "no feature 'hart'; did you mean 'hard'?",
