@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +14,11 @@ from torch import nn
 
 from repbias.auditing.glance import in_short, meanings
 from repbias.auditing.result import AuditReport
+from repbias.functions import resolve_function
 from repbias.measures.variance_result import ALL_FEATURES
 from repbias.runs.audit_chunks import read_chunks
 from repbias.runs.audit_files import check_out, read_arrays, read_inputs, read_mask
 from repbias.runs.feature_table import FeatureTable, read_features
-from repbias.runs.functions import resolve_function
 
 _COLUMNS = """R2: share of the layer's variance; p: its permutation test, after Holm's correction
 decoded: balanced accuracy of a linear probe; detectable: the smallest R2 found with 80 % power"""
@@ -189,15 +188,9 @@ def _options(request: AuditRequest, table: FeatureTable) -> dict[str, Any]:
     return options
 
 
-def _find(option: str, path: str) -> Callable[..., Any]:
-    if (here := str(Path.cwd())) not in sys.path:
-        sys.path.insert(0, here)  # a console script does not look there, and that is where one's own code is
-    return resolve_function(option, path)
-
-
 def _find_predict(path: str) -> Callable[[Any], Any]:
     """Return the function of a model's output, which says of its own errors that they are its own."""
-    predict = _find("--predict", path)
+    predict = resolve_function("--predict", path)
 
     def guarded(output: Any) -> Any:
         try:
@@ -209,7 +202,7 @@ def _find_predict(path: str) -> Callable[[Any], Any]:
 
 
 def _make_model(factory: str) -> nn.Module:
-    make = _find("--model", factory)
+    make = resolve_function("--model", factory)
     try:
         model = make()
     except Exception as error:

@@ -9,6 +9,8 @@ from typing import Annotated, Literal
 
 import tyro
 
+from repbias.functions import look_here
+
 _ABOUT = "What does a representation over- and under-represent, and why?"
 DEFAULT_STORE = Path("repbias-store")
 Words = tyro.conf.Positional[tuple[str, ...]]
@@ -165,6 +167,7 @@ Command = List | Run | Report | Claims | Table | Render | Audit
 def main() -> None:
     """Parse the command line, do what it says, and exit: 0 done, 1 not replicated, 2 wrong input, 130 interrupted."""
     command = tyro.cli(Command, prog="repbias", description=_ABOUT, config=(tyro.conf.FlagCreatePairsOff,))
+    look_here()
     try:
         sys.exit(_do(command))
     except (ValueError, OSError, RuntimeError) as error:

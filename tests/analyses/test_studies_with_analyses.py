@@ -7,8 +7,8 @@ import itertools
 import pandas as pd
 import pytest
 
+from repbias.functions import resolve_function
 from repbias.models import MLP
-from repbias.runs.functions import resolve_function
 from repbias.studies import NAMES, find_study
 from repbias.studies.analysis import TABLES, check_findings
 from repbias.studies.verdicts import NO_VERDICT, evaluate

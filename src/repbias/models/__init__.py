@@ -3,6 +3,7 @@
 from repbias.models.convnet import ConvNet
 from repbias.models.mlp import MLP
 from repbias.models.model import Model
+from repbias.models.own import OwnModule
 from repbias.models.recurrent import Recurrent
 from repbias.models.resnet import ResNet
 from repbias.models.transformer import DecoderOnly, EncoderDecoder, EncoderHeads
@@ -15,6 +16,7 @@ __all__ = [
     "EncoderDecoder",
     "EncoderHeads",
     "Model",
+    "OwnModule",
     "Recurrent",
     "ResNet",
     "ViT",

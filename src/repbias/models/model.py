@@ -53,6 +53,11 @@ class Model(Spec):
         """The hidden layers that are read, from input to output."""
 
     @property
+    def layers_read(self) -> tuple[str, ...]:
+        """What is measured where nothing else is asked for: the hidden layers, and the read-out."""
+        return (*self.layer_names, "readout")
+
+    @property
     def penultimate(self) -> str:
         """The layer that the read-out reads: the last hidden one."""
         return self.layer_names[-1]

@@ -8,7 +8,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from repbias.runs.functions import resolve_function
+from repbias.functions import resolve_function
 from repbias.runs.networks import learned, load_network
 from repbias.runs.plan import Plan
 from repbias.runs.store import Store

@@ -6,9 +6,9 @@ import inspect
 import os
 from collections.abc import Callable, Sequence
 
+from repbias.functions import resolve_function
 from repbias.layers import match_layers
 from repbias.randomness import torch_rng
-from repbias.runs.functions import resolve_function
 from repbias.runs.plan import STACK, STACK_ON_CUDA, Plan, divide
 from repbias.runs.store import Store
 from repbias.runs.worker import resolve_measures

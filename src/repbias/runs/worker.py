@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 import repbias
-from repbias.runs.functions import resolve_function
+from repbias.functions import resolve_function
 from repbias.runs.store import Store
 from repbias.studies.member import RESULTS_VERSION, Member
 from repbias.training.checkpoint import Measure

@@ -7,7 +7,17 @@ from typing import Annotated, Any
 
 from pydantic import Discriminator, Field, Tag
 
-from repbias.models import MLP, ConvNet, DecoderOnly, EncoderDecoder, EncoderHeads, Recurrent, ResNet, ViT
+from repbias.models import (
+    MLP,
+    ConvNet,
+    DecoderOnly,
+    EncoderDecoder,
+    EncoderHeads,
+    OwnModule,
+    Recurrent,
+    ResNet,
+    ViT,
+)
 from repbias.specs import Spec, digest
 from repbias.tasks import BooleanTask, ImageTask, StringTask, SymbolTask
 from repbias.training import Training
@@ -41,12 +51,13 @@ AnyModel = Annotated[
     | Annotated[Recurrent, Tag("recurrent")]
     | Annotated[ConvNet, Tag("convnet")]
     | Annotated[ResNet, Tag("resnet")]
-    | Annotated[ViT, Tag("vit")],
+    | Annotated[ViT, Tag("vit")]
+    | Annotated[OwnModule, Tag("own")],
     Discriminator(
         _kind("mlp"),
         custom_error_type="model_kind",
         custom_error_message="Input should have kind 'mlp', 'encoder_decoder', 'decoder_only', 'encoder_heads', "
-        "'recurrent', 'convnet', 'resnet' or 'vit'",
+        "'recurrent', 'convnet', 'resnet', 'vit' or 'own'",
     ),
 ]
 # Part of every run's identity: raise it when a change to the code changes what a run computes.

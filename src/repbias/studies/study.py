@@ -62,7 +62,7 @@ class Condition(Spec):
     @property
     def layers_measured(self) -> tuple[str, ...]:
         """The layers to measure, as glob patterns."""
-        return self.layers or (*self.model.layer_names, "readout")
+        return self.layers or self.model.layers_read
 
     def member(self, seed: int) -> Member:
         """Return the member of this condition with a seed."""

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pydantic import Field, field_validator, model_validator
 
 from repbias.randomness import rng
-from repbias.specs import Spec, did_you_mean
+from repbias.specs import Spec
 from repbias.tasks.boolean_extras import Agreement, Probe
 from repbias.tasks.boolean_functions import MAX_INPUTS, default_inputs, known_functions, patterns, truth_table
 from repbias.tasks.sampling import asked_mask, balanced_labels, draw_unseen, stimulus_keys, too_rare
@@ -31,7 +31,7 @@ class BooleanFeature(Spec):
 
     Attributes
     ----------
-    function : a registered kind; `boolean_function` registers more.
+    function : a registered kind; `boolean_function` registers more. "module:function" imports one.
     inputs : how many bits it reads; by default what suits the kind.
     prevalence : the share of ones among the training items for which it is asked; one half in validation and test.
     asked : the share of training items for which it is asked; elsewhere its label is -1.
@@ -49,7 +49,7 @@ class BooleanFeature(Spec):
         if not isinstance(given, dict) or not isinstance(given.get("function"), str) or "inputs" in given:
             return given
         name = given["function"]
-        if name in known_functions():
+        if name in known_functions() or ":" in name:
             return {**given, "inputs": default_inputs(name)}
         numbered = re.fullmatch(r"(.+?)(\d+)", name)
         if numbered and numbered[1] in known_functions():
@@ -59,8 +59,7 @@ class BooleanFeature(Spec):
     @field_validator("function")
     @classmethod
     def _registered(cls, name: str) -> str:
-        if name not in known_functions():
-            raise ValueError(f"unknown boolean function {name!r}; {did_you_mean(name, known_functions())}")
+        default_inputs(name)
         return name
 
     @model_validator(mode="after")

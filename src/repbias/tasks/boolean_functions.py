@@ -4,8 +4,10 @@
     def multiplexer(bits):                              # [stimulus, 3] uint8
         return np.where(bits[:, 0], bits[:, 1], bits[:, 2])
 
-From then on `"multiplexer"` names a feature of a `BooleanTask`, as `"parity3"` does. A function that accepts several
-numbers of inputs reads the number from `bits.shape[1]`, and raises `ValueError` for those that it does not accept.
+From then on `"multiplexer"` names a feature of a `BooleanTask`, as `"parity3"` does. In a study, and wherever else the
+module has not been imported, `"module:multiplexer"` names it: the module is then imported. A function that accepts
+several numbers of inputs reads the number from `bits.shape[1]`, and raises `ValueError` for those that it does not
+accept.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from repbias.functions import resolve_function
 from repbias.specs import did_you_mean
 
 Bits = NDArray[np.uint8]
@@ -66,7 +69,12 @@ def known_functions() -> tuple[str, ...]:
 
 
 def default_inputs(name: str) -> int:
-    """Return how many bits the kind `name` reads where a spec does not say."""
+    """Return how many bits the kind `name` reads where a spec does not say.
+
+    Raises
+    ------
+    ValueError : the kind is unknown, and cannot be imported.
+    """
     return _kind(name).inputs
 
 
@@ -92,9 +100,19 @@ def patterns(inputs: int) -> Bits:
 
 
 def _kind(name: str) -> _Kind:
+    if name not in _KINDS and ":" in name:
+        _KINDS[name] = _imported(name)
     if name not in _KINDS:
         raise ValueError(f"unknown boolean function {name!r}; {did_you_mean(name, _KINDS)}")
     return _KINDS[name]
+
+
+def _imported(path: str) -> _Kind:
+    function = resolve_function("boolean function", path)
+    kind = next((kind for kind in _KINDS.values() if kind.function is function), None)
+    if kind is None:
+        raise ValueError(f"{path!r} is no boolean function; write @repbias.boolean_function(name, inputs=...) above it")
+    return kind
 
 
 def _evaluated(name: str, function: Function, inputs: int) -> Bits:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from repbias.models import Model
+from repbias.models.own import made_by
 from repbias.randomness import torch_rng
 from repbias.tasks.task import Split, Stimuli, Task
 from repbias.training.checkpoint import Measure
@@ -37,14 +38,7 @@ def build_network(model: ModelLike, task: Task, seed: int) -> nn.Module:
             f"model must be a repbias model or a function that makes an nn.Module, got {type(model).__name__}; "
             "every seed needs a network of its own: write lambda: nn.Sequential(...), or the name of your class"
         )
-    with torch.random.fork_rng(devices=[]):
-        torch.random.set_rng_state(generator.get_state())
-        network = model()
-    if not isinstance(network, nn.Module):
-        raise TypeError(
-            f"model must be a repbias model or a function that makes an nn.Module; it made {type(network).__name__}"
-        )
-    return network
+    return made_by(model, generator)
 
 
 @dataclass(frozen=True)
@@ -181,7 +175,7 @@ def train(
     if not chosen or min(chosen) < 0 or len(set(chosen)) < len(chosen):
         raise ValueError(f"seeds must be at least one, different from one another and >= 0, got {chosen or seeds}")
     if layers is None:
-        layers = (*model.layer_names, "readout") if isinstance(model, Model) else "*"
+        layers = model.layers_read if isinstance(model, Model) else "*"
     patterns = (layers,) if isinstance(layers, str) else tuple(layers)
     training, measures = training or Training(), measures or {}
     jobs = [Job(task, training, seed, partial(build_network, model, task, seed), patterns, measures) for seed in chosen]
