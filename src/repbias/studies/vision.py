@@ -66,7 +66,8 @@ ALL_RESIDUAL = (RESIDUAL, DEEPER, TEXTURED)
 BESIDE = (
     *(_condition("plain network", PLAIN, ConvNet(norm=NORMS[norm]), norm, name) for norm, name in STEPS),
     *(_condition("MLP on pixels", PIXELS, MLP(norm=NORMS[norm]), norm, name) for norm, name in PIXELS_STEPS),
-    *(_residual(wiring, BATCH_NORM, "Adam", network) for network in (DEEPER, TEXTURED) for wiring in SKIPS),
+    *(_residual(wiring, BATCH_NORM, "Adam", DEEPER) for wiring in SKIPS),
+    *(_residual(wiring, NO_NORM, "Adam", TEXTURED) for wiring in SKIPS),
 )
 LEAN = FeatureDifference(measure="r2", more="colour", less="shape")
 
@@ -141,7 +142,8 @@ STUDY = Study(
     notes=(
         NOTE,
         "The network without skips is the same but for them; the deeper one has two blocks a stage, the textured one "
-        "sees images with all ten textures. Learning rates are 0.05 (SGD), 0.005 (momentum 0.9) "
+        "sees images with all ten textures, and has no norm: with batch norm, trial members that saw textures told 97 % "
+        "of the shapes with the statistics of a batch, and 66 to 85 % with the running ones. Learning rates are 0.05 (SGD), 0.005 (momentum 0.9) "
         f"and 0.001 (Adam), the same with and without norm, and at most {LIMIT:,} steps are taken. All this was fixed "
         "on single members of other seeds.",
         "The plain network has four convolutions of 16, 32, 64 and 64 channels. The MLP reads pixels through hidden "
