@@ -90,9 +90,9 @@ STUDY = Study(
         NOTE,
         "Images have 64 px here. Three classes of each of the three features never occur in training; validation and "
         "test images show the others, with a held-out class of another feature in each.",
-        "Textures are the hard ones at such sizes. A trial member of another seed, without norm, reported them in 99.8 % "
-        "of the images that it was trained on, and in 57 % of those with a shape or a colour that it had never seen; one "
-        "with batch norm in 68 % of these. A network that misses the gate does not count.",
+        "Textures are the hard ones at such sizes. A trial member of another seed, without norm, reported them in "
+        "99.8 % of the images that it was trained on, and in 57 % of those with a shape or a colour that it had never "
+        "seen; one with batch norm in 68 % of these. A network that misses the gate does not count.",
         "The classifier is a logistic regression on the layer as it is, trained on 2,048 images and scored on 1,024 "
         "others. Chance is 1 in 7 for the target, and 1 in 10 for the others.",
     ),

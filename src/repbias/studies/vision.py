@@ -142,11 +142,10 @@ STUDY = Study(
     notes=(
         NOTE,
         "The network without skips is the same but for them; the deeper one has two blocks a stage, the textured one "
-        "sees images with all ten textures. That one has no norm: with batch norm, trial members that saw textures told "
-        "97 % of the shapes with the statistics of a batch, and 66 to 85 % with the running ones.",
-        "Learning rates are 0.05 (SGD), 0.005 (momentum 0.9) "
-        f"and 0.001 (Adam), the same with and without norm, and at most {LIMIT:,} steps are taken. All this was fixed "
-        "on single members of other seeds.",
+        "sees images with all ten textures. That one has no norm: with batch norm, trial members that saw textures "
+        "told 97 % of the shapes with the statistics of a batch, and 66 to 85 % with the running ones.",
+        "Learning rates are 0.05 (SGD), 0.005 (momentum 0.9) and 0.001 (Adam), the same with and without norm, and at "
+        f"most {LIMIT:,} steps are taken. All this was fixed on single members of other seeds.",
         "The plain network has four convolutions of 16, 32, 64 and 64 channels. The MLP reads pixels through hidden "
         "layers of 256, 128, 64 and 64 units, and has no pooling layer: its last hidden layer is in its place.",
         "A member counts where it reports both features with more than 95 % accuracy: networks are compared at matched "
