@@ -57,7 +57,7 @@ def test_a_training_that_does_not_fit_the_task(task, training, message):
         (lambda: Adam(betas=(0.9, 1.0)), "betas", "less than 1"),
         (lambda: Training(optimizer="adamm"), "optimizer", "'sgd', 'adam', 'adamw'"),
         (lambda: Training(gate=1.1), "gate", "less than or equal to 1"),
-        (lambda: Training(stepz=3), "stepz", "not permitted"),
+        (lambda: Training(stepz=3), "stepz", "there is no such field"),
         (lambda: MLP(dropout=1), "dropout", "less than 1"),
         (lambda: MLP(widths=()), "widths", "at least 1"),
         (lambda: MLP(widths=(0,)), "widths", "greater than or equal to 1"),
