@@ -31,12 +31,20 @@ DEEPER, TEXTURED = "residual, deeper", "residual, textured"
 LIMIT = 6_000
 # About how many steps a member takes, for the estimate of cost.
 STEPS = {
-    (NO_NORM, "SGD"): 2_000, (NO_NORM, "momentum"): 2_000, (NO_NORM, "Adam"): 1_000,
-    (BATCH_NORM, "SGD"): 1_200, (BATCH_NORM, "momentum"): 1_200, (BATCH_NORM, "Adam"): 800,
-}  # fmt: skip
-PIXELS_STEPS = {
-    (NO_NORM, "SGD"): 2_200, (NO_NORM, "momentum"): 2_500, (NO_NORM, "Adam"): 2_700,
-    (BATCH_NORM, "SGD"): 3_100, (BATCH_NORM, "momentum"): 2_700, (BATCH_NORM, "Adam"): 2_800,
+    RESIDUAL: {
+        (NO_NORM, "SGD"): 2_200, (NO_NORM, "momentum"): 1_400, (NO_NORM, "Adam"): 700,
+        (BATCH_NORM, "SGD"): 1_700, (BATCH_NORM, "momentum"): 1_600, (BATCH_NORM, "Adam"): 800,
+    },
+    DEEPER: {(BATCH_NORM, "Adam"): 700},
+    TEXTURED: {(NO_NORM, "Adam"): 3_500},
+    PLAIN: {
+        (NO_NORM, "SGD"): 2_500, (NO_NORM, "momentum"): 1_400, (NO_NORM, "Adam"): 900,
+        (BATCH_NORM, "SGD"): 4_200, (BATCH_NORM, "momentum"): 3_700, (BATCH_NORM, "Adam"): 2_200,
+    },
+    PIXELS: {
+        (NO_NORM, "SGD"): 2_200, (NO_NORM, "momentum"): 2_500, (NO_NORM, "Adam"): 2_700,
+        (BATCH_NORM, "SGD"): 3_100, (BATCH_NORM, "momentum"): 2_700, (BATCH_NORM, "Adam"): 2_800,
+    },
 }  # fmt: skip
 
 
@@ -50,7 +58,7 @@ def _condition(
         model=model,
         optimizer=OPTIMIZERS[optimizer],
         limit=LIMIT,
-        steps=(PIXELS_STEPS if network == PIXELS else STEPS)[norm, optimizer],
+        steps=STEPS[network][norm, optimizer],
     )
 
 
@@ -64,10 +72,14 @@ def _residual(wiring: str, norm: str, optimizer: str, network: str = RESIDUAL) -
 CROSSED = tuple(_residual(*cell) for cell in product(SKIPS, NORMS, OPTIMIZERS))
 ALL_RESIDUAL = (RESIDUAL, DEEPER, TEXTURED)
 BESIDE = (
-    *(_condition("plain network", PLAIN, ConvNet(norm=NORMS[norm]), norm, name) for norm, name in STEPS),
-    *(_condition("MLP on pixels", PIXELS, MLP(norm=NORMS[norm]), norm, name) for norm, name in PIXELS_STEPS),
-    *(_residual(wiring, BATCH_NORM, "Adam", DEEPER) for wiring in SKIPS),
-    *(_residual(wiring, NO_NORM, "Adam", TEXTURED) for wiring in SKIPS),
+    *(_condition("plain network", PLAIN, ConvNet(norm=NORMS[norm]), norm, name) for norm, name in STEPS[PLAIN]),
+    *(_condition("MLP on pixels", PIXELS, MLP(norm=NORMS[norm]), norm, name) for norm, name in STEPS[PIXELS]),
+    *(
+        _residual(wiring, *cell, network)
+        for network in (DEEPER, TEXTURED)
+        for cell in STEPS[network]
+        for wiring in SKIPS
+    ),
 )
 LEAN = FeatureDifference(measure="r2", more="colour", less="shape")
 

@@ -16,7 +16,10 @@ FEATURES = {
     "shape": ImageFeature(factor="shape", classes=("plus", "circle")),
     "relation": ImageFeature(factor="relation"),
 }
-NETWORKS: dict[str, AnyModel] = {"plain network": ConvNet(norm="batch"), "residual network": NARROW}
+NETWORKS: dict[str, tuple[AnyModel, int]] = {
+    "plain network": (ConvNet(norm="batch"), 2_000),
+    "residual network": (NARROW, 1_300),
+}
 
 
 def _more(more: str, less: str, statement: str) -> Claim:
@@ -35,8 +38,8 @@ STUDY = Study(
     question="Of colour, shape, and the relation of two shapes, is the simpler given more of the pooling layer?",
     domain="images",
     conditions=tuple(
-        image_condition(network, {"network": network}, FEATURES, model=model, steps=700)
-        for network, model in NETWORKS.items()
+        image_condition(network, {"network": network}, FEATURES, model=model, steps=steps)
+        for network, (model, steps) in NETWORKS.items()
     ),
     scales={"quick": Scale(seeds=4), "full": Scale(seeds=10)},
     claims=(
