@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Literal
 
@@ -48,19 +49,24 @@ class OwnModule(Model):
 
     def connections(self, input_shape: tuple[int, ...], outputs: int) -> int:
         """The number of parameters, which it is for a network that uses each once a stimulus."""
-        network = self.build(input_shape, outputs, torch.Generator())
-        return sum(p.numel() for p in network.parameters())
+        return _made_once(self)[1]
 
     @property
     def layer_names(self) -> tuple[str, ...]:
         """See `Model`."""
-        network = self.build((), 0, torch.Generator())
-        return match_layers(network, self.layers)
+        return _made_once(self)[0]
 
     @property
     def layers_read(self) -> tuple[str, ...]:
         """Its layers: which of its modules gives the logits, if one does, is not known."""
         return self.layer_names
+
+
+@functools.cache
+def _made_once(model: OwnModule) -> tuple[tuple[str, ...], int]:
+    """The layers that are read and the number of parameters, which are asked for often, of a network made for that."""
+    network = model.build((), 0, torch.Generator())
+    return match_layers(network, model.layers), sum(p.numel() for p in network.parameters())
 
 
 def made_by(make: Callable[[], nn.Module], generator: torch.Generator) -> nn.Module:

@@ -106,11 +106,9 @@ class Effects(Spec):
         rows = []
         for kind, factors in _effects(self.factors):
             for chosen in itertools.product(*(levels[name][1:] for name in factors)):
-                compared = [(name, level, levels[name][0]) for name, level in zip(factors, chosen, strict=True)]
-                label = " × ".join(f"{name} {level} - {first}" for name, level, first in compared)
-                signs = [
-                    _signs(own, *next((c[1:] for c in compared if c[0] == name), ())) for name, own in levels.items()
-                ]
+                compared = {name: (level, levels[name][0]) for name, level in zip(factors, chosen, strict=True)}
+                label = " × ".join(f"{name} {level} - {first}" for name, (level, first) in compared.items())
+                signs = [_signs(own, *compared.get(name, ())) for name, own in levels.items()]
                 weights = functools.reduce(np.multiply.outer, signs)
                 rows += _row(kind, label, values, weights, [self.factors.index(name) for name in factors])
         return pd.DataFrame(rows, columns=EFFECT_COLUMNS)
