@@ -14,9 +14,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from repbias.auditing.reading import read_activity
-from repbias.layers import evaluating
-from repbias.randomness import torch_rng
+from repbias.activations.layers import evaluating
+from repbias.activations.reading import read_activity
+from repbias.core.randomness import torch_rng
 
 BATCH, TIMES = 256, 7
 

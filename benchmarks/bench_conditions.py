@@ -15,8 +15,8 @@ from typing import Any
 
 import torch
 
+from repbias.experiments.study import Condition
 from repbias.studies import find_study
-from repbias.studies.study import Condition
 from repbias.training import Phase
 from repbias.training.job import Job
 from repbias.training.train import build_network

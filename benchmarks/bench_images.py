@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from repbias.tasks.image_choices import choices, train_labels
-from repbias.tasks.image_drawing import draw
-from repbias.tasks.image_scenes import Objects, Scenes, draw_scenes
-from repbias.tasks.image_shapes import SHAPES
-from repbias.tasks.image_textures import PERIODIC, TEXTURES, cell_px, coverage, noise, period_px, rain
-from repbias.tasks.images import ImageTask
+from repbias.tasks.images.choices import choices, train_labels
+from repbias.tasks.images.drawing import draw
+from repbias.tasks.images.scenes import Objects, Scenes, draw_scenes
+from repbias.tasks.images.shapes import SHAPES
+from repbias.tasks.images.task import ImageTask
+from repbias.tasks.images.textures import PERIODIC, TEXTURES, cell_px, coverage, noise, period_px, rain
 
 FEATURES = {"colour": "colour", "shape": "shape"}
 TRAIN, ONE_BY_ONE, SAMPLES = 16_384, 200, 4

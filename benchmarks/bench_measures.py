@@ -14,8 +14,8 @@ import torch
 from sklearn.linear_model import LinearRegression
 from threadpoolctl import threadpool_limits
 
+from repbias.features.hashed_folds import assign_folds
 from repbias.measures import variance_explained
-from repbias.measures._folds import assign_folds
 
 Arrays = tuple[np.ndarray, np.ndarray]  # representation [stimulus, unit], labels [stimulus, feature]
 

@@ -15,9 +15,9 @@ from rsatoolbox.data import Dataset
 from rsatoolbox.rdm import RDMs, calc_rdm, compare
 from threadpoolctl import threadpool_limits
 
-from repbias.measures.cka import cka
-from repbias.measures.compare_rdms import compare_many
-from repbias.measures.rdm import rdm
+from repbias.measures.similarity.cka import cka
+from repbias.measures.similarity.compare_rdms import compare_many
+from repbias.measures.similarity.rdm import rdm
 
 
 def bench() -> list[dict[str, Any]]:

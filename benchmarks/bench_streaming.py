@@ -21,7 +21,7 @@ import torch
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from threadpoolctl import threadpool_limits
 
-from repbias.auditing.streaming.audit import audit_stream
+from repbias.audit.stream.audit import audit_stream
 
 STIMULI, UNITS, CHUNK, FOLDS = 100_000, 4_096, 4_096, 5
 Floats = npt.NDArray[np.float32]

@@ -30,9 +30,9 @@ import torch
 from sklearn.datasets import load_digits
 from torch import Tensor, nn
 
-from repbias.auditing.model import audit
-from repbias.layers import evaluating
-from repbias.randomness import rng, torch_rng
+from repbias.activations.layers import evaluating
+from repbias.audit.model import audit
+from repbias.core.randomness import rng, torch_rng
 
 Labels: TypeAlias = dict[str, npt.NDArray[np.int64]]
 SEED, STEPS, BATCH = 0, 400, 64

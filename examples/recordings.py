@@ -18,9 +18,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from repbias.auditing.arrays import audit_arrays
-from repbias.auditing.result import AuditReport
-from repbias.randomness import rng
+from repbias.audit.arrays import audit_arrays
+from repbias.audit.report import AuditReport
+from repbias.core.randomness import rng
 
 SESSIONS, SHOWN = 8, 3
 CLASSES = {"contrast": 2, "category": 3, "sound": 2}  # of the stimulus, fully crossed
@@ -40,7 +40,7 @@ RSA = ("rsa", "rsa_equalised")  # before and after shares are made equal
 def trials() -> pd.DataFrame:
     """The labels, the stimulus and the session of each trial."""
     random = rng(0, "recordings", "trials")
-    stimuli = pd.DataFrame(list(product(*map(range, CLASSES.values()), range(EXEMPLARS))), columns=[*CLASSES, "own"])
+    stimuli = pd.DataFrame(list(product(*map(range, CLASSES.values()), range(EXEMPLARS))), columns=[*CLASSES, "user"])
     stimuli["stimulus"] = stimuli.index
     table = stimuli.drop(columns="own").loc[np.tile(np.repeat(stimuli.index, SHOWN), SESSIONS)].reset_index(drop=True)
     table["session"] = np.repeat(np.arange(SESSIONS), len(stimuli) * SHOWN)

@@ -32,11 +32,11 @@ from sklearn.feature_extraction.text import CountVectorizer
 from torch import Tensor, nn
 from transformers import AutoModel, AutoTokenizer, BatchEncoding, logging
 
-from repbias.auditing.arrays import audit_arrays
-from repbias.auditing.model import audit
-from repbias.auditing.reading import read_activity
-from repbias.auditing.result import AuditReport
-from repbias.randomness import rng
+from repbias.activations.reading import read_activity
+from repbias.audit.arrays import audit_arrays
+from repbias.audit.model import audit
+from repbias.audit.report import AuditReport
+from repbias.core.randomness import rng
 
 Check: TypeAlias = tuple[str, bool]
 Cells: TypeAlias = dict[tuple[str, str, str], dict[str, float]]

@@ -1,5 +1,5 @@
 """`python -m repbias`: the command line."""
 
-from repbias.cli import main
+from repbias.cli.main import main
 
 main()

@@ -31,7 +31,7 @@ def trained() -> dict[str, list[Network]]:
     task = BooleanTask(features={"easy": "copy", "hard": "xor"}, bits=16, train=1024, validation=512, test=512)
     reported = {"both": None, "easy": ("easy",), "hard": ("hard",)}
     networks = {kind: _train(task, 300, SEEDS, features) for kind, features in reported.items()}
-    assert [network.outcome.missed for network in networks["both"]] == [()] * SEEDS
+    assert [network.outcome.failed_criterion for network in networks["both"]] == [()] * SEEDS
     return networks
 
 
@@ -41,5 +41,5 @@ def summing() -> list[Network]:
     features = {"easy": 1, "hard": 2}
     task = SymbolTask(features=features, symbols=2, length=16, train=2048, validation=256, test=2048)
     networks = _train(task, 300, 2)
-    assert [network.outcome.missed for network in networks] == [(), ()]
+    assert [network.outcome.failed_criterion for network in networks] == [(), ()]
     return networks

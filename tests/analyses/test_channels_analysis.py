@@ -9,10 +9,10 @@ from pydantic import ValidationError
 import repbias
 from repbias.analyses import channels
 from repbias.analyses.channels import MAP, MEAN
+from repbias.experiments.analysis import check_findings
 from repbias.measures import variance_explained
 from repbias.models import MLP, ConvNet
 from repbias.studies import find_study
-from repbias.studies.analysis import check_findings
 from repbias.tasks import ImageTask
 from repbias.training import Adam, Phase, Training
 
@@ -106,7 +106,7 @@ def test_nothing_is_measured_beside_the_features_that_was_not_asked_for(network,
 def test_the_study_declares_what_it_gets_and_its_effects_read_it(found):
     assert set(found["measures"]["measure"]) == set(STUDY.analysis.measures)
     assert {MAP, MEAN} == set(STUDY.analysis.curves)
-    table = found["measures"].assign(member=0, step=60)
+    table = found["measures"].assign(seed=0, step=60)
     (effects,) = STUDY.effects
     values = effects.contrast.compute(table, tuple(CHANNELS))
     by = found["measures"].query("layer == 'pool' and measure == 'map_r2'").set_index("feature")["value"]

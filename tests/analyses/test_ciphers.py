@@ -11,8 +11,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from repbias.activations.layers import capture
 from repbias.analyses.ciphers import EncryptedSum, ModularAdder, Paillier
-from repbias.layers import capture
 
 
 def one_hot(values: np.ndarray, m: int) -> torch.Tensor:

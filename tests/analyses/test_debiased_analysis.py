@@ -9,11 +9,11 @@ import pytest
 
 from repbias.analyses import similarity
 from repbias.analyses.debiased import analyse
-from repbias.measures.clustering import clustering
-from repbias.measures.components import components
-from repbias.measures.debias import equalize
-from repbias.measures.reliance import reliance
-from repbias.measures.variance import variance_explained
+from repbias.measures.decoding.clustering import clustering
+from repbias.measures.decoding.reliance import reliance
+from repbias.measures.variance.components import components
+from repbias.measures.variance.equalize import equalize
+from repbias.measures.variance.explained import variance_explained
 
 FEATURES = ("easy", "hard")
 SMALL = {"stimuli": 64, "resamples": 10}
@@ -44,7 +44,7 @@ def directly(network, mapped):
 
 
 def test_shares_are_equal_after_and_were_not_before(found):
-    measures = found["measures"].set_index(["measure", "feature", "member"])["value"].sort_index()
+    measures = found["measures"].set_index(["measure", "feature", "seed"])["value"].sort_index()
     after = measures["r2_equalized"]
     before = after - measures["r2_change"]
     assert (before["easy"] - before["hard"]).min() > 0.1
@@ -53,7 +53,7 @@ def test_shares_are_equal_after_and_were_not_before(found):
 
 
 def test_each_method_is_asked_before_and_after_the_map_of_the_network_s_own(trained, found):
-    table = found["measures"].set_index(["member", "measure", "feature"])["value"].sort_index()
+    table = found["measures"].set_index(["seed", "measure", "feature"])["value"].sort_index()
     for network in trained["both"]:
         fitted = equalize(network.read("hidden.1", "validation"), network.labels("validation"))
         before, after = directly(network, lambda x: x), directly(network, fitted.apply)
@@ -87,7 +87,7 @@ def test_changes_of_similarity_average_to_the_difference_of_the_blocks(found, me
 
 
 def test_networks_of_other_conditions_stay_as_they_are(found):
-    pair = found["pairs"].set_index(["measure", "condition", "member", "other", "other_member"])["value"]
+    pair = found["pairs"].set_index(["measure", "condition", "seed", "other", "other_seed"])["value"]
     equalized = pair["rsa_equalized"] - pair["rsa"]
     touched = np.array(["both" in (key[0], key[2]) for key in equalized.index])
     np.testing.assert_allclose(equalized[~touched], 0, atol=1e-12)
@@ -102,10 +102,10 @@ def test_a_network_in_which_a_feature_is_too_weak_is_left_out_before_and_after(p
     found = analyse(planted, **SMALL)
     measures, pairs = found["measures"], found["pairs"]
     of_features = measures[measures["feature"].isin(FEATURES)]
-    assert sorted(set(of_features["member"])) == [0, 1, 2]
-    shown = pairs[["condition", "member", "other", "other_member"]].drop_duplicates()
-    ends = {*zip(shown["condition"], shown["member"], strict=True)}
-    ends |= {*zip(shown["other"], shown["other_member"], strict=True)}
+    assert sorted(set(of_features["seed"])) == [0, 1, 2]
+    shown = pairs[["condition", "seed", "other", "other_seed"]].drop_duplicates()
+    ends = {*zip(shown["condition"], shown["seed"], strict=True)}
+    ends |= {*zip(shown["other"], shown["other_seed"], strict=True)}
     assert ends == {(kind, s) for kind in planted for s in range(4)} - {("both", 3)} | {
         ("untrained", s) for s in range(3)
     }

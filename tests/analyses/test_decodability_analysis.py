@@ -8,9 +8,9 @@ from torch import nn
 
 import repbias
 from repbias.analyses import decodability
-from repbias.measures.probes import probe
+from repbias.experiments.analysis import Analysis, check_findings
+from repbias.measures.decoding.probes import probe
 from repbias.models import ConvNet
-from repbias.studies.analysis import Analysis, check_findings
 from repbias.tasks import ImageTask
 from repbias.training import Adam, Phase, Training
 from repbias.training.train import build_network

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from repbias.activations.layers import capture
 from repbias.analyses.ciphers import EncryptedSum
 from repbias.analyses.encryption import analyse
-from repbias.layers import capture
-from repbias.measures.compare_rdms import compare_rdms
-from repbias.measures.rdm import rdm
+from repbias.measures.similarity.compare_rdms import compare_rdms
+from repbias.measures.similarity.rdm import rdm
 
 HALF = 1024
 

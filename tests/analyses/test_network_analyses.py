@@ -7,16 +7,16 @@ import pytest
 import torch
 
 from repbias.analyses import autoencoder, clustering, pca, reliance, steering
-from repbias.measures import clustering as clusters
-from repbias.measures.ablation import ablate
-from repbias.measures.components import components
-from repbias.measures.dictionary import feature_in_latents
-from repbias.measures.erasure import leace
-from repbias.measures.reliance import reliance as sides_with
-from repbias.measures.sparse_autoencoder import train_autoencoder
-from repbias.measures.steering import steer
-from repbias.measures.steering_directions import difference_vector, probe_direction
-from repbias.measures.truncation import truncated
+from repbias.measures.decoding import clustering as clusters
+from repbias.measures.decoding.dictionary import feature_in_latents
+from repbias.measures.decoding.reliance import reliance as sides_with
+from repbias.measures.decoding.sparse_autoencoder import train_autoencoder
+from repbias.measures.interventions.ablation import ablate
+from repbias.measures.interventions.erasure import leace
+from repbias.measures.interventions.steering import steer
+from repbias.measures.interventions.steering_directions import difference_vector, probe_direction
+from repbias.measures.interventions.truncation import truncated
+from repbias.measures.variance.components import components
 
 FEATURES = ("easy", "hard")
 

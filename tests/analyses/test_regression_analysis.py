@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from repbias.activations.layers import read_layers
 from repbias.analyses.reading import untrained_module
 from repbias.analyses.regression import analyse
-from repbias.layers import read_layers
-from repbias.measures.system_regression import SystemRegression, system_regression
+from repbias.measures.similarity.system_regression import SystemRegression, system_regression
 
 KINDS = ("both", "easy", "hard", "untrained")
 
@@ -19,7 +19,7 @@ def values(trained):
     table = analyse(trained)["measures"]
     assert set(table["condition"]) == {"both"}
     assert set(table["layer"]) == {"hidden.1"}
-    return table.set_index(["member", "feature", "measure"])["value"]
+    return table.set_index(["seed", "feature", "measure"])["value"]
 
 
 def directly(module: torch.nn.Module, target: torch.nn.Module, stimuli) -> SystemRegression:
@@ -56,7 +56,7 @@ def test_the_predictor_is_the_network_of_the_next_seed(trained, values, kind):
 def test_a_network_of_the_same_seed_is_no_predictor(trained):
     table = analyse({"both": trained["both"], "easy": trained["easy"][1:2]})["measures"]
     from_easy = table[table["feature"] == "easy network"]
-    assert sorted(set(from_easy["member"])) == [0, 2, 3]
+    assert sorted(set(from_easy["seed"])) == [0, 2, 3]
 
 
 def test_a_seed_that_is_missing_is_passed_over(trained):
@@ -72,4 +72,4 @@ def test_a_seed_that_is_missing_is_passed_over(trained):
 def test_where_nothing_can_be_predicted_there_are_no_rows(trained, kind):
     table = analyse({kind: trained[kind][:1]})["measures"]
     assert table.empty
-    assert (table["value"].dtype, table["member"].dtype) == ("float64", "int64")
+    assert (table["value"].dtype, table["seed"].dtype) == ("float64", "int64")

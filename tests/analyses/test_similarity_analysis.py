@@ -20,10 +20,10 @@ from repbias.analyses.similarity import (
     read_systems,
     stimulus_resampler,
 )
-from repbias.measures.cka import cka
-from repbias.measures.compare_rdms import compare_rdms
-from repbias.measures.rdm import rdm
-from repbias.randomness import torch_rng
+from repbias.core.randomness import torch_rng
+from repbias.measures.similarity.cka import cka
+from repbias.measures.similarity.compare_rdms import compare_rdms
+from repbias.measures.similarity.rdm import rdm
 
 KINDS = ("both", "easy", "hard", "untrained")
 SMALL = {"stimuli": 64, "resamples": 20}
@@ -67,9 +67,9 @@ def test_every_kind_is_compared_with_every_kind(found):
     for measure in ("rsa", "cka"):
         rows = measures[measures["measure"] == measure]
         assert set(zip(rows["condition"], rows["feature"], strict=True)) == expected
-        assert sorted(rows["member"]) == sorted([0, 1, 2, 3] * len(expected))
+        assert sorted(rows["seed"]) == sorted([0, 1, 2, 3] * len(expected))
     assert set(measures["layer"]) == {"hidden.1"}
-    pair = found["pairs"][["condition", "member", "other", "other_member", "measure"]]
+    pair = found["pairs"][["condition", "seed", "other", "other_seed", "measure"]]
     assert len(pair) == len(pair.drop_duplicates()) == 2 * 16 * 15 / 2
     assert len(found["blocks"]) == 2 * 10
 
@@ -80,7 +80,7 @@ def test_pseudo_values_average_to_the_mean_over_pairs_of_different_seeds(found, 
     for one, other in itertools.product(KINDS[:3], KINDS):
         there = (pair["condition"] == one) & (pair["other"] == other)
         back = (pair["condition"] == other) & (pair["other"] == one)
-        usable = pair[(there | back) & (pair["member"] != pair["other_member"])]["value"]
+        usable = pair[(there | back) & (pair["seed"] != pair["other_seed"])]["value"]
         values = measures[(measures["condition"] == one) & (measures["feature"] == f"{other} network")]["value"]
         assert len(values) == 4
         assert values.mean() == pytest.approx(usable.mean())
@@ -90,7 +90,7 @@ def test_pseudo_values_average_to_the_mean_over_pairs_of_different_seeds(found, 
 
 
 def test_own_kind_is_the_same_kind_by_another_name(found):
-    values = found["measures"].set_index(["condition", "measure", "feature", "member"])["value"].sort_index()
+    values = found["measures"].set_index(["condition", "measure", "feature", "seed"])["value"].sort_index()
     for kind, measure in itertools.product(KINDS[:3], ("rsa", "cka")):
         own, named = (values.loc[kind, measure, feature] for feature in ("own kind", f"{kind} network"))
         assert own.equals(named)
@@ -99,7 +99,7 @@ def test_own_kind_is_the_same_kind_by_another_name(found):
 def test_pairs_are_the_measures_of_the_responses(found, systems):
     place = {(one.kind, one.seed): one.response for one in systems}
     for row in found["pairs"].iloc[::17].itertuples():
-        one, other = place[row.condition, row.member], place[row.other, row.other_member]
+        one, other = place[row.condition, row.seed], place[row.other, row.other_seed]
         by = {"rsa": lambda a, b: compare_rdms(rdm(a), rdm(b)), "cka": lambda a, b: cka(a, b, debiased=True)}
         assert row.value == pytest.approx(by[row.measure](one, other))
 

@@ -7,11 +7,11 @@ import itertools
 import pandas as pd
 import pytest
 
-from repbias.functions import resolve_function
+from repbias.core.functions import resolve_function
+from repbias.experiments.analysis import TABLES, check_findings
+from repbias.experiments.verdicts import NO_VERDICT, evaluate
 from repbias.models import MLP
 from repbias.studies import NAMES, find_study
-from repbias.studies.analysis import TABLES, check_findings
-from repbias.studies.verdicts import NO_VERDICT, evaluate
 
 # Of an easy and a hard feature, at the penultimate layer; for those of images with other features, see
 # test_decodability_analysis and test_channels_analysis.
@@ -79,7 +79,7 @@ def test_the_analysis_returns_what_the_study_declares(name, analysed):
 @pytest.mark.parametrize("name", STUDIES)
 def test_every_measure_is_there_once_for_each_network_layer_and_feature(name, analysed):
     analysis = STUDIES[name].analysis
-    place = ["condition", "member"] if analysis.of == "study" else []
+    place = ["condition", "seed"] if analysis.of == "study" else []
     for found in analysed(name)[1]:
         measures = found["measures"]
         assert not measures.duplicated([*place, "layer", "feature", "measure"]).any()
@@ -100,9 +100,9 @@ def test_every_claim_is_judged_on_all_networks(name, analysed):
     tables = []
     for condition, given in networks.items():
         for i, network in enumerate(given):
-            tables.append(network.outcome.table.assign(condition=condition, member=network.seed))
+            tables.append(network.outcome.table.assign(condition=condition, seed=network.seed))
             if study.analysis.of == "network":
-                own = findings[i]["measures"].assign(condition=condition, member=network.seed)
+                own = findings[i]["measures"].assign(condition=condition, seed=network.seed)
                 tables.append(own.assign(step=network.outcome.steps))
     if study.analysis.of == "study":
         (steps,) = {network.outcome.steps for given in networks.values() for network in given}
@@ -120,7 +120,7 @@ def test_before_its_analysis_is_done_a_study_has_no_verdict(name, trained, summi
     study = STUDIES[name]
     networks = summing if name == "encryption" else trained["both"]
     table = pd.concat(
-        [n.outcome.table.assign(condition=c.name, member=n.seed) for c in study.conditions for n in networks]
+        [n.outcome.table.assign(condition=c.name, seed=n.seed) for c in study.conditions for n in networks]
     )
     conditions = [one.model_copy(update={"model": MLP(widths=(16, 16))}) for one in study.conditions]
     of_analysis = [one for one in study.claims if set(one.contrast.measures_read()) <= set(study.analysis.measures)]

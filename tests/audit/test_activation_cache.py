@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from repbias.auditing.arrays import audit_arrays
-from repbias.auditing.cache import from_cache
+from repbias.audit.arrays import audit_arrays
+from repbias.audit.cache import from_cache
 
 N, UNITS = 24, 6
 RNG = np.random.default_rng(0)

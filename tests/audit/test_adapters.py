@@ -5,8 +5,8 @@ import re
 import numpy as np
 import pytest
 
-from repbias.auditing.adapters import from_rsatoolbox, from_xarray
-from repbias.auditing.arrays import audit_arrays
+from repbias.audit.adapters import from_rsatoolbox, from_xarray
+from repbias.audit.arrays import audit_arrays
 
 N, UNITS = 24, 6
 RNG = np.random.default_rng(0)

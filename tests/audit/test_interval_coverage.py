@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from repbias.auditing.coordinates import coordinates
-from repbias.auditing.decoding import REGULARIZATION, accuracy_interval, fold_maps, held_out_right
-from repbias.auditing.estimates import folded, held_out_predictions, unit_r2
-from repbias.auditing.folds import assign_folds, one_hot
-from repbias.auditing.intervals import Resamples
-from repbias.auditing.nulls import null_scores, permuted
-from repbias.auditing.spread import block_sums, density_interval, participation_interval
-from repbias.measures.linear_classifiers import fit_classifier
+from repbias.audit.coordinates import coordinates
+from repbias.audit.decoding import REGULARIZATION, accuracy_interval, fold_maps, held_out_right
+from repbias.audit.estimates import folded, held_out_predictions, unit_r2
+from repbias.audit.intervals import Resamples
+from repbias.audit.nulls import null_scores, permuted
+from repbias.audit.spread import block_sums, density_interval, participation_interval
+from repbias.features.folds import assign_folds, one_hot
+from repbias.measures.decoding.linear_classifiers import fit_classifier
 
 EVEN = np.linspace(0, 0.4, 50)
 SPARSE = np.repeat([0.4, 0.0], [5, 15])

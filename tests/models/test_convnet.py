@@ -5,9 +5,9 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from repbias.layers import editing, match_layers, read_layers
+from repbias.activations.layers import editing, match_layers, read_layers
+from repbias.core.randomness import torch_rng
 from repbias.models.convnet import ConvNet
-from repbias.randomness import torch_rng
 
 IMAGES = torch.rand(5, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 

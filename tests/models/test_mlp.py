@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from repbias.layers import layer_names, read_layers
+from repbias.activations.layers import layer_names, read_layers
 from repbias.models import MLP
 
 

@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from repbias.layers import editing, match_layers, read_layers
+from repbias.activations.layers import editing, match_layers, read_layers
+from repbias.core.randomness import torch_rng
 from repbias.models.vit import ViT
-from repbias.randomness import torch_rng
 
 IMAGES = torch.rand(3, 3, 16, 16, generator=torch.Generator().manual_seed(0))
 SMALL = ViT(patch=4, layers=2, width=16, heads=2)

@@ -14,16 +14,16 @@ from matplotlib.axes import Axes
 from matplotlib.text import Text
 from study_results import result
 
+from repbias.core.statistics import mean_interval
+from repbias.experiments.analysis import TABLES, Analysis
 from repbias.report import save_figure
 from repbias.report.figures import Figure, analysis_curves, network_matrix, stimulus_map
 from repbias.report.study_figures import study_figures
 from repbias.report.study_report import write_report
 from repbias.runs.results import StudyResult
-from repbias.statistics import mean_interval
-from repbias.studies.analysis import TABLES, Analysis
 
 ODD = ("a_very $long$ name of a condition that goes on and on, number 1", "$x_2$ ünï_", "b_$")
-PLACE = ("condition", "member")
+PLACE = ("condition", "seed")
 SWEPT = {"r2": (1, 2, 3), "accuracy": (0, 1)}
 
 
@@ -36,27 +36,27 @@ def curves(
     features: Sequence[str] = ("easy", "hard"),
     swept: dict[str, Sequence[float]] | None = None,
     layers: Sequence[str] = ("hidden.3",),
-    members: int = 3,
+    networks: int = 3,
 ) -> pd.DataFrame:
-    """Random values of every condition, member, layer, feature, curve and x."""
+    """Random values of every condition, network, layer, feature, curve and x."""
     random = np.random.default_rng(0)
     rows = [
-        (name, member, layer, feature, curve, x, random.uniform(0.1, 0.9))
-        for name, member, layer, feature in itertools.product(names, range(members), layers, features)
+        (name, network, layer, feature, curve, x, random.uniform(0.1, 0.9))
+        for name, network, layer, feature in itertools.product(names, range(networks), layers, features)
         for curve, xs in (swept or {"r2": (1, 2, 3)}).items()
         for x in xs
     ]
-    return pd.DataFrame(rows, columns=["condition", "member", "layer", "feature", "curve", "x", "value"])
+    return pd.DataFrame(rows, columns=["condition", "seed", "layer", "feature", "curve", "x", "value"])
 
 
-def matrix(*kinds: str, measures: Sequence[str] = ("rsa",), members: int = 3) -> tuple[pd.DataFrame, pd.DataFrame]:
+def matrix(*kinds: str, measures: Sequence[str] = ("rsa",), networks: int = 3) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Random similarities of every two networks, and the means of the blocks without seeds in common."""
     random = np.random.default_rng(0)
-    networks = list(itertools.product(kinds, range(members)))
+    networks = list(itertools.product(kinds, range(networks)))
     rows = [(*one, *other, name) for name in measures for one, other in itertools.combinations(networks, 2)]
-    pairs = pd.DataFrame(rows, columns=["condition", "member", "other", "other_member", "measure"])
+    pairs = pd.DataFrame(rows, columns=["condition", "seed", "other", "other_seed", "measure"])
     pairs["value"] = random.uniform(0.2, 0.9, len(pairs))
-    apart = pairs[pairs["member"] != pairs["other_member"]]
+    apart = pairs[pairs["seed"] != pairs["other_seed"]]
     means = apart.groupby(["condition", "other", "measure"], sort=False)["value"].mean().reset_index()
     return pairs, means.assign(ci_low=means["value"] - 0.0625, ci_high=means["value"] + 0.0625)
 
@@ -64,17 +64,17 @@ def matrix(*kinds: str, measures: Sequence[str] = ("rsa",), members: int = 3) ->
 def points(
     *names: str, features: Sequence[str] = ("easy", "hard"), layers: Sequence[str] = ("hidden.3",)
 ) -> pd.DataFrame:
-    """Twenty stimuli of two members of every condition, laid out at random."""
+    """Twenty stimuli of two networks of every condition, laid out at random."""
     random = np.random.default_rng(0)
     frames = [
         pd.DataFrame(random.normal(size=(20, 2)), columns=["x", "y"]).assign(
             condition=name,
-            member=member,
+            seed=network,
             layer=layer,
             stimulus=range(20),
             **{one: random.integers(0, 2, 20) for one in features},
         )
-        for name, member, layer in itertools.product(names, (3, 5), layers)
+        for name, network, layer in itertools.product(names, (3, 5), layers)
     ]
     return pd.concat(frames, ignore_index=True)
 
@@ -121,7 +121,7 @@ def assert_nothing_overlaps_or_is_cut(figure: Figure) -> None:
 
 class TestCurves:
     def test_the_numbers_are_the_tables_and_their_means_with_intervals(self) -> None:
-        table = curves("one", "two", swept=SWEPT, layers=("hidden.0", "hidden.1"), members=4)
+        table = curves("one", "two", swept=SWEPT, layers=("hidden.0", "hidden.1"), networks=4)
         numbers = analysis_curves(table, conditions("one", "two"), {}).numbers
         seeds = numbers[numbers["mark"] == "seed"][table.columns]
         pd.testing.assert_frame_equal(seeds.reset_index(drop=True), table, check_dtype=False)
@@ -149,7 +149,7 @@ class TestCurves:
                 }
             assert len(axes.collections) == 2
 
-    def test_members_in_any_order_and_swept_values_in_any_order_are_drawn_alike(self) -> None:
+    def test_networks_in_any_order_and_swept_values_in_any_order_are_drawn_alike(self) -> None:
         table = curves("one")
         one, other = (analysis_curves(given, conditions("one"), {}) for given in (table, table[::-1]))
         drawn = [
@@ -160,7 +160,7 @@ class TestCurves:
 
     def test_a_curve_has_its_panels_in_rows_of_at_most_four_in_the_order_of_the_conditions(self) -> None:
         names = [f"c{i}" for i in range(8)]
-        table = curves(*reversed(names), swept=SWEPT, members=1)
+        table = curves(*reversed(names), swept=SWEPT, networks=1)
         figure = analysis_curves(table, conditions(*names), {"r2": ("component", "R2"), "accuracy": ("kept", "right")})
         assert titles(figure) == names * 2
         assert [axes.get_xlabel() for axes in panels(figure)] == ["component"] * 8 + ["kept"] * 8
@@ -196,14 +196,14 @@ class TestCurves:
         assert low < table["value"].min() < table["value"].max() < high
 
     def test_a_single_member_has_a_line_and_no_band(self) -> None:
-        (axes,) = panels(analysis_curves(curves("one", members=1), conditions("one"), {}))
+        (axes,) = panels(analysis_curves(curves("one", networks=1), conditions("one"), {}))
         assert [len(line.get_xdata()) for line in axes.lines[:2]] == [3, 3]
         assert not any(len(path.vertices) for band in axes.collections for path in band.get_paths())
 
     def test_values_that_are_missing_are_not_averaged(self) -> None:
         table = curves("one", features=["easy"])
         table.loc[(table["x"] == 3), "value"] = np.nan
-        table.loc[(table["x"] == 2) & (table["member"] == 0), "value"] = np.nan
+        table.loc[(table["x"] == 2) & (table["seed"] == 0), "value"] = np.nan
         numbers = analysis_curves(table, conditions("one"), {}).numbers
         means = numbers[numbers["mark"] == "mean"].set_index("x")
         assert means["n"].to_dict() == {1: 3, 2: 2}
@@ -219,13 +219,13 @@ class TestCurves:
 
     def test_conditions_without_curves_have_no_panel_even_where_others_are_many(self) -> None:
         names = [f"c{i}" for i in range(30)]
-        figure = analysis_curves(curves("c7", members=1), conditions(*names), {})
+        figure = analysis_curves(curves("c7", networks=1), conditions(*names), {})
         assert titles(figure) == ["c7"]
         assert "Not drawn" not in figure.caption
 
     def test_of_very_many_conditions_the_caption_tells_which_have_no_panel(self) -> None:
         names = [f"c{i}" for i in range(30)]
-        figure = analysis_curves(curves(*names, members=1), conditions(*names), {})
+        figure = analysis_curves(curves(*names, networks=1), conditions(*names), {})
         assert len(titles(figure)) == 12
         assert "Drawn are 12 of 30 conditions" in figure.caption
         assert set(figure.numbers["condition"]) == set(names)
@@ -270,17 +270,17 @@ class TestMatrix:
     def test_every_cell_is_the_similarity_of_its_row_and_column(self, both: bool) -> None:
         pairs, blocks = matrix("b", "a")
         if both:
-            turned = {"condition": "other", "member": "other_member", "other": "condition", "other_member": "member"}
+            turned = {"condition": "other", "seed": "other_seed", "other": "condition", "other_seed": "seed"}
             pairs = pd.concat([pairs, pairs.rename(columns=turned)], ignore_index=True)
         drawn = self.image(network_matrix(pairs, blocks, {}))
         networks = [("b", 0), ("b", 1), ("b", 2), ("a", 0), ("a", 1), ("a", 2)]
         for row in pairs.itertuples():
-            one, other = networks.index((row.condition, row.member)), networks.index((row.other, row.other_member))
+            one, other = networks.index((row.condition, row.seed)), networks.index((row.other, row.other_seed))
             assert drawn[one, other] == drawn[other, one] == row.value
         assert np.isnan(np.diag(drawn)).all()
 
     def test_each_block_tells_its_mean_and_interval_at_both_of_its_places(self) -> None:
-        pairs, blocks = matrix("a", "b", members=4)
+        pairs, blocks = matrix("a", "b", networks=4)
         (axes,) = panels(network_matrix(pairs, blocks, {"rsa": "RSA of $RDMs_1$"}))
         assert axes.get_title(loc="left") == "RSA of $RDMs_1$"
         middle = {"a": 1.5, "b": 5.5}
@@ -313,7 +313,7 @@ class TestMatrix:
         save_figure(network_matrix(pairs.assign(value=np.nan), blocks, {}), tmp_path)
 
     def test_one_network_a_kind_is_a_matrix_too(self) -> None:
-        pairs, _ = matrix("a", "b", members=1)
+        pairs, _ = matrix("a", "b", networks=1)
         figure = network_matrix(pairs, pd.DataFrame(columns=list(TABLES["blocks"])), {})
         assert self.image(figure)[0, 1] == pairs["value"].item()
         assert "n = 1 networks a condition" in figure.caption
@@ -328,8 +328,8 @@ class TestMatrix:
 
     def test_the_caption_counts_the_networks(self) -> None:
         pairs, blocks = matrix("a", "b")
-        fewer = pairs[~((pairs["other"] == "b") & (pairs["other_member"] == 2))]
-        fewer = fewer[~((fewer["condition"] == "b") & (fewer["member"] == 2))]
+        fewer = pairs[~((pairs["other"] == "b") & (pairs["other_seed"] == 2))]
+        fewer = fewer[~((fewer["condition"] == "b") & (fewer["seed"] == 2))]
         assert "n = 2 to 3 networks a condition" in network_matrix(fewer, blocks, {}).caption
 
     @pytest.mark.parametrize(
@@ -343,7 +343,7 @@ class TestMatrix:
     def test_odd_names_are_drawn_as_they_are_and_stay_apart(
         self, kinds: tuple[str, ...], measures: tuple[str, ...]
     ) -> None:
-        pairs, blocks = matrix(*kinds, measures=measures, members=2)
+        pairs, blocks = matrix(*kinds, measures=measures, networks=2)
         figure = network_matrix(pairs, blocks, {"b": "b_$1$"})
         assert titles(figure) == ["r$_2$", "b_$1$", "c", "d"][: len(measures)]
         assert {"b_$", "$x_2$ ünï_"} <= words(figure)
@@ -358,7 +358,7 @@ class TestMap:
     def test_the_points_drawn_are_the_numbers_of_the_first_member_coloured_by_each_feature(self) -> None:
         table = points("two", "one")
         figure = stimulus_map(table, conditions("one", "two"))
-        first = table[table["member"] == 3]
+        first = table[table["seed"] == 3]
         assert figure.numbers["mark"].unique().tolist() == ["stimulus"]
         own = figure.numbers[table.columns].sort_values(["condition", "stimulus"]).reset_index(drop=True)
         pd.testing.assert_frame_equal(own, first.sort_values(["condition", "stimulus"]).reset_index(drop=True))
@@ -417,7 +417,7 @@ def test_an_empty_table_is_a_plain_sentence(name: str, tmp_path: Path) -> None:
         figure = draw(empty)
         (axes,) = figure.drawing.axes
         assert axes.texts[0].get_text() == figure.caption
-        assert figure.caption == f"{lead}the analysis has not been done, or no member passed the gate."
+        assert figure.caption == f"{lead}the analysis has not been done, or no network passed the accuracy criterion."
         save_figure(figure, tmp_path)
 
 
@@ -472,7 +472,7 @@ def test_the_page_shows_them_and_their_numbers_lie_beside_it(tmp_path: Path) -> 
 def test_features_keep_their_colours_where_another_line_sorts_before_them() -> None:
     lines = pd.DataFrame(
         [("one", 0, "hidden.0", name, "accuracy", x, 0.5) for name in ("A total", "easy", "hard") for x in (1.0, 2.0)],
-        columns=["condition", "member", "layer", "feature", "curve", "x", "value"],
+        columns=["condition", "seed", "layer", "feature", "curve", "x", "value"],
     )
     told = pd.DataFrame({"condition": ["one"], "penultimate": ["hidden.0"]})
     alone = analysis_curves(lines[lines["feature"] != "A total"], told, {}, ("easy", "hard"))

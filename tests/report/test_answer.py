@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from study_results import result, study_of
 
+from repbias.experiments.contrasts import FeatureDifference
+from repbias.experiments.study import Claim
 from repbias.report.answer import answer
 from repbias.report.study_report import write_report
 from repbias.runs.results import StudyResult
-from repbias.studies.complexity import STUDY
-from repbias.studies.contrasts import FeatureDifference
-from repbias.studies.study import Claim
+from repbias.studies.bits.complexity import STUDY
 
 HOSTILE = '<script>alert(1)</script> "q" & {{ 7*7 }}'
 
@@ -53,10 +53,10 @@ def test_the_first_sentence_tells_the_verdict_and_the_shares(r2: tuple[tuple[flo
 
 def test_one_seed_gives_no_verdict_and_no_numbers() -> None:
     lead = told(result(seeds=1))[0]
-    assert lead == "No verdict in 2 of 2 conditions: fewer than two members could be analysed in each."
+    assert lead == "No verdict in 2 of 2 conditions: fewer than two networks could be analysed in each."
 
 
-def test_members_below_the_gate_are_neither_averaged_nor_hidden() -> None:
+def test_networks_below_the_gate_are_neither_averaged_nor_hidden() -> None:
     missed = [(1, seed) for seed in range(3)]
     sentences = told(result(((0.53, 0.11), (0.9, 0.9)), missed=missed))
     assert sentences[0] == (
@@ -64,7 +64,7 @@ def test_members_below_the_gate_are_neither_averaged_nor_hidden() -> None:
         "hard 11 % (means over 4 seeds)."
     )
     assert sentences[-1] == (
-        "Missed the accuracy gate on hard: 3 of 8 members; a claim leaves out the members that missed one of its "
+        "Missed the accuracy gate on hard: 3 of 8 networks; a claim leaves out the networks that missed one of its "
         "features."
     )
     assert told(result(((0.53, 0.11), (0.55, 0.14)), missed=[(0, 0), (0, 1)]))[0] == (
@@ -73,7 +73,7 @@ def test_members_below_the_gate_are_neither_averaged_nor_hidden() -> None:
     )
 
 
-def test_members_that_failed_are_not_averaged() -> None:
+def test_networks_that_failed_are_not_averaged() -> None:
     made = result(status={(0, 0): "failed", (0, 1): "failed"})
     assert "easy explains 54 % to 55 % of" in told(made)[0]
     assert "hard 10 % to 14 % (means over 2 to 4 seeds)" in told(made)[0]
@@ -84,13 +84,13 @@ def test_what_was_left_out_is_counted() -> None:
     sentences = told(result(status={(0, 0): "not run", (0, 1): "failed", (1, 2): "failed"}))
     assert sentences[-3:] == [
         "The quick scale covers 2 of the study’s 12 conditions.",
-        "Not run yet: 1 of 8 members.",
-        "Failed in training: 2 of 8 members.",
+        "Not run yet: 1 of 8 networks.",
+        "Failed in training: 2 of 8 networks.",
     ]
     everything = {(place, seed): "not run" for place in range(2) for seed in range(4)}
     nothing = told(result(status=everything))
-    assert nothing[0].startswith("No verdict in 2 of 2 conditions: fewer than two members")
-    assert nothing[-1] == "Not run yet: 8 of 8 members."
+    assert nothing[0].startswith("No verdict in 2 of 2 conditions: fewer than two networks")
+    assert nothing[-1] == "Not run yet: 8 of 8 networks."
 
 
 def test_each_further_claim_has_one_sentence_and_its_parts_stay_together() -> None:

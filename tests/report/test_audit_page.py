@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from repbias.auditing.result import RESULT_COLUMNS, AuditReport
+from repbias.audit.report import RESULT_COLUMNS, AuditReport
 from repbias.report.audit_page import reach_view, readout_view, scores_view, variance_view, write_audit_page
 from repbias.report.figures.audit import drawn_layers, shown_and_decodable
 from repbias.report.figures.audit_scores import scores_before_and_after
@@ -53,7 +53,7 @@ def make_report(
         results=results[~results["measure"].isin(without)],
         units=pd.DataFrame(units, columns=["layer", "unit", "feature", "r2"]),
         components=pd.DataFrame(grid, columns=["layer", "feature", "component", "share", "r2"]),
-        sentences=("V4: shape is shouted.", "IT: colour is whispered."),
+        sentences=("V4: shape is dominant.", "IT: colour is weak."),
         notes=("2 of 3 units are constant.",),
         settings={"seed": 7, "resamples": 500},
     )
@@ -98,9 +98,9 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_answer_comes_first_then_sentences_then_figures_then_numbers(page: Path) -> None:
     text = parsed(page).text
     order = [
-        "12,345 stimuli, 2 layers, 2 features", "At a glance", "colour: found in both layers",
+        "12,345 stimuli, 2 layers, 2 features", "At a glance", "colour: detected in both layers",
         "R² 40\u00a0%, decoded 75\u00a0% (chance 50\u00a0%)", "it explains more of the layer's variance",
-        "1. What is shown, and what is there", "shape is shouted.", "colour is whispered.",
+        "1. What is shown, and what is there", "shape is dominant.", "colour is weak.",
         "2. Variance explained", "3. Which components",
         "4. What a model of one feature", "0.400 [0.390, 0.410]",
         "2 of 3 units are constant.", "resamples", "Alone and shared", "Ablation and steering",
@@ -201,7 +201,7 @@ def test_names_with_markup_are_shown_as_they_are(tmp_path: Path) -> None:
     nasty = ("<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "$\\frac{1}$ & _x")
     report = dataclasses.replace(
         make_report(layers=("<b>layer</b>",), features=nasty),
-        sentences=tuple(f"{name} is shouted" for name in nasty),
+        sentences=tuple(f"{name} is dominant" for name in nasty),
         notes=("<i>note</i>",),
         settings={"<u>key</u>": "</style><script>"},
         classes={name: ("<em>a</em>", "b") for name in nasty},
@@ -222,7 +222,7 @@ def test_the_headline_has_decodability_above_chance_and_intervals_both_ways() ->
     panels = [axes for axes in figure.drawing.axes if axes.get_title(loc="left")]
     assert [axes.get_title(loc="left") for axes in panels] == ["V4", "IT"]
     written = {text.get_text() for text in panels[0].texts}
-    assert {"shouted", "whispered", "not found", "1", "2"} <= written
+    assert {"dominant", "weak but decodable", "not detected", "1", "2"} <= written
 
 
 def test_a_feature_far_below_chance_is_drawn_within_the_axes() -> None:
@@ -274,15 +274,15 @@ def test_a_table_without_a_needed_column_is_refused_and_nothing_written(tmp_path
 
 def test_a_report_saves_itself(tmp_path: Path) -> None:
     make_report().save(tmp_path / "saved.html")
-    assert "shape is shouted." in parsed(tmp_path / "saved.html").text
+    assert "shape is dominant." in parsed(tmp_path / "saved.html").text
 
 
 def test_sentences_stand_under_their_layer_and_those_of_the_whole_come_first(tmp_path: Path) -> None:
     report = dataclasses.replace(
-        make_report(), sentences=("IT: shape is whispered.", "V4: the rest is open.", "None was found in any.")
+        make_report(), sentences=("IT: shape is weak.", "V4: the rest is open.", "None was found in any.")
     )
     text = parsed(write_audit_page(report, tmp_path / "audit.html")).text
     text = text[text.index("What may be concluded, and what not") :]
-    order = ["The audit as a whole", "None was found in any.", "V4", "The rest is open.", "IT", "shape is whispered."]
+    order = ["The audit as a whole", "None was found in any.", "V4", "The rest is open.", "IT", "shape is weak."]
     places = [text.index(words) for words in order]
     assert places == sorted(places)

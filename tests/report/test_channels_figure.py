@@ -1,4 +1,4 @@
-"""The figure of channels by rank: means over members, a panel a stage and condition, and its place on the page."""
+"""The figure of channels by rank: means over networks, a panel a stage and condition, and its place on the page."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ def conditions(*names: str) -> pd.DataFrame:
     return pd.DataFrame({"condition": list(names)})
 
 
-def curves(*names: str, members: int = 3) -> pd.DataFrame:
+def curves(*names: str, networks: int = 3) -> pd.DataFrame:
     """Falling random values of the channels of two stages."""
     random = np.random.default_rng(0)
     frames = [
         pd.DataFrame({"x": np.arange(1.0, count + 1), "value": -np.sort(-random.uniform(-0.02, 0.9, count))}).assign(
-            condition=name, member=member, layer=layer, feature=feature, curve=curve
+            condition=name, seed=network, layer=layer, feature=feature, curve=curve
         )
         for name in names
-        for member in range(members)
+        for network in range(networks)
         for layer, count in CHANNELS.items()
         for feature in (*FEATURES, "position")
         for curve in (MAP, MEAN)
@@ -38,7 +38,7 @@ def drawn(table: pd.DataFrame, *names: str) -> Figure:
     return channel_spread(table, conditions(*names), MAP, MEAN, FEATURES)
 
 
-def test_means_are_over_members_at_each_rank_and_seeds_stand_beside_them() -> None:
+def test_means_are_over_networks_at_each_rank_and_seeds_stand_beside_them() -> None:
     table = curves("a", "b")
     numbers = drawn(table, "a", "b").numbers
     place = ["condition", "layer", "feature", "curve"]
@@ -55,7 +55,7 @@ def test_a_rank_is_a_share_of_the_channels_of_its_stage() -> None:
         np.testing.assert_allclose(own["share"], own["rank"] / count)
 
 
-def test_a_panel_a_stage_whose_lines_are_the_means_and_the_members_of_the_map() -> None:
+def test_a_panel_a_stage_whose_lines_are_the_means_and_the_networks_of_the_map() -> None:
     figure = drawn(curves("a", "b"), "a", "b")
     panels = figure.drawing.axes
     assert [panel.get_title(loc="left") for panel in panels] == ["a", "", "b", ""]

@@ -10,28 +10,28 @@ import pytest
 from matplotlib.patches import Rectangle
 from study_results import crossed, result
 
+from repbias.core.statistics import mean_interval
+from repbias.experiments.study import Scale
+from repbias.experiments.verdicts import LEVEL_COLUMNS, levels_table
 from repbias.report import claim_forest, condition_map, forms_grid, trend
 from repbias.report.answer import answer
 from repbias.report.figures import select
 from repbias.report.study_figures import (
-    asked_for,
     claims_with_kind,
     contrast_values,
     described_conditions,
+    labelled_features,
     study_figures,
 )
 from repbias.report.study_report import write_report
 from repbias.runs.results import StudyResult
-from repbias.statistics import mean_interval
-from repbias.studies.study import Scale
-from repbias.studies.verdicts import LEVEL_COLUMNS, levels_table
 
 WIDTHS, DEPTHS = (4, 8, 16), (1, 2)
 
 
 @pytest.fixture(scope="module")
 def made() -> StudyResult:
-    """Gaps grow by 0.1 a doubling of width and are alike for both optimizers; the first condition misses the gate."""
+    """Gaps grow by 0.1 per doubling of width, alike for both optimizers; the first condition fails the criterion."""
     study = crossed(WIDTHS, DEPTHS)
     gaps = [0.1 * np.log2(int(one.factors["width"])) for one in study.conditions]
     r2 = [(0.4 + gap / 2, 0.4 - gap / 2) for gap in gaps]
@@ -50,7 +50,7 @@ def test_levels_are_the_contrast_of_every_member_and_their_interval(levels: pd.D
     assert levels["id"].unique().tolist() == ["C9"]
     here = levels[(levels["group"] == "depth 1, Adam") & (levels["level"] == 8)]
     seeds, mean = here[here["mark"] == "seed"], here[here["mark"] == "mean"].iloc[0]
-    assert seeds["member"].tolist() == [0, 1, 2, 3]
+    assert seeds["seed"].tolist() == [0, 1, 2, 3]
     expected = mean_interval(seeds["value"].to_numpy())
     assert mean[["value", "ci_low", "ci_high", "n"]].tolist() == [
         expected.mean,
@@ -61,10 +61,10 @@ def test_levels_are_the_contrast_of_every_member_and_their_interval(levels: pd.D
     assert expected.mean == pytest.approx(0.3)
 
 
-def test_members_below_the_gate_are_at_no_level(levels: pd.DataFrame) -> None:
+def test_networks_below_the_gate_are_at_no_level(levels: pd.DataFrame) -> None:
     assert levels[(levels["group"] == "depth 1, SGD") & (levels["level"] == 4)].empty
     lost = levels[(levels["group"] == "depth 2, SGD") & (levels["level"] == 4) & (levels["mark"] == "seed")]
-    assert lost["member"].tolist() == [1, 2, 3]
+    assert lost["seed"].tolist() == [1, 2, 3]
 
 
 def test_a_study_without_trends_has_no_levels(made: StudyResult) -> None:
@@ -90,10 +90,10 @@ def test_a_trend_has_a_panel_a_group_and_its_numbers_in_the_csv(levels: pd.DataF
 
 
 def test_an_interval_of_one_member_is_not_drawn(made: StudyResult) -> None:
-    one = made.table[made.table["member"] == 1]
+    one = made.table[made.table["seed"] == 1]
     figure = trend(levels_table(made.plan.study, made.plan.conditions, one))
     assert all(np.isfinite(axes.get_ylim()).all() for axes in figure.drawing.axes)
-    assert "n = 1 members" in figure.caption
+    assert "n = 1 networks" in figure.caption
 
 
 def test_the_map_has_a_cell_a_condition_and_marks_those_that_miss_the_gate(made: StudyResult) -> None:
@@ -106,7 +106,7 @@ def test_the_map_has_a_cell_a_condition_and_marks_those_that_miss_the_gate(made:
     assert numbers.loc[("16", "2", "Adam"), "value"] == pytest.approx(0.4)
     assert numbers["n"].tolist() == [0, 3] + [4] * 10
     texts = [text.get_text() for text in sgd.texts]
-    assert {"none of 4\npassed the gate", "n = 3 of 4", "+0.40"} <= set(texts)
+    assert {"none of 4\npassed the accuracy criterion", "n = 3 of 4", "+0.40"} <= set(texts)
     framed = [patch for patch in sgd.patches if isinstance(patch, Rectangle) and patch.get_linestyle() == "--"]
     assert len(framed) == 2
     assert bar.get_ylim()[0] == -bar.get_ylim()[1]
@@ -115,7 +115,7 @@ def test_the_map_has_a_cell_a_condition_and_marks_those_that_miss_the_gate(made:
 def test_a_map_of_nothing_is_a_sentence(made: StudyResult) -> None:
     values = contrast_values(made.plan.study.claims[0], made).assign(value=np.nan)
     figure = condition_map(values, described_conditions(made), "s", "t")
-    assert figure.caption == "No map: no member was analysed in any condition."
+    assert figure.caption == "No map: no network was analysed in any condition."
 
 
 @pytest.mark.parametrize(
@@ -157,8 +157,8 @@ def test_figures_draw_features_and_only_the_last_one_probes(made: StudyResult) -
     together = numbers[(numbers["feature"] == "everything together") & (numbers["mark"] == "mean")]
     assert together["value"].to_numpy() == pytest.approx(0.87)
     drawn = [patch.get_width() for patch in figures["layer-contents"].drawing.axes[0].patches]
-    assert len(drawn) == 0  # its first condition missed the gate in every member
-    assert "(all)" not in set(asked_for(made.table, made)["feature"])
+    assert len(drawn) == 0  # its first condition failed the accuracy criterion in every network
+    assert "(all)" not in set(labelled_features(made.table, made)["feature"])
 
 
 def test_a_study_without_probes_or_comparisons_has_the_five_figures() -> None:

@@ -11,15 +11,15 @@ import pytest
 from matplotlib.patches import Rectangle
 from study_results import crossed, result
 
+from repbias.experiments.contrasts import FeatureDifference
+from repbias.experiments.effects import Effects
 from repbias.report.figures.effects import factor_effects
 from repbias.report.figures.figure import Figure
 from repbias.report.study_figures import study_figures
 from repbias.runs.results import StudyResult
-from repbias.studies.contrasts import FeatureDifference
-from repbias.studies.effects import Effects
 
 GAP = FeatureDifference(more="easy", less="hard")
-EFFECTS = Effects(contrast=GAP, factors=("width", "depth", "optimizer"), minimum=0.04)
+EFFECTS = Effects(contrast=GAP, factors=("width", "depth", "optimizer"), sesoi=0.04)
 SEEDS = 4
 
 
@@ -35,7 +35,7 @@ def made(effects: Sequence[Effects] = (EFFECTS,), missed: Sequence[tuple[int, in
 def drawn(asked: Effects = EFFECTS, missed: Sequence[tuple[int, int]] = ()) -> Figure:
     found = made(missed=missed)
     levels, cells = asked.levels(found.plan.conditions), asked.cells(found.plan.conditions, found.table)
-    return factor_effects(asked.table(levels, cells), cells, levels, GAP.describe(), asked.minimum)
+    return factor_effects(asked.table(levels, cells), cells, levels, GAP.describe(), asked.sesoi)
 
 
 def test_a_row_an_effect_with_its_estimate_interval_and_n() -> None:
@@ -66,8 +66,8 @@ def test_the_smallest_effect_is_shaded_on_both_sides_of_zero() -> None:
     for axes in figure.drawing.axes[:2]:
         (band,) = axes.patches
         assert [band.get_x(), band.get_x() + band.get_width()] == pytest.approx([-0.04, 0.04])
-    assert "The grey band is the smallest effect worth the name, 0.04" in figure.caption
-    assert "grey band" not in drawn(EFFECTS.model_copy(update={"minimum": 0.0})).caption
+    assert "The grey band is the smallest effect of interest, 0.04" in figure.caption
+    assert "grey band" not in drawn(EFFECTS.model_copy(update={"sesoi": 0.0})).caption
 
 
 def test_the_grid_has_a_cell_a_condition_with_its_mean_and_n() -> None:
@@ -93,7 +93,7 @@ def test_colours_go_by_sign() -> None:
     asked = Effects(contrast=GAP, factors=("a", "b"))
     gaps = {("0", "0"): 0.2, ("0", "1"): -0.2, ("1", "0"): 0.0, ("1", "1"): 0.2}
     rows = [(*cell, seed, gap) for (cell, gap), seed in itertools.product(gaps.items(), range(3))]
-    cells = pd.DataFrame(rows, columns=["a", "b", "member", "value"])
+    cells = pd.DataFrame(rows, columns=["a", "b", "seed", "value"])
     figure = factor_effects(asked.table(levels, cells), cells, levels, "x")
     colours = {patch.get_xy(): np.array(patch.get_facecolor()[:3]) for patch in figure.drawing.axes[2].patches}
     assert (colours[0, 0] == colours[1, 1]).all()
@@ -118,7 +118,7 @@ def test_each_crossing_that_a_study_asks_for_has_a_figure() -> None:
     assert figures[1].numbers["mark"].tolist() == ["main effect"] * 2 + ["interaction"] + ["cell"] * 4
 
 
-def test_without_analysed_members_it_says_so() -> None:
+def test_without_analysed_networks_it_says_so() -> None:
     figure = drawn(missed=list(itertools.product(range(8), range(SEEDS))))
     assert figure.caption.startswith("No effects")
 
@@ -126,10 +126,10 @@ def test_without_analysed_members_it_says_so() -> None:
 def test_one_seed_has_no_interval_and_the_axis_is_finite() -> None:
     levels = {"a": ["0", "1"], "b": ["0", "1"]}
     asked = Effects(contrast=GAP, factors=("a", "b"))
-    cells = pd.DataFrame([(*ab, 0, 0.1) for ab in itertools.product("01", "01")], columns=["a", "b", "member", "value"])
+    cells = pd.DataFrame([(*ab, 0, 0.1) for ab in itertools.product("01", "01")], columns=["a", "b", "seed", "value"])
     figure = factor_effects(asked.table(levels, cells), cells, levels, "x")
     assert np.isfinite(figure.drawing.axes[0].get_xlim()).all()
-    assert "n counts members: 1 an effect" in figure.caption
+    assert "n counts networks: 1 an effect" in figure.caption
 
 
 def test_a_missing_column_is_named() -> None:

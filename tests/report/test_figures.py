@@ -53,7 +53,7 @@ def test_every_number_drawn_is_in_the_csv(small: Tables) -> None:
 
 def test_every_interval_drawn_in_the_forest_is_in_the_csv(small: Tables) -> None:
     figure = claim_forest(small.claims, small.conditions)
-    columns = ["estimate", "ci_low", "ci_high", "minimum"]
+    columns = ["estimate", "ci_low", "ci_high", "sesoi"]
     known = {0.0, *figure.numbers[columns].to_numpy().ravel()}
     drawn = {float(x) for axes in figure.drawing.axes for line in axes.lines[1:] for x in np.ravel(line.get_xdata())}
     assert drawn <= known
@@ -136,8 +136,8 @@ def test_hostile_names_are_drawn_as_they_are_and_never_become_markup(tmp_path: P
         assert HOSTILE in set(pd.read_csv(files.csv).astype(str).to_numpy().ravel())
 
 
-def rows(member: int, feature: str, steps: list[int], accuracy: list[float], explained: list[float]) -> pd.DataFrame:
-    base = {"study": "s", "condition": "one", "member": member, "step": steps, "feature": feature}
+def rows(network: int, feature: str, steps: list[int], accuracy: list[float], explained: list[float]) -> pd.DataFrame:
+    base = {"study": "s", "condition": "one", "seed": network, "step": steps, "feature": feature}
     return pd.concat(
         [
             pd.DataFrame({**base, "layer": "output", "measure": "accuracy", "value": accuracy}),
@@ -158,7 +158,7 @@ def test_a_member_that_stopped_stays_in_the_mean_with_its_last_value() -> None:
     assert mean.to_dict() == pytest.approx({0: 0.0, 10: 0.25, 100: 0.3})
 
 
-def test_final_values_are_those_of_each_members_own_last_step() -> None:
+def test_final_values_are_those_of_each_networks_own_last_step() -> None:
     short = rows(0, "easy", [0, 10], [0.5, 1.0], [0.0, 0.2])
     long = rows(1, "easy", [0, 10, 100], [0.5, 1.0, 1.0], [0.0, 0.3, 0.4])
     numbers = feature_gap(pd.concat([short, long]), ONE).numbers
@@ -166,14 +166,14 @@ def test_final_values_are_those_of_each_members_own_last_step() -> None:
     assert numbers.loc[numbers["mark"] == "mean", "value"].tolist() == pytest.approx([0.3])
 
 
-def test_a_feature_some_members_never_master_is_said_so() -> None:
-    table = pd.concat([rows(member, "hard", [0, 10], [0.5, 0.6], [0.0, 0.0]) for member in range(3)])
+def test_a_feature_some_networks_never_master_is_said_so() -> None:
+    table = pd.concat([rows(network, "hard", [0, 10], [0.5, 0.6], [0.0, 0.0]) for network in range(3)])
     figure = learning_curves(table, ONE)
     texts = [text.get_text() for axes in figure.drawing.axes for text in axes.texts]
     assert "hard: 0 of 3 mastered" in texts
 
 
-def test_a_condition_without_members_is_shown_as_not_measured(small: Tables) -> None:
+def test_a_condition_without_networks_is_shown_as_not_measured(small: Tables) -> None:
     extra = small.conditions.iloc[[0]].assign(condition="never run", hard="AND")
     tables = replace(small, conditions=pd.concat([small.conditions, extra], ignore_index=True))
     for figure in all_figures(tables):
@@ -194,7 +194,7 @@ def test_empty_tables_give_a_plain_sentence(small: Tables, tmp_path: Path) -> No
 
 def test_a_claim_that_could_not_be_estimated_is_said_so(small: Tables) -> None:
     claims = small.claims.assign(estimate=np.nan, ci_low=np.nan, ci_high=np.nan, n=0, verdict="no verdict")
-    figure = claim_forest(claims.drop(columns=["n_planned", "minimum"]), small.conditions)
+    figure = claim_forest(claims.drop(columns=["n_planned", "sesoi"]), small.conditions)
     texts = [text.get_text().strip() for axes in figure.drawing.axes for text in axes.texts]
     assert texts.count("not estimated") == len(claims)
 
@@ -213,7 +213,7 @@ def test_a_name_that_could_leave_its_folder_is_refused(small: Tables) -> None:
 def test_each_part_of_a_claim_has_an_axis_and_a_smallest_effect_of_its_own(small: Tables) -> None:
     claims = small.claims.copy()
     late = claims["statement"].str.startswith("It grows most")
-    claims.loc[late, "minimum"] = 0.25
+    claims.loc[late, "sesoi"] = 0.25
     axes = claim_forest(claims, small.conditions).drawing.axes
     assert len(axes) == 4
     smallest = [{line.get_xdata()[0] for line in one.lines if line.is_dashed()} for one in axes]

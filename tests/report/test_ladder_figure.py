@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
+from repbias.experiments.ladder import POINT_COLUMNS
 from repbias.report.figures import ladder
-from repbias.studies.ladder import POINT_COLUMNS
 
 POINTS = pd.DataFrame(
     [
@@ -25,7 +25,7 @@ def test_numbers_and_names_are_drawn_as_they_are() -> None:
     drawn = {tuple(point) for line in axes.lines for point in line.get_xydata().tolist()}
     assert {(6.5, 0.9), (9.0, 0.2)} <= drawn
     pd.testing.assert_frame_equal(figure.numbers, POINTS)
-    assert "n = 1 to 20 members" in figure.caption
+    assert "n = 1 to 20 networks" in figure.caption
 
 
 def test_without_points_it_says_so() -> None:

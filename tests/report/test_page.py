@@ -70,7 +70,7 @@ def test_hostile_words_are_escaped_everywhere(content: PageContent, tmp_path: Pa
         figures=[(replace(figure, title=HOSTILE, caption=HOSTILE), files) for figure, files in content.figures],
         settings={HOSTILE: {HOSTILE: [HOSTILE], "list": [{HOSTILE: HOSTILE}]}},
         provenance={HOSTILE: HOSTILE, "long": [HOSTILE] * 50},
-        members=content.members.assign(failure=HOSTILE, status="failed", missed=HOSTILE, condition=HOSTILE),
+        networks=content.networks.assign(failure=HOSTILE, status="failed", failed_criterion=HOSTILE, condition=HOSTILE),
         design=pd.DataFrame({HOSTILE: [HOSTILE], "passed": False, "check": HOSTILE, "condition": HOSTILE}),
         notes=[HOSTILE],
         downloads={HOSTILE: "javascript:alert(1)", "b": 'x" onclick="alert(1)'},
@@ -103,7 +103,7 @@ def test_structure_is_accessible(content: PageContent, tmp_path: Path) -> None:
         "Verdicts",
         "Claims, condition by condition",
         "Figures",
-        "Members",
+        "Networks",
         "Design check",
         "Settings and provenance",
         "How to read this page",
@@ -160,29 +160,37 @@ def test_heavy_figures_fall_back_to_png(content: PageContent, tmp_path: Path, mo
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({}, "All 16 of 16 members finished and passed the gate."),
-        ({3: {"status": "failed"}}, "15 of 16 members passed; 1 failed."),
-        ({3: {"missed": "hard"}, 5: {"missed": "easy,hard"}}, "14 of 16 members passed; 2 missed the gate on easy and"),
-        ({0: {"status": "step limit", "missed": "hard"}}, "15 of 16 members passed; 1 stopped at the step limit."),
+        ({}, "All 16 of 16 networks finished and passed the accuracy criterion."),
+        ({3: {"status": "failed"}}, "15 of 16 networks passed; 1 failed."),
+        (
+            {3: {"failed_criterion": "hard"}, 5: {"failed_criterion": "easy,hard"}},
+            "14 of 16 networks passed; 2 failed the accuracy criterion on easy and",
+        ),
+        (
+            {0: {"status": "step limit", "failed_criterion": "hard"}},
+            "15 of 16 networks passed; 1 stopped at the step limit.",
+        ),
     ],
 )
-def test_members_are_told_plainly(
+def test_networks_are_told_plainly(
     content: PageContent, tmp_path: Path, changes: dict[int, dict[str, Any]], sentence: str
 ) -> None:
-    members = content.members.copy()
+    networks = content.networks.copy()
     for row, values in changes.items():
         for name, value in values.items():
-            members.loc[row, name] = value
-    reader = read(replace(content, members=members), tmp_path)
+            networks.loc[row, name] = value
+    reader = read(replace(content, networks=networks), tmp_path)
     assert sentence in reader.text
 
 
-def test_failed_members_come_before_gate_misses_and_those_before_the_rest(content: PageContent, tmp_path: Path) -> None:
-    members = content.members.copy()
-    members["run"] = [f"run-{row:02d}" for row in range(len(members))]
-    members.loc[1, "missed"] = "hard"
-    members.loc[9, "status"] = "failed"
-    text = read(replace(content, members=members), tmp_path).text
+def test_failed_networks_come_before_gate_misses_and_those_before_the_rest(
+    content: PageContent, tmp_path: Path
+) -> None:
+    networks = content.networks.copy()
+    networks["run"] = [f"run-{row:02d}" for row in range(len(networks))]
+    networks.loc[1, "failed_criterion"] = "hard"
+    networks.loc[9, "status"] = "failed"
+    text = read(replace(content, networks=networks), tmp_path).text
     assert text.index("run-09") < text.index("run-01") < text.index("run-00")
 
 
@@ -227,7 +235,7 @@ def test_empty_tables_are_told_in_plain_sentences(content: PageContent, tmp_path
         content,
         verdicts=content.verdicts[:0],
         claims=content.claims[:0],
-        members=content.members[:0],
+        networks=content.networks[:0],
         design=pd.DataFrame(),
         figures=[],
         settings={},
@@ -240,7 +248,7 @@ def test_empty_tables_are_told_in_plain_sentences(content: PageContent, tmp_path
         "This study states no claims.",
         "No claims were tested.",
         "There are no figures.",
-        "No members were trained.",
+        "No networks were trained.",
         "No design check was recorded.",
         "Neither settings nor provenance were recorded.",
     ):
@@ -269,8 +277,8 @@ def test_the_same_content_gives_the_same_page(content: PageContent, tmp_path: Pa
 
 
 def test_a_table_without_a_needed_column_is_refused(content: PageContent, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="members table needs the columns status"):
-        write_page(replace(content, members=content.members.drop(columns="status")), tmp_path / "index.html")
+    with pytest.raises(ValueError, match="networks table needs the columns status"):
+        write_page(replace(content, networks=content.networks.drop(columns="status")), tmp_path / "index.html")
 
 
 def test_one_member_and_one_condition_suffice(tmp_path: Path) -> None:

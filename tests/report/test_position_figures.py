@@ -11,32 +11,32 @@ import pytest
 from matplotlib.collections import PolyCollection
 from study_results import result
 
+from repbias.core.statistics import mean_interval
+from repbias.experiments.contrasts import PositionSlope
 from repbias.models import EncoderDecoder
 from repbias.report.figures.positions import position_profile, position_slopes
 from repbias.report.study_figures import study_figures
 from repbias.runs.plan import make_plan
 from repbias.runs.results import UNIT_COLUMNS, StudyResult
-from repbias.statistics import mean_interval
 from repbias.studies import find_study
-from repbias.studies.contrasts import PositionSlope
 
 LAST, STATE = "encoder.1.mean", "decoder.state.0"
 LAYERS = ("encoder.0.mean", LAST, STATE, "readout")
 COMMON = {"one": LAYERS[:2], "two": LAYERS[:2]}
 CONDITIONS = pd.DataFrame({"condition": ["one", "two"], "model": ["one", "two"], "penultimate": LAST})
-COLUMNS = ["condition", "member", "step", "layer", "feature", "measure", "value"]
+COLUMNS = ["condition", "seed", "step", "layer", "feature", "measure", "value"]
 ORDERS = ("abc", "bca", "cab")
 SLOPE = 0.05
 
 
-def share(layer: str, position: int, step: int, member: int) -> float:
+def share(layer: str, position: int, step: int, network: int) -> float:
     """R2 falls by `SLOPE` a position in the last common read-out once trained, and by less before."""
     if layer == STATE:
         return 0.9 if position == 1 else 0.02
-    return 0.3 - SLOPE * position * (layer == LAST) * min(step / 100, 1) + 0.01 * member
+    return 0.3 - SLOPE * position * (layer == LAST) * min(step / 100, 1) + 0.01 * network
 
 
-def member(condition: str, number: int, steps: Sequence[int], order: Sequence[str]) -> list[tuple[object, ...]]:
+def network(condition: str, number: int, steps: Sequence[int], order: Sequence[str]) -> list[tuple[object, ...]]:
     rows: list[tuple[object, ...]] = []
     for place, feature in enumerate(order, start=1):
         for step, layer in product(steps, LAYERS):
@@ -52,12 +52,15 @@ def member(condition: str, number: int, steps: Sequence[int], order: Sequence[st
 @pytest.fixture(scope="module")
 def table() -> pd.DataFrame:
     rows = [
-        row for name in ("one", "two") for i, order in enumerate(ORDERS) for row in member(name, i, (0, 10, 100), order)
+        row
+        for name in ("one", "two")
+        for i, order in enumerate(ORDERS)
+        for row in network(name, i, (0, 10, 100), order)
     ]
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def test_the_profile_averages_over_members_whatever_feature_stands_there(table: pd.DataFrame) -> None:
+def test_the_profile_averages_over_networks_whatever_feature_stands_there(table: pd.DataFrame) -> None:
     numbers = position_profile(table, CONDITIONS, COMMON).numbers
     means = numbers[(numbers["mark"] == "mean") & (numbers["condition"] == "two")].set_index(["layer", "position"])
     for layer, position in product(LAYERS[:3], (1, 2, 3)):
@@ -73,8 +76,8 @@ def test_the_profile_averages_over_members_whatever_feature_stands_there(table: 
 def test_features_behind_a_position_are_in_the_numbers(table: pd.DataFrame) -> None:
     numbers = position_profile(table, CONDITIONS, COMMON).numbers
     seeds = numbers[numbers["mark"] == "seed"]
-    assert len(seeds) == 2 * 3 * 3 * 3  # conditions, members, read-outs, positions
-    assert "n = 3 members (seeds) in each of 2 conditions" in position_profile(table, CONDITIONS, COMMON).caption
+    assert len(seeds) == 2 * 3 * 3 * 3  # conditions, networks, read-outs, positions
+    assert "n = 3 networks (seeds) in each of 2 conditions" in position_profile(table, CONDITIONS, COMMON).caption
 
 
 def test_what_is_not_common_is_dashed_apart_and_named_so(table: pd.DataFrame) -> None:
@@ -116,14 +119,14 @@ def test_the_slope_at_every_step_is_the_contrasts_own(table: pd.DataFrame) -> No
         one = until[until["condition"] == "one"]
         one = one.assign(step=one["step"].clip(upper=step))
         here = (numbers["condition"] == "one") & (numbers["layer"] == LAST) & (numbers["step"] == step)
-        seeds = numbers[here & (numbers["mark"] == "seed")].set_index("member")["value"]
-        assert seeds.to_dict() == pytest.approx(contrast.per_member(one, COMMON["one"]).to_dict())
+        seeds = numbers[here & (numbers["mark"] == "seed")].set_index("seed")["value"]
+        assert seeds.to_dict() == pytest.approx(contrast.per_seed(one, COMMON["one"]).to_dict())
         assert seeds.to_dict() == pytest.approx(dict.fromkeys(range(3), SLOPE * step / 100))
 
 
-def test_members_that_stop_stay_in_with_their_last_slope_at_steps_that_all_share() -> None:
+def test_networks_that_stop_stay_in_with_their_last_slope_at_steps_that_all_share() -> None:
     steps = ((0, 10, 17, 50), (0, 10, 100), (0, 10, 23, 100, 140))
-    rows = [row for i, own in enumerate(steps) for row in member("one", i, own, ORDERS[i])]
+    rows = [row for i, own in enumerate(steps) for row in network("one", i, own, ORDERS[i])]
     numbers = position_slopes(pd.DataFrame(rows, columns=COLUMNS), CONDITIONS[:1], COMMON).numbers
     means = numbers[(numbers["mark"] == "mean") & (numbers["layer"] == LAST)].set_index("step")
     assert means.index.tolist() == [0, 10, 100, 140]  # 17, 23 and 50 were not measured in all that still trained
@@ -132,9 +135,9 @@ def test_members_that_stop_stay_in_with_their_last_slope_at_steps_that_all_share
 
 
 def test_a_feature_may_be_called_as_a_column_is() -> None:
-    names = ("common", "step", "member", "layer")
+    names = ("common", "step", "seed", "layer")
     orders = [names[i:] + names[:i] for i in range(3)]
-    rows = [row for i, order in enumerate(orders) for row in member("one", i, (0, 100), order)]
+    rows = [row for i, order in enumerate(orders) for row in network("one", i, (0, 100), order)]
     table = pd.DataFrame(rows, columns=COLUMNS)
     numbers = position_slopes(table, CONDITIONS[:1], COMMON).numbers
     last = numbers[(numbers["mark"] == "seed") & (numbers["layer"] == LAST) & (numbers["step"] == 100)]
@@ -142,13 +145,13 @@ def test_a_feature_may_be_called_as_a_column_is() -> None:
 
 
 def test_one_feature_has_a_place_and_no_slope() -> None:
-    table = pd.DataFrame([row for i in range(2) for row in member("one", i, (0, 10), "a")], columns=COLUMNS)
+    table = pd.DataFrame([row for i in range(2) for row in network("one", i, (0, 10), "a")], columns=COLUMNS)
     assert not position_profile(table, CONDITIONS[:1], COMMON).numbers.empty
     assert position_slopes(table, CONDITIONS[:1], COMMON).caption.startswith("No output positions")
 
 
 def test_a_condition_of_which_no_member_passed_says_so_and_one_member_has_no_band(table: pd.DataFrame) -> None:
-    alone = table[(table["condition"] == "one") & (table["member"] == 0)]
+    alone = table[(table["condition"] == "one") & (table["seed"] == 0)]
     for make in (position_profile, position_slopes):
         *panels, empty = make(alone, CONDITIONS, COMMON).drawing.axes
         assert [text.get_text() for text in empty.texts] == ["not analysed"]
@@ -170,13 +173,13 @@ def made() -> StudyResult:
     """The study of position at quick with made-up tables: the second condition was not run."""
     plan = make_plan(find_study("position"), "quick", 3)
     first, second = (condition.name for condition in plan.conditions)
-    rows = [row for i, order in enumerate(("abcd", "bdac", "cadb")) for row in member(first, i, (0, 100), order)]
+    rows = [row for i, order in enumerate(("abcd", "bdac", "cadb")) for row in network(first, i, (0, 100), order)]
     table = pd.DataFrame(rows, columns=COLUMNS).assign(study="position")
-    members = pd.DataFrame(
+    networks = pd.DataFrame(
         [(first, i, "finished", "") for i in range(3)] + [(second, i, "not run", "") for i in range(3)],
-        columns=["condition", "member", "status", "missed"],
+        columns=["condition", "seed", "status", "failed_criterion"],
     )
-    return StudyResult(plan, table, pd.DataFrame(columns=UNIT_COLUMNS), members, {})
+    return StudyResult(plan, table, pd.DataFrame(columns=UNIT_COLUMNS), networks, {})
 
 
 def test_in_a_report_common_is_what_the_model_calls_its_layers(made: StudyResult) -> None:

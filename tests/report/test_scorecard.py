@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from study_results import crossed, result
 
-from repbias.report.paper_claims import PAPER_CLAIMS
+from repbias.experiments.catalogue import PAPER_CLAIMS
+from repbias.experiments.study import Claim
 from repbias.report.scorecard import score_views, write_scorecard
 from repbias.report.study_report import write_report
 from repbias.runs.results import StudyResult
-from repbias.studies.study import Claim
 
 
 @pytest.fixture(scope="module")

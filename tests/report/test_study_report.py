@@ -9,7 +9,7 @@ from study_results import result
 from repbias.report.study_figures import in_layer_order
 from repbias.report.study_report import settings, write_report
 from repbias.runs.plan import make_plan
-from repbias.studies.complexity import STUDY
+from repbias.studies.bits.complexity import STUDY
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def test_the_page_its_figures_and_its_tables_lie_together(page: Path) -> None:
     assert {path.name for path in (page.parent / "tables").iterdir()} == {
         "claims.csv",
         "measures.csv",
-        "members.csv",
+        "networks.csv",
         "units.parquet",
     }
 
@@ -34,7 +34,7 @@ def test_the_page_shows_the_answer_and_the_design(page: Path) -> None:
     assert '<p class="lead">Replicated in 2 of 2 conditions: easy explains' in html
     assert "<li>C2, replicated in 2 of 2 conditions" in html
     assert "All 26 checks passed." in html
-    assert "7 of 8 members passed; 1 missed the gate on hard." in html
+    assert "7 of 8 networks passed; 1 failed the accuracy criterion on hard." in html
 
 
 def test_layers_go_from_input_to_output_whatever_order_they_were_measured_in(page: Path) -> None:
@@ -70,4 +70,4 @@ def test_a_study_of_which_nothing_was_run_has_a_page_without_figures(tmp_path: P
     nothing = {(place, seed): "not run" for place in range(2) for seed in range(4)}
     html = write_report(result(status=nothing), tmp_path).read_text(encoding="utf-8")
     assert "There are no figures." in html
-    assert "Not run yet: 8 of 8 members." in html
+    assert "Not run yet: 8 of 8 networks." in html

@@ -15,11 +15,13 @@ import pandas as pd
 import pytest
 import torch
 from pandas.testing import assert_frame_equal
+from processes import workers_of
 from rich.console import Console
+from tiny_studies import study_text
 
 import repbias
-from processes import workers_of
-from repbias import terminal
+from repbias.cli import terminal
+from repbias.experiments.study import Study
 from repbias.report.answer import answer
 from repbias.report.study_report import write_report
 from repbias.runs import runner
@@ -27,12 +29,10 @@ from repbias.runs.analyses import analyse, analysis_jobs, missing_analyses
 from repbias.runs.networks import learned, load_network, trained_features
 from repbias.runs.plan import Plan, divide, make_plan
 from repbias.runs.results import TABLE_COLUMNS, StudyResult, read_result
-from repbias.runs.runner import check_plan, complete, complete_analyses, missing_members
+from repbias.runs.runner import check_plan, complete, complete_analyses, missing_networks
 from repbias.runs.store import DamagedRun, Store
-from repbias.runs.worker import train_members
+from repbias.runs.worker import train_networks
 from repbias.runs.workers import WorkerError
-from repbias.studies.study import Study
-from tiny_studies import study_text
 
 MODULE = '''
 import os
@@ -69,7 +69,7 @@ def of_study(networks, layer="hidden.1"):
         for condition, given in networks.items()
         for network in given
     ]
-    return {"measures": pd.DataFrame(rows, columns=["condition", "member", "layer", "feature", "measure", "value"])}
+    return {"measures": pd.DataFrame(rows, columns=["condition", "seed", "layer", "feature", "measure", "value"])}
 
 
 def refuse(network):
@@ -134,11 +134,11 @@ def plan(function: str, seeds: int = 2, **settings: Any) -> Plan:
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory, module: str) -> Store:
-    """Two members of every condition, and no analysis; do not change it."""
+    """Two networks of every condition, and no analysis; do not change it."""
     store = Store.open(tmp_path_factory.mktemp("trained") / "store", create=True)
     everything = plan(f"{module}:of_network", conditions=tuple(TRAINING))
-    for stack in divide(everything.members(), workers=1):
-        train_members(stack, store, "cpu", lambda message: None)
+    for stack in divide(everything.networks(), workers=1):
+        train_networks(stack, store, "cpu", lambda message: None)
     return store
 
 
@@ -152,9 +152,9 @@ def store(tmp_path: Path, trained: Store) -> Store:
 
 
 def analyses_in(store: Store) -> list[str]:
-    """Everything in the folder of runs that is no member's."""
-    members = {path.name for path in store.runs.iterdir() if path.is_symlink()}
-    return sorted(path.name for path in store.runs.iterdir() if path.name not in members)
+    """Everything in the folder of runs that is no network's."""
+    networks = {path.name for path in store.runs.iterdir() if path.is_symlink()}
+    return sorted(path.name for path in store.runs.iterdir() if path.name not in networks)
 
 
 def do(given: Plan, store: Store) -> StudyResult:
@@ -165,7 +165,7 @@ def do(given: Plan, store: Store) -> StudyResult:
 
 
 def places(table: pd.DataFrame) -> set[tuple[str, int]]:
-    return set(zip(table["condition"], table["member"], strict=True))
+    return set(zip(table["condition"], table["seed"], strict=True))
 
 
 @pytest.fixture(scope="module")
@@ -174,7 +174,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory, module: str) -> Whole:
     given, told = plan(f"{module}:of_network"), []
     check_plan(given, "cpu")
     store = Store.open(tmp_path_factory.mktemp("whole") / "store", create=True)
-    complete(missing_members(given, store), store)
+    complete(missing_networks(given, store), store)
     complete_analyses(missing_analyses(given, store), store, told.append)
     return given, store, told
 
@@ -184,13 +184,13 @@ class TestDone:
         given, store, told = whole
         jobs = analysis_jobs(given, store)
         assert told == [job.run_id for job in jobs]
-        assert [(job.conditions, [one.seed for one in job.members]) for job in jobs] == [
+        assert [(job.conditions, [one.seed for one in job.networks]) for job in jobs] == [
             (("both",), [0]),
             (("both",), [1]),
         ]
         assert missing_analyses(given, store) == []
         run = store.load(told[1])
-        assert run.experiment["of"] == [given.members()[1][1].run_id]
+        assert run.experiment["of"] == [given.networks()[1][1].run_id]
         assert run.table_names == ("curves", "measures")
         assert told[1] in run.log
 
@@ -199,11 +199,11 @@ class TestDone:
         monkeypatch.setattr(runner, "run_work", lambda *_: pytest.fail("a worker was started"))
         complete_analyses(missing_analyses(given, store), store, lambda run: None)
 
-    def test_measures_join_the_table_at_the_members_last_step(self, whole: Whole) -> None:
+    def test_measures_join_the_table_at_the_networks_last_step(self, whole: Whole) -> None:
         given, store, _ = whole
         result = read_result(given, store)
         assert list(result.table.columns) == TABLE_COLUMNS
-        assert (result.table["step"].dtype, result.table["member"].dtype) == ("int64", "int64")
+        assert (result.table["step"].dtype, result.table["seed"].dtype) == ("int64", "int64")
         own = result.table[result.table["measure"] == "gap"]
         assert own["step"].unique().tolist() == [60]
         assert own[["study", "condition", "layer"]].drop_duplicates().to_numpy().tolist() == [
@@ -211,11 +211,11 @@ class TestDone:
         ]
         assert own["feature"].tolist() == ["easy", "hard", "nothing"] * 2
         for seed in range(2):
-            network = load_network(given.members()[seed][1], store)
+            network = load_network(given.networks()[seed][1], store)
             responses, labels = network.read("hidden.1").double(), torch.from_numpy(network.labels())
             for i, feature in enumerate(("easy", "hard")):
                 ones, zeros = responses[labels[:, i] == 1], responses[labels[:, i] == 0]
-                value = own.loc[(own["member"] == seed) & (own["feature"] == feature), "value"].item()
+                value = own.loc[(own["seed"] == seed) & (own["feature"] == feature), "value"].item()
                 assert value == pytest.approx(float((ones.mean(0) - zeros.mean(0)).abs().mean()), rel=1e-12)
 
     def test_its_measures_decide_claims(self, whole: Whole) -> None:
@@ -230,8 +230,8 @@ class TestDone:
         assert list(result.findings) == ["curves"]
         curves = result.findings["curves"]
         assert places(curves) == {("both", 0), ("both", 1)}
-        gaps = result.table[result.table["measure"] == "gap"].set_index(["member", "feature"])["value"]
-        squares = curves[curves["x"] == 2].set_index(["member", "feature"])["value"]
+        gaps = result.table[result.table["measure"] == "gap"].set_index(["seed", "feature"])["value"]
+        squares = curves[curves["x"] == 2].set_index(["seed", "feature"])["value"]
         np.testing.assert_allclose(squares, gaps.loc[squares.index] ** 2)
         assert result.n_analyses_missing == 0
 
@@ -246,7 +246,7 @@ class TestDone:
         monkeypatch.setenv("KILLED_ONCE", str(tmp_path / "killed"))
         saved: list[str] = []
         with pytest.raises(
-            WorkerError, match="was killed, perhaps for want of memory\nmembers that were finished are k"
+            WorkerError, match="was killed, perhaps for want of memory\nnetworks that were finished are k"
         ):
             complete_analyses(missing_analyses(given, store), store, saved.append)
         assert saved == analyses_in(store) == told[:1]
@@ -263,8 +263,8 @@ class TestDone:
 
     def test_a_loaded_network_is_the_one_that_train_returns(self, whole: Whole) -> None:
         given, store, _ = whole
-        condition, member = given.members()[1]
-        loaded = load_network(member, store)
+        condition, network = given.networks()[1]
+        loaded = load_network(network, store)
         (alone,) = repbias.train(condition.task, condition.model, seeds=[1], training=condition.training)
         assert loaded.outcome.state.keys() == alone.outcome.state.keys()
         for name, tensor in alone.outcome.state.items():
@@ -274,7 +274,7 @@ class TestDone:
             np.testing.assert_array_equal(loaded.labels(split), alone.labels(split))
         assert_frame_equal(loaded.outcome.table, alone.outcome.table, check_exact=True)
         assert_frame_equal(loaded.outcome.units, alone.outcome.units, check_exact=True)
-        for name in ("seed", "status", "steps", "failed_step", "missed"):
+        for name in ("seed", "status", "steps", "failed_step", "failed_criterion"):
             assert getattr(loaded.outcome, name) == getattr(alone.outcome, name)
         assert (loaded.task, loaded.model) == (alone.task, alone.model)
 
@@ -282,12 +282,12 @@ class TestDone:
 class TestLeftOut:
     def test_networks_that_failed_or_missed_what_they_were_trained_on(self, store: Store, module: str) -> None:
         given = plan(f"{module}:of_network", conditions=tuple(TRAINING))
-        kept = {(job.conditions[0], job.members[0].seed) for job in analysis_jobs(given, store)}
+        kept = {(job.conditions[0], job.networks[0].seed) for job in analysis_jobs(given, store)}
         assert kept == {(name, seed) for name in ("both", "easy alone") for seed in range(2)}
-        statuses = {c.name: store.load(m.run_id).experiment for c, m in given.members()}
+        statuses = {c.name: store.load(m.run_id).experiment for c, m in given.networks()}
         assert statuses["diverging"]["status"] == "failed"
-        assert statuses["too short"]["missed"]
-        assert statuses["easy alone"]["missed"] == ["hard"]  # measured, but never in the loss
+        assert statuses["too short"]["failed_criterion"]
+        assert statuses["easy alone"]["failed_criterion"] == ["hard"]  # measured, but never in the loss
 
     def test_their_tables_stay_what_they_were(self, store: Store, module: str) -> None:
         given = plan(f"{module}:of_network", conditions=tuple(TRAINING))
@@ -299,8 +299,8 @@ class TestLeftOut:
         assert result.n_analyses_missing == 0
 
     def test_a_feature_that_was_never_trained_is_not_listed_as_missed(self, store: Store, module: str) -> None:
-        members = read_result(plan(f"{module}:of_network", conditions=tuple(TRAINING)), store).members
-        missed = dict(zip(members["condition"], members["missed"], strict=True))
+        networks = read_result(plan(f"{module}:of_network", conditions=tuple(TRAINING)), store).networks
+        missed = dict(zip(networks["condition"], networks["failed_criterion"], strict=True))
         assert (missed["both"], missed["easy alone"], missed["diverging"]) == ("", "", "easy, hard")
         assert missed["too short"] != ""
 
@@ -314,16 +314,16 @@ class TestLeftOut:
             (phase.model_copy(update={"features": None}),),
         ):
             assert trained_features(training.model_copy(update={"phases": phases}), names) == ("easy", "hard")
-        member = condition.member(0)
-        missing_easy = member.model_copy(
+        network = condition.network(0)
+        missing_easy = network.model_copy(
             update={
                 "training": training.model_copy(update={"phases": (phase.model_copy(update={"features": ("hard",)}),)})
             }
         )
-        run = store.load(member.run_id)
-        assert learned(member, run)
+        run = store.load(network.run_id)
+        assert learned(network, run)
         assert not learned(missing_easy, run)
-        assert not learned(member, replace(run, experiment={**run.experiment, "status": "failed"}))
+        assert not learned(network, replace(run, experiment={**run.experiment, "status": "failed"}))
 
 
 class TestNotDone:
@@ -339,7 +339,7 @@ class TestNotDone:
         [
             ("rubbish", {}, "table 'measures' must be a pandas DataFrame, got list"),
             ("of_network", {"measures": ("gpa",)}, "returned the measures gap, which the study does not declare"),
-            ("without_places", {"of": "study"}, "table 'measures' lacks the columns condition, member"),
+            ("without_places", {"of": "study"}, "table 'measures' lacks the columns condition, seed"),
         ],
     )
     def test_what_returns_rubbish_is_refused_and_nothing_is_left(
@@ -401,11 +401,11 @@ class TestOfTheWholeStudy:
         assert job.conditions == ("both", "both", "easy alone", "easy alone")
         result = do(given, store)
         own = result.table[result.table["measure"] == "gap"]
-        assert own[["condition", "member", "step", "value"]].to_numpy().tolist() == [
+        assert own[["condition", "seed", "step", "value"]].to_numpy().tolist() == [
             ["both", 0, 60, 400.0], ["both", 1, 60, 401.0], ["easy alone", 0, 60, 400.0], ["easy alone", 1, 60, 401.0],
         ]  # fmt: skip
 
-    def test_it_is_done_anew_when_members_are_added(self, store: Store, module: str) -> None:
+    def test_it_is_done_anew_when_networks_are_added(self, store: Store, module: str) -> None:
         one, two = (plan(f"{module}:of_study", seeds, of="study") for seeds in (1, 2))
         assert do(one, store).table.query("measure == 'gap'")["value"].tolist() == [100.0]
         assert read_result(two, store).n_analyses_missing == 1
@@ -417,7 +417,7 @@ class TestOfTheWholeStudy:
     def test_a_network_alone_is_not_analysed_again_when_others_are_added(self, store: Store, module: str) -> None:
         do(plan(f"{module}:of_network", 1), store)
         (job,) = missing_analyses(plan(f"{module}:of_network", 2), store)
-        assert [member.seed for member in job.members] == [1]
+        assert [network.seed for network in job.networks] == [1]
 
 
 class TestTold:

@@ -1,4 +1,4 @@
-"""Plans: which members there are, and how they are divided into stacks."""
+"""Plans: which networks there are, and how they are divided into stacks."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tiny_studies import make_study
 
 from repbias import MLP, SGD, Adam, AdamW, BooleanTask, Phase, Training
+from repbias.experiments.network_spec import NetworkSpec
+from repbias.experiments.study import Condition
 from repbias.models import Model
 from repbias.runs.plan import divide, flops, make_plan
 from repbias.studies import find_study
-from repbias.studies.member import Member
-from repbias.studies.study import Condition
-from tiny_studies import make_study
 
 
 def condition(**changes: Any) -> Condition:
@@ -41,13 +41,13 @@ APART = [
     condition(bits=13), condition(train=513), condition(widths=(16, 17)), condition(dropout=0.1), condition(batch=65),
     condition(optimizer=Adam()), condition(optimizer=AdamW()),
 ]  # fmt: skip
-PAIRS = [(c, c.member(seed)) for c in (*ALIKE, *APART) for seed in range(30)]
+PAIRS = [(c, c.network(seed)) for c in (*ALIKE, *APART) for seed in range(30)]
 
 
-def shape(member: Member) -> tuple[Model, tuple[int, ...], tuple[int, int, int], int, type]:
+def shape(network: NetworkSpec) -> tuple[Model, tuple[int, ...], tuple[int, int, int], int, type]:
     """What must be equal in a stack, as `train_stack` has it."""
-    training = member.training
-    return member.model, member.task.input_shape, member.task.n_stimuli, training.batch, type(training.optimizer)
+    training = network.training
+    return network.model, network.task.input_shape, network.task.n_stimuli, training.batch, type(training.optimizer)
 
 
 class TestDivide:
@@ -58,22 +58,22 @@ class TestDivide:
         st.integers(2, 25),
     )
     def test_every_member_once_among_its_like_and_no_stack_too_large(
-        self, pairs: list[tuple[Condition, Member]], workers: int, most: int
+        self, pairs: list[tuple[Condition, NetworkSpec]], workers: int, most: int
     ) -> None:
         stacks = divide(pairs, workers, most)
-        divided = Counter(member.run_id for stack in stacks for member in stack)
-        assert divided == Counter(member.run_id for _, member in pairs)
+        divided = Counter(network.run_id for stack in stacks for network in stack)
+        assert divided == Counter(network.run_id for _, network in pairs)
         for stack in stacks:
             assert 1 <= len(stack) <= most
-            assert len({shape(member) for member in stack}) == 1
+            assert len({shape(network) for network in stack}) == 1
 
     def test_conditions_of_one_shape_share_stacks(self) -> None:
-        pairs = [(c, c.member(seed)) for c in ALIKE for seed in range(3)]
+        pairs = [(c, c.network(seed)) for c in ALIKE for seed in range(3)]
         assert [len(stack) for stack in divide(pairs, 1)] == [12]
 
     @pytest.mark.parametrize("other", APART, ids=lambda c: c.name)
     def test_conditions_of_different_shapes_do_not(self, other: Condition) -> None:
-        pairs = [(c, c.member(seed)) for c in (ALIKE[0], other) for seed in range(3)]
+        pairs = [(c, c.network(seed)) for c in (ALIKE[0], other) for seed in range(3)]
         assert [len(stack) for stack in divide(pairs, 1)] == [3, 3]
 
     def test_strings_of_other_vocabularies_do_not(self) -> None:
@@ -81,20 +81,20 @@ class TestDivide:
         study = find_study("string_complexity")
         conditions = {c.task.vocabulary: c for c in study.conditions}  # type: ignore[union-attr]
         assert len(conditions) > 1
-        pairs = [(c, c.member(seed)) for c in conditions.values() for seed in range(2)]
+        pairs = [(c, c.network(seed)) for c in conditions.values() for seed in range(2)]
         assert [len(stack) for stack in divide(pairs, 1)] == [2] * len(conditions)
 
-    @pytest.mark.parametrize(("members", "workers", "sizes"), [(8, 2, [4, 4]), (9, 2, [5, 4]), (3, 8, [2, 1])])
+    @pytest.mark.parametrize(("networks", "workers", "sizes"), [(8, 2, [4, 4]), (9, 2, [5, 4]), (3, 8, [2, 1])])
     def test_there_is_work_for_every_worker_and_a_stack_has_two_where_it_can(
-        self, members: int, workers: int, sizes: list[int]
+        self, networks: int, workers: int, sizes: list[int]
     ) -> None:
         assert [
-            len(stack) for stack in divide([(ALIKE[0], ALIKE[0].member(s)) for s in range(members)], workers)
+            len(stack) for stack in divide([(ALIKE[0], ALIKE[0].network(s)) for s in range(networks)], workers)
         ] == sizes
 
     def test_the_most_expensive_comes_first(self) -> None:
         cheap, dear = condition(steps=10), condition(steps=10_000, bits=13)
-        pairs = [(c, c.member(seed)) for c in (cheap, dear) for seed in range(2)]
+        pairs = [(c, c.network(seed)) for c in (cheap, dear) for seed in range(2)]
         assert [stack[0].task.bits for stack in divide(pairs, 1)] == [13, 12]
 
     def test_nothing_gives_nothing(self) -> None:
@@ -102,16 +102,18 @@ class TestDivide:
 
 
 class TestPlan:
-    def test_members_are_all_seeds_of_the_scales_conditions(self) -> None:
+    def test_networks_are_all_seeds_of_the_scales_conditions(self) -> None:
         study = find_study("complexity")
         plan = make_plan(study, "quick")
         assert [c.name for c in plan.conditions] == ["parity3, 256-128-64-64", "parity3, 6 x 64"]
-        assert [(c.name, m.seed) for c, m in plan.members()] == [(c.name, s) for c in plan.conditions for s in range(4)]
-        assert len(make_plan(study, "full").members()) == 12 * 20
-        assert len({m.run_id for _, m in make_plan(study, "full").members()}) == 12 * 20
+        assert [(c.name, m.seed) for c, m in plan.networks()] == [
+            (c.name, s) for c in plan.conditions for s in range(4)
+        ]
+        assert len(make_plan(study, "full").networks()) == 12 * 20
+        assert len({m.run_id for _, m in make_plan(study, "full").networks()}) == 12 * 20
 
     def test_more_seeds_keep_the_first_ones(self) -> None:
-        two, four = ([m.run_id for _, m in make_plan(make_study(), "quick", n).members()] for n in (2, 4))
+        two, four = ([m.run_id for _, m in make_plan(make_study(), "quick", n).networks()] for n in (2, 4))
         assert four[:2] == two
 
     @pytest.mark.parametrize("seeds", [0, -1])

@@ -1,4 +1,4 @@
-"""What a store knows of a study, complete or not, with members that failed."""
+"""What a store knows of a study, complete or not, with networks that failed."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from tiny_studies import make_study
 
+from repbias.experiments.network_spec import NetworkSpec
 from repbias.runs.plan import Plan, make_plan
-from repbias.runs.results import MEMBER_COLUMNS, TABLE_COLUMNS, UNIT_COLUMNS, StudyResult, read_result
+from repbias.runs.results import NETWORK_COLUMNS, TABLE_COLUMNS, UNIT_COLUMNS, StudyResult, read_result
 from repbias.runs.store import Store, StoreError
 from repbias.runs.worker import save
-from repbias.studies.member import Member
 from repbias.training.job import Outcome
 from repbias.training.record import COLUMNS, Record
-from tiny_studies import make_study
 
 STUDY = make_study(steps={"one": 60, "two": 90}, claims={"T1": 0.0})
 
@@ -38,14 +38,14 @@ def measured(gap: float, *, accuracy: float = 1.0, last: int = 60) -> pd.DataFra
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def finished(member: Member, gap: float, accuracy: float = 1.0) -> Outcome:
-    missed = () if accuracy > 0.95 else member.task.feature_names
+def finished(network: NetworkSpec, gap: float, accuracy: float = 1.0) -> Outcome:
+    missed = () if accuracy > 0.95 else network.task.feature_names
     units = pd.DataFrame({"layer": ["hidden.1"], "unit": [0], "feature": ["easy"], "r2": [0.5]})
-    return Outcome(member.seed, "finished", 60, None, missed, measured(gap, accuracy=accuracy), units, {}, 1.0)
+    return Outcome(network.seed, "finished", 60, None, missed, measured(gap, accuracy=accuracy), units, {}, 1.0)
 
 
-def failed(member: Member, table: pd.DataFrame) -> Outcome:
-    return Outcome(member.seed, "failed", 70, 70, member.task.feature_names, table, Record().units(), {}, 1.0)
+def failed(network: NetworkSpec, table: pd.DataFrame) -> Outcome:
+    return Outcome(network.seed, "failed", 70, 70, network.task.feature_names, table, Record().units(), {}, 1.0)
 
 
 NOTHING = Record().table({})
@@ -53,12 +53,12 @@ PASSED_THEN_FAILED = measured(100.0)
 
 
 def fill(store: Store, plan: Plan, outcomes: dict[tuple[str, int], float | pd.DataFrame]) -> StudyResult:
-    """Save members by condition and seed: a number is the gap of one that finished, a table all that is left of one."""
-    for condition, member in plan.members():
-        given = outcomes.get((condition.name, member.seed))
+    """Save networks by condition and seed: a number is the gap of a finished one, a table all that is left of one."""
+    for condition, network in plan.networks():
+        given = outcomes.get((condition.name, network.seed))
         if given is not None:
             make = failed if isinstance(given, pd.DataFrame) else finished
-            save(store, member, make(member, given), "cpu")  # type: ignore[operator]
+            save(store, network, make(network, given), "cpu")  # type: ignore[operator]
     return read_result(plan, store)
 
 
@@ -68,14 +68,14 @@ def numbers(result: StudyResult) -> list[tuple[str, int, int, str]]:
 
 
 def test_a_whole_study(store: Store, plan: Plan) -> None:
-    result = fill(store, plan, {(c.name, m.seed): 0.25 for c, m in plan.members()})
+    result = fill(store, plan, {(c.name, m.seed): 0.25 for c, m in plan.networks()})
     assert list(result.table.columns) == TABLE_COLUMNS
     assert list(result.units.columns) == UNIT_COLUMNS
-    assert list(result.members.columns) == MEMBER_COLUMNS
+    assert list(result.networks.columns) == NETWORK_COLUMNS
     assert result.n_missing == 0
-    assert result.members["run"].to_list() == [m.run_id for _, m in plan.members()]
+    assert result.networks["run"].to_list() == [m.run_id for _, m in plan.networks()]
     assert set(result.table["study"]) == {"tiny"}
-    assert result.table.groupby(["condition", "member"]).ngroups == 6
+    assert result.table.groupby(["condition", "seed"]).ngroups == 6
     assert numbers(result) == [("one", 3, 3, "replicated"), ("two", 3, 3, "replicated")]
     assert result.verdicts["verdict"].to_list() == ["replicated"]
     assert result.conditions.to_dict("records") == [
@@ -92,32 +92,36 @@ def test_an_empty_store(store: Store, plan: Plan) -> None:
     assert result.table.empty
     assert result.units.empty
     assert result.n_missing == 6
-    assert (result.members["status"] == "not run").all()
+    assert (result.networks["status"] == "not run").all()
     assert numbers(result) == [("one", 0, 3, "no verdict"), ("two", 0, 3, "no verdict")]
     assert result.versions == {}
 
 
-def test_members_that_are_not_there_are_named_and_not_averaged(store: Store, plan: Plan) -> None:
+def test_networks_that_are_not_there_are_named_and_not_averaged(store: Store, plan: Plan) -> None:
     result = fill(store, plan, {("one", 0): 0.25, ("one", 2): 0.25, ("two", 1): 0.25})
-    assert result.members["status"].to_list() == [
+    assert result.networks["status"].to_list() == [
         "finished", "not run", "finished", "not run", "finished", "not run",
     ]  # fmt: skip
     assert numbers(result) == [("one", 2, 3, "replicated"), ("two", 1, 3, "no verdict")]
 
 
-@pytest.mark.parametrize("left", [NOTHING, PASSED_THEN_FAILED], ids=["no table", "passed the gate before"])
+@pytest.mark.parametrize(
+    "left", [NOTHING, PASSED_THEN_FAILED], ids=["no table", "passed the accuracy criterion before"]
+)
 def test_a_member_that_failed_is_not_averaged(store: Store, plan: Plan, left: pd.DataFrame) -> None:
     result = fill(store, plan, {("one", 0): 0.25, ("one", 1): left, ("one", 2): 0.25, ("two", 0): left})
     assert numbers(result) == [("one", 2, 3, "replicated"), ("two", 0, 3, "no verdict")]
     assert result.claims["estimate"].to_list()[0] == 0.25
-    row = result.members.iloc[1]
-    assert (row["status"], row["failed_step"], row["missed"]) == ("failed", 70, "easy, hard")
+    row = result.networks.iloc[1]
+    assert (row["status"], row["failed_step"], row["failed_criterion"]) == ("failed", 70, "easy, hard")
     assert (result.table["value"].dtype, result.table["step"].dtype) == ("float64", "int64")
 
 
-@pytest.mark.parametrize("left", [NOTHING, PASSED_THEN_FAILED], ids=["no tables", "passed the gate before"])
-def test_all_members_failed(store: Store, plan: Plan, left: pd.DataFrame) -> None:
-    result = fill(store, plan, {(c.name, m.seed): left for c, m in plan.members()})
+@pytest.mark.parametrize(
+    "left", [NOTHING, PASSED_THEN_FAILED], ids=["no tables", "passed the accuracy criterion before"]
+)
+def test_all_networks_failed(store: Store, plan: Plan, left: pd.DataFrame) -> None:
+    result = fill(store, plan, {(c.name, m.seed): left for c, m in plan.networks()})
     assert numbers(result) == [("one", 0, 3, "no verdict"), ("two", 0, 3, "no verdict")]
     assert list(result.table.columns) == TABLE_COLUMNS
     assert len(result.table) == 6 * len(left)
@@ -133,7 +137,7 @@ def test_versions_and_how_many_runs_they_made(store: Store, plan: Plan, monkeypa
 
 def test_a_damaged_run_is_named_and_not_used(store: Store, plan: Plan) -> None:
     fill(store, plan, {("one", 0): 0.25})
-    run = store.runs / plan.members()[0][1].run_id
+    run = store.runs / plan.networks()[0][1].run_id
     (run / "log.txt").write_text("another text")
     with pytest.raises(StoreError, match=run.name):
         read_result(plan, store)

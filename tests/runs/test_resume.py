@@ -14,27 +14,27 @@ from pathlib import Path
 
 import pytest
 from pandas.testing import assert_frame_equal
-
 from processes import alive, wait_until, workers_of
-from repbias.commands import stored_results
+from tiny_studies import make_study, write_study
+
+from repbias.cli.commands import stored_results
 from repbias.runs import runner
 from repbias.runs.plan import divide, make_plan
 from repbias.runs.results import StudyResult, read_result
-from repbias.runs.runner import complete, missing_members
+from repbias.runs.runner import complete, missing_networks
 from repbias.runs.store import Store
-from repbias.runs.worker import train_members
-from tiny_studies import make_study, write_study
+from repbias.runs.worker import train_networks
 
-# One stack; members of "short" are saved while those of "long" still train, for a second or two.
+# One stack; networks of "short" are saved while those of "long" still train, for a second or two.
 SETTINGS = {"steps": {"short": 60, "middle": 300, "long": 3000}, "claims": {"T1": 0.0}}
 STUDY = make_study(**SETTINGS)
 
 
 def train_in_process(store: Store, seeds: Sequence[int]) -> Store:
-    """Train the members of some seeds here, each stack in one go."""
+    """Train the networks of some seeds here, each stack in one go."""
     plan = make_plan(STUDY, "quick", max(seeds) + 1)
-    for stack in divide([pair for pair in plan.members() if pair[1].seed in seeds], workers=1):
-        train_members(stack, store, "cpu", lambda message: None)
+    for stack in divide([pair for pair in plan.networks() if pair[1].seed in seeds], workers=1):
+        train_networks(stack, store, "cpu", lambda message: None)
     return store
 
 
@@ -52,7 +52,7 @@ def assert_same(found: StudyResult, expected: StudyResult) -> None:
     """Hold every number equal, to the last digit."""
     assert_frame_equal(found.table, expected.table, check_exact=True)
     assert_frame_equal(found.units, expected.units, check_exact=True)
-    assert_frame_equal(found.members.drop(columns="seconds"), expected.members.drop(columns="seconds"))
+    assert_frame_equal(found.networks.drop(columns="seconds"), expected.networks.drop(columns="seconds"))
     assert_frame_equal(found.claims, expected.claims, check_exact=True)
 
 
@@ -94,7 +94,7 @@ class Command:
         return [path for path in self.store.glob("runs/*") if not path.name.startswith(".")]
 
     def wait_for_a_run(self) -> None:
-        """Wait until the first member is saved, and see that others are not."""
+        """Wait until the first network is saved, and see that others are not."""
         assert wait_until(lambda: bool(self.runs()) or self.process.poll() is not None), self.output()
         assert self.process.poll() is None, self.output()
 
@@ -110,10 +110,10 @@ class Command:
         return workers
 
 
-def complete_members(command: Command, seeds: int) -> int:
-    members = make_plan(STUDY, "quick", seeds).members()
-    return len(members) - len(
-        missing_members(make_plan(STUDY, "quick", seeds), Store.open(command.store, create=False))
+def complete_networks(command: Command, seeds: int) -> int:
+    networks = make_plan(STUDY, "quick", seeds).networks()
+    return len(networks) - len(
+        missing_networks(make_plan(STUDY, "quick", seeds), Store.open(command.store, create=False))
     )
 
 
@@ -123,7 +123,7 @@ def test_killed_and_resumed_is_as_if_never_killed(tmp_path: Path, never_killed: 
         workers = command.end(signal.SIGKILL)
         assert workers
         assert wait_until(lambda: not alive(workers), 5), "a worker outlived its parent"
-    assert 1 <= complete_members(command, 2) < 6
+    assert 1 <= complete_networks(command, 2) < 6
     with Command(tmp_path, seeds=2) as command:
         assert command.process.wait(120) == 0, command.output()
     (found,) = stored_results(command.store)
@@ -141,7 +141,7 @@ def test_killed_at_random_moments_and_resumed_is_as_if_never_killed(tmp_path: Pa
             workers = command.end(signal.SIGKILL)
             assert wait_until(lambda workers=workers: not alive(workers), 5), "a worker outlived its parent"
         if (command.store / "runs").exists():
-            done.append(complete_members(command, 4))
+            done.append(complete_networks(command, 4))
     assert done == sorted(done)
     with Command(tmp_path, seeds=4, workers=2) as command:
         assert command.process.wait(120) == 0, command.output()
@@ -159,7 +159,7 @@ def test_ctrl_c_says_what_is_kept_and_exits_130(tmp_path: Path) -> None:
             "interrupted; what was finished is kept, and the same command goes on with the rest"
         )
         assert "Traceback" not in command.output()
-    assert 1 <= complete_members(command, 2) < 6
+    assert 1 <= complete_networks(command, 2) < 6
 
 
 def test_more_seeds_train_only_the_new_ones(
@@ -168,11 +168,11 @@ def test_more_seeds_train_only_the_new_ones(
     monkeypatch.setattr(runner, "available_cores", lambda: 1)
     store = train_in_process(Store.open(tmp_path / "store", create=True), range(2))
     before = {path: path.stat().st_mtime_ns for path in store.runs.rglob("*")}
-    missing = missing_members(make_plan(STUDY, "quick", 4), store)
-    assert sorted(member.seed for _, member in missing) == [2, 2, 2, 3, 3, 3]
+    missing = missing_networks(make_plan(STUDY, "quick", 4), store)
+    assert sorted(network.seed for _, network in missing) == [2, 2, 2, 3, 3, 3]
     saved = []
     complete(missing, store, on_progress=lambda _steps, run, _status, _taken: saved.append(run) if run else None)
-    assert sorted(saved) == sorted(member.run_id for _, member in missing)
+    assert sorted(saved) == sorted(network.run_id for _, network in missing)
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert_same(result(store, 4), result(never_killed, 4))
 
@@ -184,5 +184,5 @@ def test_copying_folders_merges_two_machines_results(tmp_path: Path, never_kille
     )
     for run in there.runs.iterdir():
         shutil.copytree(run, here.runs / run.name)
-    assert missing_members(make_plan(STUDY, "quick", 4), here) == []
+    assert missing_networks(make_plan(STUDY, "quick", 4), here) == []
     assert_same(result(here, 4), result(never_killed, 4))

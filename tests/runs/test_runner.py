@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from processes import alive, wait_until, workers_of
+from tiny_studies import make_study
+
 from repbias.runs import runner
 from repbias.runs.plan import Plan, make_plan
-from repbias.runs.runner import available_cores, check_plan, choose_device, complete, missing_members
+from repbias.runs.runner import available_cores, check_plan, choose_device, complete, missing_networks
 from repbias.runs.store import Store
 from repbias.runs.workers import WorkerError, run_work
-from tiny_studies import make_study
 
 MeasureModule = Callable[[str], str]
 
@@ -91,18 +91,18 @@ class TestCheckPlan:
 class TestComplete:
     def test_what_is_missing_is_trained_and_told(self, store: Store) -> None:
         wanted = plan(steps={"one": 60, "two": 90})
-        missing = missing_members(wanted, store)
-        assert [member.run_id for _, member in missing] == [member.run_id for _, member in wanted.members()]
+        missing = missing_networks(wanted, store)
+        assert [network.run_id for _, network in missing] == [network.run_id for _, network in wanted.networks()]
         told: list[tuple[int, str | None, str, int]] = []
         complete(missing, store, on_progress=lambda *message: told.append(message))
-        assert missing_members(wanted, store) == []
-        assert {saved for _, saved, _, _ in told if saved} == {member.run_id for _, member in wanted.members()}
+        assert missing_networks(wanted, store) == []
+        assert {saved for _, saved, _, _ in told if saved} == {network.run_id for _, network in wanted.networks()}
         assert {status for _, saved, status, _ in told if saved} == {"finished"}
         assert sorted(taken for _, saved, _, taken in told if saved) == [60, 60, 90, 90]
         assert 0 < sum(steps for steps, *_ in told) <= 2 * 60 + 2 * 90
 
     def test_conditions_with_the_same_settings_share_their_runs(self, store: Store) -> None:
-        assert len(missing_members(plan(steps={"one": 60, "another": 60}), store)) == 2
+        assert len(missing_networks(plan(steps={"one": 60, "another": 60}), store)) == 2
 
     def test_nothing_missing_starts_no_process(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(runner, "run_work", lambda *_: pytest.fail("a worker was started"))
@@ -134,11 +134,11 @@ class TestWorkers:
                 os.kill(worker, sent)
 
         with pytest.raises(
-            WorkerError, match="was killed, perhaps for want of memory\nmembers that were finished are kept"
+            WorkerError, match="was killed, perhaps for want of memory\nnetworks that were finished are kept"
         ):
-            complete(missing_members(wanted, store), store, on_progress=interrupt_in_vain_and_kill_at_the_first_saved)
+            complete(missing_networks(wanted, store), store, on_progress=interrupt_in_vain_and_kill_at_the_first_saved)
         assert store.status(saved[0]).state == "complete"
-        assert 2 <= len(missing_members(wanted, store)) <= 3
+        assert 2 <= len(missing_networks(wanted, store)) <= 3
         assert workers_of(os.getpid()) == set()
 
     def test_a_worker_ends_with_its_parent_even_before_it_has_anything_to_say(self) -> None:
@@ -149,7 +149,7 @@ class TestWorkers:
             assert wait_until(lambda: not alive([worker]), 10)
 
     def test_leaving_the_loop_leaves_no_process(self, store: Store) -> None:
-        stack = [member for _, member in plan(steps={"two": 50_000}).members()]
+        stack = [network for _, network in plan(steps={"two": 50_000}).networks()]
         messages = run_work([stack], store.root, "cpu", workers=2)
         next(messages)
         workers = workers_of(os.getpid())
@@ -160,8 +160,8 @@ class TestWorkers:
     def test_a_measure_that_prints_disturbs_nothing(self, store: Store, measure: MeasureModule) -> None:
         body = 'print("{}"); print("[1]", flush=True); os.write(1, b"not JSON\\n")\nreturn [1.0, 2.0]'
         wanted = plan(measures=measure(body))
-        complete(missing_members(wanted, store), store)
-        table = store.load(wanted.members()[0][1].run_id).table("measures")
+        complete(missing_networks(wanted, store), store)
+        table = store.load(wanted.networks()[0][1].run_id).table("measures")
         own = table[(table["measure"] == "own") & (table["layer"] == "hidden.1") & (table["step"] == 60)]
         assert dict(zip(own["feature"], own["value"], strict=True)) == {"easy": 1.0, "hard": 2.0}
 
@@ -176,17 +176,17 @@ class TestWorkers:
         self, store: Store, measure: MeasureModule, body: str, kind: type[Exception], words: str
     ) -> None:
         with pytest.raises(kind) as caught:
-            complete(missing_members(plan(measures=measure(body)), store), store)
+            complete(missing_networks(plan(measures=measure(body)), store), store)
         assert words in str(caught.value)
         assert workers_of(os.getpid()) == set()
 
     def test_a_full_disk_says_what_is_kept(self, store: Store, measure: MeasureModule) -> None:
         full = (
-            "from repbias.runs import atomic\n"
+            "from repbias.core import atomic\n"
             "def write(path, data): raise OSError(errno.ENOSPC, 'No space left on device', str(path))\n"
             "atomic._write_synced = write\n"
             "return [0.0, 0.0]"
         )
         with pytest.raises(ValueError, match=r"No space left on device.*Free some space, then give the same command"):
-            complete(missing_members(plan(measures=measure(full)), store), store)
+            complete(missing_networks(plan(measures=measure(full)), store), store)
         assert list(store.runs.iterdir()) == []

@@ -20,7 +20,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from repbias.runs import atomic
+from repbias.core import atomic
 from repbias.runs.store import DamagedRun, Store, StoreError
 
 EXPERIMENT = {"seed": 3, "task": {"features": ["easy", "hard"], "rate": 0.1}, "failed_step": None}

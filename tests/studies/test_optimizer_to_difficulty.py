@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from repbias.experiments.comparisons import LevelDifference, Trend
+from repbias.experiments.contrasts import Growth, Level, Mastery
+from repbias.experiments.study import Claim, Study
+from repbias.experiments.verdicts import groups
 from repbias.studies import NAMES, find_study
-from repbias.studies.comparisons import LevelDifference, Trend
-from repbias.studies.complexity import STUDY as COMPLEXITY
-from repbias.studies.contrasts import Growth, Level, Mastery
-from repbias.studies.study import Claim, Study
-from repbias.studies.verdicts import groups
+from repbias.studies.bits.complexity import STUDY as COMPLEXITY
 from repbias.tasks import check_design
-from repbias.tasks.difficulty import truth_table_complexity
+from repbias.tasks.bits.difficulty import truth_table_complexity
 
 STUDIES = ("dynamics", "optimizer", "architecture", "correlation", "difficulty")
 
@@ -45,7 +45,7 @@ class TestEveryStudy:
 
     def test_different_conditions_train_different_networks(self, name: str) -> None:
         study = find_study(name)
-        assert len({c.member(0).run_id for c in study.conditions}) == len(study.conditions)
+        assert len({c.network(0).run_id for c in study.conditions}) == len(study.conditions)
 
     def test_every_claim_is_judged_somewhere(self, name: str) -> None:
         study = find_study(name)
@@ -65,7 +65,7 @@ class TestDynamics:
     def test_nothing_is_trained_twice(self) -> None:
         for scale in ("quick", "full"):
             own, other = self.STUDY.at(scale), COMPLEXITY.at(scale)
-            assert [c.member(3).run_id for c in own] == [c.member(3).run_id for c in other]
+            assert [c.network(3).run_id for c in own] == [c.network(3).run_id for c in other]
         assert self.STUDY.scales == COMPLEXITY.scales
 
     def test_most_is_read_as_an_amount_and_as_a_rate(self) -> None:
@@ -112,7 +112,7 @@ class TestOptimizer:
         concerned = [c for c in self.STUDY.conditions if turned.concerns(c)]
         assert {(c.factors["dropout"], c.training.optimizer.kind) for c in concerned} == {("0.2", "adam")}
         assert turned.contrast.describe().startswith("R2(hard) - R2(easy)")
-        assert turned.minimum == 0
+        assert turned.sesoi == 0
 
     def test_quick_judges_every_part_of_the_claim(self) -> None:
         assert [len(labels(self.STUDY, c, "quick")) for c in claims(self.STUDY, "C10")] == [2, 3, 2]
@@ -147,9 +147,9 @@ class TestCorrelation:
     def test_both_readings_of_the_gate(self) -> None:
         ungated, gated, hard = claims(self.STUDY, "suppression")
         assert isinstance(ungated.contrast, Level)
-        assert ungated.contrast.gated() == ()
-        assert gated.contrast.gated() == ("easy", "hard")
-        assert hard.contrast.gated() == ()
+        assert ungated.contrast.criterion_features() == ()
+        assert gated.contrast.criterion_features() == ("easy", "hard")
+        assert hard.contrast.criterion_features() == ()
         assert all(isinstance(c.compare, Trend) and c.compare.factor == "share" for c in (ungated, gated, hard))
         assert labels(self.STUDY, ungated) == ["easy and hard"]
 

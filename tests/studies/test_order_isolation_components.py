@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from repbias.experiments.comparisons import LevelDifference, Trend
+from repbias.experiments.contrasts import FeatureDifference, Level
+from repbias.experiments.study import Claim, Condition, Study
+from repbias.experiments.verdicts import evaluate, groups
 from repbias.models import MLP
 from repbias.studies import find_study
-from repbias.studies.comparisons import LevelDifference, Trend
-from repbias.studies.contrasts import FeatureDifference, Level
-from repbias.studies.study import Claim, Condition, Study
-from repbias.studies.verdicts import evaluate, groups
 from repbias.tasks import BooleanTask, check_design
 from repbias.training import Phase
 from repbias.training.course import Course
@@ -90,7 +90,7 @@ class TestOrder:
     def test_a_stage_ends_at_the_gate(self) -> None:
         stages = [phase for condition in ORDER.conditions for phase in condition.training.phases if phase.features]
         assert stages
-        assert all((phase.until, phase.extra) == ("gate", 0) for phase in stages)
+        assert all((phase.until, phase.extra) == ("mastery", 0) for phase in stages)
 
     def test_hard_first_puts_the_easy_feature_into_the_loss_once_the_hard_one_passes(self) -> None:
         (condition,) = (c for c in ORDER.conditions if c.name == "parity3, hard first")
@@ -151,7 +151,7 @@ class TestIsolation:
             assert len(groups(claim, ISOLATION.conditions)) == 3
 
     def test_alone_is_one_run_in_both_series(self) -> None:
-        alone = {condition.name: condition.member(0).run_id for condition in ISOLATION.conditions}
+        alone = {condition.name: condition.network(0).run_id for condition in ISOLATION.conditions}
         assert alone["parity3 among parity3, 0 companions"] == alone["parity3 among copies, 0 companions"]
 
 
@@ -216,17 +216,17 @@ class TestComponents:
         assert claims["verdict"].to_list()[:2] == ["no verdict"] * 2
 
     def test_a_probe_needs_no_accuracy_and_a_feature_does(self) -> None:
-        """Members 0 and 1 have bits of .1 each beside a hard feature of .2; member 1 does not report it."""
+        """Networks 0 and 1 have bits of .1 each beside a hard feature of .2; network 1 does not report it."""
         rows = [
-            ("parity3", member, 9, layer, feature, measure, value)
-            for member, accuracy in enumerate([1.0, 0.5])
+            ("parity3", network, 9, layer, feature, measure, value)
+            for network, accuracy in enumerate([1.0, 0.5])
             for layer, feature, measure, value in (
                 ("output", "easy", "accuracy", 1.0), ("output", "hard", "accuracy", accuracy),
                 ("hidden.3", "hard", "r2", 0.2), *(("hidden.3", f"bit {i}", "r2", 0.1) for i in (1, 2, 3)),
             )
         ]  # fmt: skip
-        table = pd.DataFrame(rows, columns=["condition", "member", "step", "layer", "feature", "measure", "value"])
+        table = pd.DataFrame(rows, columns=["condition", "seed", "step", "layer", "feature", "measure", "value"])
         layers = COMPONENTS.conditions[0].model.layer_names
-        mean, total = (c.contrast.per_member(table, layers) for c in with_id(COMPONENTS, "C7")[::2])
+        mean, total = (c.contrast.per_seed(table, layers) for c in with_id(COMPONENTS, "C7")[::2])
         assert mean.to_list() == pytest.approx([-0.1, np.nan], nan_ok=True)
         assert total.to_list() == pytest.approx([0.1, np.nan], nan_ok=True)

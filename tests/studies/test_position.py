@@ -6,18 +6,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from repbias.experiments.contrasts import PositionSlope
 from repbias.models import EncoderDecoder
 from repbias.studies import find_study
-from repbias.studies.contrasts import PositionSlope
 from repbias.tasks import StringTask
 from repbias.training import Adam, Phase, Training, train
 
 STUDY = find_study("position")
-COLUMNS = ["member", "step", "layer", "feature", "measure", "value"]
+COLUMNS = ["seed", "step", "layer", "feature", "measure", "value"]
 SLOPE = PositionSlope(of=("a", "b", "c"))
 
 
-def member(number: int, places: dict[str, int], r2: dict[str, float], accuracy: float = 1.0) -> pd.DataFrame:
+def network(number: int, places: dict[str, int], r2: dict[str, float], accuracy: float = 1.0) -> pd.DataFrame:
     rows = []
     for name, place in places.items():
         rows += [
@@ -30,13 +30,13 @@ def member(number: int, places: dict[str, int], r2: dict[str, float], accuracy: 
 
 
 def slopes(table: pd.DataFrame) -> list[float]:
-    return SLOPE.per_member(table, ("encoder.0.mean", "encoder.1.mean")).tolist()
+    return SLOPE.per_seed(table, ("encoder.0.mean", "encoder.1.mean")).tolist()
 
 
 class TestSlope:
     def test_it_is_the_fall_per_position_within_each_member(self) -> None:
-        falling = member(0, {"a": 1, "b": 2, "c": 3}, {"a": 0.5, "b": 0.3, "c": 0.1})
-        other_order = member(1, {"a": 3, "b": 1, "c": 2}, {"a": 0.5, "b": 0.3, "c": 0.1})
+        falling = network(0, {"a": 1, "b": 2, "c": 3}, {"a": 0.5, "b": 0.3, "c": 0.1})
+        other_order = network(1, {"a": 3, "b": 1, "c": 2}, {"a": 0.5, "b": 0.3, "c": 0.1})
         found = slopes(pd.concat([falling, other_order]))
         assert found[0] == pytest.approx(0.2)
         assert found[1] == pytest.approx(-np.polyfit([3, 1, 2], [0.5, 0.3, 0.1], 1)[0])
@@ -45,15 +45,15 @@ class TestSlope:
         """Features differ and positions do nothing: the mean over rotated orders is 0."""
         r2 = {"a": 0.5, "b": 0.3, "c": 0.1}
         orders = [{"a": 1, "b": 2, "c": 3}, {"a": 2, "b": 3, "c": 1}, {"a": 3, "b": 1, "c": 2}]
-        table = pd.concat([member(i, order, r2) for i, order in enumerate(orders)])
+        table = pd.concat([network(i, order, r2) for i, order in enumerate(orders)])
         assert np.mean(slopes(table)) == pytest.approx(0, abs=1e-12)
 
     def test_a_member_below_the_gate_has_none(self) -> None:
-        table = member(0, {"a": 1, "b": 2, "c": 3}, {"a": 0.5, "b": 0.3, "c": 0.1}, accuracy=0.9)
+        table = network(0, {"a": 1, "b": 2, "c": 3}, {"a": 0.5, "b": 0.3, "c": 0.1}, accuracy=0.9)
         assert np.isnan(slopes(table)).all()
 
     def test_without_positions_there_is_none(self) -> None:
-        table = member(0, {"a": 1, "b": 2, "c": 3}, {"a": 0.5, "b": 0.3, "c": 0.1})
+        table = network(0, {"a": 1, "b": 2, "c": 3}, {"a": 0.5, "b": 0.3, "c": 0.1})
         assert np.isnan(slopes(table[table["measure"] != "output_position"])).all()
 
     def test_in_words(self) -> None:

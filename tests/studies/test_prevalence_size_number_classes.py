@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from repbias.experiments.comparisons import Trend
+from repbias.experiments.contrasts import FeatureDifference, Level
+from repbias.experiments.study import Claim, Condition, Study
+from repbias.experiments.verdicts import NOT_REPLICATED, REPLICATED, evaluate, groups
 from repbias.models import MLP
 from repbias.studies import find_study
-from repbias.studies.comparisons import Trend
-from repbias.studies.contrasts import FeatureDifference, Level
-from repbias.studies.study import Claim, Condition, Study
-from repbias.studies.verdicts import NOT_REPLICATED, REPLICATED, evaluate, groups
 from repbias.tasks import BooleanTask, SymbolTask, check_design
 from repbias.training import Training
 
@@ -38,17 +38,17 @@ def symbols(condition: Condition) -> SymbolTask:
 
 
 def results(study: Study, gaps: dict[str, dict[str, float]], seeds: int = 6) -> pd.DataFrame:
-    """Return a table in which every feature of a condition has the given R2 plus noise, and all passed the gate."""
+    """Return a table in which every feature of a condition has the given R2 plus noise, and all pass."""
     random = np.random.default_rng(0)
     rows = []
     for condition in study.conditions:
         layer = condition.model.layer_names[-1]
-        for member in range(seeds):
+        for network in range(seeds):
             for feature in condition.task.feature_names:
                 r2 = gaps[condition.name].get(feature, 0.0) + random.normal(0, 0.01)
-                rows.append((condition.name, member, 100, layer, feature, "r2", r2))
-                rows.append((condition.name, member, 100, "output", feature, "accuracy", 1.0))
-    return pd.DataFrame(rows, columns=["condition", "member", "step", "layer", "feature", "measure", "value"])
+                rows.append((condition.name, network, 100, layer, feature, "r2", r2))
+                rows.append((condition.name, network, 100, "output", feature, "accuracy", 1.0))
+    return pd.DataFrame(rows, columns=["condition", "seed", "step", "layer", "feature", "measure", "value"])
 
 
 @pytest.mark.parametrize("study", STUDIES, ids=lambda study: study.name)
@@ -73,13 +73,13 @@ class TestEveryStudy:
         assert len({condition.training.canonical_json() for condition in study.conditions}) == 1
         default, used = Training(), study.conditions[0].training
         assert used == default.model_copy(update={"phases": used.phases})
-        assert (used.phases[0].until, used.phases[0].extra, len(used.phases)) == ("gate", 2_000, 1)
+        assert (used.phases[0].until, used.phases[0].extra, len(used.phases)) == ("mastery", 2_000, 1)
 
     def test_no_member_is_expected_to_exceed_its_step_limit(self, study: Study) -> None:
         assert all(condition.steps <= condition.training.max_steps for condition in study.conditions)
 
     def test_the_smallest_effect_of_every_claim_is_set(self, study: Study) -> None:
-        assert all(claim.minimum > 0 for claim in study.claims)
+        assert all(claim.sesoi > 0 for claim in study.claims)
 
 
 @pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
@@ -91,19 +91,19 @@ def test_the_design_of_every_condition_passes(task: BooleanTask | SymbolTask) ->
 class TestPrevalence:
     def test_both_readings_are_there_in_both_scales(self) -> None:
         for scale in ("quick", "full"):
-            assert {condition.factors["reading"] for condition in PREVALENCE.at(scale)} == {"P(f=1)", "asked"}
+            assert {condition.factors["reading"] for condition in PREVALENCE.at(scale)} == {"P(f=1)", "labelled"}
         for claim in PREVALENCE.claims:
             label = {group.split(",")[0].split(" ")[0] for group, _ in groups(claim, PREVALENCE.conditions)}
-            assert label == {"P(f=1)", "asked"}
+            assert label == {"P(f=1)", "labelled"}
 
     def test_only_the_rare_features_prevalence_changes_and_by_what_the_factors_say(self) -> None:
         for condition in PREVALENCE.conditions:
             common, rare = boolean(condition).features.values()
-            assert (common.function, common.prevalence, common.asked) == (rare.function, 0.5, 1.0)
+            assert (common.function, common.prevalence, common.labelled) == (rare.function, 0.5, 1.0)
             assert condition.factors["features"] == f"{rare.function} and {rare.function}"
             level = float(condition.factors["prevalence"])
             expected = (level, 1.0) if condition.factors["reading"] == "P(f=1)" else (0.5, level)
-            assert (rare.prevalence, rare.asked) == expected
+            assert (rare.prevalence, rare.labelled) == expected
 
     def test_validation_and_test_are_the_same_at_every_level(self) -> None:
         chosen = [c for c in PREVALENCE.conditions if c.factors["features"] == "copy and copy"]
@@ -114,7 +114,7 @@ class TestPrevalence:
 
     def test_each_reading_has_a_level_at_which_the_two_features_are_equally_prevalent(self) -> None:
         equal = [c.name for c in PREVALENCE.conditions if not boolean(c).manipulations]
-        assert equal == ["P(f=1) 0.5, copy", "P(f=1) 0.5, xor", "asked 1, copy", "asked 1, xor"]
+        assert equal == ["P(f=1) 0.5, copy", "P(f=1) 0.5, xor", "labelled 1, copy", "labelled 1, xor"]
 
     def test_a_gap_that_widens_as_the_feature_gets_rarer_is_the_claim_and_the_reverse_is_not(self) -> None:
         for sign, verdict in ((1, REPLICATED), (-1, NOT_REPLICATED)):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from repbias.experiments.comparisons import LevelDifference, Trend
+from repbias.experiments.study import Study
 from repbias.models import EncoderDecoder
 from repbias.studies import NAMES, find_study
-from repbias.studies.comparisons import LevelDifference, Trend
-from repbias.studies.study import Study
 from repbias.tasks import StringTask, check_design
 
 STUDIES = {name: study for name in NAMES if (study := find_study(name)).domain == "strings"}
@@ -86,8 +86,8 @@ def test_prevalence_is_that_of_the_factor() -> None:
         common, rare = condition.task.features.values()  # type: ignore[union-attr]
         level = float(condition.factors["prevalence"])
         expected = (level, 1.0) if condition.factors["reading"] == "P(f=1)" else (0.5, level)
-        assert (rare.prevalence, rare.asked) == expected
-        assert (common.prevalence, common.asked) == (0.5, 1.0)
+        assert (rare.prevalence, rare.labelled) == expected
+        assert (common.prevalence, common.labelled) == (0.5, 1.0)
     (claim,) = STUDIES["string_prevalence"].claims
     assert isinstance(claim.compare, Trend)
     assert claim.compare.falling
@@ -113,11 +113,11 @@ def test_one_thing_at_a_time_is_changed_of_the_base() -> None:
 def test_ways_of_training_are_those_of_the_factor() -> None:
     """Position or learning order: one thing at a time differs from `position`, and teacher forcing is its own runs."""
     by_name = {c.name: c for c in STUDIES["position_learning"].conditions}
-    known = {c.member(0).run_id for c in STUDIES["position"].conditions}
+    known = {c.network(0).run_id for c in STUDIES["position"].conditions}
     for condition in by_name.values():
         (phase,) = condition.training.phases
         regime, own = condition.factors["regime"], condition.model.own_answers  # type: ignore[union-attr]
-        assert (condition.member(0).run_id in known) == (regime == "teacher forcing")
+        assert (condition.network(0).run_id in known) == (regime == "teacher forcing")
         assert own == {"half its own answers": 0.5, "its own answers": 1.0}.get(regime)
         weights = phase.position_weights
         if regime == "later weigh more":
@@ -130,7 +130,7 @@ def test_ways_of_training_are_those_of_the_factor() -> None:
 
 def test_networks_that_are_compared_differ_in_what_they_report() -> None:
     conditions = {c.name: c for c in STUDIES["string_rsa"].conditions}
-    assert conditions["both"].member(0) == STUDIES["string_methods"].conditions[0].member(0)
+    assert conditions["both"].network(0) == STUDIES["string_methods"].conditions[0].network(0)
     assert {name: c.training.phases[0].features for name, c in conditions.items()} == {
         "both": None, "easy": ("easy",), "hard": ("hard",),
     }  # fmt: skip

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from repbias.experiments.study import Condition, Study
 from repbias.models import MLP, ConvNet, ResNet
 from repbias.studies import NAMES, find_study
-from repbias.studies.study import Condition, Study
 from repbias.tasks import ImageTask, check_design
 
 STUDIES = {name: study for name in NAMES if (study := find_study(name)).domain == "images"}
@@ -76,9 +76,9 @@ def test_mlps_bear_on_no_claim() -> None:
 
 
 def test_stages_are_read_of_networks_of_vision() -> None:
-    known = {condition.member(0).run_id for condition in VISION.conditions}
+    known = {condition.network(0).run_id for condition in VISION.conditions}
     layers = STUDIES["vision_layers"].conditions
-    assert {condition.member(0).run_id for condition in layers} < known
+    assert {condition.network(0).run_id for condition in layers} < known
     assert {condition.factors["optimizer"] for condition in layers} == {"Adam"}
     assert {condition.factors["network"] for condition in layers} == {"residual", "plain"}
 
@@ -92,8 +92,8 @@ def test_stages_of_training_are_those_of_the_regime() -> None:
 def test_the_rare_feature_is_asked_for_as_often_as_the_factor_says() -> None:
     for condition in STUDIES["vision_prevalence"].conditions:
         common, rare = condition.task.features.values()  # type: ignore[union-attr]
-        assert (rare.factor, f"{rare.asked:g}") == (condition.factors["rare"], condition.factors["asked"])  # type: ignore[union-attr]
-        assert common.asked == 1
+        assert (rare.factor, f"{rare.labelled:g}") == (condition.factors["rare"], condition.factors["labelled"])  # type: ignore[union-attr]
+        assert common.labelled == 1
         assert {common.factor, rare.factor} == {"colour", "shape"}  # type: ignore[union-attr]
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from repbias.tasks import NOT_ASKED, BooleanTask, Manipulation, Split, Stimuli, check_design
+from repbias.tasks import UNLABELLED, BooleanTask, Manipulation, Split, Stimuli, check_design
 from repbias.tasks.design import association_bound, cramers_v
 
 FEATURES = {"easy": "copy", "hard": "parity3"}
@@ -46,13 +46,13 @@ def unbalanced(_, split):
     return Split(split.inputs[kept], split.labels[kept])
 
 
-def not_asked(_, split):
+def unlabelled(_, split):
     labels = split.labels.copy()
-    labels[:50, 1] = NOT_ASKED
+    labels[:50, 1] = UNLABELLED
     return Split(split.inputs, labels)
 
 
-BREAKAGES = {f.__name__: f for f in (correlated, leaking, overlapping, unbalanced, not_asked)}
+BREAKAGES = {f.__name__: f for f in (correlated, leaking, overlapping, unbalanced, unlabelled)}
 
 
 def failed_rows(task):
@@ -89,8 +89,8 @@ def test_the_check_is_the_same_at_every_call():
         ("overlapping", "validation", {("overlap", "all", "train, validation")}),
         ("overlapping", "test", {("overlap", "all", "train, test")}),
         ("unbalanced", "test", {("label balance", "hard", "test")}),
-        ("not_asked", "validation", {("asked", "hard", "validation")}),
-        ("not_asked", "train", {("asked", "hard", "train"), ("equal loss weight", "all", "train")}),
+        ("unlabelled", "validation", {("labelled", "hard", "validation")}),
+        ("unlabelled", "train", {("labelled", "hard", "train"), ("equal loss weight", "all", "train")}),
     ],
 )
 def test_a_broken_design_fails_in_the_right_rows(breakage, split, rows):
@@ -105,13 +105,13 @@ def test_the_leaking_bit_is_named():
 
 
 def test_declared_manipulations_pass_and_are_shown():
-    features = {"rare": {"function": "copy", "prevalence": 0.2}, "seldom": {"function": "parity3", "asked": 0.25}}
+    features = {"rare": {"function": "copy", "prevalence": 0.2}, "seldom": {"function": "parity3", "labelled": 0.25}}
     check = check_design(BooleanTask(features=features, **SIZES))
     assert check.passed, check.failures()
     notes = check.table().set_index(["check", "feature", "split"]).note
     assert notes["label balance", "rare", "train"] == "class shares 0.8, 0.2, declared: the training set is manipulated"
-    assert "asked in 0.25 of the items, declared" in notes["asked", "seldom", "train"]
-    assert "seldom asked less often" in notes["equal loss weight", "all", "train"]
+    assert "labelled in 0.25 of the items, declared" in notes["labelled", "seldom", "train"]
+    assert "seldom labelled less often" in notes["equal loss weight", "all", "train"]
     assert not notes["label balance", "rare", "test"].endswith("manipulated")
 
 
@@ -191,7 +191,7 @@ def test_the_bound_is_exceeded_with_the_probability_given():
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        (np.full((8, 2), 2), "labels of 'easy' in train are 0 to 1, or -1 where it is not asked; got 2 to 2"),
+        (np.full((8, 2), 2), "labels of 'easy' in train are 0 to 1, or -1 where it has none; got 2 to 2"),
         (np.full((8, 2), -2), "got -2 to -2"),
         (np.zeros((8, 1), dtype=int), r"labels of train are \[stimulus, feature\] = \(8, 2\), got \(8, 1\)"),
     ],

@@ -6,8 +6,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from repbias.core.randomness import rng
 from repbias.models import MLP
-from repbias.randomness import rng
 from repbias.training import SGD, Adam, AdamW, Muon, Phase, RMSprop, train
 from repbias.training.dropout import MaskStream, find_sites
 from repbias.training.train import build_network
@@ -77,7 +77,9 @@ def test_weights_agree_with_a_plain_loop(task, fixed, spec, torch_optimizer, nor
 def test_a_cooldown_is_a_schedule_of_the_learning_rate(task, fixed, spec, torch_optimizer):
     """After the gate, here passed at step 1, the rate falls linearly; the last step has the smallest share."""
     model = MLP(widths=(16, 8), activation="tanh")
-    training = fixed(spec).model_copy(update={"gate": 1e-9, "phases": (Phase(extra=STEPS - 1, cooldown="linear"),)})
+    training = fixed(spec).model_copy(
+        update={"mastery_accuracy": 1e-9, "phases": (Phase(extra=STEPS - 1, cooldown="linear"),)}
+    )
     for network in train(task, model, seeds=[2, 5], training=training):
         assert network.outcome.steps == STEPS
         expected = build_network(model, task, network.seed)

@@ -57,7 +57,10 @@ def test_a_second_phase_starts_where_the_first_ended(task):
 
 def test_a_feature_that_is_mastered_ends_its_phase(task):
     training = Training(
-        batch=32, optimizer=SGD(lr=0.5), gate=0.95, phases=(Phase(features=("easy",), extra=13, steps=2000),)
+        batch=32,
+        optimizer=SGD(lr=0.5),
+        mastery_accuracy=0.95,
+        phases=(Phase(features=("easy",), extra=13, steps=2000),),
     )
     for network in train(task, MODEL, seeds=3, training=training):
         table, steps = network.outcome.table, network.outcome.steps
@@ -65,12 +68,14 @@ def test_a_feature_that_is_mastered_ends_its_phase(task):
         mastery = table[table["measure"] == "mastery_step"].set_index("feature")
         assert list(mastery.index) == ["easy"]
         assert mastery.loc["easy", "value"] == mastery.loc["easy", "step"] == steps - 13
-        assert network.outcome.missed == ("hard",)
+        assert network.outcome.failed_criterion == ("hard",)
         assert set(table.query("measure == 'r2'")["step"]) >= {0, 1, steps - 13, steps}
 
 
 def test_the_gate_is_passed_where_the_validation_accuracy_says_so(task):
-    training = Training(batch=32, optimizer=SGD(lr=0.5), gate=0.9, phases=(Phase(features=("easy",), extra=0),))
+    training = Training(
+        batch=32, optimizer=SGD(lr=0.5), mastery_accuracy=0.9, phases=(Phase(features=("easy",), extra=0),)
+    )
     (network,) = train(task, MODEL, seeds=[1], training=training)
     validation = network.stimuli.validation
     with torch.no_grad():
@@ -83,7 +88,7 @@ def test_a_phase_that_never_passes_ends_at_its_limit_and_says_so(task):
     for network in train(task, MODEL, seeds=2, training=training):
         assert network.outcome.status == "step limit"
         assert network.outcome.steps == 21
-        assert set(network.outcome.missed) == {"easy", "hard"}
+        assert set(network.outcome.failed_criterion) == {"easy", "hard"}
         assert network.outcome.table.query("measure == 'mastery_step'").empty
 
 
@@ -137,7 +142,7 @@ def test_progress_adds_up_to_all_steps(task, fixed):
 
 def test_a_course_through_two_phases():
     training = Training(
-        gate=0.9,
+        mastery_accuracy=0.9,
         phases=(Phase(features=("b",), steps=100, extra=5), Phase(until="steps", steps=7), Phase(steps=50, extra=0)),
     )
     course = Course(training, ("a", "b"))
@@ -162,7 +167,7 @@ def test_a_course_through_two_phases():
 
 def test_the_rate_falls_after_the_gate_and_is_whole_again_in_the_next_phase():
     cool = Phase(steps=100, extra=4, cooldown="linear")
-    course = Course(Training(gate=0.9, phases=(cool, cool)), ("a",))
+    course = Course(Training(mastery_accuracy=0.9, phases=(cool, cool)), ("a",))
     assert [course.cooling, course.rate(1), course.rate(10)] == [False, 1, 1]
     course.look(10, np.array([0.95]))
     assert course.cooling
@@ -176,13 +181,13 @@ def test_the_rate_falls_after_the_gate_and_is_whole_again_in_the_next_phase():
 
 
 def test_a_member_that_cools_down_leaves_those_beside_it_as_they_are(task):
-    """One passes the gate of its first phase at once and cools down beside one that never does."""
+    """One passes the accuracy criterion of its first phase at once and cools down beside one that never does."""
 
     def trained(seeds, gates):
         jobs = [
             Job(
                 task,
-                Training(batch=32, gate=gate, phases=(Phase(steps=30, extra=20, cooldown="linear"),)),
+                Training(batch=32, mastery_accuracy=gate, phases=(Phase(steps=30, extra=20, cooldown="linear"),)),
                 seed,
                 partial(build_network, MODEL, task, seed),
                 ("readout",),
@@ -200,9 +205,7 @@ def test_a_member_that_cools_down_leaves_those_beside_it_as_they_are(task):
 
 @pytest.mark.parametrize("changes", [{"until": "steps"}, {"extra": 0}])
 def test_a_cooldown_without_steps_to_cool_down_in_is_refused(changes):
-    with pytest.raises(
-        ValidationError, match="cooldown is of the extra steps beyond the gate, and this phase has none"
-    ):
+    with pytest.raises(ValidationError, match="cooldown is of the extra steps after mastery"):
         Phase(cooldown="linear", **changes)
 
 
@@ -236,7 +239,7 @@ def test_losses_weigh_by_the_position_at_which_a_member_reports():
 
 
 def test_a_position_without_weight_is_not_part_of_the_gate():
-    training = Training(gate=0.9, phases=(Phase(position_weights=(0.0, 1.0), steps=100, extra=5),))
+    training = Training(mastery_accuracy=0.9, phases=(Phase(position_weights=(0.0, 1.0), steps=100, extra=5),))
     course = Course(training, ("a", "b"), POSITIONS)
     course.look(10, np.array([0.95, 0.5]))
     assert course.phase_end == 15

@@ -43,7 +43,7 @@ def test_a_failed_member_keeps_what_came_before(task, fixed):
         assert outcome.steps == outcome.failed_step
         assert outcome.table["step"].max() < outcome.failed_step <= 60
         assert outcome.table["value"].notna().all()
-        assert outcome.missed == task.feature_names
+        assert outcome.failed_criterion == task.feature_names
         assert outcome.state == {}
         with pytest.raises(ValueError, match=f"member {network.seed} diverged at step {outcome.failed_step}"):
             _ = network.module
@@ -104,7 +104,7 @@ def test_failed_and_finished_members_share_a_table(task, fixed):
         return network
 
     networks = train(task, sometimes, seeds=8, training=fixed(steps=3))
-    status = networks.summary().set_index("member")["status"]
+    status = networks.summary().set_index("seed")["status"]
     assert set(status) == {"failed", "finished"}
-    assert set(networks.units()["member"]) == set(status.index[status == "finished"])
+    assert set(networks.units()["seed"]) == set(status.index[status == "finished"])
     assert networks.table()["value"].dtype == "float64"

@@ -6,16 +6,16 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from test_stacking import alone, assert_same, differ, outcomes
+from stacking import alone, assert_same, differ, outcomes
 from torch import nn
 from torch.nn import functional
 
 from repbias.analyses.reading import Layer
+from repbias.core.randomness import rng
 from repbias.models import MLP
 from repbias.models.convnet import ConvNet
 from repbias.models.resnet import ResNet
 from repbias.models.vit import ViT
-from repbias.randomness import rng
 from repbias.tasks.task import Split, Stimuli, Task, as_floats
 from repbias.training import SGD, Adam, Muon, Phase, Training, train
 from repbias.training import feed as feeding
@@ -178,7 +178,7 @@ def test_what_trains_apart_depends_on_network_and_device():
     assert not trains_apart(networks["plain"], cuda)
 
 
-@pytest.mark.parametrize("model", [CONV, MODELS["resnet"], Convolving], ids=["plain", "resnet", "own"])
+@pytest.mark.parametrize("model", [CONV, MODELS["resnet"], Convolving], ids=["plain", "resnet", "user"])
 def test_the_trace_of_a_member_gives_what_autograd_gives(fixed, model, monkeypatch):
     traced = train(TASK, model, seeds=2, training=fixed(steps=6))
     monkeypatch.setattr(Stack, "_traced_one", lambda stack: stack._one_with_autograd)

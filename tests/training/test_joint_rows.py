@@ -50,7 +50,7 @@ def test_they_are_those_of_the_networks_own_responses(networks, probed, layer):
             names=("easy", "hard", "first bit", "noise"),
             joint=True,
         )
-        rows = networks.table().query(f"member == {network.seed} and step == 20 and layer == {layer!r}")
+        rows = networks.table().query(f"seed == {network.seed} and step == 20 and layer == {layer!r}")
         found = rows.set_index(["measure", "feature"])["value"]
         assert found["joint_r2", "(all)"] == pytest.approx(result.joint_r2, abs=1e-6)
         assert list(found["unique"].index) == ["easy", "hard", "first bit", "noise"]
@@ -63,7 +63,7 @@ def test_they_are_given_for_the_first_and_last_step_of_every_layer(networks):
     for measure, features in (("joint_r2", {"(all)"}), ("unique", {"easy", "hard", "first bit", "noise"})):
         rows = table[table["measure"] == measure]
         wanted = {(m, s, la, f) for m in (0, 3) for s in (0, 20) for la in ("input", *LAYERS) for f in features}
-        assert set(zip(rows["member"], rows["step"], rows["layer"], rows["feature"], strict=True)) == wanted
+        assert set(zip(rows["seed"], rows["step"], rows["layer"], rows["feature"], strict=True)) == wanted
         assert len(rows) == len(wanted)
     assert table.loc[table["measure"] == "r2", "step"].nunique() > 2
 
@@ -80,7 +80,7 @@ def test_probes_change_nothing_of_the_training_or_of_the_features(networks, prob
     plain = probed.model_copy(update={"probes": None})
     alone = train(plain, MODEL, seeds=[3], training=training)
     keys = ["step", "layer", "feature", "measure", "value"]
-    shared = networks.table().query("member == 3 and feature in ['easy', 'hard'] and measure != 'unique'")
+    shared = networks.table().query("seed == 3 and feature in ['easy', 'hard'] and measure != 'unique'")
     bare = alone.table().query("feature in ['easy', 'hard'] and measure != 'unique'")
     pd.testing.assert_frame_equal(
         shared[keys].reset_index(drop=True), bare[keys].reset_index(drop=True), rtol=1e-9, atol=1e-12

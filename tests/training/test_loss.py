@@ -1,4 +1,4 @@
-"""The loss is the sum over features of torch's own cross-entropies, over the asked items, averaged over the batch."""
+"""The loss is the sum over features of torch's cross-entropies over labelled items, averaged over the batch."""
 
 import numpy as np
 import pytest
@@ -13,10 +13,10 @@ from repbias.training.loss import feature_loss
 CASES = [(2,), (2, 2), (3,), (2, 4, 2), (5, 2, 3)]
 
 
-def drawn(n_classes, seed=0, n=50, asked=0.8):
+def drawn(n_classes, seed=0, n=50, labelled=0.8):
     random = np.random.default_rng(seed)
     labels = np.stack([random.integers(0, count, n) for count in n_classes], axis=1)
-    labels = np.where(random.random(labels.shape) < asked, labels, -1)
+    labels = np.where(random.random(labels.shape) < labelled, labels, -1)
     logits = 3 * random.normal(size=(n, n_outputs(n_classes)))
     weights = random.choice([0.0, 0.5, 1.0], len(n_classes))
     weights[0] = 1
@@ -26,13 +26,13 @@ def drawn(n_classes, seed=0, n=50, asked=0.8):
 def torchs_own(logits, labels, weights, n_classes):
     total = 0.0
     for i, (part, count) in enumerate(zip(output_slices(n_classes), n_classes, strict=True)):
-        asked = labels[:, i] >= 0
+        labelled = labels[:, i] >= 0
         if count == 2:
             own = functional.binary_cross_entropy_with_logits(
-                logits[asked, part.start], labels[asked, i], reduction="sum"
+                logits[labelled, part.start], labels[labelled, i], reduction="sum"
             )
         else:
-            own = functional.cross_entropy(logits[asked, part], labels[asked, i].long(), reduction="sum")
+            own = functional.cross_entropy(logits[labelled, part], labels[labelled, i].long(), reduction="sum")
         total = total + weights[i] * own / len(labels)
     return total
 
@@ -62,7 +62,7 @@ def test_what_is_not_asked_adds_nothing(n_classes):
 
 
 def test_a_feature_out_of_the_phase_adds_nothing():
-    logits, labels, _ = drawn((2, 3, 2), asked=1.0)
+    logits, labels, _ = drawn((2, 3, 2), labelled=1.0)
     logits.requires_grad_()
     feature_loss(logits, labels, torch.tensor([1.0, 0, 1]), (2, 3, 2)).backward()
     assert not logits.grad[:, 1:4].any()
@@ -89,7 +89,7 @@ def test_predictions_are_the_likeliest_class():
 
 def test_asking_for_less_trains_another_network(task, fixed):
     features = task.model_dump()["features"]
-    features["hard"]["asked"] = 0.15
+    features["hard"]["labelled"] = 0.15
     less = type(task).model_validate(task.model_dump() | {"features": features})
     everything, some = (train(t, MLP(widths=(8,)), seeds=1, training=fixed(SGD(lr=0.5))) for t in (task, less))
     assert (some[0].stimuli.train.labels[:, 1] == -1).mean() == pytest.approx(0.85, abs=0.01)

@@ -19,11 +19,11 @@ def test_it_appears_for_every_layer_at_the_first_and_last_step(task, fixed):
     rows = networks.table().query("measure == 'mean_response'")
     layers = ("input", "hidden.0", "hidden.1", "readout")
     expected = {(m, s, la, f) for m in (0, 1) for s in (0, 20) for la in layers for f in ("easy", "hard")}
-    assert set(zip(rows["member"], rows["step"], rows["layer"], rows["feature"], strict=True)) == expected
+    assert set(zip(rows["seed"], rows["step"], rows["layer"], rows["feature"], strict=True)) == expected
     assert len(rows) == len(expected)
     network = networks[1]
     responses = network.read("hidden.1")[torch.from_numpy(network.labels()[:, 1] == 1)]
-    last = rows.query("member == 1 and step == 20 and layer == 'hidden.1' and feature == 'hard'")["value"].item()
+    last = rows.query("seed == 1 and step == 20 and layer == 'hidden.1' and feature == 'hard'")["value"].item()
     assert last == pytest.approx(float(responses.mean()), rel=1e-5)
 
 

@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 import pytest
-from test_stacking import alone, assert_same, differ, job, outcomes
-
 from marker_strings import Markers
+from stacking import alone, assert_same, differ, job, outcomes
+
 from repbias.models.recurrent import Recurrent
 from repbias.models.transformer import DecoderOnly, EncoderDecoder, EncoderHeads
 from repbias.training import SGD, Adam, train

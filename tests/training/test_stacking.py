@@ -1,53 +1,16 @@
 """A member's result is bitwise the same whoever is trained beside it."""
 
-from dataclasses import replace
-from functools import partial
-
 import numpy as np
-import pandas as pd
 import pytest
 import torch
+from stacking import alone, assert_same, differ, job, outcomes
 from torch import nn
 
 from repbias.models import MLP
 from repbias.tasks.task import Split, Stimuli, Task
 from repbias.training import SGD, Adam, AdamW, Muon, Phase, RMSprop, Training, train
-from repbias.training.job import Job, Outcome
 from repbias.training.train import build_network
 from repbias.training.trainer import train_stack
-
-LAYERS = ("hidden.*", "readout")
-
-
-def job(task, model, training, seed):
-    return Job(task, training, seed, partial(build_network, model, task, seed), LAYERS)
-
-
-def alone(job) -> Outcome:
-    ((_, outcome),) = train_stack([job])
-    return outcome
-
-
-def outcomes(jobs) -> list[Outcome]:
-    """Train in one stack; return the outcomes in the order of the jobs."""
-    found = {id(job): outcome for job, outcome in train_stack(jobs)}
-    return [found[id(job)] for job in jobs]
-
-
-def assert_same(one: Outcome, other: Outcome) -> None:
-    assert one.state.keys() == other.state.keys()
-    for name in one.state:
-        assert torch.equal(one.state[name], other.state[name]), name
-    pd.testing.assert_frame_equal(one.table, other.table, check_exact=True)
-    pd.testing.assert_frame_equal(one.units, other.units, check_exact=True)
-    assert replace(one, state={}, table=None, units=None, seconds=0) == replace(
-        other, state={}, table=None, units=None, seconds=0
-    )
-
-
-def differ(one: Outcome, other: Outcome) -> bool:
-    return any(not torch.equal(one.state[name], other.state[name]) for name in one.state)
-
 
 OPTIMIZERS = {
     "sgd": SGD(lr=0.1),
@@ -136,8 +99,10 @@ def test_members_that_finish_early_leave_the_others_as_they_are(task, optimizer)
 
 def test_curricula_with_gates_may_differ_within_a_stack(task):
     model = MLP(widths=(24, 24))
-    first = Training(optimizer=SGD(lr=0.3), batch=32, gate=0.9, phases=(Phase(features=("easy",), steps=300, extra=7),))
-    second = Training(optimizer=SGD(lr=0.3), batch=32, gate=0.9, phases=(Phase(steps=60, extra=3),))
+    first = Training(
+        optimizer=SGD(lr=0.3), batch=32, mastery_accuracy=0.9, phases=(Phase(features=("easy",), steps=300, extra=7),)
+    )
+    second = Training(optimizer=SGD(lr=0.3), batch=32, mastery_accuracy=0.9, phases=(Phase(steps=60, extra=3),))
     jobs = [job(task, model, training, seed) for seed, training in enumerate((first, second, first, second, first))]
     together = outcomes(jobs)
     assert len({outcome.steps for outcome in together}) > 2

@@ -145,7 +145,7 @@ def test_an_activation_in_place_does_not_change_what_is_read(task, fixed):
         train(task, lambda value=value: network(value), seeds=2, training=fixed()) for value in (False, True)
     )
     pd.testing.assert_frame_equal(safe.table(), in_place.table(), check_exact=True)
-    r2 = in_place.table().query("measure == 'r2' and step == 20 and feature == 'easy'").set_index(["member", "layer"])
+    r2 = in_place.table().query("measure == 'r2' and step == 20 and feature == 'easy'").set_index(["seed", "layer"])
     assert r2.loc[(0, "0"), "value"] != r2.loc[(0, "1"), "value"]
 
 

@@ -8,8 +8,8 @@ import pandas as pd
 from torch import Tensor
 
 from repbias.analyses.reading import Layer, Row
-from repbias.measures.dictionary import FeaturesInLatents, feature_in_latents
-from repbias.measures.sparse_autoencoder import train_autoencoder
+from repbias.measures.decoding.dictionary import FeaturesInLatents, feature_in_latents
+from repbias.measures.decoding.sparse_autoencoder import train_autoencoder
 from repbias.training import Network
 
 

@@ -11,10 +11,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from torch import Tensor
 
-from repbias.layers import read_layers
-from repbias.measures.density import Density
-from repbias.measures.variance_fitter import VarianceFitter
-from repbias.measures.variance_result import VarianceExplained
+from repbias.activations.layers import read_layers
+from repbias.measures.variance.density import Density
+from repbias.measures.variance.fitter import VarianceFitter
+from repbias.measures.variance.result import VarianceExplained
 from repbias.models.image_model import StagedModel
 from repbias.tasks import ImageTask
 from repbias.training import Network

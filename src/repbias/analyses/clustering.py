@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from repbias.analyses.reading import Layer, Row
-from repbias.measures.clustering import clustering, neighbour_purity, tsne
+from repbias.measures.decoding.clustering import clustering, neighbour_purity, tsne
 from repbias.training import Network
 
 
@@ -29,7 +29,7 @@ def analyse(
 
     Parameters
     ----------
-    stimuli : how many of the test stimuli are clustered. pictured : members with a seed below this are laid out.
+    stimuli : how many of the test stimuli are clustered. pictured : networks with a seed below this are laid out.
     points : how many stimuli are laid out.
     """
     read = Layer.of(network, layer)

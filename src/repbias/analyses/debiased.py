@@ -10,11 +10,11 @@ from torch import Tensor
 
 from repbias.analyses.reading import Layer
 from repbias.analyses.similarity import System, block_table, compare_systems, pairs, pseudo_values, read_systems
-from repbias.measures.clustering import clustering
-from repbias.measures.components import components
-from repbias.measures.debias import Equalized, equalize
-from repbias.measures.reliance import reliance
-from repbias.measures.variance import variance_explained
+from repbias.measures.decoding.clustering import clustering
+from repbias.measures.decoding.reliance import reliance
+from repbias.measures.variance.components import components
+from repbias.measures.variance.equalize import Equalized, equalize
+from repbias.measures.variance.explained import variance_explained
 from repbias.training import Network
 
 CLUSTERED = 1024
@@ -76,7 +76,7 @@ def _mapped(system: System, by: Equalized) -> System:
 
 def _change(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
     """After less before, of each row: the pseudo-values of a difference are the differences of pseudo-values."""
-    keys = ["condition", "layer", "member", "feature"]
+    keys = ["condition", "layer", "seed", "feature"]
     both = after.merge(before, on=keys, suffixes=("", "_before"), validate="one_to_one")
     measure = both["measure_before"] + "_change"
     return both.assign(measure=measure, value=both["value"] - both["value_before"])[[*keys, "measure", "value"]]
@@ -91,7 +91,7 @@ def _of_features(network: Network, by: Equalized, condition: str, layer: str) ->
     for measure, values in after.items():
         for name, new, old in zip(read.features, values, before[measure], strict=True):
             rows += [(name, f"{measure}_equalized", new), (name, f"{measure}_change", new - old)]
-    return read.measures(rows).assign(condition=condition, member=network.seed)
+    return read.measures(rows).assign(condition=condition, seed=network.seed)
 
 
 def _asked(read: Layer, fit: Tensor, test: Tensor) -> dict[str, Sequence[float]]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from repbias.analyses.reading import untrained_module
-from repbias.measures.probes import probe
+from repbias.measures.decoding.probes import probe
 from repbias.models import Model
 from repbias.training import Network
 from repbias.training.feed import responses
@@ -26,7 +26,7 @@ def analyse(network: Network, *, classifier: str = "logistic", scaling: str = "n
 
     Parameters
     ----------
-    classifier, scaling : see `repbias.measures.probes.probe`.
+    classifier, scaling : see `repbias.measures.decoding.probes.probe`.
 
     Source: Hermann & Lampinen (2020), arXiv 2006.12433, who decode Trifeature's factors before and after training.
     """

@@ -13,13 +13,13 @@ from sklearn.neighbors import KNeighborsClassifier
 from torch import Tensor
 from torch.nn import functional
 
+from repbias.activations.layers import capture
 from repbias.analyses.ciphers import EncryptedSum, Paillier
 from repbias.analyses.reading import Layer, Row
-from repbias.layers import capture
-from repbias.measures.compare_rdms import compare_rdms
-from repbias.measures.linear_classifiers import fit_classifier
-from repbias.measures.rdm import rdm
-from repbias.randomness import rng
+from repbias.core.randomness import rng
+from repbias.measures.decoding.linear_classifiers import fit_classifier
+from repbias.measures.similarity.compare_rdms import compare_rdms
+from repbias.measures.similarity.rdm import rdm
 from repbias.training import Network
 
 Integers = NDArray[np.int64]

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from repbias.analyses.reading import Layer, Row
-from repbias.measures.components import components
-from repbias.measures.truncation import components_needed
+from repbias.measures.interventions.truncation import components_needed
+from repbias.measures.variance.components import components
 from repbias.training import Network
 
 

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from repbias.layers import editing
+from repbias.activations.layers import editing
 from repbias.models import Model
 from repbias.models.heads import predictions
 from repbias.training import Network

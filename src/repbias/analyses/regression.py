@@ -8,7 +8,7 @@ import pandas as pd
 import torch
 
 from repbias.analyses.reading import UNTRAINED, Layer, untrained_module
-from repbias.measures.system_regression import system_regression
+from repbias.measures.similarity.system_regression import system_regression
 from repbias.training import Network
 from repbias.training.feed import responses
 
@@ -42,8 +42,8 @@ def analyse(
             values["relative_r2"] = values["regression_r2"] / own
             place = (target.seed, Layer.of(target, layer).name, f"{kind} network")
             rows += [(*place, name, value) for name, value in values.items()]
-    table = pd.DataFrame(rows, columns=["member", "layer", "feature", "measure", "value"])
-    table = table.astype({"member": "int64", "value": "float64"})  # of no rows, pandas would make objects
+    table = pd.DataFrame(rows, columns=["seed", "layer", "feature", "measure", "value"])
+    table = table.astype({"seed": "int64", "value": "float64"})  # of no rows, pandas would make objects
     return {"measures": table.assign(condition=predicted).dropna(subset=["value"])}
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from repbias.analyses.reading import Layer, Row
-from repbias.measures.reliance import Reliance, reliance
+from repbias.measures.decoding.reliance import Reliance, reliance
 from repbias.training import Network
 
 

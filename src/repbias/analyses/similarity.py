@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from repbias.analyses.reading import UNTRAINED, Layer, untrained_module
-from repbias.measures.cka import cka
-from repbias.measures.compare_rdms import compare_many
-from repbias.measures.rdm import rdm
-from repbias.randomness import rng
-from repbias.statistics import jackknife
+from repbias.core.randomness import rng
+from repbias.core.statistics import jackknife
+from repbias.measures.similarity.cka import cka
+from repbias.measures.similarity.compare_rdms import compare_many
+from repbias.measures.similarity.rdm import rdm
 from repbias.training import Network
 from repbias.training.feed import responses
 
@@ -111,7 +111,7 @@ def pairs(measure: str, matrix: NDArray[np.float64], systems: Sequence[System]) 
         for i, one in enumerate(systems)
         for j in range(i)
     ]
-    return pd.DataFrame(rows, columns=["condition", "member", "other", "other_member", "measure", "value"])
+    return pd.DataFrame(rows, columns=["condition", "seed", "other", "other_seed", "measure", "value"])
 
 
 def kinds(systems: Sequence[System]) -> list[str]:
@@ -158,7 +158,7 @@ def pseudo_values(measure: str, matrix: NDArray[np.float64], systems: Sequence[S
             named = [f"{other} network", *(["own kind"] if one == other else [])]
             place = (one, layers[one])
             rows += [(*place, s, name, measure, v) for name in named for s, v in zip(seeds, values, strict=True)]
-    table = pd.DataFrame(rows, columns=["condition", "layer", "member", "feature", "measure", "value"])
+    table = pd.DataFrame(rows, columns=["condition", "layer", "seed", "feature", "measure", "value"])
     return table.dropna(subset=["value"])
 
 

@@ -3,10 +3,10 @@
 from repbias.models.convnet import ConvNet
 from repbias.models.mlp import MLP
 from repbias.models.model import Model
-from repbias.models.own import OwnModule
 from repbias.models.recurrent import Recurrent
 from repbias.models.resnet import ResNet
 from repbias.models.transformer import DecoderOnly, EncoderDecoder, EncoderHeads
+from repbias.models.user import UserModule
 from repbias.models.vit import ViT
 
 __all__ = [
@@ -16,8 +16,8 @@ __all__ = [
     "EncoderDecoder",
     "EncoderHeads",
     "Model",
-    "OwnModule",
     "Recurrent",
     "ResNet",
+    "UserModule",
     "ViT",
 ]

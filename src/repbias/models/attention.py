@@ -39,8 +39,8 @@ def causal_mask(queries: int, keys: int, device: torch.device) -> Tensor:
 def attend(query: Tensor, key: Tensor, value: Tensor, hidden: Tensor | None = None) -> Tensor:
     """Return softmax(Q K' / sqrt(d)) V, `[..., query, unit]`, without the keys that are `hidden` `[query, key]`.
 
-    Written out because torch's `scaled_dot_product_attention` has no batching rule on a CPU: under vmap it runs member
-    after member, with a warning, and takes twice as long for strings of this length.
+    Written out because torch's `scaled_dot_product_attention` has no batching rule on a CPU: under vmap it runs network
+    after network, with a warning, and takes twice as long for strings of this length.
     """
     scores = query @ key.transpose(-1, -2) / sqrt(query.shape[-1])
     if hidden is not None:

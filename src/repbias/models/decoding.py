@@ -14,9 +14,9 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from repbias.core.specs import Spec
 from repbias.models.model import Model
 from repbias.models.readouts import AnswerReadout
-from repbias.specs import Spec
 from repbias.tasks.task import Task
 
 START = 3
@@ -95,7 +95,7 @@ class SymbolTable(nn.Module):
     """A vector for each symbol: an embedding that stacks.
 
     The look-up is a product with a one-hot code, which is exact, and which `torch.func.vmap` turns into one product for
-    all members.
+    all networks.
     """
 
     def __init__(self, symbols: int, width: int) -> None:
@@ -228,7 +228,7 @@ class AnsweringNetwork(nn.Module, ABC):
         elif self.own_answers is None:
             states = self.decode(memory, torch.cat([start, true], dim=1))
         else:
-            # A dropout mask, so that it comes from the member's own random stream; no gradient goes through it.
+            # A dropout mask, so that it comes from the network's own random stream; no gradient goes through it.
             is_true = nn.functional.dropout(torch.ones_like(true), self.own_answers, training=True) > 0
             states = self._decode_greedily(memory, start, true, is_true)
         logits: Tensor = self.readout(states, order)

@@ -11,8 +11,8 @@ from abc import abstractmethod
 import torch
 from torch import nn
 
+from repbias.core.specs import Spec
 from repbias.models.heads import n_outputs
-from repbias.specs import Spec
 from repbias.tasks.task import Task
 
 

@@ -1,6 +1,7 @@
 """Where a sequence model is read: modules whose output is one vector a stimulus, and the read-out of the answers.
 
-A pool computes nothing that the network would not be without. It exists to have a name, so that `repbias.layers` reads
+A pool computes nothing that the network would not be without. It exists to have a name, so that
+`repbias.activations.layers` reads
 the mean over tokens, or the state before an output, as it reads any layer.
 """
 

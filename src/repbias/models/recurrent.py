@@ -78,7 +78,8 @@ class Recurrent(AnswersInSequence, SequenceModel):
 def logistic(x: Tensor) -> Tensor:
     """Return the logistic function, by way of tanh.
 
-    Last digits of torch's `sigmoid` depend on where in a vector an element lies, and so on a member's place in a stack.
+    Last digits of torch's `sigmoid` depend on where in a vector an element lies, and so on a network's place in a
+    stack.
     """
     return 0.5 + 0.5 * torch.tanh(0.5 * x)
 

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from repbias.report.study_figures import trained_members
+from repbias.experiments.comparisons import Trend
+from repbias.experiments.contrasts import FeatureDifference, Growth, LayerSlope, Level, at_last_step
+from repbias.experiments.study import Claim, Condition
+from repbias.experiments.verdicts import MIXED, NO_VERDICT, NOT_REPLICATED, REPLICATED, combine
+from repbias.report.study_figures import trained_networks
 from repbias.report.views import joined
 from repbias.runs.results import StudyResult
-from repbias.studies.comparisons import Trend
-from repbias.studies.contrasts import FeatureDifference, Growth, LayerSlope, Level, at_last_step
-from repbias.studies.study import Claim, Condition
-from repbias.studies.verdicts import MIXED, NO_VERDICT, NOT_REPLICATED, REPLICATED, combine
 
 _NO_CLAIMS = "This study states no claims; its tables and figures speak for themselves."
 _SHARES = ("r2", "r2_final", "r2_per_stimulus", "unique", "joint_r2")
@@ -22,7 +22,7 @@ _SPACE = "\N{NO-BREAK SPACE}"
 def answer(result: StudyResult) -> tuple[str, ...]:
     """Return the answer: one sentence on the study's first claim, one for each further claim, then what was left out.
 
-    A claim's numbers are means over the members that its estimate counts; they are given as the smallest and the
+    A claim's numbers are means over the networks that its estimate counts; they are given as the smallest and the
     largest of the conditions that have a verdict.
     """
     claims = result.plan.study.claims
@@ -44,7 +44,7 @@ def _lead(claim: Claim, result: StudyResult) -> str:
     if rows.empty:
         return f"{opening}: {claim.statement.rstrip('.')}."
     if decided.empty:
-        return f"{opening}: fewer than two members could be analysed in each."
+        return f"{opening}: fewer than two networks could be analysed in each."
     if isinstance(claim.contrast, FeatureDifference) and claim.contrast.measure == "r2" and claim.compare is None:
         return f"{opening}: {_explained(claim.contrast, result, decided)} (means over {_seeds(decided['n'])})."
     return f"{opening}: {claim.statement.rstrip('.')}; {_effect(claim, decided)}."
@@ -98,9 +98,9 @@ def _verdict(claim: Claim, result: StudyResult) -> str:
 
 
 def _explained(contrast: FeatureDifference, result: StudyResult, decided: pd.DataFrame) -> str:
-    """How much of a layer each of the two features explains, as means over the members that the claim counts."""
+    """How much of a layer each of the two features explains, as means over the networks that the claim counts."""
     conditions = [one for one in result.plan.conditions if one.name in set(decided["condition"])]
-    tables = {str(name): rows for name, rows in trained_members(result.table, result.members).groupby("condition")}
+    tables = {str(name): rows for name, rows in trained_networks(result.table, result.networks).groupby("condition")}
     means = pd.DataFrame([_means(contrast, condition, tables[condition.name]) for condition in conditions])
     more, less = (_shares(means[name].min(), means[name].max(), f"{_SPACE}%") for name in means)
     place = "the penultimate layer’s" if contrast.layer == "penultimate" else f"layer {contrast.layer}’s"
@@ -108,8 +108,8 @@ def _explained(contrast: FeatureDifference, result: StudyResult, decided: pd.Dat
 
 
 def _means(contrast: FeatureDifference, condition: Condition, table: pd.DataFrame) -> pd.Series:
-    """The two features' means in one condition, over the members that the claim counts: not failed, and not NaN."""
-    counted = contrast.per_member(table, condition.model.layer_names).dropna().index
+    """The two features' means in one condition, over the networks that the claim counts: not failed, and not NaN."""
+    counted = contrast.per_seed(table, condition.model.layer_names).dropna().index
     (layer,) = contrast.layers_read(condition.model.layer_names)
     values = at_last_step(table, contrast.measure).xs(layer, level="layer").loc[counted]
     return pd.Series({name: values[name].mean() for name in (contrast.more, contrast.less)})
@@ -141,23 +141,25 @@ def _is_share(claim: Claim) -> bool:
 
 
 def _left_out(result: StudyResult) -> list[str]:
-    """What the numbers do not cover: conditions of another scale, members not run, failed, or below the gate."""
+    """Say what the numbers leave out: conditions of another scale, and networks not run, failed, or below criterion."""
     sentences = []
-    all_conditions, members = len(result.plan.study.conditions), result.members
+    all_conditions, networks = len(result.plan.study.conditions), result.networks
     if len(result.plan.conditions) < all_conditions:
         here = len(result.plan.conditions)
         sentences.append(f"The {result.plan.scale} scale covers {here} of the study’s {all_conditions} conditions.")
     for status, what in (("not run", "Not run yet"), ("failed", "Failed in training")):
-        if count := int((members["status"] == status).sum()):
-            sentences.append(f"{what}: {count} of {len(members)} members.")
+        if count := int((networks["status"] == status).sum()):
+            sentences.append(f"{what}: {count} of {len(networks)} networks.")
     if result.n_analyses_missing:
         sentences.append(f"Analyses not done yet: {result.n_analyses_missing}.")
-    missed = members.loc[~members["status"].isin(["failed", "not run"]) & (members["missed"] != ""), "missed"]
+    missed = networks.loc[
+        ~networks["status"].isin(["failed", "not run"]) & (networks["failed_criterion"] != ""), "failed_criterion"
+    ]
     if len(missed):
         names = joined(dict.fromkeys(name for cell in missed for name in cell.split(", ")))
         sentences.append(
-            f"Missed the accuracy gate on {names}: {len(missed)} of {len(members)} members; "
-            "a claim leaves out the members that missed one of its features."
+            f"Missed the accuracy gate on {names}: {len(missed)} of {len(networks)} networks; "
+            "a claim leaves out the networks that missed one of its features."
         )
     return sentences
 

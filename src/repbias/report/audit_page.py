@@ -9,9 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from repbias.auditing.glance import glance, in_short, meanings
-from repbias.auditing.result import RESULT_COLUMNS, AuditReport
-from repbias.measures.variance_result import ALL_FEATURES
+from repbias.audit.report import RESULT_COLUMNS, AuditReport
+from repbias.audit.summary import in_short, meanings, summary
+from repbias.measures.variance.result import ALL_FEATURES
 from repbias.report.claim_views import p_value
 from repbias.report.figure_view import FigureView, figure_view
 from repbias.report.figures import Figure, save_figure
@@ -74,7 +74,7 @@ def write_audit_page(report: AuditReport, path: Path) -> Path:
 
     Parameters
     ----------
-    report : what `repbias.auditing.arrays.audit_arrays` or `repbias.auditing.model.audit` returned.
+    report : what `repbias.audit.arrays.audit_arrays` or `repbias.audit.model.audit` returned.
     path : the file to write; folders are made, a page of the same name is replaced.
 
     Returns
@@ -104,7 +104,7 @@ def write_audit_page(report: AuditReport, path: Path) -> Path:
         "audit.html.jinja",
         report=report,
         in_short=in_short(report),
-        glance=glance(report),
+        summary=summary(report),
         meanings=meanings(report),
         headline=headline,
         conclusions=_by_layer(report),

@@ -1,4 +1,4 @@
-"""What was checked, as the page tells it: members and stimuli; what went wrong comes first."""
+"""What was checked, as the page tells it: networks and stimuli; what went wrong comes first."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from repbias.report.views import TableView, joined, table_view, words
 
 @dataclass(frozen=True)
 class MembersView:
-    """Members: a sentence, those that need to be seen first, and those that passed."""
+    """Networks: a sentence, those that need to be seen first, and those that passed."""
 
     sentence: str
     all_passed: bool
@@ -31,43 +31,45 @@ class DesignView:
     every: TableView | None
 
 
-def members_view(members: pd.DataFrame) -> MembersView:
+def networks_view(networks: pd.DataFrame) -> MembersView:
     """Who passed and who did not, with those who did not first.
 
     Raises
     ------
     ValueError : if a column is missing.
     """
-    require_columns(members, ("condition", "member", "status", "missed"), "members")
-    if members.empty:
-        return MembersView("No members were trained.", False, None, None)
-    missed = members["missed"].map(lambda value: words(value).strip() != "")
-    finished = members["status"] == "finished"
+    require_columns(networks, ("condition", "seed", "status", "failed_criterion"), "networks")
+    if networks.empty:
+        return MembersView("No networks were trained.", False, None, None)
+    missed = networks["failed_criterion"].map(lambda value: words(value).strip() != "")
+    finished = networks["status"] == "finished"
     passed = finished & ~missed
-    order = (~passed).map({True: 0, False: 1}) * 2 + (members["status"] != "failed")
-    troubled = members[~passed].iloc[order[~passed].argsort(kind="stable")]
+    order = (~passed).map({True: 0, False: 1}) * 2 + (networks["status"] != "failed")
+    troubled = networks[~passed].iloc[order[~passed].argsort(kind="stable")]
     return MembersView(
-        sentence=_members_sentence(members, passed, missed),
+        sentence=_members_sentence(networks, passed, missed),
         all_passed=bool(passed.all()),
         troubled=table_view(troubled.drop(columns="study", errors="ignore")),
-        passed=table_view(members[passed].drop(columns=["study", "missed"], errors="ignore")),
+        passed=table_view(networks[passed].drop(columns=["study", "failed_criterion"], errors="ignore")),
     )
 
 
-def _members_sentence(members: pd.DataFrame, passed: pd.Series, missed: pd.Series) -> str:
-    total = len(members)
+def _members_sentence(networks: pd.DataFrame, passed: pd.Series, missed: pd.Series) -> str:
+    total = len(networks)
     if passed.all():
-        return f"All {total} of {total} members finished and passed the gate."
-    failed = int((members["status"] == "failed").sum())
-    stopped = int((members["status"] == "step limit").sum())
-    gate = missed & (members["status"] == "finished")
+        return f"All {total} of {total} networks finished and passed the accuracy criterion."
+    failed = int((networks["status"] == "failed").sum())
+    stopped = int((networks["status"] == "step limit").sum())
+    gate = missed & (networks["status"] == "finished")
     reasons = [
         f"{failed} failed" if failed else "",
         f"{stopped} stopped at the step limit" if stopped else "",
-        f"{int(gate.sum())} missed the gate on {_features(members.loc[gate, 'missed'])}" if gate.any() else "",
+        f"{int(gate.sum())} failed the accuracy criterion on {_features(networks.loc[gate, 'failed_criterion'])}"
+        if gate.any()
+        else "",
     ]
     reason = joined([reason for reason in reasons if reason] or ["no reason is given"])
-    return f"{int(passed.sum())} of {total} members passed; {reason}. Each is listed below."
+    return f"{int(passed.sum())} of {total} networks passed; {reason}. Each is listed below."
 
 
 def _features(missed: Iterable[object]) -> str:

@@ -75,7 +75,7 @@ def _condition(row: Mapping[Any, Any]) -> dict[str, Any]:
         "condition": words(row["condition"]) or "all conditions",
         "estimate": number(row["estimate"]) or "not estimated",
         "interval": f"{low} to {high}" if low and high else "–",
-        "minimum": _smallest(row),
+        "sesoi": _smallest(row),
         "p": p_value(row.get("p")),
         "n": f"{n or '?'} of {planned}" if planned else n or "?",
         "verdict": verdict_view(row["verdict"]),
@@ -83,8 +83,8 @@ def _condition(row: Mapping[Any, Any]) -> dict[str, Any]:
 
 
 def _smallest(row: Mapping[Any, Any]) -> str:
-    """The smallest effect worth the name; the bound on both sides where the claim is that there is none."""
-    smallest = number(row.get("minimum"))
+    """The smallest effect of interest; the bound on both sides where the claim is that there is none."""
+    smallest = number(row.get("sesoi"))
     if not smallest:
         return "–"
     return f"within ±{smallest}" if native(row.get("equivalent")) is True else smallest

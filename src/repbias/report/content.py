@@ -11,9 +11,11 @@ import pandas as pd
 from repbias.report.figures import Figure, FigureFiles
 
 VERDICT_RULE = (
-    "The verdict on a condition follows from the estimate, its interval over members and the smallest effect worth the "
+    "The verdict on a condition follows from the estimate, its interval over networks and the smallest effect "
+    "worth the "
     "name, by a rule fixed before the run. The verdict on a claim follows from its conditions: “mixed” where they "
-    "disagree, “no verdict” where too few members passed the gate to say. Nothing is left out because of how it "
+    "disagree, “no verdict” where too few networks passed the accuracy criterion to say. Nothing is left out "
+    "because of how it "
     "turned out."
 )
 
@@ -35,7 +37,7 @@ class PageContent:
     figures : figures with the files they were saved to, in the order shown.
     settings : the resolved settings, nested; shown folded.
     provenance : versions, device, seeds, run ids, date, command.
-    members : one row a member: ``condition``, ``member``, ``status``, ``missed``, and any others.
+    networks : one row a network: ``condition``, ``seed``, ``status``, ``failed_criterion``, and any others.
     design : the design check, one row a check with ``passed``, and any other columns.
     notes : remarks, one a paragraph.
     downloads : name to path relative to the page.
@@ -51,7 +53,7 @@ class PageContent:
     figures: Sequence[tuple[Figure, FigureFiles]]
     settings: Mapping[str, Any]
     provenance: Mapping[str, Any]
-    members: pd.DataFrame
+    networks: pd.DataFrame
     design: pd.DataFrame
     notes: Sequence[str] = ()
     downloads: Mapping[str, str] = field(default_factory=dict)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from repbias.report.check_views import design_view, members_view
+from repbias.report.check_views import design_view, networks_view
 from repbias.report.claim_views import claim_views
 from repbias.report.content import PageContent
 from repbias.report.figure_view import FigureView, figure_view
@@ -79,7 +79,7 @@ def _render(page: PageContent, figures: Sequence[FigureView]) -> bytes:
         claims=claim_views(page.verdicts, page.claims),
         claims_csv=csv_link("claims", numbers_as_csv(page.claims)),
         figures=figures,
-        members=members_view(page.members),
+        networks=networks_view(page.networks),
         design=design_view(page.design),
         downloads={name: relative(target) for name, target in page.downloads.items()},
     )

@@ -9,20 +9,20 @@ from pathlib import Path
 
 import pandas as pd
 
+from repbias.experiments.catalogue import PAPER_CLAIMS, PaperClaim
+from repbias.experiments.study import Claim
+from repbias.experiments.verdicts import VERDICT_RULE, combine
 from repbias.report.claim_views import number
 from repbias.report.figures.figure import numbers_as_csv
 from repbias.report.figures.select import claim_parts, natural
 from repbias.report.figures.style import formula
 from repbias.report.files import write_whole
 from repbias.report.links import beside, csv_link
-from repbias.report.paper_claims import PAPER_CLAIMS, PaperClaim
 from repbias.report.study_figures import claims_with_kind
 from repbias.report.study_report import report_folder
 from repbias.report.templates import render
 from repbias.report.views import VerdictView, joined, verdict_view
 from repbias.runs.results import StudyResult
-from repbias.studies.study import Claim
-from repbias.studies.verdicts import VERDICT_RULE, combine
 
 _NOT_STUDIED = VerdictView("not studied yet", "none", "–")
 
@@ -128,7 +128,7 @@ def _row(result: StudyResult, rows: pd.DataFrame, path: Path, root: Path) -> Stu
 
 
 def _finding(rows: pd.DataFrame, claim: Claim) -> FindingView:
-    smallest = number(claim.minimum)
+    smallest = number(claim.sesoi)
     several = "conditions" if claim.compare is None else "comparisons"
     return FindingView(
         statement=claim.statement,

@@ -1,4 +1,4 @@
-"""Which figures a study's report has, and of which members and features each is made."""
+"""Which figures a study's report has, and of which networks and features each is made."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ from dataclasses import replace
 import pandas as pd
 
 from repbias.analyses import channels
+from repbias.experiments.analysis import TABLES
+from repbias.experiments.positions import OUTPUT_POSITION
+from repbias.experiments.study import Claim, Condition
+from repbias.experiments.verdicts import levels_table
 from repbias.report.figures import (
     Figure,
     analysis_curves,
@@ -27,25 +31,22 @@ from repbias.report.figures import (
 from repbias.report.figures.effects import factor_effects
 from repbias.report.figures.positions import position_profile, position_slopes
 from repbias.runs.results import StudyResult
-from repbias.studies.analysis import TABLES
-from repbias.studies.positions import OUTPUT_POSITION
-from repbias.studies.study import Claim, Condition
-from repbias.studies.verdicts import levels_table
 
 
 def study_figures(result: StudyResult) -> list[Figure]:
     """Return a study's figures, in the order of its page.
 
-    They draw the features that the tasks ask for, of members that passed the gate on all of them; learning curves draw
-    every member. A map is drawn where the conditions form a grid (see `forms_grid`), trends where claims state them,
+    They draw the features that the tasks ask for, of networks that passed the accuracy criterion on all of them;
+    learning curves draw
+    every network. A map is drawn where the conditions form a grid (see `forms_grid`), trends where claims state them,
     ladders and effects where the study asks for them, output positions where features are reported in sequence, what
     the study's analysis found, and what else is in the layer where tasks have probes.
     """
     if result.table.empty:
         return []
     conditions = described_conditions(result)
-    everything = analysed_members(in_layer_order(result), result.members)
-    analysed = asked_for(everything, result)
+    everything = analysed_networks(in_layer_order(result), result.networks)
+    analysed = labelled_features(everything, result)
     figures = [feature_gap(analysed, conditions)]
     if not result.claims.empty:
         figures.append(claim_forest(claims_with_kind(result), conditions))
@@ -56,15 +57,17 @@ def study_figures(result: StudyResult) -> list[Figure]:
     if result.plan.study.ladders:
         figures.append(_ladders(result))
     figures += _effects(result)
-    levels = levels_table(result.plan.study, result.plan.conditions, trained_members(result.table, result.members))
+    levels = levels_table(result.plan.study, result.plan.conditions, trained_networks(result.table, result.networks))
     if not levels.empty:
         figures.append(trend(levels))
     figures += _by_position(analysed, conditions, result)
     figures += _of_analysis(result, conditions)
     figures += [
-        learning_curves(asked_for(result.table, result), conditions),
+        learning_curves(labelled_features(result.table, result), conditions),
         layer_profile(analysed, conditions),
-        unit_histogram(asked_for(analysed_members(result.units, result.members), result), analysed, conditions),
+        unit_histogram(
+            labelled_features(analysed_networks(result.units, result.networks), result), analysed, conditions
+        ),
     ]
     if any(_has_probes(condition) for condition in result.plan.conditions):
         figures.append(layer_contents(everything, conditions, feature_names(result)))
@@ -101,7 +104,7 @@ def curve_figures(
 
 
 def _ladders(result: StudyResult) -> Figure:
-    trained = trained_members(result.table, result.members)
+    trained = trained_networks(result.table, result.networks)
     study = result.plan.study
     points = pd.concat([one.points(result.plan.conditions, trained) for one in study.ladders], ignore_index=True)
     labels = {one.title: (one.x.contrast.describe(), one.y.contrast.describe()) for one in study.ladders}
@@ -110,12 +113,12 @@ def _ladders(result: StudyResult) -> Figure:
 
 def _effects(result: StudyResult) -> list[Figure]:
     """The figure of each crossing that the study asks for; those after the first are told apart by number."""
-    trained = trained_members(result.table, result.members)
+    trained = trained_networks(result.table, result.networks)
     figures = []
     for number, asked in enumerate(result.plan.study.effects, start=1):
         levels, cells = asked.levels(result.plan.conditions), asked.cells(result.plan.conditions, trained)
         effects = asked.table(levels, cells)
-        figure = factor_effects(effects, cells, levels, asked.contrast.describe(), asked.minimum)
+        figure = factor_effects(effects, cells, levels, asked.contrast.describe(), asked.sesoi)
         figures.append(figure if number == 1 else replace(figure, name=f"{figure.name}-{number}"))
     return figures
 
@@ -148,19 +151,19 @@ def _key(claim: Claim) -> tuple[str, str, str]:
 
 
 def contrast_values(claim: Claim, result: StudyResult) -> pd.DataFrame:
-    """Return a claim's contrast wherever it can be computed: condition, member, value; NaN below the gate.
+    """Return a claim's contrast wherever it can be computed: condition, seed, value; NaN below the criterion.
 
     Also in conditions of which the claim itself says nothing: a map shows how far the effect reaches.
     """
-    trained = trained_members(result.table, result.members)
+    trained = trained_networks(result.table, result.networks)
     tables = {str(name): rows for name, rows in trained.groupby("condition", sort=False)}
     frames = []
     for condition in result.plan.conditions:
         table = tables.get(condition.name)
         if table is not None and _computable(claim, condition, table):
-            values = claim.contrast.per_member(table, condition.model.layer_names).astype(float)
+            values = claim.contrast.per_seed(table, condition.model.layer_names).astype(float)
             frames.append(values.rename("value").reset_index().assign(condition=condition.name))
-    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=["condition", "member", "value"])
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=["condition", "seed", "value"])
 
 
 def _computable(claim: Claim, condition: Condition, table: pd.DataFrame) -> bool:
@@ -182,25 +185,27 @@ def _has_probes(condition: Condition) -> bool:
     return len(condition.task.measured_names) > len(condition.task.feature_names)
 
 
-def asked_for(table: pd.DataFrame, result: StudyResult) -> pd.DataFrame:
+def labelled_features(table: pd.DataFrame, result: StudyResult) -> pd.DataFrame:
     """Return the rows of features that the task of their own condition asks for: no probes, nothing joint."""
     asked = [(one.name, name) for one in result.plan.conditions for name in one.task.feature_names]
     return table[pd.MultiIndex.from_frame(table[["condition", "feature"]]).isin(asked)]
 
 
-def trained_members(table: pd.DataFrame, members: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of the members that did not fail: their last step is the end of their training."""
-    return _of(table, members[members["status"] != "failed"])
+def trained_networks(table: pd.DataFrame, networks: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of the networks that did not fail: their last step is the end of their training."""
+    return _of(table, networks[networks["status"] != "failed"])
 
 
-def analysed_members(table: pd.DataFrame, members: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of the members that finished and passed the gate on every feature."""
-    return _of(table, members[members["status"].isin(["finished", "step limit"]) & (members["missed"] == "")])
+def analysed_networks(table: pd.DataFrame, networks: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of the networks that finished and passed the accuracy criterion on every feature."""
+    return _of(
+        table, networks[networks["status"].isin(["finished", "step limit"]) & (networks["failed_criterion"] == "")]
+    )
 
 
-def _of(table: pd.DataFrame, members: pd.DataFrame) -> pd.DataFrame:
-    keys = pd.MultiIndex.from_frame(members[["condition", "member"]])
-    return table[pd.MultiIndex.from_frame(table[["condition", "member"]]).isin(keys)]
+def _of(table: pd.DataFrame, networks: pd.DataFrame) -> pd.DataFrame:
+    keys = pd.MultiIndex.from_frame(networks[["condition", "seed"]])
+    return table[pd.MultiIndex.from_frame(table[["condition", "seed"]]).isin(keys)]
 
 
 def in_layer_order(result: StudyResult) -> pd.DataFrame:

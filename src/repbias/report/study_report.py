@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from repbias.experiments.study import Condition
+from repbias.experiments.verdicts import VERDICT_RULE
 from repbias.report.answer import answer
 from repbias.report.content import PageContent
 from repbias.report.figures import save_figure
@@ -15,8 +17,6 @@ from repbias.report.page import write_page
 from repbias.report.study_figures import claims_with_kind, study_figures
 from repbias.runs.plan import Plan
 from repbias.runs.results import StudyResult
-from repbias.studies.study import Condition
-from repbias.studies.verdicts import VERDICT_RULE
 
 
 def report_folder(root: Path, result: StudyResult) -> Path:
@@ -37,7 +37,7 @@ def write_report(result: StudyResult, root: Path) -> Path:
     figures_folder.mkdir(parents=True, exist_ok=True)
     tables_folder.mkdir(parents=True, exist_ok=True)
     claims = claims_with_kind(result)
-    tables = {"claims": claims, "measures": result.table, "members": result.members}
+    tables = {"claims": claims, "measures": result.table, "networks": result.networks}
     downloads = {}
     for name, table in tables.items():
         table.to_csv(tables_folder / f"{name}.csv", index=False)
@@ -55,7 +55,7 @@ def write_report(result: StudyResult, root: Path) -> Path:
         figures=[(figure, save_figure(figure, figures_folder)) for figure in study_figures(result)],
         settings=settings(plan),
         provenance=_provenance(result),
-        members=result.members,
+        networks=result.networks,
         design=result.design,
         notes=plan.study.notes,
         downloads=downloads,
@@ -103,8 +103,8 @@ def _provenance(result: StudyResult) -> dict[str, object]:
     return {
         **result.versions,
         "seeds": f"0 to {plan.seeds - 1}" if plan.seeds > 1 else "0",
-        "members": f"{len(result.members) - result.n_missing} of {len(result.members)}",
+        "networks": f"{len(result.networks) - result.n_missing} of {len(result.networks)}",
         "reported": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "command": " ".join(["repbias", *sys.argv[1:]]),
-        "run ids": result.members["run"].tolist(),
+        "run ids": result.networks["run"].tolist(),
     }

@@ -8,12 +8,12 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from repbias.functions import resolve_function
+from repbias.core.functions import resolve_function
+from repbias.experiments.analysis import ANALYSIS_VERSION, Analysis, AnalysisJob, check_findings
+from repbias.experiments.network_spec import NetworkSpec
 from repbias.runs.networks import learned, load_network
 from repbias.runs.plan import Plan
 from repbias.runs.store import Store
-from repbias.studies.analysis import ANALYSIS_VERSION, Analysis, AnalysisJob, check_findings
-from repbias.studies.member import Member
 from repbias.training import Network
 
 
@@ -27,22 +27,22 @@ def analysis_jobs(plan: Plan, store: Store) -> list[AnalysisJob]:
     return jobs_on(plan.study.analysis, list(_learned(plan, store))) if plan.study.analysis is not None else []
 
 
-def jobs_on(analysis: Analysis, members: Sequence[tuple[str, Member]]) -> list[AnalysisJob]:
-    """Return the analyses of members, each given with its condition: one a member, or one of all."""
+def jobs_on(analysis: Analysis, networks: Sequence[tuple[str, NetworkSpec]]) -> list[AnalysisJob]:
+    """Return the analyses of networks, each given with its condition: one a network, or one of all."""
     if analysis.of == "network":
-        return [AnalysisJob(analysis=analysis, conditions=(name,), members=(one,)) for name, one in members]
-    if not members:
+        return [AnalysisJob(analysis=analysis, conditions=(name,), networks=(one,)) for name, one in networks]
+    if not networks:
         return []
-    names, given = zip(*members, strict=True)
-    return [AnalysisJob(analysis=analysis, conditions=names, members=given)]
+    names, given = zip(*networks, strict=True)
+    return [AnalysisJob(analysis=analysis, conditions=names, networks=given)]
 
 
-def _learned(plan: Plan, store: Store) -> Iterator[tuple[str, Member]]:
-    planned = plan.members()
-    missing = set(store.missing([member.run_id for _, member in planned]))
-    for condition, member in planned:
-        if member.run_id not in missing and learned(member, store.load(member.run_id)):
-            yield condition.name, member
+def _learned(plan: Plan, store: Store) -> Iterator[tuple[str, NetworkSpec]]:
+    planned = plan.networks()
+    missing = set(store.missing([network.run_id for _, network in planned]))
+    for condition, network in planned:
+        if network.run_id not in missing and learned(network, store.load(network.run_id)):
+            yield condition.name, network
 
 
 def missing_analyses(plan: Plan, store: Store, *, remake: bool = False) -> list[AnalysisJob]:
@@ -67,16 +67,16 @@ def analyse(job: AnalysisJob, store: Store) -> None:
     analysis = job.analysis
     function = functools.partial(resolve_function("analysis", analysis.function), **analysis.settings)
     networks: dict[str, list[Network]] = defaultdict(list)
-    for condition, member in zip(job.conditions, job.members, strict=True):
-        networks[condition].append(load_network(member, store))
+    for condition, network in zip(job.conditions, job.networks, strict=True):
+        networks[condition].append(load_network(network, store))
     found = function(dict(networks)) if analysis.of == "study" else function(networks[job.conditions[0]][0])
     finished = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     experiment = {
         "analysis_version": ANALYSIS_VERSION,
         "analysis": analysis.model_dump(mode="json"),
-        "of": [member.run_id for member in job.members],
+        "of": [network.run_id for network in job.networks],
         "seconds": round(time.perf_counter() - started, 3),
         "finished": finished,
     }
-    log = f"{finished} {job.run_id}: {analysis.function} of {len(job.members)} networks, {experiment['seconds']} s\n"
+    log = f"{finished} {job.run_id}: {analysis.function} of {len(job.networks)} networks, {experiment['seconds']} s\n"
     store.save(job.run_id, experiment=experiment, tables=check_findings(analysis, found), weights={}, log=log)

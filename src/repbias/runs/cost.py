@@ -25,6 +25,6 @@ def multiplication_rate(size: int = 768, repeats: int = 5) -> float:
 
 
 def expected_seconds(plan: Plan, rate: float) -> float:
-    """Return about how many seconds all members of a plan take on a machine of this multiplication rate."""
+    """Return about how many seconds all networks of a plan take on a machine of this multiplication rate."""
     work = sum(flops(condition) * plan.seeds for condition in plan.conditions)
     return STARTUP_SECONDS + OVERHEAD * work / rate

@@ -2,41 +2,43 @@
 
 from __future__ import annotations
 
+from repbias.experiments.network_spec import NetworkSpec
 from repbias.runs.store import Store
 from repbias.runs.stored_run import StoredRun
-from repbias.studies.member import Member
 from repbias.training import Network, Training
 from repbias.training.job import Outcome
 
 
-def load_network(member: Member, store: Store) -> Network:
-    """Return a member's trained network, as `repbias.train` would have.
+def load_network(network: NetworkSpec, store: Store) -> Network:
+    """Return a network's trained network, as `repbias.train` would have.
 
     Raises
     ------
     StoreError : the store has no such run. DamagedRun : it is damaged.
     """
-    run = store.load(member.run_id)
+    run = store.load(network.run_id)
     did = run.experiment
     outcome = Outcome(
-        seed=member.seed,
+        seed=network.seed,
         status=did["status"],
         steps=did["steps"],
         failed_step=did["failed_step"],
-        missed=tuple(did["missed"]),
+        failed_criterion=tuple(did["failed_criterion"]),
         table=run.table("measures"),
         units=run.table("units"),
         state=run.weights(),
         seconds=did["seconds"],
     )
-    return Network(outcome, member.task, member.model)
+    return Network(outcome, network.task, network.model)
 
 
-def learned(member: Member, run: StoredRun) -> bool:
-    """Whether a member finished, and passed the gate on every feature that it was trained to report."""
+def learned(network: NetworkSpec, run: StoredRun) -> bool:
+    """Whether a network finished, and passed the accuracy criterion on every feature that it was trained to report."""
     if run.experiment["status"] == "failed":
         return False
-    return not set(run.experiment["missed"]) & set(trained_features(member.training, member.task.feature_names))
+    return not set(run.experiment["failed_criterion"]) & set(
+        trained_features(network.training, network.task.feature_names)
+    )
 
 
 def trained_features(training: Training, names: tuple[str, ...]) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Which members a study needs, and how they are divided into stacks."""
+"""Which networks a study needs, and how they are divided into stacks."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from math import ceil
 
+from repbias.experiments.network_spec import NetworkSpec
+from repbias.experiments.study import Condition, ScaleName, Study
 from repbias.models.heads import n_outputs
-from repbias.studies.member import Member
-from repbias.studies.study import Condition, ScaleName, Study
 from repbias.tasks.task import vocabulary_of
 
 STACK, STACK_ON_CUDA = 20, 128
@@ -17,7 +17,7 @@ STACK, STACK_ON_CUDA = 20, 128
 
 @dataclass(frozen=True)
 class Plan:
-    """A study at a scale: every member of every condition."""
+    """A study at a scale: every network of every condition."""
 
     study: Study
     scale: ScaleName
@@ -28,9 +28,9 @@ class Plan:
         """The conditions of this scale."""
         return self.study.at(self.scale)
 
-    def members(self) -> list[tuple[Condition, Member]]:
-        """Every member, condition by condition."""
-        return [(c, c.member(seed)) for c in self.conditions for seed in range(self.seeds)]
+    def networks(self) -> list[tuple[Condition, NetworkSpec]]:
+        """Every network, condition by condition."""
+        return [(c, c.network(seed)) for c in self.conditions for seed in range(self.seeds)]
 
 
 def make_plan(study: Study, scale: str, seeds: int | None = None) -> Plan:
@@ -48,28 +48,30 @@ def make_plan(study: Study, scale: str, seeds: int | None = None) -> Plan:
 
 
 def flops(condition: Condition) -> float:
-    """Return about how many floating-point operations one member's steps cost: three products of each weight."""
+    """Return about how many floating-point operations one network's steps cost: three products of each weight."""
     connections = condition.model.connections(condition.task.input_shape, n_outputs(condition.task.n_classes))
     return 6.0 * connections * condition.training.batch * condition.steps
 
 
-def divide(members: Iterable[tuple[Condition, Member]], workers: int, stack: int = STACK) -> list[list[Member]]:
-    """Return stacks of members that can train together, the most expensive first, enough of them for all workers.
+def divide(
+    networks: Iterable[tuple[Condition, NetworkSpec]], workers: int, stack: int = STACK
+) -> list[list[NetworkSpec]]:
+    """Return stacks of networks that can train together, the most expensive first, enough of them for all workers.
 
-    A member's result does not depend on the division.
+    A network's result does not depend on the division.
     """
-    groups: dict[tuple[object, ...], list[tuple[Condition, Member]]] = defaultdict(list)
-    for condition, member in members:
-        groups[_shape(member)].append((condition, member))
+    groups: dict[tuple[object, ...], list[tuple[Condition, NetworkSpec]]] = defaultdict(list)
+    for condition, network in networks:
+        groups[_shape(network)].append((condition, network))
     size = min(stack, max(2, ceil(sum(map(len, groups.values())) / workers)))
     stacks = [group[i : i + size] for group in groups.values() for i in range(0, len(group), size)]
     stacks.sort(key=lambda pairs: -sum(flops(condition) for condition, _ in pairs))
-    return [[member for _, member in pairs] for pairs in stacks]
+    return [[network for _, network in pairs] for pairs in stacks]
 
 
-def _shape(member: Member) -> tuple[object, ...]:
-    task, training = member.task, member.training
+def _shape(network: NetworkSpec) -> tuple[object, ...]:
+    task, training = network.task, network.training
     return (
-        member.model.canonical_json(), task.input_shape, vocabulary_of(task), task.n_classes, task.n_stimuli,
+        network.model.canonical_json(), task.input_shape, vocabulary_of(task), task.n_classes, task.n_stimuli,
         training.batch, training.optimizer.kind,
     )  # fmt: skip

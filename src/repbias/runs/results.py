@@ -1,4 +1,4 @@
-"""Everything a store knows of one study at one scale: its tables, its members, its claims."""
+"""Everything a store knows of one study at one scale: its tables, its networks, its claims."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import Any
 
 import pandas as pd
 
+from repbias.experiments.analysis import AnalysisJob
+from repbias.experiments.network_spec import NetworkSpec
+from repbias.experiments.verdicts import evaluate, overall
 from repbias.runs.analyses import jobs_on
 from repbias.runs.networks import learned, trained_features
 from repbias.runs.plan import Plan
 from repbias.runs.store import Store, StoredRun
-from repbias.studies.analysis import AnalysisJob
-from repbias.studies.member import Member
-from repbias.studies.verdicts import evaluate, overall
 from repbias.tasks import check_design
 
-TABLE_COLUMNS = ["study", "condition", "member", "step", "layer", "feature", "measure", "value"]
-MEMBER_COLUMNS = ["condition", "member", "status", "steps", "failed_step", "missed", "run", "seconds"]
-UNIT_COLUMNS = ["study", "condition", "member", "layer", "unit", "feature", "r2"]
+TABLE_COLUMNS = ["study", "condition", "seed", "step", "layer", "feature", "measure", "value"]
+NETWORK_COLUMNS = ["condition", "seed", "status", "steps", "failed_step", "failed_criterion", "run", "seconds"]
+UNIT_COLUMNS = ["study", "condition", "seed", "layer", "unit", "feature", "r2"]
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,11 @@ class StudyResult:
     Attributes
     ----------
     table : tidy, the columns of `TABLE_COLUMNS`. units : per-unit R2 at the last step, the columns of `UNIT_COLUMNS`.
-    findings : what the study's analysis found beyond `table`, by name of table (see `repbias.studies.analysis`), with
-        the columns condition and member; empty where the study has none.
-    members : one row a member: condition, member, status, steps, failed_step, missed, run, seconds; "not run" where the
+    findings : what the study's analysis found beyond `table`, by name of table (see
+    `repbias.experiments.analysis`), with
+        the columns condition and network; empty where the study has none.
+    networks : one row a network: condition, network, status, steps, failed_step, missed, run, seconds; "not run"
+    where the
         store lacks it.
     versions : versions and devices of the runs, each with how many runs it made.
     """
@@ -40,7 +42,7 @@ class StudyResult:
     plan: Plan
     table: pd.DataFrame
     units: pd.DataFrame
-    members: pd.DataFrame
+    networks: pd.DataFrame
     versions: dict[str, Any]
     findings: dict[str, pd.DataFrame] = field(default_factory=dict)
     n_analyses_missing: int = 0
@@ -52,9 +54,9 @@ class StudyResult:
 
     @property
     def _trained(self) -> pd.DataFrame:
-        """The table without the members that failed: their last step is not the end of their training."""
-        place = ["condition", "member"]
-        failed = pd.MultiIndex.from_frame(self.members.loc[self.members["status"] == "failed", place])
+        """The table without the networks that failed: their last step is not the end of their training."""
+        place = ["condition", "seed"]
+        failed = pd.MultiIndex.from_frame(self.networks.loc[self.networks["status"] == "failed", place])
         return self.table[~pd.MultiIndex.from_frame(self.table[place]).isin(failed)]
 
     @cached_property
@@ -77,32 +79,32 @@ class StudyResult:
 
     @property
     def n_missing(self) -> int:
-        """How many members of the plan the store lacks."""
-        return int((self.members["status"] == "not run").sum())
+        """How many networks of the plan the store lacks."""
+        return int((self.networks["status"] == "not run").sum())
 
 
 def read_result(plan: Plan, store: Store) -> StudyResult:
-    """Read what the store has of a plan; members that are not there are listed as "not run".
+    """Read what the store has of a plan; networks that are not there are listed as "not run".
 
     Raises
     ------
     DamagedRun : a run is there and is not whole.
     """
-    missing = set(store.missing([member.run_id for _, member in plan.members()]))
-    tables, units, members, runs = [], [], [], []
-    able: list[tuple[str, Member]] = []
-    for condition, member in plan.members():
-        place: dict[str, Any] = {"condition": condition.name, "member": member.seed}
-        if member.run_id in missing:
-            members.append({**place, "status": "not run", "missed": "", "run": member.run_id})
+    missing = set(store.missing([network.run_id for _, network in plan.networks()]))
+    tables, units, networks, runs = [], [], [], []
+    able: list[tuple[str, NetworkSpec]] = []
+    for condition, network in plan.networks():
+        place: dict[str, Any] = {"condition": condition.name, "seed": network.seed}
+        if network.run_id in missing:
+            networks.append({**place, "status": "not run", "failed_criterion": "", "run": network.run_id})
             continue
-        run = store.load(member.run_id)
+        run = store.load(network.run_id)
         tables.append(run.table("measures").assign(study=plan.study.name, **place))
         units.append(run.table("units").assign(study=plan.study.name, **place))
-        members.append({**place, **_member_row(run, member)})
+        networks.append({**place, **_network_row(run, network)})
         runs.append(run)
-        if learned(member, run):
-            able.append((condition.name, member))
+        if learned(network, run):
+            able.append((condition.name, network))
     jobs = [] if plan.study.analysis is None else jobs_on(plan.study.analysis, able)
     findings, n_missing = _findings(jobs, store)
     if "measures" in findings:
@@ -111,7 +113,7 @@ def read_result(plan: Plan, store: Store) -> StudyResult:
         plan,
         _concatenated(tables, TABLE_COLUMNS),
         _concatenated(units, UNIT_COLUMNS),
-        pd.DataFrame(members).reindex(columns=MEMBER_COLUMNS),
+        pd.DataFrame(networks).reindex(columns=NETWORK_COLUMNS),
         _versions(runs),
         findings,
         n_missing,
@@ -129,16 +131,16 @@ def _findings(jobs: Sequence[AnalysisJob], store: Store) -> tuple[dict[str, pd.D
         for name in run.table_names:
             table = run.table(name)
             if job.analysis.of == "network":
-                table = table.assign(condition=job.conditions[0], member=job.members[0].seed)
+                table = table.assign(condition=job.conditions[0], seed=job.networks[0].seed)
             found.setdefault(name, []).append(table)
     return {name: pd.concat(tables, ignore_index=True) for name, tables in found.items()}, len(missing)
 
 
 def _at_last_step(measures: pd.DataFrame, tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """An analysis's measures as rows of the tidy table, taken when training ended; of members that are in it."""
-    trained = pd.concat([table[["condition", "member", "step"]] for table in tables])
-    last = trained.groupby(["condition", "member"], sort=False)["step"].max().reset_index()
-    return measures.merge(last, on=["condition", "member"], validate="many_to_one")
+    """An analysis's measures as rows of the tidy table, taken when training ended; of networks that are in it."""
+    trained = pd.concat([table[["condition", "seed", "step"]] for table in tables])
+    last = trained.groupby(["condition", "seed"], sort=False)["step"].max().reset_index()
+    return measures.merge(last, on=["condition", "seed"], validate="many_to_one")
 
 
 def _concatenated(tables: Sequence[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
@@ -147,13 +149,13 @@ def _concatenated(tables: Sequence[pd.DataFrame], columns: list[str]) -> pd.Data
     return pd.concat(tables, ignore_index=True)[columns]
 
 
-def _member_row(run: StoredRun, member: Member) -> dict[str, object]:
-    """What became of a member; a feature that it was never trained to report is not one that it missed."""
+def _network_row(run: StoredRun, network: NetworkSpec) -> dict[str, object]:
+    """What became of a network; a feature that it was never trained to report is not one that it missed."""
     experiment = run.experiment
     row = {name: experiment[name] for name in ("status", "steps", "failed_step", "seconds")}
-    trained = trained_features(member.training, member.task.feature_names)
-    missed = [name for name in experiment["missed"] if name in trained]
-    return {**row, "missed": ", ".join(missed), "run": run.id}
+    trained = trained_features(network.training, network.task.feature_names)
+    missed = [name for name in experiment["failed_criterion"] if name in trained]
+    return {**row, "failed_criterion": ", ".join(missed), "run": run.id}
 
 
 def _versions(runs: Sequence[StoredRun]) -> dict[str, Any]:

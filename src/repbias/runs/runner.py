@@ -6,19 +6,19 @@ import inspect
 import os
 from collections.abc import Callable, Sequence
 
-from repbias.functions import resolve_function
-from repbias.layers import match_layers
-from repbias.randomness import torch_rng
+from repbias.activations.layers import match_layers
+from repbias.core.functions import resolve_function
+from repbias.core.randomness import torch_rng
+from repbias.experiments.analysis import Analysis, AnalysisJob
+from repbias.experiments.network_spec import NetworkSpec
+from repbias.experiments.study import Condition
 from repbias.runs.plan import STACK, STACK_ON_CUDA, Plan, divide
 from repbias.runs.store import Store
 from repbias.runs.worker import resolve_measures
 from repbias.runs.workers import run_work
-from repbias.studies.analysis import Analysis, AnalysisJob
-from repbias.studies.member import Member
-from repbias.studies.study import Condition
 from repbias.tasks import check_design
 
-# (member-steps taken since the last call, run saved or None, its status, its steps)
+# (network-steps taken since the last call, run saved or None, its status, its steps)
 OnProgress = Callable[[int, str | None, str, int], None]
 
 
@@ -72,8 +72,8 @@ def _unmatched(condition: Condition) -> str:
     return f"condition {condition.name!r}: the features' roles are not matched\n{check.failures()}"
 
 
-def missing_members(plan: Plan, store: Store, *, remake: bool = False) -> list[tuple[Condition, Member]]:
-    """Return the members that the store lacks, each once.
+def missing_networks(plan: Plan, store: Store, *, remake: bool = False) -> list[tuple[Condition, NetworkSpec]]:
+    """Return the networks that the store lacks, each once.
 
     Parameters
     ----------
@@ -83,18 +83,18 @@ def missing_members(plan: Plan, store: Store, *, remake: bool = False) -> list[t
     ------
     DamagedRun : a run is there and is not whole, and `remake` is False.
     """
-    by_id = {member.run_id: (condition, member) for condition, member in plan.members()}
+    by_id = {network.run_id: (condition, network) for condition, network in plan.networks()}
     return [by_id[run_id] for run_id in store.missing(by_id, remake=remake)]
 
 
 def complete(
-    members: Sequence[tuple[Condition, Member]],
+    networks: Sequence[tuple[Condition, NetworkSpec]],
     store: Store,
     *,
     device: str = "cpu",
     on_progress: OnProgress | None = None,
 ) -> None:
-    """Train members and keep them; see `missing_members`.
+    """Train networks and keep them; see `missing_networks`.
 
     Killed at any moment, the same calls go on where they stopped, and end with the same tables.
 
@@ -102,10 +102,10 @@ def complete(
     ------
     ValueError : a worker refused something, in its words. WorkerError : a worker process died.
     """
-    if not members:
+    if not networks:
         return
     workers, most = (1, STACK_ON_CUDA) if device.startswith("cuda") else (available_cores(), STACK)
-    for message in run_work(divide(members, workers, most), store.root, device, workers):
+    for message in run_work(divide(networks, workers, most), store.root, device, workers):
         if on_progress is not None:
             taken = message.get("steps_taken", 0)
             on_progress(message["steps"], message.get("saved"), message.get("status", ""), taken)

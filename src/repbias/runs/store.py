@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from repbias.runs import atomic
+from repbias.core import atomic
 from repbias.runs.seal import (
     EXPERIMENT,
     RESERVED,
@@ -94,7 +94,7 @@ class Store:
         Parameters
         ----------
         experiment : what JSON can hold; the names "files" and "checksum" are the store's own.
-        weights : on any device; none for a member that failed.
+        weights : on any device; none for a network that failed.
 
         Returns
         -------

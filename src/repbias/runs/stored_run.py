@@ -44,7 +44,7 @@ class StoredRun:
         return pd.read_parquet(self.folder / f"tables/{name}.parquet", engine="pyarrow")
 
     def weights(self) -> dict[str, Tensor]:
-        """Return the saved tensors by name, on the CPU; none for a member that failed."""
+        """Return the saved tensors by name, on the CPU; none for a network that failed."""
         from safetensors.torch import load
 
         path = self.folder / WEIGHTS

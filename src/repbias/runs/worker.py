@@ -1,4 +1,4 @@
-"""What a worker does: train members that share a shape, and save each as it finishes."""
+"""What a worker does: train networks that share a shape, and save each as it finishes."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Any
 import torch
 
 import repbias
-from repbias.functions import resolve_function
+from repbias.core.functions import resolve_function
+from repbias.experiments.network_spec import RESULTS_VERSION, NetworkSpec
 from repbias.runs.store import Store
-from repbias.studies.member import RESULTS_VERSION, Member
 from repbias.training.checkpoint import Measure
 from repbias.training.job import Job, Outcome
 from repbias.training.train import build_network
@@ -32,37 +32,37 @@ def resolve_measures(paths: dict[str, str]) -> dict[str, Measure]:
     return {name: resolve_function(f"measure {name!r}", path) for name, path in paths.items()}
 
 
-def train_members(members: Sequence[Member], store: Store, device: str, send: Send) -> None:
-    """Train members that share a shape, save each as it finishes, and tell `send` of progress and of each run saved."""
+def train_networks(networks: Sequence[NetworkSpec], store: Store, device: str, send: Send) -> None:
+    """Train networks of one shape, save each as it finishes, and report progress and each saved run to `send`."""
     runs = {}
     jobs = []
-    for member in members:
+    for network in networks:
         job = Job(
-            member.task,
-            member.training,
-            member.seed,
-            functools.partial(build_network, member.model, member.task, member.seed),
-            member.layers,
-            resolve_measures(member.measures),
+            network.task,
+            network.training,
+            network.seed,
+            functools.partial(build_network, network.model, network.task, network.seed),
+            network.layers,
+            resolve_measures(network.measures),
         )
         jobs.append(job)
-        runs[id(job)] = member
+        runs[id(job)] = network
 
     for job, outcome in train_stack(jobs, device=device, on_progress=lambda steps, _active: send({"steps": steps})):
-        member = runs[id(job)]
-        save(store, member, outcome, device)
-        send({"saved": member.run_id, "status": outcome.status, "steps_taken": outcome.steps})
+        network = runs[id(job)]
+        save(store, network, outcome, device)
+        send({"saved": network.run_id, "status": outcome.status, "steps_taken": outcome.steps})
 
 
-def save(store: Store, member: Member, outcome: Outcome, device: str) -> None:
-    """Write one member's run."""
+def save(store: Store, network: NetworkSpec, outcome: Outcome, device: str) -> None:
+    """Write one network's run."""
     experiment = {
         "results_version": RESULTS_VERSION,
-        "member": member.model_dump(mode="json"),
+        "seed": network.model_dump(mode="json"),
         "status": outcome.status,
         "steps": outcome.steps,
         "failed_step": outcome.failed_step,
-        "missed": list(outcome.missed),
+        "failed_criterion": list(outcome.failed_criterion),
         "seconds": round(outcome.seconds, 3),
         "device": device if device == "cpu" else f"{device}: {torch.cuda.get_device_name()}",
         "versions": versions(),
@@ -73,12 +73,12 @@ def save(store: Store, member: Member, outcome: Outcome, device: str) -> None:
         if outcome.status == "failed"
         else f"{outcome.status}, {outcome.steps} steps"
     )
-    missed = f"; missed the gate: {', '.join(outcome.missed)}" if outcome.missed else ""
-    log = (
-        f"{experiment['finished']} {member.run_id}: {ending}{missed}; {outcome.seconds:.1f} s after its stack started\n"
+    missed = (
+        f"; failed the accuracy criterion: {', '.join(outcome.failed_criterion)}" if outcome.failed_criterion else ""
     )
+    log = f"{experiment['finished']} {network.run_id}: {ending}{missed}; {outcome.seconds:.1f} s after the stack\n"
     tables = {"measures": outcome.table, "units": outcome.units}
-    store.save(member.run_id, experiment=experiment, tables=tables, weights=outcome.state, log=log)
+    store.save(network.run_id, experiment=experiment, tables=tables, weights=outcome.state, log=log)
 
 
 def versions() -> dict[str, str]:

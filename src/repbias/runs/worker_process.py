@@ -53,11 +53,11 @@ def main() -> None:
 def _serve(send: _Reporter) -> None:
     import torch
 
+    from repbias.experiments.analysis import AnalysisJob
+    from repbias.experiments.network_spec import NetworkSpec
     from repbias.runs.analyses import analyse
     from repbias.runs.store import Store
-    from repbias.runs.worker import train_members
-    from repbias.studies.analysis import AnalysisJob
-    from repbias.studies.member import Member
+    from repbias.runs.worker import train_networks
 
     torch.set_num_threads(1)
     for line in sys.stdin:
@@ -69,8 +69,8 @@ def _serve(send: _Reporter) -> None:
                 analyse(job, store)
                 send({"saved": job.run_id})
             else:
-                members = [Member.model_validate(member) for member in request["members"]]
-                train_members(members, store, request["device"], send)
+                networks = [NetworkSpec.model_validate(network) for network in request["networks"]]
+                train_networks(networks, store, request["device"], send)
         except ValueError as error:
             send({"error": str(error)})
             return

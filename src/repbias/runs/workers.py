@@ -14,10 +14,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from repbias.studies.analysis import AnalysisJob
-from repbias.studies.member import Member
+from repbias.experiments.analysis import AnalysisJob
+from repbias.experiments.network_spec import NetworkSpec
 
-Work = list[Member] | AnalysisJob
+Work = list[NetworkSpec] | AnalysisJob
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 # glibc hands large blocks back to the system as soon as they are free, and feature maps are made anew at every step:
 # fetching them again took a tenth to a third of a convolutional network's time. Elsewhere these are not looked at.
@@ -36,7 +36,7 @@ def run_work(work: Sequence[Work], store: Path, device: str, workers: int) -> It
 
     Parameters
     ----------
-    work : stacks of members to train, and analyses of members that the store has; begun in this order.
+    work : stacks of networks to train, and analyses of networks that the store has; begun in this order.
 
     Raises
     ------
@@ -123,7 +123,7 @@ class _Worker:
         if isinstance(work, AnalysisJob):
             given = {"analysis": work.model_dump(mode="json")}
         else:
-            given = {"members": [member.model_dump(mode="json") for member in work]}
+            given = {"networks": [network.model_dump(mode="json") for network in work]}
         try:
             self._process.stdin.write(json.dumps({**self._request, **given}) + "\n")
             self._process.stdin.flush()
@@ -145,5 +145,5 @@ class _Worker:
         why = "was killed, perhaps for want of memory" if code == -9 else f"stopped with exit code {code}"
         return WorkerError(
             f"a worker process {why}{': ' + last[0] if last else ''}\n"
-            "members that were finished are kept; the same command goes on with the rest"
+            "networks that were finished are kept; the same command goes on with the rest"
         )

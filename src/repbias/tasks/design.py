@@ -18,7 +18,7 @@ from scipy.stats import chi2, norm
 from scipy.stats.contingency import association
 
 from repbias.tasks.sampling import stimulus_keys
-from repbias.tasks.task import NOT_ASKED, Manipulation, Split, Task
+from repbias.tasks.task import UNLABELLED, Manipulation, Split, Task
 
 _Splits = dict[str, Split]
 
@@ -67,11 +67,11 @@ def check_design(task: Task, seed: int = 0, alpha: float = 0.001) -> DesignCheck
     Rows, each with a value that must not exceed its bound:
 
     - `equal outputs`: how many different numbers of classes the features have; 1.
-    - `equal loss weight`: the largest minus the smallest share of training items for which a feature is asked; 0.
-    - `asked`: how far the share of items for which a feature is asked lies from the declared one; 1 / n.
+    - `equal loss weight`: the largest minus the smallest share of training items for which a feature is labelled; 0.
+    - `labelled`: how far the share of items for which a feature is labelled lies from the declared one; 1 / n.
     - `label balance`: the largest difference between a class's share and the declared one (in validation and test: the
       same for all classes); the normal quantile times sqrt(p (1 - p) / n).
-    - `independence`: Cramer's V of two features (|phi| for binary ones) over the items for which both are asked;
+    - `independence`: Cramer's V of two features (|phi| for binary ones) over the items for which both are labelled;
       sqrt(chi-square quantile / (n (k - 1))), k being the smaller number of classes. Pairs only: three features that
       depend on one another while each pair does not go unnoticed.
     - `foreign bits`: the largest V of a feature with one bit that it does not read; the same bound. Only where inputs
@@ -84,7 +84,7 @@ def check_design(task: Task, seed: int = 0, alpha: float = 0.001) -> DesignCheck
     Parameters
     ----------
     task : any task.
-    seed : the member whose stimuli are checked.
+    seed : the network whose stimuli are checked.
     alpha : the chance that a sound design fails `label balance`, the same for `independence` and for `foreign bits`.
         Each is divided by its number of comparisons (Bonferroni). The quantiles are asymptotic: with fewer than some
         hundred stimuli a split, read a narrow failure with caution.
@@ -101,7 +101,7 @@ def check_design(task: Task, seed: int = 0, alpha: float = 0.001) -> DesignCheck
     findings = [
         _equal_outputs(task),
         _equal_loss_weight(task, splits["train"]),
-        *_asked(task, splits),
+        *_labelled(task, splits),
         *_label_balance(task, splits, alpha),
         *_independence(task, splits, alpha),
         *_foreign_bits(task, splits, alpha),
@@ -127,9 +127,9 @@ def _refuse_other_labels(task: Task, splits: _Splits) -> None:
         if split.labels.shape != expected:
             raise ValueError(f"labels of {name} are [stimulus, feature] = {expected}, got {split.labels.shape}")
         for feature, classes, labels in zip(task.feature_names, task.n_classes, split.labels.T, strict=True):
-            if labels.min() < NOT_ASKED or labels.max() >= classes:
+            if labels.min() < UNLABELLED or labels.max() >= classes:
                 raise ValueError(
-                    f"labels of {feature!r} in {name} are 0 to {classes - 1}, or {NOT_ASKED} where it is not asked; "
+                    f"labels of {feature!r} in {name} are 0 to {classes - 1}, or {UNLABELLED} where it has none; "
                     f"got {labels.min()} to {labels.max()}"
                 )
 
@@ -146,25 +146,25 @@ def _equal_outputs(task: Task) -> Finding:
 
 
 def _equal_loss_weight(task: Task, train: Split) -> Finding:
-    asked = (train.labels != NOT_ASKED).mean(axis=0)
-    spread = asked.max() - asked.min()
-    declared = [name for name, manipulation in task.manipulations.items() if manipulation.asked != 1]
+    labelled = (train.labels != UNLABELLED).mean(axis=0)
+    spread = labelled.max() - labelled.min()
+    declared = [name for name, manipulation in task.manipulations.items() if manipulation.labelled != 1]
     if declared:
-        note = f"declared: the training set is manipulated, {', '.join(declared)} asked less often"
+        note = f"declared: the training set is manipulated, {', '.join(declared)} labelled less often"
         return _finding("equal loss weight", "all", "train", spread, 1, note)
-    note = "" if spread == 0 else "some features are asked less often, and the task does not declare it"
+    note = "" if spread == 0 else "some features are labelled less often, and the task does not declare it"
     return _finding("equal loss weight", "all", "train", spread, 0, note)
 
 
-def _asked(task: Task, splits: _Splits) -> Iterator[Finding]:
+def _labelled(task: Task, splits: _Splits) -> Iterator[Finding]:
     for name, split in splits.items():
-        shares = (split.labels != NOT_ASKED).mean(axis=0)
+        shares = (split.labels != UNLABELLED).mean(axis=0)
         for feature, classes, share in zip(task.feature_names, task.n_classes, shares, strict=True):
-            wanted = _declared(task, feature, classes, name).asked
-            note = f"asked in {share:.4g} of the items" + (
+            wanted = _declared(task, feature, classes, name).labelled
+            note = f"labelled in {share:.4g} of the items" + (
                 ", declared: the training set is manipulated" * (wanted != 1)
             )
-            yield _finding("asked", feature, name, abs(share - wanted), 1 / len(split), note)
+            yield _finding("labelled", feature, name, abs(share - wanted), 1 / len(split), note)
 
 
 def _label_balance(task: Task, splits: _Splits, alpha: float) -> Iterator[Finding]:
@@ -173,7 +173,7 @@ def _label_balance(task: Task, splits: _Splits, alpha: float) -> Iterator[Findin
     for name, split in splits.items():
         for feature, classes, column in zip(task.feature_names, task.n_classes, split.labels.T, strict=True):
             wanted = np.array(_declared(task, feature, classes, name).class_shares)
-            counts = np.bincount(column[column != NOT_ASKED], minlength=classes)
+            counts = np.bincount(column[column != UNLABELLED], minlength=classes)
             n = max(counts.sum(), 1)
             bound = max(quantile * np.sqrt(wanted * (1 - wanted) / n).max(), 1 / n)
             note = f"class shares {', '.join(f'{share:.4g}' for share in counts / n)}"
@@ -187,7 +187,7 @@ def _independence(task: Task, splits: _Splits, alpha: float) -> Iterator[Finding
     for name, split in splits.items():
         for first, second in pairs:
             columns = split.labels[:, [first, second]]
-            columns = columns[(columns != NOT_ASKED).all(axis=1)]
+            columns = columns[(columns != UNLABELLED).all(axis=1)]
             classes = task.n_classes[first], task.n_classes[second]
             value = cramers_v(columns[:, 0], columns[:, 1])
             bound = association_bound(len(columns), classes, level)
@@ -231,10 +231,10 @@ def _foreign_bits(task: Task, splits: _Splits, alpha: float) -> Iterable[Finding
         for i, (feature, classes) in enumerate(zip(task.feature_names, task.n_classes, strict=True)):
             if not foreign[feature]:
                 continue
-            asked = split.labels[:, i] != NOT_ASKED
-            values = _bit_associations(split.labels[asked, i], split.inputs[asked][:, foreign[feature]], classes)
+            labelled = split.labels[:, i] != UNLABELLED
+            values = _bit_associations(split.labels[labelled, i], split.inputs[labelled][:, foreign[feature]], classes)
             strongest = int(values.argmax())
-            bound = association_bound(int(asked.sum()), (classes, 2), level)
+            bound = association_bound(int(labelled.sum()), (classes, 2), level)
             note = f"strongest: bit {foreign[feature][strongest]}"
             if values[strongest] > bound:
                 note += (

@@ -19,11 +19,11 @@ class Manipulated(Protocol):
 
     @property
     def prevalence(self) -> float:
-        """The share of ones among the training items for which it is asked."""
+        """The share of ones among the training items with a label for it."""
 
     @property
-    def asked(self) -> float:
-        """The share of training items for which it is asked."""
+    def labelled(self) -> float:
+        """The share of training items with a label for it."""
 
     @property
     def is_manipulated(self) -> bool:
@@ -33,11 +33,11 @@ class Manipulated(Protocol):
 def too_rare(features: Mapping[str, Manipulated], train: int) -> Iterator[str]:
     """Yield in words which manipulated features have fewer than 30 of `train` training items of either value."""
     for name, feature in features.items():
-        items = round(feature.asked * train)
+        items = round(feature.labelled * train)
         ones = round(feature.prevalence * items)
         if feature.is_manipulated and min(ones, items - ones) < MIN_ITEMS:
             yield (
-                f"{name}: prevalence={feature.prevalence:g} and asked={feature.asked:g} of {train} training "
+                f"{name}: prevalence={feature.prevalence:g} and labelled={feature.labelled:g} of {train} training "
                 f"items leave {ones} ones and {items - ones} zeros; {MIN_ITEMS} of each are needed"
             )
 
@@ -55,21 +55,21 @@ def balanced_classes(rng: np.random.Generator, n: int, classes: int) -> NDArray[
     return rng.permutation(n) % classes
 
 
-def asked_mask(
-    rng: np.random.Generator, labels: NDArray[np.int64], asked: float, prevalence: float
+def labelled_mask(
+    rng: np.random.Generator, labels: NDArray[np.int64], labelled: float, prevalence: float
 ) -> NDArray[np.bool_]:
-    """Return for which items a binary feature is asked, `[stimulus]`: exactly round(asked * n) of them, at random.
+    """Return which items have a label for a binary feature, `[stimulus]`: exactly round(labelled * n), at random.
 
-    Among the asked items the share of ones is `prevalence`, as nearly as whole numbers allow.
+    Among the labelled items the share of ones is `prevalence`, as nearly as whole numbers allow.
     """
-    total, n_ones = round(asked * len(labels)), int(labels.sum())
+    total, n_ones = round(labelled * len(labels)), int(labels.sum())
     most, least = min(n_ones, total), max(0, total - (len(labels) - n_ones))
-    asked_ones = min(max(round(prevalence * total), least), most)
+    labelled_ones = min(max(round(prevalence * total), least), most)
     order = rng.permutation(len(labels))
     ones_first = order[np.argsort(1 - labels[order], kind="stable")]
     mask = np.zeros(len(labels), dtype=bool)
-    mask[ones_first[:asked_ones]] = True
-    mask[ones_first[n_ones : n_ones + total - asked_ones]] = True
+    mask[ones_first[:labelled_ones]] = True
+    mask[ones_first[n_ones : n_ones + total - labelled_ones]] = True
     return mask
 
 

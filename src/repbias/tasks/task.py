@@ -1,7 +1,7 @@
 """What every task is: stimuli that carry known features, in three splits that never overlap.
 
-A task is a spec. `Task.stimuli(seed)` draws what one member is trained and measured on. Manipulations
-(prevalence, asked-for fraction, ...) touch the training split only; validation and test stay clean.
+A task is a spec. `Task.stimuli(seed)` draws what one network is trained and measured on. Manipulations
+(prevalence, labelled-for fraction, ...) touch the training split only; validation and test stay clean.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from repbias.specs import Spec
+from repbias.core.specs import Spec
 
-NOT_ASKED = -1
+UNLABELLED = -1
 OUTPUT_POSITION = "output_position"  # what `Task.given` calls the place at which a feature is reported, from 1
 
 
@@ -27,7 +27,7 @@ class Split:
     Attributes
     ----------
     inputs : `[stimulus, ...]`, whatever the task's models read (bits are uint8).
-    labels : `[stimulus, feature]` int64 class labels; -1 where the feature is not asked for (training only).
+    labels : `[stimulus, feature]` int64 class labels; -1 where the feature is not labelled for (training only).
     """
 
     inputs: NDArray[np.generic]
@@ -52,12 +52,12 @@ class Manipulation:
 
     Attributes
     ----------
-    class_shares : `[class]`, how often each class occurs among the items for which the feature is asked; sums to 1.
-    asked : the share of items for which the feature is asked.
+    class_shares : `[class]`, how often each class occurs among the items with a label for the feature; sums to 1.
+    labelled : the share of items with a label for the feature.
     """
 
     class_shares: tuple[float, ...]
-    asked: float = 1.0
+    labelled: float = 1.0
 
 
 def as_floats(inputs: NDArray[np.generic], device: torch.device | str = "cpu") -> Tensor:
@@ -96,7 +96,7 @@ class Task(Spec):
 
     @abstractmethod
     def stimuli(self, seed: int) -> Stimuli:
-        """Draw the three splits of one member, the same for the same seed on every machine."""
+        """Draw the three splits of one network, the same for the same seed on every machine."""
 
     @property
     def measured_names(self) -> tuple[str, ...]:
@@ -121,7 +121,7 @@ class Task(Spec):
         return False
 
     def given(self, seed: int) -> dict[str, dict[str, float]]:
-        """Return what is fixed beforehand of each feature of a member, by measure and feature; nothing by default."""
+        """Return what is fixed beforehand of each feature of a network, by measure and feature; nothing by default."""
         return {}
 
     @property

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from repbias.randomness import rng
+from repbias.core.randomness import rng
 from repbias.tasks.task import Split, as_floats
 
 Conversion: TypeAlias = Callable[[NDArray[np.generic], torch.device], Tensor]  # see `Task.network_inputs`

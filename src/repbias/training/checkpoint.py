@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from repbias.layers import capture
+from repbias.activations.layers import capture
 from repbias.measures import VarianceExplained, VarianceFitter, variance_explained
 from repbias.models.heads import predictions
 from repbias.tasks.task import Split, Stimuli, Task

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field, field_validator, model_validator
 
-from repbias.specs import Spec, did_you_mean
+from repbias.core.specs import Spec, did_you_mean
 from repbias.training.optimizers import SGD, AnyOptimizer
 
 
@@ -18,18 +18,18 @@ class Phase(Spec):
     Attributes
     ----------
     features : names of the features in the loss; None for all of them.
-    until : "gate": until every feature of the phase passes the gate on validation stimuli, and `extra` steps more,
+    until : "mastery": until every feature of the phase is mastered on validation stimuli, and `extra` steps more,
         but no longer than `steps`. "steps": for exactly `steps`.
     steps : the limit, or the length.
-    extra : steps of training beyond the gate.
+    extra : steps of training after mastery.
     cooldown : how the learning rate falls to 0 over the extra steps: "linear", or None for not at all. A phase that
-        ends at its limit without having passed the gate has no extra steps, and keeps its learning rate.
+        ends at its limit without having mastered its features has no extra steps, and keeps its learning rate.
     position_weights : for models that report features one after another, the weight in the loss of each output
-        position; None for 1 each. A position of weight 0 is not in the loss, and its feature not part of the gate.
+        position; None for 1 each. A position of weight 0 is not in the loss, and its feature need not be mastered.
     """
 
     features: tuple[str, ...] | None = Field(default=None, min_length=1)
-    until: Literal["gate", "steps"] = "gate"
+    until: Literal["mastery", "steps"] = "mastery"
     steps: int = Field(default=60_000, ge=1)
     extra: int = Field(default=2_000, ge=0)
     cooldown: Literal["linear"] | None = None
@@ -44,10 +44,10 @@ class Phase(Spec):
 
     @model_validator(mode="after")
     def _steps_to_cool_down(self) -> Phase:
-        if self.cooldown is not None and (self.until != "gate" or not self.extra):
+        if self.cooldown is not None and (self.until != "mastery" or not self.extra):
             raise ValueError(
-                "cooldown is of the extra steps beyond the gate, and this phase has none; "
-                'give it until="gate" and extra above 0, or leave cooldown out'
+                "cooldown is of the extra steps after mastery, and this phase has none; "
+                'give it until="mastery" and extra above 0, or leave cooldown out'
             )
         return self
 
@@ -69,8 +69,8 @@ class Training(Spec):
     optimizer : SGD, Adam or AdamW with their settings.
     batch : stimuli in a step; an epoch's incomplete last batch is left out.
     phases : the curriculum, in order.
-    gate : validation accuracy at which a feature counts as mastered.
-    check_every : most steps between two looks at the gate. Early in training the looks are closer: each comes at
+    mastery_accuracy : validation accuracy at which a feature counts as mastered.
+    check_every : most steps between two looks at the accuracy. Early in training the looks are closer: each comes at
         most 10 % later than the one before.
     checkpoints_per_decade : how many steps per factor of ten the layers are measured at, equally spaced on a log
         scale; also measured are step 0, each step of mastery, each change of phase and the last step.
@@ -79,7 +79,7 @@ class Training(Spec):
     optimizer: AnyOptimizer = SGD()
     batch: int = Field(default=128, ge=1)
     phases: tuple[Phase, ...] = Field(default=(Phase(),), min_length=1)
-    gate: float = Field(default=0.99, gt=0, le=1)
+    mastery_accuracy: float = Field(default=0.99, gt=0, le=1)
     check_every: int = Field(default=200, ge=1)
     checkpoints_per_decade: int = Field(default=6, ge=1)
 
@@ -136,7 +136,7 @@ class Training(Spec):
 
 
 def check_steps(limit: int, every: int) -> np.ndarray:
-    """Return the steps at which the gate is looked at: close together early, then every `every` steps."""
+    """Return the steps at which accuracy is looked at: close together early, then every `every` steps."""
     steps, step = [], 0
     while step < limit:
         step = min(step + max(1, min(every, step // 10)), limit)

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from repbias.randomness import rng
+from repbias.core.randomness import rng
 from repbias.training.intercept import InterceptBatchNorm, InterceptDropout, RefuseRandomness
 
 Site = tuple[tuple[int, ...], float]

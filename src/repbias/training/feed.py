@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from repbias.layers import match_layers, read_layers
+from repbias.activations.layers import match_layers, read_layers
 from repbias.tasks.task import Task
 
 # The feature maps of thousands would fill the memory; those of 256 outgrow the caches of a CPU and take twice as long.

@@ -14,7 +14,7 @@ from repbias.training.checkpoint import Measure
 from repbias.training.curriculum import Training
 from repbias.training.ensemble import State
 
-ANALYSIS_GATE = 0.95
+ACCURACY_CRITERION = 0.95
 Progress = Callable[[int, int], None]
 
 
@@ -58,10 +58,12 @@ class Outcome:
 
     Attributes
     ----------
-    status : "finished"; "step limit", where a phase ended before its features passed the gate; "failed", where the
+    status : "finished"; "step limit", where a phase ended before its features passed the accuracy criterion;
+    "failed", where the
         loss, a weight or a layer became infinite or NaN (or a layer's response exceeded 1e15).
     steps : steps taken. failed_step : the step whose loss, or after which a weight or layer, was not finite.
-    missed : features reported with 95 % test accuracy or less at the end; their representation is not analysed.
+    failed_criterion : features reported with 95 % test accuracy or less at the end; their representation is not
+    analysed.
     table : tidy, columns step, layer, feature, measure, value. units : layer, unit, feature, r2 at the last step.
     state : the final weights and buffers, on the CPU. seconds : time since the stack started.
     """
@@ -70,7 +72,7 @@ class Outcome:
     status: Literal["finished", "step limit", "failed"]
     steps: int
     failed_step: int | None
-    missed: tuple[str, ...]
+    failed_criterion: tuple[str, ...]
     table: pd.DataFrame
     units: pd.DataFrame
     state: State

@@ -1,4 +1,4 @@
-"""The loss: cross-entropy of each asked feature, weighted by feature, summed over features, averaged over stimuli.
+"""The loss: cross-entropy of each labelled feature, weighted by feature, summed over features, averaged over stimuli.
 
 Every feature has its own outputs, the same form of loss and the same weight: their computational roles are matched.
 """
@@ -19,7 +19,7 @@ def feature_loss(logits: Tensor, labels: Tensor, weights: Tensor, n_classes: Seq
     Parameters
     ----------
     logits : `[stimulus, output]`.
-    labels : `[stimulus, feature]`, -1 where a feature is not asked; such items add nothing, and the average is still
+    labels : `[stimulus, feature]`, -1 where a feature is not labelled; such items add nothing, and the average is still
         over all stimuli of the batch.
     weights : `[feature]`, 0 for a feature that is not in the phase's loss.
     """
@@ -29,8 +29,8 @@ def feature_loss(logits: Tensor, labels: Tensor, weights: Tensor, n_classes: Seq
     else:
         parts = zip(output_slices(n_classes), n_classes, labels.unbind(1), strict=True)
         losses = torch.stack([_one(logits[:, part], label, count) for part, count, label in parts], dim=1)
-    asked = (labels >= 0).to(logits.dtype)
-    return ((losses * asked).mean(0) * weights).sum()
+    labelled = (labels >= 0).to(logits.dtype)
+    return ((losses * labelled).mean(0) * weights).sum()
 
 
 def _binary(logits: Tensor, labels: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from repbias.measures import Density, VarianceExplained
-from repbias.measures.variance_result import ALL_FEATURES
+from repbias.measures.variance.result import ALL_FEATURES
 
 OUTPUT = "output"
 Row = tuple[int, str, str, str, float]

@@ -11,9 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from repbias.core.randomness import torch_rng
 from repbias.models import Model
-from repbias.models.own import made_by
-from repbias.randomness import torch_rng
+from repbias.models.user import made_by
 from repbias.tasks.task import Split, Stimuli, Task
 from repbias.training.checkpoint import Measure
 from repbias.training.curriculum import Training
@@ -121,15 +121,15 @@ class Networks(Sequence[Network]):
         return _stacked({network.seed: network.outcome.units for network in self})
 
     def summary(self) -> pd.DataFrame:
-        """Return one row a member: status, steps, the step it failed at, the features that missed the gate."""
+        """Return one row per network: status, steps, the step it failed at, features that failed the criterion."""
         return pd.DataFrame(
             [
                 {
-                    "member": n.seed,
+                    "seed": n.seed,
                     "status": n.outcome.status,
                     "steps": n.outcome.steps,
                     "failed_step": n.outcome.failed_step,
-                    "missed": ", ".join(n.outcome.missed),
+                    "failed_criterion": ", ".join(n.outcome.failed_criterion),
                 }
                 for n in self
             ]
@@ -184,5 +184,5 @@ def train(
 
 
 def _stacked(tables: Mapping[int, pd.DataFrame]) -> pd.DataFrame:
-    frames = [table.assign(member=seed)[["member", *table.columns]] for seed, table in tables.items()]
+    frames = [table.assign(seed=seed)[["seed", *table.columns]] for seed, table in tables.items()]
     return pd.concat(frames, ignore_index=True)

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from repbias.layers import match_layers
+from repbias.activations.layers import match_layers
 from repbias.tasks.task import OUTPUT_POSITION, Stimuli
 from repbias.training.batches import Batches
 from repbias.training.checkpoint import DivergedError, Examiner
@@ -18,7 +18,7 @@ from repbias.training.course import Course
 from repbias.training.curriculum import check_steps, checkpoint_steps
 from repbias.training.dropout import MaskStream
 from repbias.training.ensemble import Stack, State, trains_apart
-from repbias.training.job import ANALYSIS_GATE, Job, Outcome, Progress, refuse_unlike
+from repbias.training.job import ACCURACY_CRITERION, Job, Outcome, Progress, refuse_unlike
 from repbias.training.record import Record
 
 
@@ -158,7 +158,7 @@ class _Session:
             status="step limit" if member.course.hit_limit else "finished",
             steps=step,
             failed_step=None,
-            missed=tuple(n for n, value in zip(names, accuracy, strict=True) if value <= ANALYSIS_GATE),
+            failed_criterion=tuple(n for n, value in zip(names, accuracy, strict=True) if value <= ACCURACY_CRITERION),
             table=member.record.table(member.course.mastery, member.job.task.given(member.job.seed)),
             units=member.record.units(),
             state={name: tensor.detach().cpu().clone() for name, tensor in state.items()},
@@ -171,7 +171,7 @@ class _Session:
             status="failed",
             steps=step,
             failed_step=step,
-            missed=member.job.task.feature_names,
+            failed_criterion=member.job.task.feature_names,
             table=member.record.table(member.course.mastery, member.job.task.given(member.job.seed)),
             units=Record().units(),
             state={},

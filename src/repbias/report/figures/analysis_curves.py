@@ -9,12 +9,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from repbias.core.statistics import mean_interval
 from repbias.report.figures import select, style
 from repbias.report.figures.figure import Figure
-from repbias.statistics import mean_interval
 
 TITLE = "What the analysis sweeps"
-_COLUMNS = ("condition", "member", "layer", "feature", "curve", "x", "value")
+_COLUMNS = ("condition", "seed", "layer", "feature", "curve", "x", "value")
 _SIZE = (2.45, 1.75)
 _MOST_MARKS = 16
 _DECADES = 1.6  # swept over more than this, the axis is logarithmic
@@ -27,11 +27,11 @@ def analysis_curves(
     labels: dict[str, tuple[str, str]],
     features: Sequence[str] = (),
 ) -> Figure:
-    """The mean over members with its 95 % interval at every value of x; of each curve, a panel a condition.
+    """The mean over networks with its 95 % interval at every value of x; of each curve, a panel a condition.
 
     Parameters
     ----------
-    curves : what analyses found: ``condition``, ``member``, ``layer``, ``feature``, ``curve``, ``x``, ``value``.
+    curves : what analyses found: ``condition``, ``seed``, ``layer``, ``feature``, ``curve``, ``x``, ``value``.
     conditions : one row a condition; its order is the order of the panels.
     labels : the axes' titles (x, value) of each curve.
     features : those of the tasks, which have the colours that they have in other figures; other lines come after them.
@@ -44,7 +44,7 @@ def analysis_curves(
     numbers = pd.concat([curves.assign(mark="seed"), _means(curves)], ignore_index=True)
     here = conditions[conditions["condition"].isin(set(curves["condition"]))]
     if here.empty:
-        sentence = "No curves: the analysis has not been done, or no member passed the gate."
+        sentence = "No curves: the analysis has not been done, or no network passed the accuracy criterion."
         return Figure("analysis-curves", TITLE, sentence, style.sentence_only(sentence), numbers)
     titles = select.titles(conditions)
     drawn = set(curves["feature"])
@@ -71,7 +71,7 @@ def analysis_curves(
 
 
 def _means(curves: pd.DataFrame) -> pd.DataFrame:
-    """The mean over members at every x, with its interval."""
+    """The mean over networks at every x, with its interval."""
     keys = ["condition", "layer", "feature", "curve", "x"]
     rows = []
     for place, values in curves.dropna(subset=["value"]).groupby(keys, sort=False)["value"]:
@@ -100,9 +100,9 @@ def _draw(axes: Axes, means: pd.DataFrame, colours: dict[str, str]) -> None:
 
 
 def _scale(axes: Axes, rows: pd.DataFrame) -> None:
-    """The same axes for all panels of a curve, with room for every member."""
+    """The same axes for all panels of a curve, with room for every network."""
     x = rows["x"].to_numpy(float)
-    values = np.append(rows["value"].dropna().to_numpy(float), 0.0)  # of members: an interval may reach beyond
+    values = np.append(rows["value"].dropna().to_numpy(float), 0.0)  # of networks: an interval may reach beyond
     room = 0.05 * max(np.ptp(values), 0.1)
     axes.set_ylim(values.min() - room, values.max() + room)
     if (x > 0).all() and np.log10(x.max() / x.min()) > _DECADES:
@@ -120,6 +120,6 @@ def _caption(curves: pd.DataFrame, conditions: pd.DataFrame) -> str:
     if by_condition.nunique().max() > 1:
         where = f"Whole lines are layer {last}{own if ' or ' in last else ''}, dashed are the others."
     return (
-        "Mean over members at each value of what is swept, with its 95 % interval (Student’s t) as a band. "
-        f"{where} {select.members_sentence(curves, conditions)}"
+        "Mean over networks at each value of what is swept, with its 95 % interval (Student’s t) as a band. "
+        f"{where} {select.networks_sentence(curves, conditions)}"
     )

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter
 
-from repbias.auditing.result import AuditReport
+from repbias.audit.report import AuditReport
 from repbias.report.figures import style
 from repbias.report.figures.figure import Figure
 
@@ -130,9 +130,9 @@ def _plane(axes: Axes, least_x: float, lowest: float, highest: float, *, leftmos
     axes.axhline(0, color=_GREY, linewidth=0.7, zorder=1)
     axes.axvline(0, color=_GREY, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
     for x, y, ha, va, text in (
-        (0.99, 0.985, "right", "top", "shouted"),
-        (0.99, 0.015, "right", "bottom", "whispered"),
-        (0.01, 0.015, "left", "bottom", "not found"),
+        (0.99, 0.985, "right", "top", "dominant"),
+        (0.99, 0.015, "right", "bottom", "weak but decodable"),
+        (0.01, 0.015, "left", "bottom", "not detected"),
     ):
         axes.text(x, y, text, transform=axes.transAxes, ha=ha, va=va, color=style.MUTED, style="italic", zorder=2)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.axes import Axes
 
-from repbias.auditing.result import AuditReport
+from repbias.audit.report import AuditReport
 from repbias.report.figures import style
 from repbias.report.figures.audit import drawn_layers, left_out
 from repbias.report.figures.figure import Figure

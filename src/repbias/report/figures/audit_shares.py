@@ -8,8 +8,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
-from repbias.auditing.result import AuditReport
-from repbias.measures.variance_result import ALL_FEATURES
+from repbias.audit.report import AuditReport
+from repbias.measures.variance.result import ALL_FEATURES
 from repbias.report.figures import style
 from repbias.report.figures.audit import drawn_layers, left_out
 from repbias.report.figures.figure import Figure

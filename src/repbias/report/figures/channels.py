@@ -16,7 +16,7 @@ NAME, TITLE = "channels", "Channels before and after pooling, stage by stage"
 _KEYS = ["condition", "layer", "feature", "curve", "x"]
 _SIZE = (2.1, 1.7)
 _GREYS = ("#59616b", "#a3abb4")
-_VECTOR_VALUES = 20_000  # of more, the members' lines would make the drawing heavy
+_VECTOR_VALUES = 20_000  # of more, the networks' lines would make the drawing heavy
 
 
 @style.house_style()
@@ -27,7 +27,7 @@ def channel_spread(
 
     Parameters
     ----------
-    channels : ``condition``, ``member``, ``layer``, ``feature``, ``curve``, ``x`` (rank from 1), ``value`` (R2); layers
+    channels : ``condition``, ``seed``, ``layer``, ``feature``, ``curve``, ``x`` (rank from 1), ``value`` (R2); layers
         in the order of the stages.
     conditions : one row a condition; its order is the order of the rows of panels.
     whole, dashed : the curves that are drawn with whole lines, the map's, and with dashed ones, the mean's.
@@ -37,11 +37,11 @@ def channel_spread(
     -------
     the figure; ``numbers`` has the marks ``seed`` and ``mean``, and in ``share`` the rank as a share of the channels.
     """
-    select.require_columns(channels, [*_KEYS, "member", "value"], "channels")
+    select.require_columns(channels, [*_KEYS, "seed", "value"], "channels")
     here = conditions[conditions["condition"].isin(set(channels["condition"]))]
     numbers = _numbers(channels)
     if here.empty:
-        sentence = "No channels: the analysis has not been done, or no member passed the gate."
+        sentence = "No channels: the analysis has not been done, or no network passed the accuracy criterion."
         return Figure(NAME, TITLE, sentence, style.sentence_only(sentence), numbers)
     titles, shown = select.titles(conditions), select.drawn(here)["condition"]
     colours = _colours(channels, features)
@@ -66,7 +66,7 @@ def channel_spread(
 
 
 def _numbers(channels: pd.DataFrame) -> pd.DataFrame:
-    """Every member's channels by rank, and the mean over members at each rank."""
+    """Every network's channels by rank, and the mean over networks at each rank."""
     values = select.seeds_and_mean(channels.astype({"condition": str, "feature": str}), _KEYS)
     count = values.groupby(["condition", "layer", "curve"], sort=False)["x"].transform("max")
     return values.rename(columns={"x": "rank"}).assign(share=values["x"] / count)
@@ -80,12 +80,12 @@ def _colours(channels: pd.DataFrame, features: Sequence[str]) -> dict[str, str]:
 
 
 def _draw(axes: Axes, rows: pd.DataFrame, colours: dict[str, str], whole: str, *, rasterized: bool) -> None:
-    """Steps that fall from channel to channel: thin ones of each member on the map, bold and dashed ones are means."""
+    """Steps that fall from channel to channel: thin ones of each network on the map, bold and dashed ones are means."""
     axes.axhline(0, color="#8b939c", linewidth=0.7, zorder=1)
     for feature, colour in reversed(colours.items()):
         one = rows[rows["feature"] == feature]
-        for _, member in one[(one["mark"] == "seed") & (one["curve"] == whole)].groupby("member"):
-            _steps(axes, member, color=colour, linewidth=0.5, alpha=0.4, rasterized=rasterized)
+        for _, network in one[(one["mark"] == "seed") & (one["curve"] == whole)].groupby("seed"):
+            _steps(axes, network, color=colour, linewidth=0.5, alpha=0.4, rasterized=rasterized)
         for curve, mean in one[one["mark"] == "mean"].groupby("curve"):
             of_map = curve == whole
             _steps(axes, mean, color=colour, linewidth=1.8 if of_map else 1.1, linestyle="-" if of_map else "--")
@@ -101,7 +101,7 @@ def _caption(numbers: pd.DataFrame, whole: str, dashed: str, conditions: pd.Data
         "Channels of every stage, from the highest R2 down; each feature has an order of its own. Where a line crosses "
         f"a value of R2, the axis below tells the share of channels above it. Whole lines are {whole}: what a feature "
         "explains at every place of the map, summed over places, of all that varies there. Dashed lines are "
-        f"{dashed}. Bold and dashed lines are means over members at each rank, thin lines are members. Grey are "
+        f"{dashed}. Bold and dashed lines are means over networks at each rank, thin lines are networks. Grey are "
         "properties of the images that no output reports. "
-        f"{select.members_sentence(numbers[numbers['mark'] == 'seed'], conditions)}"
+        f"{select.networks_sentence(numbers[numbers['mark'] == 'seed'], conditions)}"
     )

@@ -21,7 +21,7 @@ def layer_contents(table: pd.DataFrame, conditions: pd.DataFrame, features: tupl
 
     Parameters
     ----------
-    table : measurements with ``r2`` and ``joint_r2``; the last step of each member is drawn.
+    table : measurements with ``r2`` and ``joint_r2``; the last step of each network is drawn.
     conditions : one row a condition, with ``penultimate``; its order is the order of the panels.
     features : the features that some task asks for; whatever else has an ``r2`` is a probe.
 
@@ -63,7 +63,7 @@ def _numbers(table: pd.DataFrame, conditions: pd.DataFrame, features: tuple[str,
 
 
 def _draw(axes: Axes, rows: pd.DataFrame, names: list[str], colours: dict[str, str]) -> None:
-    """A bar for each mean, the members as points on it."""
+    """A bar for each mean, the networks as points on it."""
     for place, name in enumerate(names):
         one = rows[rows["feature"] == name]
         kind = one["kind"].iloc[0] if len(one) else ""
@@ -93,7 +93,7 @@ def _caption(numbers: pd.DataFrame, conditions: pd.DataFrame) -> str:
         "Share of the penultimate layer’s variance that each feature explains at the end of training, beside that of "
         "probes: properties of the stimuli that are measured and that no output reports. Each is regressed alone, so "
         "shares of properties that go along with one another overlap; the last bar is the share that all of them "
-        f"explain together. Bars are means over members, points are members. "
-        f"{select.members_sentence(numbers[numbers['mark'] == 'seed'], conditions)}"
+        f"explain together. Bars are means over networks, points are networks. "
+        f"{select.networks_sentence(numbers[numbers['mark'] == 'seed'], conditions)}"
         f"{select.drawn_sentence(conditions)}"
     )

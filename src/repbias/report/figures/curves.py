@@ -15,7 +15,7 @@ from repbias.report.figures.figure import Figure
 
 TITLE = "Learning curves"
 _QUANTITIES = ("accuracy", "r2_final")
-_COLUMNS = ["mark", "condition", "feature", "member", "step", *_QUANTITIES]
+_COLUMNS = ["mark", "condition", "feature", "seed", "step", *_QUANTITIES]
 _VECTOR_POINTS = 40_000
 
 
@@ -23,8 +23,8 @@ _VECTOR_POINTS = 40_000
 def learning_curves(table: pd.DataFrame, conditions: pd.DataFrame, gate: float = 0.95) -> Figure:
     """Accuracy and variance explained at the penultimate layer over training, one block a condition.
 
-    A thin line is one member, the bold line the mean over members. Members stop at different steps: between its own
-    checkpoints a member enters the mean by linear interpolation, and after its last one with its last value.
+    A thin line is one network, the bold line the mean over networks. Networks stop at different steps: between its own
+    checkpoints a network enters the mean by linear interpolation, and after its last one with its last value.
 
     Parameters
     ----------
@@ -62,9 +62,9 @@ def learning_curves(table: pd.DataFrame, conditions: pd.DataFrame, gate: float =
 
 
 def _seeds(table: pd.DataFrame, conditions: pd.DataFrame) -> pd.DataFrame:
-    """One row for each condition, feature, member and step, with both quantities side by side."""
+    """One row for each condition, feature, network and step, with both quantities side by side."""
     known = set(conditions["condition"].astype(str))
-    keys = ["condition", "feature", "member", "step"]
+    keys = ["condition", "feature", "seed", "step"]
     accuracy = select.measured(table, "accuracy")[[*keys, "value"]].rename(columns={"value": "accuracy"})
     explained = select.at_penultimate(select.measured(table, "r2_final"), conditions)
     explained = explained[[*keys, "value"]].rename(columns={"value": "r2_final"})
@@ -73,7 +73,7 @@ def _seeds(table: pd.DataFrame, conditions: pd.DataFrame) -> pd.DataFrame:
 
 
 def _mean(rows: pd.DataFrame) -> pd.DataFrame:
-    """The mean over members of one condition and feature on the union of their steps."""
+    """The mean over networks of one condition and feature on the union of their steps."""
     steps = np.unique(rows["step"])
     mean = pd.DataFrame(
         {"mark": "mean", "condition": rows["condition"].iloc[0], "feature": rows["feature"].iloc[0]}, [0]
@@ -81,7 +81,7 @@ def _mean(rows: pd.DataFrame) -> pd.DataFrame:
     mean = mean.loc[np.zeros(len(steps), dtype=int)].assign(step=steps).reset_index(drop=True)
     for quantity in _QUANTITIES:
         known = rows.dropna(subset=[quantity])
-        lines = [np.interp(steps, one["step"], one[quantity]) for _, one in known.groupby("member")]
+        lines = [np.interp(steps, one["step"], one[quantity]) for _, one in known.groupby("seed")]
         mean[quantity] = np.mean(lines, axis=0) if lines else np.nan
     return mean
 
@@ -136,7 +136,7 @@ def _draw(
     colours: dict[str, str],
     axis: _StepAxis,
 ) -> None:
-    """One panel: every member's line and the mean of each feature."""
+    """One panel: every network's line and the mean of each feature."""
     axis.apply(axes)
     values = seeds[quantity].dropna()
     low = min(0.0, float(values.min()) * 1.1) if quantity == "r2_final" else float(values.min()) - 0.03
@@ -155,14 +155,14 @@ def _draw(
 
 
 def _lines(rows: pd.DataFrame, quantity: str, axis: _StepAxis) -> Sequence[np.ndarray]:
-    members = (one for _, one in rows.groupby("member"))
-    return [np.column_stack([axis.place(one["step"]), one[quantity]]) for one in members]
+    networks = (one for _, one in rows.groupby("seed"))
+    return [np.column_stack([axis.place(one["step"]), one[quantity]]) for one in networks]
 
 
 def _mark_mastery(
     axes: Axes, mastery: pd.DataFrame, seeds: pd.DataFrame, condition: str, colours: dict[str, str], axis: _StepAxis
 ) -> None:
-    """A tick above the panel where a member first reached the gate, and a word where some never did."""
+    """A tick above the panel where a network first reached the gate, and a word where some never did."""
     here = seeds[(seeds["condition"] == condition) & seeds["accuracy"].notna()]
     lines = []
     for feature, colour in colours.items():
@@ -177,9 +177,9 @@ def _mark_mastery(
             alpha=0.85,
             clip_on=False,
         )
-        members = here.loc[here["feature"] == feature, "member"].nunique()
-        if len(steps) < members:
-            lines.append((f"{style.plain(feature, 16, 1)}: {len(steps)} of {members} mastered", colour))
+        networks = here.loc[here["feature"] == feature, "seed"].nunique()
+        if len(steps) < networks:
+            lines.append((f"{style.plain(feature, 16, 1)}: {len(steps)} of {networks} mastered", colour))
     for place, (text, colour) in enumerate(lines):
         axes.text(
             0.03,
@@ -204,21 +204,23 @@ def _label(upper: Axes, lower: Axes, index: int, count: int, columns: int) -> No
 
 
 def _numbers(seeds: pd.DataFrame, means: pd.DataFrame, mastery: pd.DataFrame, gate: float) -> pd.DataFrame:
-    ticks = mastery[["condition", "feature", "member", "step"]].assign(mark="mastery")
+    ticks = mastery[["condition", "feature", "seed", "step"]].assign(mark="mastery")
     line = pd.DataFrame({"mark": ["gate"], "accuracy": [gate]})
     numbers = pd.concat(
         [seeds, means, ticks[ticks["condition"].isin(set(seeds["condition"]))], line], ignore_index=True
     )
-    return numbers[_COLUMNS].astype({"member": "Int64", "step": "Int64"})
+    return numbers[_COLUMNS].astype({"seed": "Int64", "step": "Int64"})
 
 
 def _caption(seeds: pd.DataFrame, gate: float, conditions: pd.DataFrame) -> str:
     return (
         f"Accuracy on test stimuli (upper panels; the dashed line is the gate, {gate:.0%}) and the share of the "
         "penultimate layer's variance that each feature explains (lower panels), over training steps on a logarithmic "
-        "scale, with step 0 to the left of the broken axis. The denominator is each member's variance at its end, so "
-        "that all points of a curve share one scale. Thin lines are members, bold lines their mean; a member that has "
-        "stopped stays in the mean with its last value. Ticks between the panels mark the steps at which members first "
-        f"reached the gate on validation stimuli. {select.members_sentence(seeds, conditions)}"
+        "scale, with step 0 to the left of the broken axis. The denominator is each network's variance at its end, so "
+        "that all points of a curve share one scale. Thin lines are networks, bold lines their mean; a network "
+        "that has "
+        "stopped stays in the mean with its last value. Ticks between the panels mark the steps at which "
+        "networks first "
+        f"reached the gate on validation stimuli. {select.networks_sentence(seeds, conditions)}"
         f"{select.drawn_sentence(conditions)}"
     )

@@ -31,29 +31,29 @@ Levels = Mapping[str, Sequence[str]]
 
 @style.house_style()
 def factor_effects(
-    effects: pd.DataFrame, cells: pd.DataFrame, levels: Levels, statistic: str, minimum: float = 0.0
+    effects: pd.DataFrame, cells: pd.DataFrame, levels: Levels, statistic: str, sesoi: float = 0.0
 ) -> Figure:
-    """Every effect as a row with its interval, zero and the smallest effect worth the name; below, the cell means.
+    """Every effect as a row with its interval, zero and the smallest effect of interest; below, the cell means.
 
     Parameters
     ----------
-    effects : what `repbias.studies.effects.Effects.table` returns.
-    cells : one row a trained member: the factors, ``member``, ``value``, NaN where it missed the gate.
+    effects : what `repbias.experiments.effects.Effects.table` returns.
+    cells : one row a trained network: the factors, ``seed``, ``value``, NaN where it failed the accuracy criterion.
     levels : the levels of every factor, in the order drawn; the first half of the factors are rows of the grid.
     statistic : the contrast in words.
-    minimum : the smallest effect worth the name; shaded on both sides of zero.
+    sesoi : the smallest effect of interest; shaded on both sides of zero.
 
     Returns
     -------
     the figure; ``numbers`` has marks ``main effect``, ``interaction``, and ``cell``: mean, ``n`` and ``n_trained``.
     """
     select.require_columns(effects, EFFECTS, "effects")
-    select.require_columns(cells, (*levels, "member", "value"), "cells")
+    select.require_columns(cells, (*levels, "seed", "value"), "cells")
     means = _cell_means(cells, levels)
     if effects.empty:
-        sentence = "No effects: no member was analysed in all the conditions that one compares."
+        sentence = "No effects: no network was analysed in all the conditions that one compares."
         return Figure("effects", TITLE, sentence, style.sentence_only(sentence), means)
-    numbers = pd.concat([effects.rename(columns={"kind": "mark"}), means], ignore_index=True).assign(minimum=minimum)
+    numbers = pd.concat([effects.rename(columns={"kind": "mark"}), means], ignore_index=True).assign(sesoi=sesoi)
     numbers = numbers.astype(dict.fromkeys(("n", "n_trained", "settings", "n_settings"), "Int64"))
     kinds = [rows for _, rows in effects.groupby("kind", sort=False)]
     first = math.ceil(len(levels) / 2)
@@ -63,20 +63,20 @@ def factor_effects(
     height = _TOP + forest_height + _CELLS_HEAD + grid_height + _CELLS_FOOT
     drawing = style.canvas(_WIDTH, height)
     top = height - _TOP
-    limits = _limits(effects, minimum)
+    limits = _limits(effects, sesoi)
     for rows in kinds:
         top -= _HEAD + _ROW * len(rows)
         axes = _axes(drawing, top, _ROW * len(rows))
-        _draw(axes, rows, minimum)
+        _draw(axes, rows, sesoi)
         axes.set_xlim(*limits)
         axes.tick_params(labelbottom=rows is kinds[-1])
     axes.set_xlabel(style.plain(f"difference in {style.formula(statistic)}", 110), parse_math=False)
     _draw_cells(_axes(drawing, _CELLS_FOOT, grid_height), means, lines, columns)
-    return Figure("effects", TITLE, _caption(effects, means, lines, columns, statistic, minimum), drawing, numbers)
+    return Figure("effects", TITLE, _caption(effects, means, lines, columns, statistic, sesoi), drawing, numbers)
 
 
 def _cell_means(cells: pd.DataFrame, levels: Levels) -> pd.DataFrame:
-    """One row a cell that members were trained in: its levels, mean over analysed members, n, n_trained."""
+    """One row a cell that networks were trained in: its levels, mean over analysed networks, n, n_trained."""
     by = cells.groupby(list(levels), sort=False)["value"]
     means = pd.DataFrame({"value": by.mean(), "n": by.count(), "n_trained": by.size()}).reset_index()
     return means.assign(mark="cell")
@@ -88,18 +88,18 @@ def _axes(drawing: matplotlib.figure.Figure, bottom: float, tall: float) -> Axes
     return drawing.add_axes((_LEFT / _WIDTH, bottom / height, 1 - (_LEFT + _RIGHT) / _WIDTH, tall / height))
 
 
-def _limits(effects: pd.DataFrame, minimum: float) -> tuple[float, float]:
+def _limits(effects: pd.DataFrame, sesoi: float) -> tuple[float, float]:
     """Room for every estimate, every finite interval, zero and the smallest effect: the same for all effects."""
     given = effects[["estimate", "ci_low", "ci_high"]].to_numpy(float).ravel()
-    given = np.append(given[np.isfinite(given)], [-minimum, minimum])
+    given = np.append(given[np.isfinite(given)], [-sesoi, sesoi])
     room = max(0.06 * float(np.ptp(given)), 1e-3)
     return float(given.min()) - room, float(given.max()) + room
 
 
-def _draw(axes: Axes, rows: pd.DataFrame, minimum: float) -> None:
+def _draw(axes: Axes, rows: pd.DataFrame, sesoi: float) -> None:
     """The effects of one kind, with n and the settings averaged over at the right."""
     colour, heading = (kind[str(rows["kind"].iloc[0])] for kind in (_COLOURS, _HEADINGS))
-    axes.axvspan(-minimum, minimum, color="#e3e6ea", linewidth=0, zorder=0)
+    axes.axvspan(-sesoi, sesoi, color="#e3e6ea", linewidth=0, zorder=0)
     axes.axvline(0, color=style.INK, linewidth=0.8, zorder=1)
     beside = axes.get_yaxis_transform()
     for place, row in enumerate(rows.to_dict("records")):
@@ -121,7 +121,7 @@ def _draw(axes: Axes, rows: pd.DataFrame, minimum: float) -> None:
 
 
 def _draw_cells(axes: Axes, means: pd.DataFrame, lines: Levels, columns: Levels) -> None:
-    """The mean and n in every cell, orange above zero and purple below; hatched where no member was analysed."""
+    """The mean and n in every cell, orange above zero and purple below; hatched where no network was analysed."""
     rows, across = (list(itertools.product(*part.values())) for part in (lines, columns))
     found = {tuple(row[name] for name in (*lines, *columns)): row for row in means.to_dict("records")}
     strongest = max(float(means["value"].abs().max()), 1e-9)
@@ -160,20 +160,20 @@ def _named(names: Sequence[str], width: int, between: str) -> str:
 
 def _count(cell: Mapping[Any, Any]) -> str:
     if not cell["n_trained"]:
-        return "no members"
+        return "no networks"
     if not cell["n"]:
         return f"none of {cell['n_trained']}"
     return f"n = {cell['n']}" if cell["n"] == cell["n_trained"] else f"n = {cell['n']} of {cell['n_trained']}"
 
 
 def _caption(
-    effects: pd.DataFrame, means: pd.DataFrame, lines: Levels, columns: Levels, statistic: str, minimum: float
+    effects: pd.DataFrame, means: pd.DataFrame, lines: Levels, columns: Levels, statistic: str, sesoi: float
 ) -> str:
     least, most = int(effects["n"].min()), int(effects["n"].max())
     several = f"{least}" if least == most else f"{least} to {most}"
-    shaded = f" The grey band is the smallest effect worth the name, {minimum:g} on both sides." if minimum else ""
+    shaded = f" The grey band is the smallest effect of interest, {sesoi:g} on both sides." if sesoi else ""
     partial = (
-        " Where some settings of the other factors have fewer than two analysed members in a cell, an effect is "
+        " Where some settings of the other factors have fewer than two analysed networks in a cell, an effect is "
         "averaged over the rest, which are counted at the right."
         if (effects["settings"] < effects["n_settings"]).any() or (means["n"] < means["n_trained"]).any()
         else ""
@@ -181,8 +181,8 @@ def _caption(
     return (
         f"{statistic}: a main effect is the difference between two levels of a factor, an interaction the difference "
         "between two such differences; both are of cell means, averaged over all settings of the other factors, and "
-        "shown with a 95 % interval over members (seeds; clustered, Student’s t), not corrected for the number of "
-        f"effects. The solid line is zero.{shaded}{partial} Below, the mean over members in every cell: rows "
-        f"are {', '.join(lines)}, columns {', '.join(columns)}; colours are centred on zero. n counts members: "
+        "shown with a 95 % interval over networks (seeds; clustered, Student’s t), not corrected for the number of "
+        f"effects. The solid line is zero.{shaded}{partial} Below, the mean over networks in every cell: rows "
+        f"are {', '.join(lines)}, columns {', '.join(columns)}; colours are centred on zero. n counts networks: "
         f"{several} an effect."
     )

@@ -27,7 +27,7 @@ class Figure:
     ----------
     name : file name without ending, made of lower-case letters, digits and hyphens.
     title : one line.
-    caption : what is drawn, in which units, over how many members.
+    caption : what is drawn, in which units, over how many networks.
     drawing : the Matplotlib figure; it belongs to no pyplot state.
     numbers : every number drawn, tidy; the column ``mark`` says what a row is drawn as.
 

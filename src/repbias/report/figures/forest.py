@@ -13,7 +13,7 @@ from repbias.report.figures.figure import Figure
 
 TITLE = "Claims, condition by condition"
 CLAIMS = ("id", "condition", "statement", "statistic", "estimate", "ci_low", "ci_high", "n", "verdict")
-_COLUMNS = [*CLAIMS, "n_planned", "minimum", "equivalent", "p"]
+_COLUMNS = [*CLAIMS, "n_planned", "sesoi", "equivalent", "p"]
 _MARKS = {
     "replicated": ("o", "#00695C", "#00695C"),
     "not replicated": ("X", "#B3341F", "white"),
@@ -30,8 +30,8 @@ def claim_forest(claims: pd.DataFrame, conditions: pd.DataFrame) -> Figure:
 
     Parameters
     ----------
-    claims : one row a claim and condition, or group of conditions; ``n_planned`` and ``minimum`` are drawn where they
-        are given, ``minimum`` on both sides of zero where ``equivalent`` says that the claim is of no effect. Rows of
+    claims : one row a claim and condition, or group of conditions; ``n_planned`` and ``sesoi`` are drawn where they
+        are given, ``sesoi`` on both sides of zero where ``equivalent`` says that the claim is of no effect. Rows of
         one ``id`` that differ in ``statement`` or ``statistic`` are parts of one claim, each with an axis of its own.
     conditions : their order is the order of the rows; groups come after them, as they first appear.
 
@@ -68,7 +68,7 @@ def _ordered(claims: pd.DataFrame, conditions: pd.DataFrame) -> pd.DataFrame:
 
     parts = [part.sort_values("condition", key=place, kind="stable") for part in select.claim_parts(claims)]
     numbers = pd.concat([claims[:0], *parts], ignore_index=True).reindex(columns=_COLUMNS)
-    numeric = ["estimate", "ci_low", "ci_high", "minimum", "p"]
+    numeric = ["estimate", "ci_low", "ci_high", "sesoi", "p"]
     equivalent = numbers["equivalent"].astype("boolean").fillna(False).astype(bool)
     return numbers.assign(equivalent=equivalent, **{name: pd.to_numeric(numbers[name]) for name in numeric})
 
@@ -100,8 +100,8 @@ def _draw(axes: Axes, rows: pd.DataFrame, titles: dict[str, str]) -> None:
 
 def _limits(axes: Axes, rows: pd.DataFrame) -> None:
     """Room for all intervals, zero and the smallest effect."""
-    given = rows[["estimate", "ci_low", "ci_high", "minimum"]].to_numpy(dtype=float).ravel()
-    drawn = np.concatenate([given, -rows.loc[rows["equivalent"], "minimum"], [0.0]])
+    given = rows[["estimate", "ci_low", "ci_high", "sesoi"]].to_numpy(dtype=float).ravel()
+    drawn = np.concatenate([given, -rows.loc[rows["equivalent"], "sesoi"], [0.0]])
     drawn = drawn[np.isfinite(drawn)]
     room = max(float(np.ptp(drawn)) * 0.06, 1e-3)
     axes.set_xlim(drawn.min() - room, drawn.max() + room)
@@ -120,20 +120,20 @@ def _draw_row(axes: Axes, place: int, row: pd.Series) -> None:
         axes.plot([row["estimate"]], [place], marker, color=edge, markerfacecolor=face, markersize=size)
     else:
         axes.text(0, place, " not estimated", va="center", color=style.MUTED, fontsize=8)
-    members = f"n = {_count(row['n'])}"
+    networks = f"n = {_count(row['n'])}"
     if pd.notna(row["n_planned"]) and row["n_planned"] != row["n"]:
-        members += f" of {_count(row['n_planned'])}"
+        networks += f" of {_count(row['n_planned'])}"
     beside = axes.get_yaxis_transform()
-    axes.text(1.03, place, members, transform=beside, va="center", fontsize=8, color=style.MUTED)
+    axes.text(1.03, place, networks, transform=beside, va="center", fontsize=8, color=style.MUTED)
     verdict = style.plain(row["verdict"], 18, 1)
     axes.text(1.2, place, verdict, transform=beside, va="center", fontsize=8, color=edge, parse_math=False)
 
 
 def _bounds(row: pd.Series) -> list[float]:
     """Where the dashed lines stand: the smallest effect, on both sides where the claim is that there is none."""
-    if not np.isfinite(row["minimum"]):
+    if not np.isfinite(row["sesoi"]):
         return []
-    return [-row["minimum"], row["minimum"]] if row["equivalent"] else [row["minimum"]]
+    return [-row["sesoi"], row["sesoi"]] if row["equivalent"] else [row["sesoi"]]
 
 
 def _count(value: object) -> str:
@@ -147,7 +147,7 @@ def _verdict_key(drawing: matplotlib.figure.Figure, numbers: pd.DataFrame) -> No
     for name in used:
         marker, edge, face = _MARKS[name]
         handles.append(Line2D([], [], color=edge, marker=marker, markerfacecolor=face, linewidth=1.7, label=name))
-    if numbers["minimum"].notna().any():
+    if numbers["sesoi"].notna().any():
         handles.append(Line2D([], [], color=style.MUTED, linewidth=1, dashes=(3, 2), label="smallest effect"))
     drawing.legend(handles=handles, loc="upper left", ncols=6, frameon=False, borderaxespad=0.3, columnspacing=1.8)
 
@@ -162,9 +162,9 @@ def _caption(numbers: pd.DataFrame) -> str:
     )
     return (
         "Estimate and interval of each claim's statistic in each condition, or in each group of conditions that it "
-        "compares; the solid line is zero, the dashed line the smallest effect worth the name, fixed before the run."
+        "compares; the solid line is zero, the dashed line the smallest effect of interest, fixed before the run."
         f"{between} Intervals are 95 % each, while verdicts are corrected for the number of tests. Shape and colour "
         "tell the verdict. Each claim, and "
-        "each part of a claim, has an axis of its own. n, at the right, counts members (seeds), not units or stimuli: "
+        "each part of a claim, has an axis of its own. n, at the right, counts networks (seeds), not units or stimuli: "
         f"{several} a row."
     )

@@ -19,13 +19,13 @@ _VECTOR_POINTS = 1_000
 
 @style.house_style()
 def feature_gap(table: pd.DataFrame, conditions: pd.DataFrame) -> Figure:
-    """Final variance explained at the penultimate layer: points are members, joined within a member, bars are means.
+    """Final variance explained at the penultimate layer: points are networks, joined within a network, bars are means.
 
     Where two or more factors vary, the last one with at most four values is spread over panels.
 
     Parameters
     ----------
-    table : measurements with ``r2``; the last step of each member is drawn.
+    table : measurements with ``r2``; the last step of each network is drawn.
     conditions : one row a condition, with ``penultimate`` and the factors; its order is the order drawn.
 
     Returns
@@ -92,7 +92,7 @@ def _draw(axes: Axes, numbers: pd.DataFrame, groups: dict[str, str], colours: di
         here = numbers[numbers["condition"] == condition]
         seeds = here[here["mark"] == "seed"]
         x = {name: place + (index - (len(colours) - 1) / 2) * step for index, name in enumerate(colours)}
-        lines = [list(zip(one["feature"].map(x), one["value"], strict=True)) for _, one in seeds.groupby("member")]
+        lines = [list(zip(one["feature"].map(x), one["value"], strict=True)) for _, one in seeds.groupby("seed")]
         axes.add_collection(LineCollection(lines, colors="#9aa2ab", linewidths=0.6, alpha=0.5, zorder=2), autolim=False)
         for feature, colour in colours.items():
             _draw_feature(axes, here[here["feature"] == feature], x[feature], min(step, 0.52) * 0.32, colour)
@@ -129,6 +129,6 @@ def _draw_feature(axes: Axes, rows: pd.DataFrame, x: float, half: float, colour:
 def _caption(values: pd.DataFrame, conditions: pd.DataFrame) -> str:
     return (
         "Share of the penultimate layer's variance that each feature explains at the end of training, on test stimuli. "
-        "Points are members, a grey line joins the features of one member, bars and printed values are means over "
-        f"members. {select.members_sentence(values, conditions)}"
+        "Points are networks, a grey line joins the features of one network, bars and printed values are means over "
+        f"networks. {select.networks_sentence(values, conditions)}"
     )

@@ -54,7 +54,7 @@ def condition_map(values: pd.DataFrame, conditions: pd.DataFrame, statement: str
 
     Parameters
     ----------
-    values : one row a trained member: ``condition``, ``member``, ``value``, NaN where it missed the gate.
+    values : one row a trained network: ``condition``, ``seed``, ``value``, NaN where it failed the accuracy criterion.
     conditions : one row a condition with its factors; `forms_grid` holds of it.
     statement, statistic : what the contrast decides, and what it is.
 
@@ -66,10 +66,10 @@ def condition_map(values: pd.DataFrame, conditions: pd.DataFrame, statement: str
     ------
     ValueError : a column is missing.
     """
-    select.require_columns(values, ("condition", "member", "value"), "values")
+    select.require_columns(values, ("condition", "seed", "value"), "values")
     numbers = _numbers(values, conditions)
     if numbers["n"].sum() == 0:
-        sentence = "No map: no member was analysed in any condition."
+        sentence = "No map: no network was analysed in any condition."
         return Figure("condition-map", TITLE, sentence, style.sentence_only(sentence), numbers[:0])
     grid = _grid(conditions)
     strongest = max(float(numbers["value"].abs().max()), 1e-9)
@@ -136,7 +136,7 @@ def _draw(axes: Axes, numbers: pd.DataFrame, grid: _Grid, colours: ScalarMappabl
 
 
 def _mark_missed(axes: Axes, x: int, y: int, *, whole: bool) -> None:
-    """A hatched cell where no member passed the gate, a red frame where some did not."""
+    """A hatched cell where no network passed the accuracy criterion, a red frame where some did not."""
     if whole:
         axes.add_patch(Rectangle((x, y), 1, 1, fill=False, hatch="////", edgecolor="#c3c9d0", linewidth=0))
     frame = (x + 0.035, y + 0.06)
@@ -145,9 +145,9 @@ def _mark_missed(axes: Axes, x: int, y: int, *, whole: bool) -> None:
 
 def _count(row: pd.Series) -> str:
     if row["n_trained"] == 0:
-        return "no members"
+        return "no networks"
     if row["n"] == 0:
-        return f"none of {row['n_trained']}\npassed the gate"
+        return f"none of {row['n_trained']}\npassed the accuracy criterion"
     return f"n = {row['n']}" if row["n"] == row["n_trained"] else f"n = {row['n']} of {row['n_trained']}"
 
 
@@ -187,12 +187,12 @@ def _caption(numbers: pd.DataFrame, grid: _Grid, statement: str, statistic: str)
     absent = len(grid.rows) * len(grid.columns) * len(grid.panels) - len(numbers)
     gone = f" {absent} combination{'s are' if absent > 1 else ' is'} not part of the study (blank)." if absent else ""
     missed = (
-        " Cells framed in red have members that missed the gate; hatched cells have no other."
+        " Cells framed in red have networks that failed the accuracy criterion; hatched cells have no other."
         if (numbers["n"] < numbers["n_trained"]).any()
         else ""
     )
     return (
-        f"Mean over analysed members (seeds) of {statistic}, in every condition; above zero is the direction of "
+        f"Mean over analysed networks (seeds) of {statistic}, in every condition; above zero is the direction of "
         f"“{statement}”. Rows are {grid.factors[0]}, columns {grid.factors[1]}{third}. Colours are "
-        f"centred on zero. n counts members.{missed}{gone} The forest plot has the intervals."
+        f"centred on zero. n counts networks.{missed}{gone} The forest plot has the intervals."
     )

@@ -13,19 +13,19 @@ from repbias.report.figures.figure import Figure
 TITLE = "How many units carry each feature"
 THRESHOLD = 0.1
 _BINS = 25
-_COLUMNS = ["mark", "condition", "feature", "member", "bin_low", "bin_high", "value"]
+_COLUMNS = ["mark", "condition", "feature", "seed", "bin_low", "bin_high", "value"]
 
 
 @style.house_style()
 def unit_histogram(units: pd.DataFrame, table: pd.DataFrame, conditions: pd.DataFrame) -> Figure:
     """Distribution over units of the variance of each unit that a feature explains, at the penultimate layer.
 
-    Beside each histogram, which pools the units of all members, stands every member's share of units above 0.1.
+    Beside each histogram, which pools the units of all networks, stands every network's share of units above 0.1.
 
     Parameters
     ----------
     units : one row a unit and feature, with ``r2`` at the end of training.
-    table : measurements with ``density_0.1``; the last step of each member is drawn.
+    table : measurements with ``density_0.1``; the last step of each network is drawn.
     conditions : one row a condition, with ``penultimate``; its order is the order of the blocks.
 
     Returns
@@ -33,7 +33,7 @@ def unit_histogram(units: pd.DataFrame, table: pd.DataFrame, conditions: pd.Data
     the figure; ``numbers`` has marks ``bar`` (share of units in a bin), ``seed`` and ``mean`` (share of units
     above the threshold).
     """
-    select.require_columns(units, ("condition", "member", "layer", "unit", "feature", "r2"), "units")
+    select.require_columns(units, ("condition", "seed", "layer", "unit", "feature", "r2"), "units")
     known = set(conditions["condition"].astype(str))
     units = select.at_penultimate(units.astype({"condition": str, "feature": str}).dropna(subset="r2"), conditions)
     density = select.at_penultimate(select.final(table, f"density_{THRESHOLD}"), conditions)
@@ -76,7 +76,7 @@ def _numbers(units: pd.DataFrame, density: pd.DataFrame) -> pd.DataFrame:
     ]
     points = select.seeds_and_mean(density, ["condition", "feature"])
     numbers = pd.concat([*bars, points], ignore_index=True).reindex(columns=_COLUMNS)
-    return numbers.astype({"member": "Int64"})
+    return numbers.astype({"seed": "Int64"})
 
 
 def _edges(values: pd.Series) -> np.ndarray:
@@ -121,12 +121,13 @@ def _draw_density(axes: Axes, points: pd.DataFrame, colours: dict[str, str]) -> 
 
 
 def _caption(units: pd.DataFrame, conditions: pd.DataFrame) -> str:
-    sizes = units.groupby("condition").apply(lambda rows: len(rows[["member", "unit"]].drop_duplicates()))
+    sizes = units.groupby("condition").apply(lambda rows: len(rows[["seed", "unit"]].drop_duplicates()))
     counts = f"{int(sizes.min()):,}" if sizes.nunique() == 1 else f"{sizes.min():,} to {sizes.max():,}"
     return (
         "Left of each pair: the distribution, over the units of the penultimate layer, of the share of a single unit's "
-        f"variance that a feature explains, pooled over members ({counts} units a condition); the dashed line is "
-        f"{THRESHOLD:.0%}. Right: the share of units above that line, one point a member, with the mean over members. "
-        f"The member, not the unit, is the replicate. {select.members_sentence(units, conditions)}"
+        f"variance that a feature explains, pooled over networks ({counts} units a condition); the dashed line is "
+        f"{THRESHOLD:.0%}. Right: the share of units above that line, one point a network, with the mean over "
+        f"networks. "
+        f"The network, not the unit, is the replicate. {select.networks_sentence(units, conditions)}"
         f"{select.drawn_sentence(conditions)}"
     )

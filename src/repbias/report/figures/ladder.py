@@ -17,16 +17,16 @@ _SIZE, _LEFT, _FOOT, _HEAD, _GAP, _RIGHT = (4.3, 2.9), 0.95, 0.65, 0.4, 0.95, 0.
 
 @style.house_style()
 def ladder(points: pd.DataFrame, labels: dict[str, tuple[str, str]]) -> Figure:
-    """One panel a ladder; every point is the mean over members, its bars are 95 % intervals on both axes.
+    """One panel a ladder; every point is the mean over networks, its bars are 95 % intervals on both axes.
 
     Parameters
     ----------
-    points : what `repbias.studies.ladder.Ladder.points` returns, of one ladder or several.
+    points : what `repbias.experiments.ladder.Ladder.points` returns, of one ladder or several.
     labels : the axes' titles (x, y) of each ladder.
     """
     select.require_columns(points, _COLUMNS, "points")
     if points.empty:
-        sentence = "No rungs: no member of these conditions passed the gate."
+        sentence = "No rungs: no network of these conditions passed the accuracy criterion."
         return Figure("ladder", TITLE, sentence, style.sentence_only(sentence), points)
     names = list(dict.fromkeys(points["ladder"]))
     width = _LEFT + len(names) * _SIZE[0] + (len(names) - 1) * _GAP + _RIGHT
@@ -42,8 +42,9 @@ def ladder(points: pd.DataFrame, labels: dict[str, tuple[str, str]]) -> Figure:
         axes.set_ylabel(style.plain(style.formula(y), 44, 2), parse_math=False)
     counts = points[["x_n", "y_n"]].astype(int)
     caption = (
-        "Every point is named by its level, and is the mean over the members that passed the gate; bars are 95 % "
-        f"intervals over members (Student’s t). n = {counts.to_numpy().min()} to {counts.to_numpy().max()} members."
+        "Every point is named by its level, and is the mean over the networks that passed the accuracy "
+        "criterion; bars are 95 % "
+        f"intervals over networks (Student’s t). n = {counts.to_numpy().min()} to {counts.to_numpy().max()} networks."
     )
     return Figure("ladder", TITLE, caption, drawing, points.reset_index(drop=True))
 

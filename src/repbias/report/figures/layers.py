@@ -20,11 +20,11 @@ _SIZE = (2.45, 1.75)
 
 @style.house_style()
 def layer_profile(table: pd.DataFrame, conditions: pd.DataFrame) -> Figure:
-    """Final variance explained in every layer: bars are means over members, points are members.
+    """Final variance explained in every layer: bars are means over networks, points are networks.
 
     Parameters
     ----------
-    table : measurements with ``r2``; the last step of each member is drawn. Layers are ordered as
+    table : measurements with ``r2``; the last step of each network is drawn. Layers are ordered as
         `select.layer_order` says: an ordered categorical column decides, then numbered names.
     conditions : one row a condition, with ``penultimate``; its order is the order of the panels.
 
@@ -74,7 +74,7 @@ def _share_axis(axes: Axes, values: pd.Series, leftmost: bool) -> None:
 
 
 def _draw(axes: Axes, rows: pd.DataFrame, here: list[str], colours: dict[str, str]) -> None:
-    """Bars side by side within a layer, each with its members as points across its width."""
+    """Bars side by side within a layer, each with its networks as points across its width."""
     width = 0.8 / len(colours)
     for place, (feature, colour) in enumerate(colours.items()):
         shift = (place - (len(colours) - 1) / 2) * width
@@ -128,5 +128,6 @@ def _caption(values: pd.DataFrame, layers: list[str], conditions: pd.DataFrame) 
     return (
         "Share of each layer’s own variance that each feature explains at the end of training, from input to output"
         f"{f' ({key})' if key else ''}. The penultimate layer is in bold on a grey ground. Bars are means over "
-        f"members, points are members. {select.members_sentence(values, conditions)}{select.drawn_sentence(conditions)}"
+        f"networks, points are networks. "
+        f"{select.networks_sentence(values, conditions)}{select.drawn_sentence(conditions)}"
     )

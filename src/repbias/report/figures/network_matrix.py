@@ -15,7 +15,7 @@ from repbias.report.figures import select, style
 from repbias.report.figures.figure import Figure
 
 TITLE = "Similarity of every two networks"
-_COLUMNS = ("condition", "member", "other", "other_member", "measure", "value")
+_COLUMNS = ("condition", "seed", "other", "other_seed", "measure", "value")
 _LEAST_SIDE, _BLOCK, _LEFT, _TOP, _FOOT, _GAP, _RIGHT = 3.3, 0.62, 1.65, 0.55, 0.55, 2.1, 0.95
 _LETTER = 0.08  # inches, of a tick's label
 _COLOURS = "viridis"
@@ -27,7 +27,7 @@ def network_matrix(pairs: pd.DataFrame, blocks: pd.DataFrame, labels: dict[str, 
 
     Parameters
     ----------
-    pairs : ``condition``, ``member``, ``other``, ``other_member``, ``measure``, ``value``, each pair of networks once
+    pairs : ``condition``, ``seed``, ``other``, ``other_seed``, ``measure``, ``value``, each pair of networks once
         or in both orders; the diagonal may be left out.
     blocks : the means of the blocks with their intervals: ``condition``, ``other``, ``measure``, ``value``, ``ci_low``,
         ``ci_high``.
@@ -41,7 +41,7 @@ def network_matrix(pairs: pd.DataFrame, blocks: pd.DataFrame, labels: dict[str, 
     select.require_columns(blocks, ("condition", "other", "measure", "value", "ci_low", "ci_high"), "blocks")
     numbers = pd.concat([pairs.assign(mark="pair"), blocks.assign(mark="block")], ignore_index=True)
     if pairs.empty:
-        sentence = "No similarities: the analysis has not been done, or no member passed the gate."
+        sentence = "No similarities: the analysis has not been done, or no network passed the accuracy criterion."
         return Figure("network-matrix", TITLE, sentence, style.sentence_only(sentence), numbers)
     measures = list(dict.fromkeys(pairs["measure"]))
     columns = 2 if len(measures) == 4 else min(len(measures), 3)
@@ -71,11 +71,11 @@ def _kinds(pairs: pd.DataFrame) -> list[str]:
 def _draw(axes: Axes, pairs: pd.DataFrame, blocks: pd.DataFrame, side: float) -> Normalize:
     """One matrix of `side` inches, its blocks parted by lines and named; return its scale."""
     kinds = _kinds(pairs)
-    networks = [(kind, member) for kind in kinds for member in _members(pairs, kind)]
+    networks = [(kind, network) for kind in kinds for network in _members(pairs, kind)]
     place = {network: index for index, network in enumerate(networks)}
     matrix = np.full((len(networks), len(networks)), np.nan)
-    rows = pd.Index(list(zip(pairs["condition"], pairs["member"], strict=True))).map(place)
-    columns = pd.Index(list(zip(pairs["other"], pairs["other_member"], strict=True))).map(place)
+    rows = pd.Index(list(zip(pairs["condition"], pairs["seed"], strict=True))).map(place)
+    columns = pd.Index(list(zip(pairs["other"], pairs["other_seed"], strict=True))).map(place)
     matrix[rows, columns] = pairs["value"].to_numpy(float)
     matrix[columns, rows] = np.where(np.isnan(matrix[columns, rows]), matrix[rows, columns], matrix[columns, rows])
     scale = Normalize(float(np.nanmin(matrix, initial=0.0)), 1.0)
@@ -86,8 +86,8 @@ def _draw(axes: Axes, pairs: pd.DataFrame, blocks: pd.DataFrame, side: float) ->
 
 
 def _members(pairs: pd.DataFrame, kind: str) -> list[int]:
-    own = pairs.loc[pairs["condition"] == kind, "member"]
-    return sorted({*own, *pairs.loc[pairs["other"] == kind, "other_member"]})
+    own = pairs.loc[pairs["condition"] == kind, "seed"]
+    return sorted({*own, *pairs.loc[pairs["other"] == kind, "other_seed"]})
 
 
 def _name_blocks(axes: Axes, kinds: list[str], given: list[str], side: float) -> dict[str, float]:

@@ -19,15 +19,15 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.ticker import EngFormatter, FixedLocator, MaxNLocator
 
+from repbias.core.statistics import mean_interval
+from repbias.experiments.positions import OUTPUT_POSITION, slope_over_positions
 from repbias.report.figures import select, style
 from repbias.report.figures.figure import Figure
-from repbias.statistics import mean_interval
-from repbias.studies.positions import OUTPUT_POSITION, slope_over_positions
 
 PROFILE_TITLE = "Variance explained by output position"
 SLOPES_TITLE = "The effect of output position over training"
 _ENDS = ("input", "readout", "output")
-_COLUMNS = ["mark", "condition", "layer", "common", "position", "step", "member", "value", "ci_low", "ci_high", "n"]
+_COLUMNS = ["mark", "condition", "layer", "common", "position", "step", "seed", "value", "ci_low", "ci_high", "n"]
 _COMMON, _OTHER = ("Blues", "Greens", "Purples"), ("Oranges", "Reds", "Greys")  # a palette for each sort of read-out
 _GREY = "#8b939c"
 _UNTRAINED, _NOT_COMMON = "last common read-out, untrained", "not common to all outputs:"
@@ -42,7 +42,7 @@ def position_profile(table: pd.DataFrame, conditions: pd.DataFrame, common: Comm
 
     Parameters
     ----------
-    table : measurements with ``r2`` and ``output_position`` of the members to draw.
+    table : measurements with ``r2`` and ``output_position`` of the networks to draw.
     conditions : one row a condition; its order is the order of the panels.
     common : the read-outs of each condition that all outputs have in common, from input to output.
 
@@ -63,7 +63,8 @@ def position_profile(table: pd.DataFrame, conditions: pd.DataFrame, common: Comm
     drawing = _drawing(numbers, conditions, _colours(seeds, common, untrained=True), words, _draw_profile)
     caption = (
         "Share of each read-out’s variance that a feature explains at the end of training, by the output position at "
-        "which the member reports it: whatever feature stands there, over members of all orders. The grey line is the "
+        "which the network reports it: whatever feature stands there, over networks of all orders. The grey "
+        "line is the "
         f"last common read-out before training. {_caption(seeds, conditions)}"
     )
     return Figure("position-profile", PROFILE_TITLE, caption, drawing, numbers)
@@ -73,11 +74,12 @@ def position_profile(table: pd.DataFrame, conditions: pd.DataFrame, common: Comm
 def position_slopes(table: pd.DataFrame, conditions: pd.DataFrame, common: Common) -> Figure:
     """How much R2 falls per output position at each read-out, over the steps of training: mean and interval.
 
-    The slope is that of each member (see `repbias.studies.positions`), in shares of the read-out's variance at its end.
+    The slope is that of each network (see `repbias.experiments.positions`), in shares of the read-out's variance at
+    its end.
 
     Parameters
     ----------
-    table : measurements with ``r2_final`` and ``output_position`` of the members to draw.
+    table : measurements with ``r2_final`` and ``output_position`` of the networks to draw.
     conditions, common : as `position_profile` takes them.
 
     Returns
@@ -98,10 +100,10 @@ def position_slopes(table: pd.DataFrame, conditions: pd.DataFrame, common: Commo
     words = ("training step", "fall of R2\nper output position")
     drawing = _drawing(numbers, conditions, _colours(seeds, common), words, _draw_slopes)
     caption = (
-        "Fall of a feature’s R2 for each output position later, within each member, over training steps on a "
+        "Fall of a feature’s R2 for each output position later, within each network, over training steps on a "
         "logarithmic scale that begins with step 0: above zero, what is reported earlier has more. R2 is in shares of "
         "the read-out’s variance at the end of training, so that all points share one scale. Steps are those at which "
-        "every member still in training was measured; one that has stopped stays in with its last value. "
+        "every network still in training was measured; one that has stopped stays in with its last value. "
         f"{_caption(seeds, conditions)}"
     )
     return Figure("position-slopes", SLOPES_TITLE, caption, drawing, numbers)
@@ -109,7 +111,7 @@ def position_slopes(table: pd.DataFrame, conditions: pd.DataFrame, common: Commo
 
 def _placed(rows: pd.DataFrame, table: pd.DataFrame, common: Common) -> pd.DataFrame:
     """The rows of read-outs whose feature has an output position, with it, and with what is common."""
-    keys = ["condition", "member", "feature"]
+    keys = ["condition", "seed", "feature"]
     places = select.measured(table, OUTPUT_POSITION)[[*keys, "value"]].rename(columns={"value": "position"})
     placed = rows[~rows["layer"].isin(_ENDS)].merge(places, on=keys).astype({"position": int})
     pairs = zip(placed["condition"], placed["layer"], strict=True)
@@ -117,12 +119,12 @@ def _placed(rows: pd.DataFrame, table: pd.DataFrame, common: Common) -> pd.DataF
 
 
 def _slopes(rows: pd.DataFrame, places: pd.DataFrame) -> pd.DataFrame:
-    """One condition's falls per position: layer, common, step, member, value."""
-    wide = rows.pivot(index="step", columns=["layer", "common", "member", "feature"], values="value")
+    """One condition's falls per position: layer, common, step, network, value."""
+    wide = rows.pivot(index="step", columns=["layer", "common", "seed", "feature"], values="value")
     ended = wide[::-1].isna().cummin()[::-1]  # after the last value of each
     shared = wide.ffill()[(wide.notna() | ended).all(axis=1)]
     keys = ["step", "layer", "common"]
-    tall = pd.DataFrame(shared.stack([*keys[1:], "member"], future_stack=True))  # a column for each feature
+    tall = pd.DataFrame(shared.stack([*keys[1:], "seed"], future_stack=True))  # a column for each feature
     falls = {
         place: -slope_over_positions(values.droplevel([*keys]), places)
         for place, values in tall.groupby(level=keys, sort=False)  # levels: a feature may be called "common"
@@ -132,7 +134,7 @@ def _slopes(rows: pd.DataFrame, places: pd.DataFrame) -> pd.DataFrame:
 
 
 def _means(seeds: pd.DataFrame, x: str) -> pd.DataFrame:
-    """The mean over members at every x of every read-out, with its interval."""
+    """The mean over networks at every x of every read-out, with its interval."""
     keys = ["condition", "layer", "common", x]
     rows = []
     for place, values in seeds.dropna(subset=["value"]).groupby(keys, sort=False)["value"]:
@@ -143,13 +145,13 @@ def _means(seeds: pd.DataFrame, x: str) -> pd.DataFrame:
 
 
 def _numbers(*parts: pd.DataFrame) -> pd.DataFrame:
-    """All that is drawn and the members behind it, without the columns that the figure has no use for."""
+    """All that is drawn and the networks behind it, without the columns that the figure has no use for."""
     numbers = pd.concat([part for part in parts if len(part)], ignore_index=True)
     return numbers.reindex(columns=_COLUMNS).dropna(axis="columns", how="all")
 
 
 def _nothing(name: str, title: str, numbers: pd.DataFrame) -> Figure:
-    sentence = "No output positions: no member that reports several features passed the gate."
+    sentence = "No output positions: no network that reports several features passed the accuracy criterion."
     return Figure(name, title, sentence, style.sentence_only(sentence), numbers)
 
 
@@ -168,9 +170,9 @@ def _sequential(names: Sequence[str], palettes: Sequence[str]) -> dict[str, str]
     for name in names:
         sorts.setdefault(re.sub(r"\d+", "*", name), []).append(name)
     colours: dict[str, str] = {}
-    for members, palette in zip(sorts.values(), itertools.cycle(palettes), strict=False):
-        shades = matplotlib.colormaps[palette](np.linspace(0.95, 0.5, len(members))[::-1])
-        colours.update(zip(members, map(to_hex, shades), strict=True))
+    for networks, palette in zip(sorts.values(), itertools.cycle(palettes), strict=False):
+        shades = matplotlib.colormaps[palette](np.linspace(0.95, 0.5, len(networks))[::-1])
+        colours.update(zip(networks, map(to_hex, shades), strict=True))
     return {name: colours[name] for name in names}
 
 
@@ -254,7 +256,7 @@ def _caption(seeds: pd.DataFrame, conditions: pd.DataFrame) -> str:
         "else is represented."
     )
     return (
-        "Lines are means over members, bands 95 % intervals over members (Student’s t)."
+        "Lines are means over networks, bands 95 % intervals over networks (Student’s t)."
         f"{'' if seeds['common'].all() else others} Each panel has an axis of its own. "
-        f"{select.members_sentence(seeds, conditions)}{select.drawn_sentence(conditions)}"
+        f"{select.networks_sentence(seeds, conditions)}{select.drawn_sentence(conditions)}"
     )

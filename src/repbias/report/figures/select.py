@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import pandas as pd
 
-MEASUREMENTS = ("condition", "member", "step", "layer", "feature", "measure", "value")
+MEASUREMENTS = ("condition", "seed", "step", "layer", "feature", "measure", "value")
 _NOT_FACTORS = ("condition", "penultimate", "study")
 MOST_CONDITIONS = 12
 
@@ -117,7 +117,7 @@ def measured(table: pd.DataFrame, measure: str) -> pd.DataFrame:
     """The rows of one measure that hold a value, sorted, so that the order in which they came is forgotten."""
     require_columns(table, MEASUREMENTS, "measurements")
     rows = table[(table["measure"] == measure) & table["value"].notna()]
-    order = ["condition", "layer", "feature", "member", "step"]
+    order = ["condition", "layer", "feature", "seed", "step"]
     return (
         rows.astype({"condition": str, "feature": str, "layer": str})
         .sort_values(order, kind="stable")
@@ -126,9 +126,9 @@ def measured(table: pd.DataFrame, measure: str) -> pd.DataFrame:
 
 
 def final(table: pd.DataFrame, measure: str) -> pd.DataFrame:
-    """One measure at the last step of each member, for every layer and feature."""
+    """One measure at the last step of each network, for every layer and feature."""
     rows = measured(table, measure)
-    keys = ["condition", "feature", "member", "layer"]
+    keys = ["condition", "feature", "seed", "layer"]
     return rows[rows["step"] == rows.groupby(keys)["step"].transform("max")]
 
 
@@ -147,21 +147,21 @@ def claim_parts(claims: pd.DataFrame) -> list[pd.DataFrame]:
 
 
 def seeds_and_mean(values: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
-    """Rows to draw: every member's value (mark ``seed``) and the mean over members (mark ``mean``)."""
-    seeds = values[[*by, "member", "value"]].assign(mark="seed").astype({"member": "Int64"})
+    """Rows to draw: every network's value (mark ``seed``) and the mean over networks (mark ``mean``)."""
+    seeds = values[[*by, "seed", "value"]].assign(mark="seed").astype({"seed": "Int64"})
     mean = seeds.groupby(list(by), observed=True, sort=False)["value"].mean().reset_index()
-    mean = mean.assign(mark="mean", member=pd.array([pd.NA] * len(mean), dtype="Int64"))
-    return pd.concat([seeds, mean], ignore_index=True)[["mark", *by, "member", "value"]]
+    mean = mean.assign(mark="mean", seed=pd.array([pd.NA] * len(mean), dtype="Int64"))
+    return pd.concat([seeds, mean], ignore_index=True)[["mark", *by, "seed", "value"]]
 
 
-def members_sentence(rows: pd.DataFrame, conditions: pd.DataFrame) -> str:
-    """How many members stand behind a figure, as a caption says it, and the factors that its titles leave out."""
-    counts = rows.groupby("condition")["member"].nunique()
+def networks_sentence(rows: pd.DataFrame, conditions: pd.DataFrame) -> str:
+    """How many networks stand behind a figure, as a caption says it, and the factors that its titles leave out."""
+    counts = rows.groupby("condition")["seed"].nunique()
     if counts.empty:
-        return "No members."
+        return "No networks."
     low, high = int(counts.min()), int(counts.max())
     several = f"{low}" if low == high else f"{low} to {high}"
-    noun = "member (seed)" if high == 1 else "members (seeds)"
+    noun = "network (seed)" if high == 1 else "networks (seeds)"
     where = "" if len(counts) == 1 else f" in each of {len(counts)} conditions"
     fixed = [name for name in factors(conditions) if name not in varying_factors(conditions)]
     same = ", ".join(f"{name}: {conditions[name].iloc[0]}" for name in fixed)

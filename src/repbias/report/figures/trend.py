@@ -16,7 +16,7 @@ from repbias.report.figures.figure import Figure
 
 TITLE = "Trends over the levels of a factor"
 _CLAIM = ["id", "statement", "statistic", "factor", "scale"]
-_COLUMNS = (*_CLAIM, "group", "level", "mark", "member", "value", "ci_low", "ci_high", "n")
+_COLUMNS = (*_CLAIM, "group", "level", "mark", "seed", "value", "ci_low", "ci_high", "n")
 _COLOUR = "#0072B2"
 _IN_A_ROW = 4
 _LEFT, _RIGHT, _TOP = 0.95, 0.3, 0.1
@@ -47,11 +47,11 @@ class _Block:
 def trend(levels: pd.DataFrame) -> Figure:
     """The contrast of every claim on a trend over the level of its factor, one panel a group of conditions.
 
-    A thin line is one member, the bold line with its bars the mean with its interval at each level.
+    A thin line is one network, the bold line with its bars the mean with its interval at each level.
 
     Parameters
     ----------
-    levels : what `repbias.studies.verdicts.levels_table` returns.
+    levels : what `repbias.experiments.verdicts.levels_table` returns.
 
     Returns
     -------
@@ -109,12 +109,12 @@ def _limits(rows: pd.DataFrame) -> tuple[float, float]:
 
 
 def _draw(axes: Axes, rows: pd.DataFrame, *, log2: bool) -> None:
-    """One group: thin lines within members, the mean and its interval at each level."""
+    """One group: thin lines within networks, the mean and its interval at each level."""
     seeds = rows[rows["mark"] == "seed"].sort_values("level")
     mean = rows[rows["mark"] == "mean"].sort_values("level")
     # Several conditions may share a level: lines join the levels' means, points are conditions.
-    by_level = seeds.groupby(["member", "level"], as_index=False)["value"].mean()
-    lines = [one[["level", "value"]].to_numpy(dtype=float) for _, one in by_level.groupby("member")]
+    by_level = seeds.groupby(["seed", "level"], as_index=False)["value"].mean()
+    lines = [one[["level", "value"]].to_numpy(dtype=float) for _, one in by_level.groupby("seed")]
     joined = mean.groupby("level", as_index=False)["value"].mean()
     if log2:
         axes.set_xscale("log", base=2)
@@ -150,9 +150,9 @@ def _caption(levels: pd.DataFrame) -> str:
     )
     return (
         "The statistic of each claim on a trend, at every level of the factor; conditions that are alike but for this "
-        "factor share a panel, which is named by the levels of the others. Grey lines join the values of one member "
-        "(seed) over the levels, the blue line is the mean over members; where several conditions share a level, it "
+        "factor share a panel, which is named by the levels of the others. Grey lines join the values of one network "
+        "(seed) over the levels, the blue line is the mean over networks; where several conditions share a level, it "
         "joins their means, and each has a point. Bars are 95 % intervals (Student’s t, of each level for itself)."
-        f"{doubling} The claim is decided by the slope of every member, not by the intervals shown here. "
-        f"n = {several} members a level."
+        f"{doubling} The claim is decided by the slope of every network, not by the intervals shown here. "
+        f"n = {several} networks a level."
     )

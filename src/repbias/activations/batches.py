@@ -1,0 +1,229 @@
+"""What a model is given, batch by batch: arrays, mappings of arrays, lists of batches, or a `DataLoader`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, RandomSampler, SubsetRandomSampler, WeightedRandomSampler
+
+from repbias.core.arrays import ArrayLike
+
+MASK = "attention_mask"
+SHUFFLED = (RandomSampler, SubsetRandomSampler, WeightedRandomSampler)
+FIRST_OF_TUPLE = "Batches that are tuples: the first part is the model's input, what follows it is left out."
+MASK_OF_INPUTS = "Padding is taken from the inputs' own 'attention_mask'."
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Stimuli of one forward pass, where the model computes."""
+
+    inputs: Tensor | dict[str, Any]
+    """The model's one argument, or its arguments by name."""
+
+    mask: Tensor | None
+    """Where tokens are no padding, Boolean `[stimulus, token]`."""
+
+    rows: slice
+    """The running numbers of its stimuli."""
+
+    def __len__(self) -> int:
+        return self.rows.stop - self.rows.start
+
+    def run(self, model: nn.Module) -> Any:
+        """Return what the model returns."""
+        return model(**self.inputs) if isinstance(self.inputs, dict) else model(self.inputs)
+
+
+class Batches:
+    """A model's inputs, which can be gone through more than once, always in the same order.
+
+    Parameters
+    ----------
+    inputs : a tensor or array `[stimulus, ...]`; a mapping, such as a Hugging Face tokenizer returns, whose arrays
+        `[stimulus, ...]` are arguments by name and whose other values go to every batch as they are; or a list or
+        `DataLoader` (not shuffled) of batches, each of them a tensor, an array, a mapping, or a tuple whose first part
+        is the input. NumPy's floating-point numbers become those of the model's parameters; tensors are passed in
+        their own.
+    model : whose parameters say on which device batches are run.
+    batch_size : stimuli in one forward pass, where `inputs` are not in batches already.
+    device : where batches are run, for models without parameters or on several devices.
+    attention_mask : `[stimulus, token]`, 0 at padding; by default the inputs' argument of that name.
+
+    Raises
+    ------
+    ValueError : no stimuli, arrays of different lengths, a batch size below 1, a shuffled loader, a mask without a
+        token, a device on which the model is not. TypeError : what is no input.
+    """
+
+    def __init__(
+        self,
+        inputs: Any,
+        model: nn.Module,
+        *,
+        batch_size: int = 256,
+        device: str | torch.device | None = None,
+        attention_mask: ArrayLike | None = None,
+    ) -> None:
+        if batch_size < 1:
+            raise ValueError(f"batch_size must be 1 or more, got {batch_size}")
+        _refuse_unreadable(inputs)
+        self._inputs, self._batch_size = inputs, batch_size
+        self._device, self._dtype = _device(model, device), _float_type(model)
+        self._mask = None if attention_mask is None else _as_mask(attention_mask, 0)
+        self.n_stimuli = _count(inputs)
+        """How many stimuli there are; None where only going through them tells."""
+        if self.n_stimuli == 0:
+            raise ValueError("inputs must hold at least one stimulus, got none")
+        if self._mask is not None and self.n_stimuli not in (None, len(self._mask)):
+            raise ValueError(
+                f"attention_mask must have a row for each of the {self.n_stimuli} stimuli, got {len(self._mask)}"
+            )
+        self.notes: tuple[str, ...] = ()
+        """The policies that were applied in going through the batches."""
+
+    def __iter__(self) -> Iterator[Batch]:
+        first = 0
+        for raw in self._raw():
+            batch = self._batch(raw, first)
+            first = batch.rows.stop
+            yield batch
+        if first == 0:
+            raise ValueError("inputs must hold at least one batch, got none")
+
+    def _raw(self) -> Iterable[Any]:
+        if isinstance(self._inputs, Tensor | np.ndarray):
+            return (self._inputs[i : i + self._batch_size] for i in range(0, len(self._inputs), self._batch_size))
+        if isinstance(self._inputs, Mapping):
+            return (
+                {k: v[i : i + self._batch_size] if _has_rows(v) else v for k, v in self._inputs.items()}
+                for i in range(0, _length(self._inputs), self._batch_size)
+            )
+        return iter(self._inputs)
+
+    def _batch(self, raw: Any, first: int) -> Batch:
+        if isinstance(raw, tuple | list) and len(raw):
+            raw = raw[0]
+            self._note(FIRST_OF_TUPLE)
+        if not isinstance(raw, Tensor | np.ndarray | Mapping):
+            raise TypeError(
+                f"a batch must be a tensor, an array or a mapping of them, got {type(raw).__name__}: turn text into "
+                "tokens first, and give several inputs by name, {'argument': tensor}"
+            )
+        rows = slice(first, first + _length(raw))
+        inputs = {k: self._placed(v) for k, v in raw.items()} if isinstance(raw, Mapping) else self._placed(raw)
+        if self._mask is not None:
+            if len(self._mask) < rows.stop:
+                raise ValueError(
+                    f"attention_mask has {len(self._mask)} rows, and there are more stimuli: give one each"
+                )
+            return Batch(inputs, self._mask[rows].to(self._device), rows)
+        own = inputs.get(MASK) if isinstance(inputs, dict) else None
+        if not isinstance(own, Tensor) or own.ndim != 2:
+            return Batch(inputs, None, rows)
+        self._note(MASK_OF_INPUTS)
+        return Batch(inputs, _as_mask(own, first), rows)
+
+    def _placed(self, value: Any) -> Any:
+        """Return a tensor on the model's device; what is no array stays as it is."""
+        if isinstance(value, np.ndarray):
+            if value.dtype.kind not in "buif":
+                raise TypeError(f"inputs must hold numbers, got an array of {value.dtype}: turn text into tokens first")
+            value = torch.from_numpy(
+                np.array(value)
+            )  # a copy, as PyTorch refuses negative strides and read-only memory
+            value = value.to(self._dtype) if value.is_floating_point() else value
+        return value.to(self._device) if isinstance(value, Tensor) else value
+
+    def _note(self, note: str) -> None:
+        if note not in self.notes:
+            self.notes += (note,)
+
+
+def _refuse_unreadable(inputs: Any) -> None:
+    if isinstance(inputs, tuple):
+        raise TypeError(
+            "inputs is a tuple, which may be batches or arguments: give a list of batches, or arguments by name, "
+            "{'argument': tensor}"
+        )
+    if isinstance(inputs, str | bytes) or not isinstance(inputs, Iterable):
+        raise TypeError(f"inputs must be arrays, batches or a DataLoader, got {type(inputs).__name__}")
+    if isinstance(inputs, Iterator):
+        raise TypeError("inputs can be gone through only once, and are read twice: give a list or a DataLoader")
+    if isinstance(inputs, DataLoader) and isinstance(
+        getattr(inputs.batch_sampler, "sampler", inputs.sampler), SHUFFLED
+    ):
+        raise ValueError(
+            "inputs is a DataLoader that draws at random, so labels could not be matched: make it with shuffle=False"
+        )
+    if isinstance(inputs, Tensor | np.ndarray) and inputs.ndim == 0:
+        raise ValueError("inputs must be [stimulus, ...], got a single number")
+    if isinstance(inputs, Mapping) and len(lengths := {k: len(v) for k, v in inputs.items() if _has_rows(v)}) > 0:
+        _length(inputs)
+        if len(set(lengths.values())) > 1:
+            raise ValueError(
+                f"inputs must have one row a stimulus in every array, got {lengths} rows: to pass something to every "
+                "batch as it is, give a list of batches"
+            )
+
+
+def _count(inputs: Any) -> int | None:
+    """Return the number of stimuli, where it can be told without running anything."""
+    if isinstance(inputs, Tensor | np.ndarray | Mapping):
+        return _length(inputs)
+    if isinstance(inputs, list):
+        parts = [part[0] if isinstance(part, tuple | list) and len(part) else part for part in inputs]
+        known = all(isinstance(part, Tensor | np.ndarray | Mapping) for part in parts)
+        return sum(map(_length, parts)) if known else None
+    return None
+
+
+def _length(value: Tensor | np.ndarray[Any, Any] | Mapping[str, Any]) -> int:
+    """Return the number of stimuli of an array, or of the first array of a mapping."""
+    if not isinstance(value, Mapping):
+        return len(value)
+    arrays = [part for part in value.values() if _has_rows(part)]
+    if not arrays:
+        raise TypeError(
+            f"a mapping of inputs must hold an array [stimulus, ...], got {', '.join(map(str, value))}: of a "
+            'tokenizer, ask for padding=True, return_tensors="pt"'
+        )
+    return len(arrays[0])
+
+
+def _has_rows(value: Any) -> bool:
+    return isinstance(value, Tensor | np.ndarray) and value.ndim > 0
+
+
+def _as_mask(values: ArrayLike, first: int) -> Tensor:
+    """Return a mask as Boolean, and refuse a stimulus that is nothing but padding."""
+    mask = torch.as_tensor(np.asarray(values) if not isinstance(values, Tensor) else values)
+    if mask.ndim != 2:
+        raise ValueError(f"attention_mask must be [stimulus, token], got shape {tuple(mask.shape)}")
+    mask = mask != 0
+    if not bool((kept := mask.any(1)).all()):
+        empty = first + int((~kept).nonzero()[0, 0])
+        raise ValueError(f"attention_mask must leave each stimulus a token, got none at stimulus {empty}: drop it")
+    return mask
+
+
+def _device(model: nn.Module, device: str | torch.device | None) -> torch.device:
+    places = {parameter.device for parameter in model.parameters()}
+    if device is None:
+        return next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
+    wanted = torch.device(device)
+    if places and all(place.type != wanted.type for place in places):
+        raise ValueError(
+            f"device is {wanted}, the model is on {', '.join(map(str, places))}: move it first, "
+            f"model.to({str(wanted)!r})"
+        )
+    return wanted
+
+
+def _float_type(model: nn.Module) -> torch.dtype:
+    return next((p.dtype for p in model.parameters() if p.is_floating_point()), torch.float32)

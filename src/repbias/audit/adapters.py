@@ -1,0 +1,197 @@
+"""Recordings with their labels beside them, xarray's and rsatoolbox's, as arguments of the audit.
+
+Neither library is imported: an object is known by its attributes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from repbias.core.specs import did_you_mean
+
+AnyArray = npt.NDArray[Any]
+Columns = dict[str, AnyArray]
+
+
+def from_xarray(
+    data: Any,
+    features: Sequence[str],
+    *,
+    stimulus: str = "presentation",
+    layer: str | None = None,
+    groups: str | None = None,
+    repeats: str | None = None,
+) -> dict[str, Any]:
+    """Return the arguments of `audit_arrays` for an xarray `DataArray` or `Dataset`.
+
+        repbias.audit_arrays(**from_xarray(assembly, ["shape", "colour"], layer="region"))
+        repbias.audit_arrays(**from_xarray(counts, ["shape"], groups="session", repeats="stimulus_id"))
+
+    Parameters
+    ----------
+    data : a `DataArray` of two dimensions, stimuli and units in any order (Brain-Score's assemblies, whose coordinates
+        are levels of a multi-index, are such); or a `Dataset`, whose variables of two dimensions are the layers.
+    features : coordinates along the dimension of stimuli that hold class labels; of a `Dataset`, variables too.
+    stimulus : name of the dimension of stimuli.
+    layer : coordinate along the dimension of units that says to which layer each belongs, such as "region"; by default
+        all are one layer, called by the array's name.
+    groups, repeats : coordinates like `features`; see `audit_arrays`.
+
+    Returns
+    -------
+    `arrays`, `features` and, where named, `groups` and `repeats`.
+
+    Raises
+    ------
+    ValueError : no such dimension or coordinate, a further dimension such as time, a unit without a layer.
+    TypeError : what is neither `DataArray` nor `Dataset`.
+
+    When not to use it: for activity over time, before a time was selected or times were averaged.
+    """
+    if not all(hasattr(data, name) for name in ("dims", "coords", "variables" if _is_set(data) else "values")):
+        raise TypeError(f"data must be an xarray DataArray or Dataset, got {type(data).__name__}")
+    if stimulus not in data.dims:
+        dims = [str(dim) for dim in data.dims]
+        raise ValueError(
+            f"the dimension of stimuli is called {stimulus!r}, data has {dims}; {did_you_mean(stimulus, dims)} "
+            "Name it by stimulus="
+        )
+    sources = data.variables if _is_set(data) else data.coords
+    known = {str(name): data[name].values for name, one in sources.items() if one.dims == (stimulus,)}
+    labels = _labels(known, features, groups, repeats, f"coordinates along {stimulus!r}")
+    if not _is_set(data):
+        return {"arrays": _layers_of_units(data, stimulus, layer), **labels}
+    if layer is not None:
+        raise ValueError(
+            f"the layers of a Dataset are its variables, got layer={layer!r}: leave layer out, or give one variable, "
+            "a DataArray"
+        )
+    layers = {str(name): _matrix(one, stimulus) for name, one in data.data_vars.items() if one.dims != (stimulus,)}
+    if not layers:
+        raise ValueError(f"no variable of the Dataset has {stimulus!r} and a dimension of units: there is no layer")
+    return {"arrays": layers, **labels}
+
+
+def from_rsatoolbox(
+    dataset: Any,
+    features: Sequence[str],
+    *,
+    layer: str | None = None,
+    groups: str | None = None,
+    repeats: str | None = None,
+) -> dict[str, Any]:
+    """Return the arguments of `audit_arrays` for an rsatoolbox `Dataset`.
+
+        repbias.audit_arrays(**from_rsatoolbox(dataset, ["shape"], layer="roi", groups="session"))
+
+    Parameters
+    ----------
+    dataset : a `Dataset`, measurements `[observation, channel]`.
+    features : observation descriptors that hold class labels.
+    layer : the channel descriptor that says to which layer each channel belongs, such as "roi"; by default all are one
+        layer, "measurements".
+    groups, repeats : observation descriptors; see `audit_arrays`.
+
+    Returns
+    -------
+    `arrays`, `features` and, where named, `groups` and `repeats`.
+
+    Raises
+    ------
+    ValueError : no such descriptor, a channel without a layer.
+    TypeError : a `TemporalDataset`, or what is no `Dataset`.
+
+    When not to use it: for several data sets, whose observations differ; audit one at a time.
+    """
+    needed = ("measurements", "obs_descriptors", "channel_descriptors")
+    if not all(hasattr(dataset, name) for name in needed):
+        raise TypeError(f"dataset must be an rsatoolbox Dataset, got {type(dataset).__name__}: give one at a time")
+    if hasattr(dataset, "time_descriptors"):
+        raise TypeError(
+            "dataset must be a Dataset, [observation, channel], got a TemporalDataset: choose times with subset_time, "
+            "average them with bin_time, then make each time a Dataset with convert_to_dataset"
+        )
+    known = {str(name): np.asarray(values) for name, values in dataset.obs_descriptors.items()}
+    labels = _labels(known, features, groups, repeats, "observation descriptors")
+    measured = np.asarray(dataset.measurements)
+    if layer is None:
+        return {"arrays": {"measurements": measured}, **labels}
+    of_channels = {str(name): np.asarray(values) for name, values in dataset.channel_descriptors.items()}
+    of_layer = _named(of_channels, layer, "layer", "channel descriptors")
+    return {"arrays": _split(measured, of_layer, layer), **labels}
+
+
+def _is_set(data: Any) -> bool:
+    return hasattr(data, "data_vars")
+
+
+def _matrix(data: Any, stimulus: str) -> AnyArray:
+    """Return the values of a `DataArray` as `[stimulus, unit]`."""
+    dims = [str(dim) for dim in data.dims]
+    name = f" {data.name!r}" if data.name is not None else ""
+    if stimulus not in dims or len(dims) < 2:
+        raise ValueError(
+            f"the array{name} must have the dimension {stimulus!r} and one of units, got {dims}: give it both, or "
+            "leave it out"
+        )
+    if len(dims) > 2:
+        further = dims[-1] if dims[-1] != stimulus else dims[-2]
+        raise ValueError(
+            f"the array{name} must have two dimensions, {stimulus!r} and one of units, got {dims}: select from the "
+            f"others, as in data.isel({further}=0), or average, as in data.mean({further!r})"
+        )
+    return np.asarray(data.transpose(stimulus, ...).values)
+
+
+def _layers_of_units(data: Any, stimulus: str, layer: str | None) -> Columns:
+    """Return the layers of a `DataArray`, each `[stimulus, unit]`."""
+    values = _matrix(data, stimulus)
+    if layer is None:
+        return {"activity" if data.name is None else str(data.name): values}
+    (units,) = (dim for dim in data.dims if dim != stimulus)
+    known = {str(name): one.values for name, one in data.coords.items() if one.dims == (units,)}
+    return _split(values, _named(known, layer, "layer", f"coordinates along {str(units)!r}"), layer)
+
+
+def _split(values: AnyArray, of_layer: AnyArray, layer: str) -> Columns:
+    """Return the units of each layer, layers in the order of their first unit."""
+    missing = np.asarray(pd.isna(of_layer)) | np.array([str(name).strip() == "" for name in of_layer])
+    if missing.any():
+        raise ValueError(
+            f"every unit must have a {layer!r}, {int(missing.sum())} of {len(missing)} have none, the first is unit "
+            f"{int(missing.argmax())}: name it, or drop those units"
+        )
+    names = np.array([str(name) for name in of_layer])
+    return {name: values[:, names == name] for name in dict.fromkeys(names.tolist())}
+
+
+def _labels(
+    known: Mapping[str, AnyArray], features: Sequence[str], groups: str | None, repeats: str | None, what: str
+) -> dict[str, Any]:
+    """Return `features` and, where named, `groups` and `repeats`."""
+    if isinstance(features, str) or not isinstance(features, Sequence):
+        raise TypeError(f"features must be a list of names of {what}, got {features!r}: write [{str(features)!r}]")
+    if not features:
+        raise ValueError(f"features must name one or more of the {what}, got none; {did_you_mean('', known)}")
+    repeated = sorted({name for name in features if list(features).count(name) > 1}, key=str)
+    if repeated:
+        raise ValueError(f"features must differ from one another, got {repeated} more than once: name each once")
+    found: dict[str, Any] = {"features": {name: _named(known, name, "features", what) for name in features}}
+    for role, name in (("groups", groups), ("repeats", repeats)):
+        if name is not None:
+            found[role] = _named(known, name, role, what)
+    return found
+
+
+def _named(known: Mapping[str, AnyArray], name: str, role: str, what: str) -> AnyArray:
+    """Return the values of one name."""
+    if not isinstance(name, str):
+        raise TypeError(f"{role} must be given by name, as text, got {type(name).__name__}: name one of the {what}")
+    if name not in known:
+        raise ValueError(f"{role} names {name!r}, which is not among the {what}; {did_you_mean(name, known)}")
+    return known[name]

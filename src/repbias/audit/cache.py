@@ -1,0 +1,120 @@
+"""A cache of a model's activations by name, TransformerLens' among them, as arguments of the audit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from repbias.activations.layers import match_names
+from repbias.activations.pooling import Layout, Pool, refuse_unknown_pool
+from repbias.core.arrays import ArrayLike
+
+
+def from_cache(
+    cache: Any,
+    names: str | Sequence[str] = "blocks.*.hook_resid_post",
+    *,
+    pool: Pool | int = "mean",
+    attention_mask: ArrayLike | None = None,
+) -> dict[str, dict[str, Tensor]]:
+    """Return the arguments of `audit_arrays` for a cache of activations `[stimulus, position, unit]`.
+
+        _, cache = model.run_with_cache(tokens)
+        repbias.audit_arrays(**from_cache(cache, pool="last", attention_mask=mask), features=labels)
+
+    Parameters
+    ----------
+    cache : TransformerLens' `ActivationCache`, or any mapping from names to tensors or arrays of three axes.
+    names : glob patterns of the entries to audit; `*` does not cross a dot.
+    pool : over positions: "mean", "first" or "last", "flatten" (each position's units are units of their own), or one
+        position by its number, counted from the end where negative.
+    attention_mask : `[stimulus, position]`, 0 at padding, which is left out. Without it, "last" is the last position,
+        which in shorter stimuli is padding.
+
+    Returns
+    -------
+    `arrays`: activity `[stimulus, unit]` by name, on its own device.
+
+    Raises
+    ------
+    ValueError : a pattern that matches nothing, entries that are not of three axes, a cache without an axis of stimuli,
+        a position beyond the last, a mask of another shape, an unknown `pool`.
+    TypeError : what is no mapping, or entries that are not in floating point.
+
+    When not to use it: for attention patterns, whose axes are not units; and where a cache of all stimuli would not fit
+    in memory: `repbias.audit` takes the model itself, and keeps the pooled activity alone.
+    """
+    _refuse_no_cache(cache)
+    mask = None if attention_mask is None else _as_mask(attention_mask, pool)
+    if isinstance(pool, bool) or not isinstance(pool, str | int):
+        raise TypeError(f"pool must be a name or the number of a position, got {pool!r}")
+    if isinstance(pool, str):
+        refuse_unknown_pool(pool)
+    entries = {name: _entry(cache[name], name) for name in _matching(list(cache), names)}
+    if isinstance(pool, int):
+        return {"arrays": {name: _at(entry, name, pool) for name, entry in entries.items()}}
+    layouts = {name: Layout(name, pool, n_axes=3, channels_first=False) for name in entries}
+    return {"arrays": {name: layouts[name].read(entry, mask) for name, entry in entries.items()}}
+
+
+def _refuse_no_cache(cache: Any) -> None:
+    if not all(hasattr(cache, name) for name in ("__iter__", "__getitem__", "keys")):
+        raise TypeError(f"cache must be a mapping from names to activations, got {type(cache).__name__}")
+    if not getattr(cache, "has_batch_dim", True):
+        raise ValueError(
+            "cache has no axis of stimuli, as it was made with remove_batch_dim=True: run the model on all stimuli "
+            "without it"
+        )
+
+
+def _matching(known: Sequence[str], patterns: str | Sequence[str]) -> tuple[str, ...]:
+    found = match_names(known, patterns, "entry of the cache")
+    if not found:
+        raise ValueError("names must hold a pattern or more, got none")
+    return found
+
+
+def _entry(values: Any, name: str) -> Tensor:
+    """Return one entry as a tensor `[stimulus, position, unit]`."""
+    if not isinstance(values, Tensor | np.ndarray):
+        raise TypeError(f"the entry {name!r} must be a tensor or an array, got {type(values).__name__}: leave it out")
+    entry = values.detach() if isinstance(values, Tensor) else torch.as_tensor(values)
+    shape = list(entry.shape)
+    if not entry.is_floating_point():
+        raise TypeError(f"the entry {name!r} must be in floating point, got {entry.dtype}: leave it out")
+    if entry.ndim == 2:
+        raise ValueError(
+            f"the entry {name!r} must be [stimulus, position, unit], got shape {shape}: if it lacks stimuli, run the "
+            "model on a batch; if it is [stimulus, unit], give it to audit_arrays as it is"
+        )
+    if entry.ndim != 3:
+        raise ValueError(
+            f"the entry {name!r} must be [stimulus, position, unit], got shape {shape}: leave it out, or, if the last "
+            f"axes are heads and their units, put cache[{name!r}].flatten(2) in a dict of your own"
+        )
+    if 0 in shape:
+        raise ValueError(f"the entry {name!r} is empty, got shape {shape}: at least one of each axis is needed")
+    return entry
+
+
+def _at(entry: Tensor, name: str, position: int) -> Tensor:
+    n = entry.shape[1]
+    if not -n <= position < n:
+        raise ValueError(f"pool asks for position {position}, the entry {name!r} has {n}: ask for {-n} to {n - 1}")
+    return entry[:, position]
+
+
+def _as_mask(values: ArrayLike, pool: object) -> Tensor:
+    if isinstance(pool, int):
+        raise ValueError(f"pool={pool} reads one position whatever attention_mask says: leave the mask out")
+    if pool == "flatten":
+        raise ValueError('pool="flatten" keeps every position, padding included: leave attention_mask out')
+    mask = torch.as_tensor(values) != 0
+    if mask.ndim == 2 and not bool((kept := mask.any(1)).all()):
+        empty = int((~kept).nonzero()[0, 0])
+        raise ValueError(f"attention_mask must leave each stimulus a position, got none at stimulus {empty}: drop it")
+    return mask

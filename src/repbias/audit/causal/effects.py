@@ -1,0 +1,227 @@
+"""Causal reach: how a model's reports or outputs change when a feature is erased from a layer, or steered in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from repbias.activations.batches import Batches
+from repbias.activations.layers import evaluating, hooked
+from repbias.activations.reading import Activity, Call, Float32Array
+from repbias.audit.causal.edited import acts, run_edited
+from repbias.audit.causal.edits import KINDS, Edit, Erasure, Kind, Steering, Target
+from repbias.audit.causal.erasers import STIMULI_A_UNIT, EraserFitter
+from repbias.audit.causal.outcomes import Outcome
+from repbias.audit.causal.pushes import as_long_as, class_pushes, next_class
+from repbias.audit.inputs import BoolArray
+from repbias.core.arrays import FloatArray
+from repbias.core.randomness import rng
+from repbias.features.labels import IntArray, Labels
+
+DRAWS = 10
+"""Random orders of the labels, for either half, of which the control is made."""
+
+
+@dataclass(frozen=True, eq=False)
+class Reach:
+    """What each edit changes, stimulus by stimulus."""
+
+    before: FloatArray
+    """The outcome with nothing edited, `[stimulus, value]`."""
+
+    changes: dict[Target, FloatArray]
+    """How far the outcome changed, `[stimulus, change]`."""
+
+    draw: IntArray
+    """Which of the control's random orders each stimulus got, from 0 to 2 `DRAWS` - 1, `[stimulus]`."""
+
+    notes: tuple[str, ...]
+    """The policies that were applied."""
+
+
+def causal_effects(
+    model: nn.Module,
+    batches: Batches,
+    activity: Activity,
+    labels: Mapping[str, Labels],
+    cluster: IntArray,
+    kept: IntArray,
+    outcome: Outcome,
+    *,
+    seed: int,
+    kinds: Sequence[Kind] = KINDS,
+) -> Reach:
+    """Erase each feature from each layer, and steer along it, and see how far the outcome changes.
+
+    Stimuli are halved at random, clusters whole, and those of each half are edited by what was fitted on the activity
+    of the other:
+
+        ablation   LEACE, or a projection where stimuli are few, see `EraserFitter`
+        steering   a stimulus of class c is moved by the mean of class c + 1 less that of class c, the last class
+                   towards the first
+
+    Where activity is a mean over positions, every position is edited, and else the one that was read. The control does
+    the same with the labels in random orders, ten for either half, which the stimuli share among them: a direction that
+    is drawn at random from a few may well be one that matters. Its pushes are made as long as the feature's own. Layers
+    on which the output does not depend are left out.
+
+    Parameters
+    ----------
+    labels : the features of the audited stimuli. cluster : what is kept together, `[stimulus]`.
+    kept : the running numbers of the audited stimuli among all.
+    kinds : what is done, one or both.
+
+    Notes
+    -----
+    For each layer, feature and kind one forward pass of all stimuli, two with its control; and one with nothing edited.
+
+    Source: LEACE is Belrose et al.'s (2023), arXiv 2306.03819; steering by class means Turner et al.'s (2023), arXiv
+    2308.10248; the control follows Hewitt & Liang (2019), arXiv 1909.03368.
+    """
+    half = halves(cluster, seed)
+    draw = half + 2 * rng(seed, "audit", "ablation draws").integers(DRAWS, size=len(half))
+    varying = {layer: values[kept] for layer, values in activity.arrays.items() if np.ptp(values[kept], 0).any()}
+    with torch.no_grad(), evaluating(model):
+        first = next(iter(batches))
+        acting = [layer for layer in varying if acts(model, first, activity.calls[layer], outcome, seed)]
+        n = len(next(iter(activity.arrays.values())))
+        stimuli = _Stimuli(half, draw, kept, n, seed)
+        edits = [edit for layer in acting for edit in _edits(layer, varying[layer], labels, stimuli, kinds)]
+        before, changes = _run(model, batches, activity.calls, edits, stimuli.among(half) >= 0, outcome)
+    return Reach(before, changes, draw, _notes(activity, varying, acting, len(kept), kinds))
+
+
+def halves(cluster: IntArray, seed: int) -> IntArray:
+    """Return 0 or 1 for each stimulus: a random half of the clusters."""
+    n = int(cluster.max()) + 1
+    return np.asarray(rng(seed, "audit", "halves").permutation(n) % 2)[cluster]
+
+
+@dataclass(frozen=True, eq=False)
+class _Stimuli:
+    """Which fit each audited stimulus is edited by, and where it is among all `n`."""
+
+    half: IntArray
+    draw: IntArray
+    kept: IntArray
+    n: int
+    seed: int
+
+    def among(self, values: IntArray) -> IntArray:
+        """Return the values of the audited stimuli among all, -1 for the others."""
+        among = np.full(self.n, -1)
+        among[self.kept] = values
+        return among
+
+    def fits(self) -> tuple[BoolArray, BoolArray]:
+        """Return the stimuli that the edits of either half are fitted on."""
+        return self.half == 1, self.half == 0
+
+
+def _edits(
+    layer: str, activity: Float32Array, labels: Mapping[str, Labels], stimuli: _Stimuli, kinds: Sequence[Kind]
+) -> Iterator[Edit]:
+    """Return the edits of one layer: of each feature and kind the true one and its control."""
+    fitted = [activity[fit].astype(np.float64) for fit in stimuli.fits()]
+    if "ablation" in kinds:
+        fitters = [EraserFitter(values) for values in fitted]
+        for feature, of_feature in labels.items():
+            yield from _erasures(layer, feature, fitters, of_feature, stimuli)
+    if "steering" in kinds:
+        for feature, of_feature in labels.items():
+            yield from _steerings(layer, feature, fitted, of_feature, stimuli)
+
+
+def _erasures(
+    layer: str, feature: str, fitters: Sequence[EraserFitter], labels: Labels, stimuli: _Stimuli
+) -> Iterator[Erasure]:
+    shuffle = rng(stimuli.seed, "audit", "ablation", layer, feature)
+    fits = list(zip(fitters, (labels.numbers[fit] for fit in stimuli.fits()), strict=True))
+    true = tuple(fitter.fit(given) for fitter, given in fits)
+    yield Erasure(Target(layer, feature, "ablation", False), true, stimuli.among(stimuli.half))
+    shuffled = tuple(fitter.fit(shuffle.permutation(given)) for _ in range(DRAWS) for fitter, given in fits)
+    yield Erasure(Target(layer, feature, "ablation", True), shuffled, stimuli.among(stimuli.draw))
+
+
+def _steerings(
+    layer: str, feature: str, activity: Sequence[FloatArray], labels: Labels, stimuli: _Stimuli
+) -> Iterator[Steering]:
+    shuffle = rng(stimuli.seed, "audit", "steering", layer, feature)
+    numbers, n_classes = labels.numbers, len(labels.classes)
+    fits = list(zip(activity, (numbers[fit] for fit in stimuli.fits()), strict=True))
+    true = [class_pushes(values, given, n_classes) for values, given in fits]
+    shuffled = [
+        as_long_as(class_pushes(values, shuffle.permutation(given), n_classes), own)
+        for _ in range(DRAWS)
+        for (values, given), own in zip(fits, true, strict=True)
+    ]
+    towards = stimuli.among(next_class(numbers, n_classes))
+    for control, pushes, which in ((False, true, stimuli.half), (True, shuffled, stimuli.draw)):
+        yield Steering(
+            Target(layer, feature, "steering", control),
+            np.concatenate(pushes).astype(np.float32),
+            stimuli.among(which * n_classes + numbers),
+            towards,
+        )
+
+
+def _run(
+    model: nn.Module,
+    batches: Batches,
+    calls: Mapping[str, Call],
+    edits: Sequence[Edit],
+    audited: BoolArray,
+    outcome: Outcome,
+) -> tuple[FloatArray, dict[Target, FloatArray]]:
+    """Return the outcome of the audited stimuli with nothing edited, and its changes by each edit."""
+    before: list[FloatArray] = []
+    changes: dict[Target, list[FloatArray]] = {edit.target: [] for edit in edits}
+    unedited = {call.layer: _unedited for call in calls.values()}
+    for batch in batches:
+        rows = audited[batch.rows]
+        with hooked(model, unedited):  # a module may take a faster path, and round otherwise, where no hook is in place
+            intact = outcome.read(batch.run(model), batch)
+        before.append(intact[rows])
+        for edit in edits:
+            edited = outcome.read(run_edited(model, batch, calls[edit.target.layer], edit.on(batch.rows)), batch)
+            changes[edit.target].append(edit.effect(outcome, intact, edited, batch.rows)[rows])
+    return np.concatenate(before), {target: np.concatenate(parts) for target, parts in changes.items()}
+
+
+def _unedited(_output: object) -> None:
+    return None
+
+
+SAID = {
+    "ablation": (
+        "Ablation: each feature is erased from a layer by a map fitted on the other half of the stimuli; the control "
+        "erases its labels in random orders. Where a mean over positions is read, what lies in their arrangement stays."
+    ),
+    "steering": (
+        "Steering: each stimulus is moved from its class's mean to that of the next class, the last to the first, both "
+        "means of the other half of the stimuli; the control moves it as far, by means of the labels in random orders."
+    ),
+}
+
+
+def _notes(
+    activity: Activity, varying: Mapping[str, Any], acting: list[str], n_stimuli: int, kinds: Sequence[Kind]
+) -> tuple[str, ...]:
+    notes = [SAID[kind] for kind in KINDS if kind in kinds]
+    wide = [layer for layer in acting if n_stimuli // 2 < STIMULI_A_UNIT * varying[layer].shape[1]]
+    if wide and "ablation" in kinds:
+        notes.append(
+            f"Fewer than {STIMULI_A_UNIT} stimuli a unit to fit LEACE on; what the class means span is projected out "
+            f"instead: {', '.join(wide)}."
+        )
+    neither = f"No {' or '.join(kind for kind in KINDS if kind in kinds)}"
+    if constant := [layer for layer in activity.arrays if layer not in varying]:
+        notes.append(f"{neither}, as nothing varies: {', '.join(constant)}.")
+    if idle := [layer for layer in varying if layer not in acting]:
+        notes.append(f"{neither}, as the output does not depend on what is read: {', '.join(idle)}.")
+    return tuple(notes)

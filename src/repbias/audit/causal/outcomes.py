@@ -1,0 +1,179 @@
+"""What an edit is to change: the labels that a model reports, or, where nobody says what those are, its outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from repbias.activations.batches import Batch
+from repbias.activations.outputs import find_tensor
+from repbias.activations.pooling import Layout, Pool
+from repbias.core.arrays import FloatArray
+from repbias.core.specs import did_you_mean
+from repbias.features.labels import IntArray, Labels
+from repbias.measures.interventions.site import tensors
+
+Predict = Callable[[Any], Any]
+TRUTH_VALUES = {"False": "0", "True": "1"}
+
+
+class Outcome(Protocol):
+    """What is read from a model's output, and how far it changes."""
+
+    def read(self, output: Any, batch: Batch) -> FloatArray:
+        """Return what matters of the output, `[stimulus, value]`."""
+
+    def hangs_on(self, output: Any, batch: Batch) -> Iterator[Tensor]:
+        """Yield the tensors of an output that what is read of it may depend on; none where that cannot be told."""
+
+    def lost(self, before: FloatArray, after: FloatArray, rows: slice) -> FloatArray:
+        """Return how far the outcome of each of some stimuli changed for the worse, `[stimulus, change]`."""
+
+    def turned(self, before: FloatArray, after: FloatArray, feature: str, towards: IntArray) -> FloatArray:
+        """Return how far the outcome of each stimulus went where it was steered, `[stimulus, change]`."""
+
+
+class Reports:
+    """The class that is reported of each feature.
+
+    Parameters
+    ----------
+    predict : from what the model returns to labels: an array `[stimulus, feature]` of all features in their order, or a
+        mapping from the names of those that the model reports to labels `[stimulus]`. Labels are as in the features:
+        the same numbers or the same text.
+    labels : the features of the audited stimuli.
+    kept : the running numbers of those among all stimuli. n : how many they are in all.
+    """
+
+    def __init__(self, predict: Predict, labels: Mapping[str, Labels], kept: IntArray, n: int) -> None:
+        self._predict = predict
+        self._classes = {name: of_feature.classes for name, of_feature in labels.items()}
+        # What is reported and is no class of the feature has a number after the classes'.
+        self._numbers = {name: {text: k for k, text in enumerate(known)} for name, known in self._classes.items()}
+        self._correct = {name: np.full(n, -1) for name in labels}
+        for name, of_feature in labels.items():
+            self._correct[name][kept] = of_feature.numbers
+        self.features: tuple[str, ...] = ()
+        """The features that the model reports, known once an output was read."""
+
+    def read(self, output: Any, batch: Batch) -> FloatArray:
+        """Return the number of the class that is reported, `[stimulus, reported feature]`."""
+        predicted = self._by_name(self._predict(output), len(batch))
+        if not self.features:
+            self.features = tuple(predicted)
+            for name, reported in predicted.items():
+                _refuse_other_classes(name, reported, self._classes[name])
+        if tuple(predicted) != self.features:
+            raise ValueError(
+                f"predict must report the same features in every batch, got {list(predicted)} after others"
+            )
+        return np.column_stack([self._numbered(name, reported) for name, reported in predicted.items()])
+
+    def hangs_on(self, output: Any, batch: Batch) -> Iterator[Tensor]:
+        """Yield all tensors of an output, as `predict` may look at any."""
+        plain = hasattr(output, "__dataclass_fields__") and not isinstance(output, Mapping)
+        return tensors(vars(output) if plain else output)
+
+    def correct(self, reports: FloatArray, rows: slice | IntArray) -> FloatArray:
+        """Return 1 where a report is correct and 0 where not, `[stimulus, reported feature]`."""
+        labels = np.column_stack([self._correct[name][rows] for name in self.features])
+        return (reports == labels).astype(np.float64)
+
+    def lost(self, before: FloatArray, after: FloatArray, rows: slice) -> FloatArray:
+        """Return 1 where a correct report was lost, -1 where one was won, `[stimulus, reported feature]`."""
+        return self.correct(before, rows) - self.correct(after, rows)
+
+    def turned(self, before: FloatArray, after: FloatArray, feature: str, towards: IntArray) -> FloatArray:
+        """Return where reports changed, `[stimulus, reported feature]`.
+
+        Of the steered feature, 1 where its report turned to the class that it was steered towards, and -1 where it
+        turned from it; of the others, 1 where the report changed.
+        """
+        changed = (before != after).astype(np.float64)
+        for column, name in enumerate(self.features):
+            if name == feature:
+                reached = (reports[:, column] == towards for reports in (after, before))
+                changed[:, column] = np.subtract(*(one.astype(np.float64) for one in reached))
+        return changed
+
+    def _numbered(self, name: str, reported: npt.NDArray[np.object_]) -> FloatArray:
+        numbers = self._numbers[name]
+        return np.array([numbers.setdefault(text, len(numbers)) for text in reported], dtype=np.float64)
+
+    def _by_name(self, predicted: Any, n: int) -> dict[str, npt.NDArray[np.object_]]:
+        if not isinstance(predicted, Mapping):
+            values = _as_array(predicted)
+            values = values[:, None] if values.ndim == 1 else values
+            if values.shape != (n, len(self._classes)):
+                raise ValueError(
+                    f"predict must return labels [stimulus, feature], here {[n, len(self._classes)]}, got shape "
+                    f"{list(values.shape)}: give all features ({', '.join(self._classes)}), or a mapping by name"
+                )
+            predicted = dict(zip(self._classes, values.T, strict=True))
+        for name, values in predicted.items():
+            if name not in self._classes:
+                raise ValueError(
+                    f"predict reports {name!r}, which is no feature; {did_you_mean(str(name), list(self._classes))}"
+                )
+            if np.shape(values) != (n,):
+                raise ValueError(f"predict must return {n} labels for {name!r}, got shape {tuple(np.shape(values))}")
+        if not predicted:
+            raise ValueError("predict must report one feature or more, got none: without reports, leave predict out")
+        return {name: _as_text(_as_array(values), self._classes[name]) for name, values in predicted.items()}
+
+
+class Outputs:
+    """The model's output, pooled like its layers; the change is the squared distance."""
+
+    def __init__(self, model: nn.Module, pool: Pool) -> None:
+        self._model, self._pool = model, pool
+        self._layout: Layout | None = None
+
+    def read(self, output: Any, batch: Batch) -> FloatArray:
+        """Return the output, `[stimulus, unit]`."""
+        tensor, _ = find_tensor(output, "the model")
+        tensor = tensor[:, None] if tensor.ndim == 1 else tensor
+        if tensor.ndim == 0 or len(tensor) != len(batch):
+            raise ValueError(f"the model returns shape {tuple(tensor.shape)} for {len(batch)} stimuli")
+        self._layout = self._layout or Layout.of("(output)", self._model, tensor, self._pool)
+        return self._layout.read(tensor, batch.mask).double().cpu().numpy()
+
+    def hangs_on(self, output: Any, batch: Batch) -> Iterator[Tensor]:
+        """Yield what is read of an output."""
+        yield torch.from_numpy(self.read(output, batch))
+
+    def lost(self, before: FloatArray, after: FloatArray, rows: slice) -> FloatArray:
+        """Return the squared distance of the outputs, `[stimulus, 1]`."""
+        return np.asarray(((before - after) ** 2).sum(1, keepdims=True))
+
+    def turned(self, before: FloatArray, after: FloatArray, feature: str, towards: IntArray) -> FloatArray:
+        """Return the squared distance of the outputs, `[stimulus, 1]`."""
+        return self.lost(before, after, slice(None))
+
+
+def _as_array(values: Any) -> npt.NDArray[Any]:
+    return values.detach().cpu().numpy() if isinstance(values, Tensor) else np.asarray(values)
+
+
+def _as_text(values: npt.NDArray[Any], classes: tuple[str, ...]) -> npt.NDArray[np.object_]:
+    """Return labels as the classes are written."""
+    if values.dtype.kind == "b":
+        values = values.astype(np.int64)
+    found = np.array([str(int(v)) if isinstance(v, int | float | np.number) else str(v) for v in values], dtype=object)
+    if set(classes) <= set(TRUTH_VALUES):
+        words = {number: word for word, number in TRUTH_VALUES.items()}
+        found = np.array([words.get(text, text) for text in found], dtype=object)
+    return found
+
+
+def _refuse_other_classes(name: str, reported: npt.NDArray[np.object_], classes: tuple[str, ...]) -> None:
+    if not set(reported) & set(classes):
+        raise ValueError(
+            f"predict reports {', '.join(sorted(map(repr, set(reported)))[:5])} for {name!r}, none of them a class of "
+            f"its: {', '.join(map(repr, classes[:10]))}; return labels as they are in features"
+        )

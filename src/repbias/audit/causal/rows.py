@@ -1,0 +1,184 @@
+"""Rows and sentences of an audit's report on what erasing each feature, and steering along it, changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from repbias.audit.causal.edits import KINDS, Kind, Target
+from repbias.audit.causal.effects import Reach
+from repbias.audit.estimates import Contributions
+from repbias.audit.intervals import Resamples, ratio_interval
+from repbias.audit.nulls import LEAST_P
+from repbias.audit.power import LEVEL
+from repbias.audit.tables import corrected
+from repbias.audit.wording import percent
+from repbias.core.arrays import FloatArray
+from repbias.features.labels import IntArray
+
+OWN, OTHERS, OUTPUT, CONTROL = "own", "others", "output", "control"
+Row = tuple[str, str, str, float, float, float, float]
+
+
+@dataclass(frozen=True, eq=False)
+class _Scores:
+    """Changes of all stimuli as shares, with intervals."""
+
+    cluster: IntArray
+    draw: IntArray
+    total: FloatArray
+    draws: Resamples
+
+    def row(self, target: Target, what: str, changes: FloatArray, control: FloatArray | None) -> Row:
+        gains = Contributions(changes, changes, self.total)
+        p = float("nan") if control is None else excess_p(changes, control, self.total, self.draw, self.cluster)
+        interval = ratio_interval(gains, self.draws)
+        return (target.layer, target.feature, f"{target.kind}_{what}", gains.r2, *interval, p)
+
+
+def causal_rows(
+    reach: Reach, reported: Sequence[str] | None, cluster: IntArray, *, seed: int, resamples: int
+) -> pd.DataFrame:
+    """Return the rows of the report, one for each layer, feature and measure.
+
+    ablation_own      accuracy lost on the feature itself, where the model reports it
+    ablation_others   accuracy lost on the other reported features, their mean
+    ablation_output   without reports: sum of squared changes of the output over its variance
+    ablation_control  the first of these that there is, with the feature's labels in random orders
+    steering_own      share of the stimuli whose report of the feature turns to the class that they are steered towards,
+                      less those whose report turns from it
+    steering_others   share of the reports of the other features that change, their mean
+    steering_output   without reports: as ablation_output
+    steering_control  the first of these that there is, steered as far by the labels in random orders
+
+    The p of all but the control's is that of `excess_p`; `p_holm` is over features and layers for each measure.
+
+    Parameters
+    ----------
+    reported : the features that the columns of the changes stand for; None for changes of the output.
+    """
+    total = np.ones(len(cluster))
+    if reported is None:
+        total = ((reach.before - reach.before.mean(0)) ** 2).sum(1)
+    scores = _Scores(cluster, reach.draw, total, Resamples(cluster, resamples, seed=seed))
+    rows: list[Row] = []
+    for target in reach.changes:
+        if target.control:
+            continue
+        edited, control = (
+            _parts(reach.changes[one], target.feature, reported) for one in (target, replace(target, control=True))
+        )
+        rows += [scores.row(target, what, values, control[what]) for what, values in edited.items()]
+        rows.append(scores.row(target, CONTROL, next(iter(control.values())), None))
+    table = pd.DataFrame(rows, columns=["layer", "feature", "measure", "value", "ci_low", "ci_high", "p"])
+    tested = [str(measure) for measure, p in table.groupby("measure", sort=False)["p"] if p.notna().all()]
+    return corrected(table, len(cluster), tested)
+
+
+def excess_p(changes: FloatArray, control: FloatArray, total: FloatArray, draw: IntArray, cluster: IntArray) -> float:
+    """Return the one-sided p value of a larger change than the control's, both as shares of the sum of `total`.
+
+    Student's t with the square error  e^2 + v / 2 : e is that of the difference over clusters, and v the variance of
+    the control's change over its random orders, beyond what their few stimuli account for. A feature that is not there
+    is erased by two maps, one of either half, that are as random as the control's. p is 1e-6 or more.
+
+    Parameters
+    ----------
+    changes, control, total, draw, cluster : `[stimulus]`; `draw` is the control's random order of each, 0, 1, ...
+    """
+    excess, whole = _ratio_and_error(changes - control, total, cluster)
+    of_draws = [_ratio_and_error(control[draw == d], total[draw == d], None) for d in np.unique(draw)]
+    values, errors = np.array(of_draws).T
+    between = max(values.var(ddof=1) - (errors**2).mean(), 0.0) if len(values) > 1 else 0.0
+    error = float(np.sqrt(whole**2 + between / 2))
+    if error == 0:
+        return 1.0 if excess <= 0 else LEAST_P
+    return max(float(stats.t.sf(excess / error, max(len(values) - 1, 1))), LEAST_P)
+
+
+def _ratio_and_error(values: FloatArray, total: FloatArray, cluster: IntArray | None) -> tuple[float, float]:
+    """Return sum(values) / sum(total) and its standard error by linearisation, over stimuli or over clusters."""
+    if total.sum() == 0:
+        return 0.0, 0.0
+    ratio = float(values.sum() / total.sum())
+    residuals = values - ratio * total if cluster is None else np.bincount(cluster, values - ratio * total)
+    n = len(residuals)
+    return ratio, float(np.sqrt(n / max(n - 1, 1) * (residuals**2).sum()) / total.sum())
+
+
+def _parts(changes: FloatArray, feature: str, reported: Sequence[str] | None) -> dict[str, FloatArray]:
+    """Return the changes `[stimulus]` by what changes."""
+    if reported is None:
+        return {OUTPUT: changes[:, 0]}
+    own = np.array([name == feature for name in reported])
+    found = {OWN: changes[:, own].mean(1)} if own.any() else {}
+    return found | ({OTHERS: changes[:, ~own].mean(1)} if not own.all() else {})
+
+
+@dataclass(frozen=True)
+class _Words:
+    """How the effects of one kind of edit are said."""
+
+    does_most: str
+    not_shown: str
+    listed: dict[str, str]
+
+
+_WORDS: dict[Kind, _Words] = {
+    "ablation": _Words(
+        "Erasing {} does most, beyond what shuffled labels do, in {}: {}. It does more than they in {} of {} layers.",
+        "Erasing {} is not shown to do more than shuffled labels do, in any of {} layers (most in {}: {}). That does "
+        "not show that it is not used: it may be read nonlinearly, or go round a layer.",
+        {
+            OWN: "accuracy on it falls by {} of the stimuli",
+            OTHERS: "accuracy on {others} falls by {}",
+            OUTPUT: "the output changes by {} of its variance",
+            CONTROL: "with shuffled labels by {}",
+        },
+    ),
+    "steering": _Words(
+        "Steering {} towards another class does most, beyond what as long a push by shuffled labels does, in {}: {}. "
+        "It does more than that in {} of {} layers.",
+        "Steering {} towards another class is not shown to do more than as long a push by shuffled labels, in any of "
+        "{} layers (most in {}: {}). That does not show that it is not used.",
+        {
+            OWN: "its report turns to that class for {} of the stimuli",
+            OTHERS: "reports of {others} change for {}",
+            OUTPUT: "the output changes by {} of its variance",
+            CONTROL: "with shuffled labels {}",
+        },
+    ),
+}
+
+
+def causal_sentences(rows: pd.DataFrame) -> tuple[str, ...]:
+    """Return a sentence a feature and kind: in which layer it does most beyond the control, or that none is shown."""
+    return tuple(
+        _sentence(str(feature), kind, of_kind.assign(measure=of_kind["measure"].str.removeprefix(f"{kind}_")))
+        for feature, of_feature in rows.groupby("feature", sort=False)
+        for kind in KINDS
+        if len(of_kind := of_feature[of_feature["measure"].str.startswith(f"{kind}_")])
+    )
+
+
+def _sentence(feature: str, kind: Kind, rows: pd.DataFrame) -> str:
+    wide, words = rows.pivot(index="layer", columns="measure", values="value"), _WORDS[kind]
+    measure = next(name for name in (OWN, OUTPUT, OTHERS) if name in wide)
+    most = str((wide[measure] - wide[CONTROL]).idxmax())
+    others = "the other reported features" if OWN in wide else "the reported features"
+    listed = "; ".join(_listed(rows[rows["layer"] == most].set_index("measure"), words, others))
+    effects = rows[rows["measure"] == measure]
+    n_larger = int((effects["p_holm"] <= LEVEL).sum())
+    if n_larger == 0:
+        return words.not_shown.format(feature, len(effects), most, listed)
+    return words.does_most.format(feature, most, listed, n_larger, len(effects))
+
+
+def _listed(of_layer: pd.DataFrame, words: _Words, others: str) -> Iterator[str]:
+    for row in of_layer.reindex([name for name in words.listed if name in of_layer.index]).itertuples():
+        share = percent(float(row.value), float(row.ci_low), float(row.ci_high))  # type: ignore[arg-type]
+        yield words.listed[str(row.Index)].format(share, others=others)

@@ -1,0 +1,77 @@
+"""The noise ceiling: the share of a layer's variance that repeats of a stimulus reproduce.
+
+With z and x the activity in two presentations of a stimulus, noise that is independent between them averages out of
+z.x, so that its mean is the variance between stimuli, without bias, whatever the number of repeats. A feature whose
+labels are the stimulus's own cannot explain more than that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from repbias.audit.estimates import Contributions
+from repbias.audit.intervals import NO_INTERVAL, Resamples, r2_interval
+from repbias.audit.plan import Feature, Row, row
+from repbias.audit.repeats import Repeats, pairs_of
+from repbias.core.arrays import FloatArray
+from repbias.features.labels import IntArray
+from repbias.measures.variance.result import ALL_FEATURES
+
+
+def ceiling_rows(
+    x: FloatArray, alone: Mapping[str, Contributions], features: tuple[Feature, ...], repeats: Repeats, draws: Resamples
+) -> Iterator[Row]:
+    """Yield the noise ceiling, and of each feature that is the stimulus's own its share of it.
+
+    That share is the feature's R2 in the presentations that have repeats, over the ceiling: NaN where the ceiling's
+    interval reaches 0, since a ratio to what may be nothing has no bounds.
+
+    Parameters
+    ----------
+    x : activity `[presentation, unit]`, centred.
+    alone : what each feature explains alone.
+    """
+    ceiling = reproduced(x, next(iter(alone.values())).total, repeats)
+    interval = r2_interval(ceiling, draws)
+    yield row(ALL_FEATURES, "noise_ceiling", ceiling.r2, interval)
+    repeated = repeats.n_others > 0
+    for feature in features:
+        if not repeats.bound(feature.labels.numbers):
+            continue
+        if not interval[0] > 0:
+            yield row(feature.name, "r2_of_ceiling", float("nan"), NO_INTERVAL)
+            continue
+        found = alone[feature.name]
+        of_ceiling = Contributions(found.cross * repeated, found.gain * repeated, ceiling.cross)
+        yield row(feature.name, "r2_of_ceiling", of_ceiling.r2, r2_interval(of_ceiling, draws))
+
+
+def reproduced(x: FloatArray, total: FloatArray, repeats: Repeats) -> Contributions:
+    """Return what each presentation adds to the noise ceiling: z.q, q the mean of its repeats; nothing without any.
+
+    q is about the mean of all, z about that of what is not of the presentation's own cluster; both of its group alone
+    where stimuli and groups cross. So the errors of the two means cancel: the ceiling is unbiased with few stimuli too.
+
+    Parameters
+    ----------
+    x : activity `[presentation, unit]`, centred.
+    total : what each presentation adds to the variance, `[presentation]`.
+    """
+    centre = repeats.group if repeats.crossed and repeats.group is not None else np.zeros_like(repeats.stimulus)
+    n_centre = np.bincount(centre)[centre]
+    within = x - _sums(x, centre) / n_centre[:, None]
+    own = pairs_of(repeats.cluster, centre)
+    deviations = within + _sums(within, own) / (n_centre - np.bincount(own)[own])[:, None]
+    others = _sums(within, repeats.stimulus) - (_sums(within, repeats.cell) if repeats.crossed else within)
+    repeated = repeats.n_others > 0
+    cross = np.einsum("su,su->s", others, deviations) * repeated / np.maximum(repeats.n_others, 1)
+    return Contributions(cross, cross, total * repeated)
+
+
+def _sums(values: FloatArray, block: IntArray) -> FloatArray:
+    """Return for each row the sum over the rows of its block, `[presentation, unit]`."""
+    gather = csr_array((np.ones(len(block)), (block, np.arange(len(block)))))
+    return np.asarray(gather @ values)[block]

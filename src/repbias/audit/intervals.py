@@ -1,0 +1,124 @@
+"""95 % intervals by resampling stimuli, or whole groups of them."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import stats
+from scipy.sparse import csr_array
+
+from repbias.audit.estimates import Contributions
+from repbias.core.arrays import FloatArray
+from repbias.core.randomness import rng
+from repbias.features.labels import IntArray
+
+CONFIDENCE = 0.95
+TAILS = ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2)
+TINY = 1e-9
+FEWEST_RESAMPLED = 5
+SAME = 1e-6  # clusters that are the same have an error of rounding alone, some 1e-8
+NO_INTERVAL = (float("nan"), float("nan"))
+
+Interval = tuple[float, float]
+
+
+class Resamples:
+    """How often each cluster is drawn in each bootstrap resample; the same draws for all that is asked."""
+
+    def __init__(self, cluster: IntArray, resamples: int, *, seed: int) -> None:
+        n_clusters = int(cluster.max()) + 1
+        self._gather = csr_array((np.ones(len(cluster)), (cluster, np.arange(len(cluster)))))
+        self.weights: FloatArray = (
+            rng(seed, "audit", "bootstrap")
+            .multinomial(n_clusters, np.full(n_clusters, 1 / n_clusters), size=resamples)
+            .astype(float)
+        )
+
+    def by_cluster(self, values: FloatArray) -> FloatArray:
+        """Return the sums over the stimuli of each cluster, `[stimulus, ...]` to `[cluster, ...]`."""
+        return np.asarray(self._gather @ values)
+
+    def sums(self, values: FloatArray) -> FloatArray:
+        """Return the sum of `values` `[stimulus, ...]` over each resample, `[resample, ...]`."""
+        return np.asarray(self.weights @ self.by_cluster(values))
+
+
+def r2_interval(found: Contributions, draws: Resamples) -> Interval:
+    """Return the interval of a pooled R2, or of a difference of two: that of `ratio_interval`, up to 1."""
+    return up_to_one(ratio_interval(found, draws), found.r2)
+
+
+def up_to_one(interval: Interval, value: float) -> Interval:
+    """Return the interval of a share that no population has above 1, though its estimate may lie there."""
+    return interval[0], max(min(interval[1], 1.0), value)
+
+
+def ratio_interval(found: Contributions, draws: Resamples) -> Interval:
+    """Return the interval of a ratio of two sums over stimuli: the studentised bootstrap.
+
+    With R the ratio of the sums of gains and totals, s its standard error by linearisation, and * a resample, the
+    quantiles of (R* - R) / s* are laid about the estimate. That allows for few and for skewed clusters, whose
+    percentiles would be too near. Of fewer than 5 clusters too few differ between resamples, and Student's interval is
+    given: of 2 groups of equal size it covers 94 %, where the bootstrap would cover 26 %.
+
+    Source: Efron & Tibshirani (1993), An Introduction to the Bootstrap, section 12.5.
+    """
+    gain, total = draws.by_cluster(found.gain), draws.by_cluster(found.total)
+    counts = (total != 0) | (gain != 0)
+    n = int(counts.sum())
+    if total.sum() == 0:
+        return 0.0, 0.0
+    (ratio,), (error,) = _ratio_and_error(np.ones((1, n)), gain[counts], total[counts])
+    if n < FEWEST_RESAMPLED:
+        half = float(stats.t.ppf(TAILS[1], max(n - 1, 1)) * error)
+        return found.r2 - half, found.r2 + half
+    ratios, errors = _ratio_and_error(draws.weights[:, counts], gain[counts], total[counts])
+    usable = errors > SAME * max(error, 1e-300)  # a resample of one cluster alone has no error to divide by
+    if error == 0 or not usable.any():
+        return found.r2, found.r2
+    low, high = np.quantile((ratios[usable] - ratio) / errors[usable], TAILS)
+    return found.r2 - float(high * error), found.r2 - float(low * error)
+
+
+def normal_interval(value: float, resampled: FloatArray, n_clusters: int, least: float, most: float) -> Interval:
+    """Return Student's interval from the standard deviation over resamples of clusters, within what a measure can be.
+
+    That of a resample is smaller than that of the clusters by a factor sqrt(1 - 1 / clusters), which is undone.
+    """
+    spread = float(resampled.std()) * np.sqrt(n_clusters / (n_clusters - 1))
+    half = float(stats.t.ppf(TAILS[1], n_clusters - 1)) * spread
+    return max(value - half, least), min(value + half, most)
+
+
+def mean_share_interval(share: FloatArray, n: FloatArray, tail: float) -> Interval:
+    """Return the interval of the mean of several shares: those of Clopper & Pearson, of each, make one of their mean.
+
+    Parameters
+    ----------
+    share, n : the shares, and of how many independent stimuli each is, not always a whole number.
+    tail : probability beyond either end.
+
+    Source: Clopper & Pearson (1934), Biometrika 26, 404-413; the interval of a mean from those of its parts is the
+    MOVER of Zou & Donner (2008), Statistics in Medicine 27, 1693-1702.
+    """
+    hits = n * share
+    low = np.where(hits > 0, stats.beta.ppf(tail, np.maximum(hits, TINY), n - hits + 1), 0.0)
+    high = np.where(hits < n, stats.beta.isf(tail, hits + 1, np.maximum(n - hits, TINY)), 1.0)
+    mean = float(share.mean())
+    return (
+        mean - float(np.linalg.norm(share - low)) / len(share),
+        mean + float(np.linalg.norm(high - share)) / len(share),
+    )
+
+
+def _ratio_and_error(weights: FloatArray, gain: FloatArray, total: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return sum(gain) / sum(total) and its standard error under each row of weights `[resample, cluster]`.
+
+    Both are 0 where the sum of totals is not above 0, as where no cluster that repeats is drawn.
+    """
+    sums = weights @ np.column_stack([gain, total, gain**2, gain * total, total**2])
+    whole, positive = sums[:, 1], sums[:, 1] > 0
+    ratio = np.divide(sums[:, 0], whole, out=np.zeros_like(whole), where=positive)
+    squares = sums[:, 2] - 2 * ratio * sums[:, 3] + ratio**2 * sums[:, 4]
+    n = len(gain)
+    error = np.sqrt(np.maximum(squares, 0) * n / max(n - 1, 1))
+    return ratio, np.divide(error, whole, out=np.zeros_like(whole), where=positive)

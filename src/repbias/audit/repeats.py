@@ -1,0 +1,178 @@
+"""Which presentations are of one stimulus, and what is therefore kept together, permuted, and called a repeat.
+
+A probe that is fitted on one presentation of a stimulus and scored on another reads the stimulus, not the feature; so
+presentations of one stimulus never lie in different folds. With groups there are two designs:
+
+    nested     each stimulus is shown in one group: groups are kept whole, and with them their stimuli. Numbers hold
+               for new groups. Repeats are any two presentations of a stimulus, so that what a group's presentations
+               have in common (drift) is reproduced by them, and counts below the ceiling.
+    crossed    some stimuli are shown in several groups, so that both cannot be kept whole: stimuli are. Numbers hold
+               for new stimuli in these groups. Repeats are two presentations of a stimulus in different groups, about
+               each group's mean, so that drift is not reproduced. What each group has one label of is refused: its
+               groups would be both fitted and scored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from repbias.audit.nulls import between_clusters, permuted
+from repbias.features.labels import IntArray, Labellings, Labels
+
+
+@dataclass(frozen=True, eq=False)
+class Repeats:
+    """Presentations of stimuli, in groups or not."""
+
+    stimulus: IntArray
+    """The stimulus of each presentation, 0, 1, ..., `[presentation]`."""
+
+    group: IntArray | None
+    """The group of each presentation, 0, 1, ..., `[presentation]`."""
+
+    crossed: bool
+    """Whether any stimulus is in more than one group."""
+
+    @property
+    def keeps_groups(self) -> bool:
+        """Whether groups are kept whole, rather than stimuli."""
+        return self.group is not None and not self.crossed
+
+    @property
+    def cluster(self) -> IntArray:
+        """What is resampled and kept in one fold."""
+        return self.stimulus if self.group is None or self.crossed else self.group
+
+    @property
+    def cell(self) -> IntArray:
+        """The presentations of a stimulus in a group, 0, 1, ..., `[presentation]`."""
+        return self.stimulus if self.group is None else pairs_of(self.stimulus, self.group)
+
+    @property
+    def n_others(self) -> IntArray:
+        """How many repeats each presentation has, `[presentation]`."""
+        of_stimulus = np.bincount(self.stimulus)[self.stimulus]
+        return of_stimulus - (np.bincount(self.cell)[self.cell] if self.crossed else 1)
+
+    def bound(self, labels: IntArray) -> bool:
+        """Return whether a feature is the stimulus's own: one label in all its presentations."""
+        return between_clusters(labels, self.stimulus)
+
+    def permuted(self, labels: IntArray, fold_of: IntArray, n: int, generator: np.random.Generator) -> Labellings:
+        """Return permutations of labels, `[permutation, presentation]`, as `permuted` makes them.
+
+        A label that is the stimulus's own goes with all its presentations: between stimuli of the same fold; in a
+        nested design between groups where each has one label, else between the stimuli of each group. Others change
+        places among the presentations of a stimulus (in a group), which keeps what stimulus and group share.
+        """
+        if not self.bound(labels):
+            return permuted(labels, self.cell, fold_of, n, generator)
+        first = np.unique(self.stimulus, return_index=True)[1]
+        return permuted(labels[first], self.cluster[first], fold_of[first], n, generator)[:, self.stimulus]
+
+    def n_exchanged(self, labels: IntArray) -> int:
+        """Return how many things change places in a permutation: groups, stimuli or presentations."""
+        if between_clusters(labels, self.cluster):
+            return int(self.cluster.max()) + 1
+        return int(self.stimulus.max()) + 1 if self.bound(labels) else len(labels)
+
+
+def find_repeats(stimulus: Labels, group: Labels | None) -> Repeats:
+    """Return the design of an experiment, or raise where it has no repeats, or none that a number could rest on."""
+    numbers = stimulus.numbers
+    if len(stimulus.classes) < 2:
+        raise ValueError(
+            f"repeats must name two stimuli or more, got only {stimulus.classes[0]!r}: give each presentation the name "
+            "of its stimulus, the same in all presentations of it"
+        )
+    if len(stimulus.classes) == len(numbers):
+        raise ValueError(
+            f"repeats must name some stimulus twice or more, got {len(numbers)} presentations of as many stimuli: "
+            "without repeats, give repeats=None"
+        )
+    n_groups = 1 if group is None else len(np.unique(pairs_of(numbers, group.numbers)))
+    crossed = group is not None and n_groups > len(stimulus.classes)
+    found = Repeats(numbers, None if group is None else group.numbers, crossed)
+    if group is not None and crossed:
+        _refuse_lone_groups(numbers, group)
+    repeated = np.unique(found.cluster[found.n_others > 0])
+    if len(repeated) < 2:
+        what = "groups" if found.keeps_groups else "stimuli"
+        raise ValueError(
+            f"repeats must be found in two {what} or more, for intervals over {what}, got them in {len(repeated)}: "
+            "bring more repeats, or give repeats=None"
+        )
+    return found
+
+
+def refuse_confounded(labels: Labels, repeats: Repeats, what: str) -> None:
+    """Raise where stimuli and groups cross, and a feature's effect cannot be told from that of its groups."""
+    if repeats.group is None or not repeats.crossed:
+        return
+    if between_clusters(labels.numbers, repeats.group):
+        raise ValueError(
+            f"{what} has one label in each group, and stimuli are shown in several groups, so that groups would be "
+            "both fitted and scored: leave it out, or audit it without repeats, where groups are kept whole"
+        )
+    if not repeats.bound(labels.numbers) and between_clusters(labels.numbers, repeats.cell):
+        raise ValueError(
+            f"{what} differs between presentations of a stimulus, but never within a group, so that it cannot be told "
+            "from the groups: leave it out, or audit it without repeats"
+        )
+
+
+def design_note(repeats: Repeats) -> str:
+    """Return in words what repeats are, how many there are, and what the numbers hold for."""
+    n_stimuli, n_once = int(repeats.stimulus.max()) + 1, int((repeats.n_others == 0).sum())
+    text = f"{len(repeats.stimulus)} presentations of {n_stimuli} stimuli; the number of stimuli elsewhere is that of "
+    text += "presentations. "
+    if repeats.group is None:
+        text += "Intervals are over stimuli, each with all its presentations."
+    elif repeats.crossed:
+        text += (
+            "Stimuli are shown in several groups, so that folds keep stimuli together and not groups: numbers hold for "
+            "new stimuli in these groups, not for new groups. The noise ceiling is what a stimulus's presentations in "
+            "different groups share, about each group's mean."
+        )
+    else:
+        text += (
+            "Each stimulus is shown in one group, and folds keep groups together: numbers hold for new groups. The "
+            "noise ceiling is what presentations within a group share, the group's own drift included."
+        )
+    if n_once:
+        text += f" {n_once} presentations have no repeat, and say nothing of the ceiling."
+    return text
+
+
+def exchange_notes(repeats: Repeats, labels: Mapping[str, IntArray]) -> tuple[str, ...]:
+    """Return in words what changes places in the permutations of each feature."""
+    grouped: dict[str, list[str]] = {}
+    for name, numbers in labels.items():
+        if repeats.keeps_groups and between_clusters(numbers, repeats.cluster):
+            what = "between groups, as each group has one label"
+        elif repeats.bound(numbers):
+            what = f"between stimuli{' of a group' * repeats.keeps_groups}, as each has one label in all presentations"
+        else:
+            what = f"between the presentations of a stimulus{' in a group' * repeats.crossed}"
+        grouped.setdefault(what, []).append(name)
+    return tuple(f"Permuted {what}: {', '.join(names)}." for what, names in grouped.items())
+
+
+def pairs_of(*numbers: IntArray) -> IntArray:
+    """Return a number 0, 1, ... for each combination of numbers, `[presentation]`."""
+    return np.unique(np.column_stack(numbers), axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
+
+
+def _refuse_lone_groups(stimulus: npt.NDArray[Any], group: Labels) -> None:
+    n_stimuli = np.bincount(np.unique(np.column_stack([group.numbers, stimulus]), axis=0)[:, 0])
+    if n_stimuli.min() < 2:
+        lone = group.classes[int(n_stimuli.argmin())]
+        raise ValueError(
+            f"where stimuli are shown in several groups, each group must hold two stimuli or more, to tell a stimulus "
+            f"from its group, got one in group {lone!r}: leave that group out, or merge it with another"
+        )

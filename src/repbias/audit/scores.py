@@ -1,0 +1,183 @@
+"""What a model that holds one feature alone would score against a layer, before and after shares are made equal.
+
+Such a model's squared distances between stimuli are 0 within a class of the feature and a constant between classes.
+RSA correlates them with the layer's. Debiased CKA with linear kernels is a correlation of the same distances, less
+their means over rows and columns (Szekely & Rizzo 2014, Annals of Statistics 42, 2382-2412), so that both scores, and
+all their resamples, are made of the same sums over pairs of stimuli.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from repbias.audit.equalising import Equalising, fit_equalising
+from repbias.audit.estimates import Contributions, FoldedActivity, contributions, held_out_predictions
+from repbias.audit.intervals import NO_INTERVAL, Interval, normal_interval, r2_interval
+from repbias.audit.plan import Feature, Plan, Row, row
+from repbias.core.arrays import FloatArray
+from repbias.core.randomness import rng
+from repbias.features.labels import IntArray
+from repbias.measures.similarity.rdm import squared_distances
+
+MOST_STIMULI = 1000
+MOST_RESAMPLES = 200
+ROUNDING = 1e-10
+
+
+def score_rows(
+    activity: FoldedActivity, plan: Plan, alone: dict[str, Contributions], unique: dict[str, Contributions]
+) -> tuple[list[Row], tuple[str, ...]]:
+    """Return the rows of RSA, CKA and R2, before and after, and the features whose shares were made equal.
+
+    Those are the features that explain variance of their own: whose `r2_unique` has an interval above 0, as the map's
+    parts are those of a regression on all features together. Where there are not two, scores stay as they are.
+
+    Parameters
+    ----------
+    activity : of the layer.
+    alone, unique : what each feature explains alone, and what it alone explains, by name.
+    """
+    own = {name: found.r2 for name, found in unique.items() if r2_interval(found, plan.draws)[0] > 0}
+    equalising = fit_equalising(activity, plan.features, own)
+    rows = list(_similarities(activity.x, plan, ""))
+    if not equalising.features:
+        same = [(name, f"{measure}_equalised", value, low, high, p) for name, measure, value, low, high, p in rows]
+        same += [row(name, "r2_equalised", one.r2, r2_interval(one, plan.draws)) for name, one in alone.items()]
+        return rows + same, ()
+    rows += _similarities(activity.x + equalising.added(activity.deviations, activity), plan, "_equalised")
+    for feature in plan.features:
+        found = _equalised_r2(activity, equalising, feature)
+        rows.append(row(feature.name, "r2_equalised", found.r2, r2_interval(found, plan.draws)))
+    return rows, equalising.features
+
+
+def _equalised_r2(activity: FoldedActivity, equalising: Equalising, feature: Feature) -> Contributions:
+    """Return what a feature explains of the mapped layer; a map of the activity maps its regression alike."""
+    predictions = held_out_predictions(activity.x, feature.code, activity.fold_of)
+    x, predictions, deviations = (
+        values + equalising.added(values, activity) for values in (activity.x, predictions, activity.deviations)
+    )
+    return contributions(x, predictions, deviations)
+
+
+def _similarities(x: FloatArray, plan: Plan, suffix: str) -> Iterator[Row]:
+    """Yield RSA and CKA of each feature with activity `[stimulus, unit]`, over a sample of the stimuli."""
+    sample = sampled(len(x), plan.seed)
+    cluster = plan.cluster[sample]
+    weights, n_clusters = plan.draws.weights[:MOST_RESAMPLES, cluster], len(np.unique(cluster))
+    distances = Distances.of(x[sample], np.vstack([np.ones(len(sample)), weights]))
+    for feature in plan.features:
+        for measure, found in distances.scores(feature.labels.numbers[sample]).items():
+            yield row(feature.name, f"{measure}{suffix}", float(found[0]), score_interval(found, n_clusters))
+
+
+def sampled(n: int, seed: int) -> IntArray:
+    """Return the stimuli of the distance matrices: all, or as many as are allowed, in their order."""
+    if n <= MOST_STIMULI:
+        return np.arange(n)
+    return np.sort(rng(seed, "audit", "scores").choice(n, MOST_STIMULI, replace=False))
+
+
+@dataclass(frozen=True, eq=False)
+class Distances:
+    """A layer's squared distances, and their sums under weights of the stimuli; the first row of weights is all 1.
+
+    A stimulus that is drawn twice is at distance 0 from itself, in the layer and in every feature.
+    """
+
+    values: FloatArray
+    """`[stimulus, stimulus]`."""
+
+    weights: FloatArray
+    """`[resample, stimulus]`."""
+
+    rows: FloatArray
+    """Weighted sum of each stimulus's distances, `[resample, stimulus]`."""
+
+    squares: FloatArray
+    """Weighted sum of squared distances over pairs, `[resample]`."""
+
+    @classmethod
+    def of(cls, x: FloatArray, weights: FloatArray) -> Distances:
+        values = squared_distances(x - x.mean(0))
+        values /= values.mean() or 1.0
+        return cls(values, weights, weights @ values, _form(weights, values**2))
+
+    def scores(self, labels: IntArray) -> dict[str, FloatArray]:
+        """Return RSA and debiased CKA with a feature's classes `[stimulus]`, for each row of weights; NaN where either
+        side does not vary."""
+        w, n = self.weights, self.weights.sum(1)
+        classes = [np.flatnonzero(labels == label) for label in np.unique(labels)]
+        sizes = np.stack([w[:, networks].sum(1) for networks in classes], axis=1)
+        others = n[:, None] - sizes[:, np.searchsorted(np.unique(labels), labels)]  # a model's sum of each row
+        within = sum(_form(w[:, networks], self.values[np.ix_(networks, networks)]) for networks in classes)
+        total, model_total = (w * self.rows).sum(1), (w * others).sum(1)
+        crossed = total - within
+        pairs = n**2 - (w**2).sum(1)
+        rsa = _ratio(
+            crossed - total * model_total / pairs,
+            (self.squares - total**2 / pairs, self.squares),
+            (model_total - model_total**2 / pairs, model_total),
+        )
+        cka = _ratio(
+            _centred(crossed, (w * self.rows * others).sum(1), total, model_total, n),
+            (_centred(self.squares, (w * self.rows**2).sum(1), total, total, n), self.squares),
+            (_centred(model_total, (w * others**2).sum(1), model_total, model_total, n), model_total),
+        )
+        return {"rsa": rsa, "cka": cka}
+
+
+def _form(weights: FloatArray, matrix: FloatArray) -> FloatArray:
+    """Return w'Mw for each row of weights, `[resample]`."""
+    return np.asarray(((weights @ matrix) * weights).sum(1))
+
+
+def _centred(
+    products: FloatArray, of_rows: FloatArray, total: FloatArray, other: FloatArray, n: FloatArray
+) -> FloatArray:
+    """Return the sum of products of two matrices that are centred without their diagonals, `[resample]`.
+
+    products, of_rows : sum of products of entries, and of sums of rows. total, other : the matrices' sums.
+    """
+    return products - 2 * of_rows / (n - 2) + total * other / ((n - 1) * (n - 2))
+
+
+def _ratio(both: FloatArray, one: tuple[FloatArray, FloatArray], other: tuple[FloatArray, FloatArray]) -> FloatArray:
+    """Return both / sqrt(one other), `[resample]`; NaN where either is nothing but rounding beside its second part."""
+    (first, first_size), (second, second_size) = one, other
+    varies = (first > ROUNDING * first_size) & (second > ROUNDING * second_size)
+    return np.divide(both, np.sqrt(np.where(varies, first * second, 1.0)), out=np.full_like(both, np.nan), where=varies)
+
+
+def score_interval(found: FloatArray, n_clusters: int) -> Interval:
+    """Return the interval of a score from its value and those of the resamples, `[1 + resample]`.
+
+    Near 0 it is too wide: there the score's spread vanishes faster with the number of stimuli than the bootstrap's.
+    """
+    resampled = found[1:][np.isfinite(found[1:])]
+    if not np.isfinite(found[0]) or not len(resampled):
+        return NO_INTERVAL
+    return normal_interval(float(found[0]), resampled, n_clusters, -1.0, 1.0)
+
+
+def equal_share_notes(made_equal: dict[str, tuple[str, ...]], features: Sequence[str], n: int) -> tuple[str, ...]:
+    """Return which features' shares were made equal in which layers, and on how many stimuli RSA and CKA rest."""
+    layers: dict[tuple[str, ...], list[str]] = {}
+    for layer, names in made_equal.items():
+        layers.setdefault(names, []).append(layer)
+    notes = []
+    for names, of in layers.items():
+        if not names:
+            notes.append(
+                f"Scores stay as they are in {', '.join(of)}: fewer than two features explain enough of their own."
+            )
+            continue
+        left = [name for name in features if name not in names]
+        rest = f", not of {', '.join(left)}, of which too little is known to be the feature's own" if left else ""
+        notes.append(f"Shares are made equal in {', '.join(of)} of {', '.join(names)}{rest}.")
+    if n > MOST_STIMULI:
+        notes.append(f"RSA and CKA scores are of {MOST_STIMULI} of {n} stimuli, drawn at random.")
+    return tuple(notes)

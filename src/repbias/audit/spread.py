@@ -1,0 +1,163 @@
+"""Over how many units a feature is spread, with 95 % intervals: density and participation.
+
+Both count units by estimates that carry noise. Near a threshold noise moves units to either side, and squares of noise
+add up, so that the plain counts and their resamples are biased by as much as they vary, or more.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+from scipy.sparse import csr_array
+
+from repbias.audit.estimates import FoldedActivity, unit_r2
+from repbias.audit.intervals import CONFIDENCE, TAILS, Interval, Resamples
+from repbias.core.arrays import FloatArray
+from repbias.features.labels import IntArray
+
+BLOCKS = 20
+LEAST_BLOCKS = 3  # without one of them, one is left to fit and one to score
+GRID = 2000
+LEAST_P = 1e-300
+CLUSTERS_AT_ONCE = 1000  # to keep memory small
+
+
+def density_interval(
+    activity: FoldedActivity, predictions: FloatArray, draws: Resamples, n_classes: int, threshold: float
+) -> Interval:
+    """Return the interval of the share of units whose R2 in the population is above a threshold.
+
+    Each unit's R2 is tested against the threshold, from above and from below, and Brown's test combines the p values
+    of any set of units. By closed testing, the largest set that may all be at or below the threshold leaves the least
+    number that is above it, and the largest set that may all be above is the greatest.
+
+    It holds whatever R2 the units have. In simulations it covers 93 to 99 % where all of them are at the threshold;
+    elsewhere it is conservative: units that the data cannot place are counted on both sides.
+
+    Parameters
+    ----------
+    activity, predictions : of the units, and what the feature predicts of them, see `held_out_predictions`.
+
+    Source: closed testing for the number of true discoveries is Goeman & Solari (2011), Statistical Science 26,
+    584-597; the combination of dependent p values is Brown (1975), Biometrics 31, 987-992.
+    """
+    scores, errors = _unit_scores(activity, predictions, draws, n_classes, threshold)
+    n, freedom = len(scores), len(errors) - 1
+    not_above = largest_tenable(stats.t.sf(scores, freedom), errors)
+    not_below = largest_tenable(stats.t.cdf(scores, freedom), errors)
+    share = float((unit_r2(activity.x, predictions, activity.deviations) > threshold).mean())
+    return min((n - not_above) / n, share), max(not_below / n, share)
+
+
+def participation_interval(sums: FloatArray, counts: FloatArray) -> tuple[float, Interval]:
+    """Return the participation ratio (sum_u e_u)^2 / sum_u e_u^2 and its interval, from class sums of blocks.
+
+    With e_u the sum of squares that the feature explains in unit u, scored on each block by the others, S the square of
+    their sum and Q the sum of their squares, a jackknife over blocks takes the bias out of S and Q and gives their
+    covariance. The ratio is S / Q; its interval is Fieller's: all P for which S - P Q may be 0. For a feature that
+    explains nothing that is all there is, from one unit to all of them, and so for fewer than three blocks. Where S or
+    Q is not above 0, nothing was found to be explained, and the ratio is given as 0. In simulations the interval covers
+    95 to 97 % where shares differ by unit, and more where few units carry a feature, or all do alike.
+
+    Parameters
+    ----------
+    sums : activity summed over the stimuli of each class, centred over all, `[block, class, unit]`.
+    counts : their number, `[block, class]`.
+
+    Source: Fieller (1954), JRSS B 16, 175-185.
+    """
+    blocks, _, n_units = sums.shape
+    whole = _moments(sums, counts)
+    if not whole.any():
+        return 0.0, (0.0, 0.0)
+    if blocks < LEAST_BLOCKS:
+        return float(np.clip(whole[0] / whole[1], 1, n_units)), (1.0, float(n_units))
+    without = np.array([_moments(np.delete(sums, b, 0), np.delete(counts, b, 0)) for b in range(blocks)])
+    pseudo = blocks * whole - (blocks - 1) * without
+    s, q = pseudo.mean(0)
+    covariance = np.cov(pseudo.T) / blocks
+    ratio = np.geomspace(1, n_units, GRID)
+    variance = covariance[0, 0] - 2 * ratio * covariance[0, 1] + ratio**2 * covariance[1, 1]
+    tenable = ratio[(s - ratio * q) ** 2 <= stats.t.ppf(TAILS[1], blocks - 1) ** 2 * variance]
+    value = float(np.clip(s / q, 1, n_units)) if min(s, q) > 0 else 0.0
+    return value, (float(min(tenable.min(initial=value), value)), float(max(tenable.max(initial=value), value)))
+
+
+def block_sums(x: FloatArray, labels: IntArray, cluster: IntArray) -> tuple[FloatArray, FloatArray]:
+    """Return class sums `[block, class, unit]` and counts `[block, class]` of blocks of clusters, 20 or fewer.
+
+    Clusters are dealt to the blocks in turn, those that hold most of one class after those of another.
+
+    Parameters
+    ----------
+    x : centred activity, `[stimulus, unit]`.
+    labels, cluster : class and cluster of each stimulus, both 0, 1, ..., `[stimulus]`.
+    """
+    n_classes, n_clusters = int(labels.max()) + 1, int(cluster.max()) + 1
+    held = np.bincount(cluster * n_classes + labels, minlength=n_clusters * n_classes).reshape(n_clusters, n_classes)
+    blocks = min(BLOCKS, n_clusters)
+    block_of = np.empty(n_clusters, dtype=np.int64)
+    block_of[np.argsort(held.argmax(1), kind="stable")] = np.arange(n_clusters) % blocks
+    part = block_of[cluster] * n_classes + labels
+    gather = csr_array((np.ones(len(part)), (part, np.arange(len(part)))), shape=(blocks * n_classes, len(part)))
+    sums = np.asarray(gather @ x).reshape(blocks, n_classes, x.shape[1])
+    return sums, np.asarray(gather.sum(1)).reshape(blocks, n_classes)
+
+
+def _moments(sums: FloatArray, counts: FloatArray) -> FloatArray:
+    """Return the square of the sum, and the sum of squares, of what is explained of each unit, a stimulus."""
+    others, other_counts = sums.sum(0) - sums, counts.sum(0) - counts
+    mean = (others.sum(1) / other_counts.sum(1)[:, None])[:, None]
+    present = other_counts[:, :, None]
+    fitted = np.where(present > 0, others / np.maximum(present, 1) - mean, 0.0)
+    explained = np.einsum("bcu,bcu->u", fitted, sums - counts[:, :, None] * mean) / counts.sum()
+    return np.array([explained.sum() ** 2, explained @ explained])
+
+
+def _unit_scores(
+    activity: FoldedActivity, predictions: FloatArray, draws: Resamples, n_classes: int, threshold: float
+) -> tuple[FloatArray, FloatArray]:
+    """Return how many standard errors each unit's R2 is above a threshold, `[unit]`, and its errors by cluster.
+
+    On Fisher's scale, atanh(sqrt(R2)), on which the standard error of a binary feature's R2 does not depend on R2. The
+    scale is made for an R2 that is a square: to the unbiased estimate, the noise of one degree of freedom is added.
+
+    Returns
+    -------
+    scores : `[unit]`. errors : the influence of each cluster on each R2, of length 1, `[cluster, unit]`.
+    """
+    gains = (2 * activity.deviations - predictions) * predictions
+    totals = activity.x * activity.deviations
+    total, squares = totals.sum(0), (predictions**2).sum(0)
+    varies = (total > 0) & (squares > 0)
+    total = np.where(varies, total, 1.0)
+    noise = (1 - 1 / activity.n_folds) * (squares - (predictions * activity.deviations).sum(0)) / (n_classes - 1)
+    r2 = unit_r2(activity.x, predictions, activity.deviations) + noise / total
+    r2 = np.clip(np.where(varies, r2, 0.0), 0, 1 - 1e-9)
+    influence = draws.by_cluster(gains - np.where(varies, gains.sum(0) / total, 0.0) * totals)
+    length = np.sqrt((influence**2).sum(0))
+    n = len(influence)
+    slope = 2 * np.sqrt(squares / total) * (1 - r2)
+    error = np.divide(length * np.sqrt(n / (n - 1)) / total, slope, out=np.zeros_like(r2), where=varies)
+    above = np.arctanh(np.sqrt(r2)) - np.arctanh(np.sqrt(threshold))
+    scores = np.divide(above, error, out=np.copysign(np.inf, above), where=error > 0)
+    return scores, np.divide(influence, length, out=np.zeros_like(influence), where=length > 0)
+
+
+def largest_tenable(p: FloatArray, errors: FloatArray) -> int:
+    """Return the size of the largest set of units for all of which the hypothesis that was tested may be true.
+
+    Of all sets of a size, that of the largest p values is the last to be rejected. Its -2 sum log p has twice as many
+    degrees of freedom as units, fewer where their errors go together, with the variance that makes.
+    """
+    order = np.argsort(-p, kind="stable")
+    sizes = np.arange(1, len(p) + 1)
+    variances = np.zeros(len(p))
+    for first in range(0, len(errors), CLUSTERS_AT_ONCE):
+        some = errors[first : first + CLUSTERS_AT_ONCE, order]
+        variances += (np.cumsum(some, axis=1) ** 2).sum(0)
+    together = np.maximum(variances / sizes, 1.0)
+    statistic = np.cumsum(-2 * np.log(np.maximum(p[order], LEAST_P))) / together
+    tenable: npt.NDArray[np.bool_] = statistic < stats.chi2.ppf((1 + CONFIDENCE) / 2, 2 * sizes / together)
+    return int(sizes[tenable].max(initial=0))

@@ -1,0 +1,130 @@
+"""The permutation test of the variance explained, and its power, without a permutation.
+
+Under labels that change places within folds, the sums s_fc of class c in fold f, about the fold's mean, are nearly
+Gaussian where stimuli are many, with the covariance (n_fc [c = d] - n_fc n_fd / n_f) S between classes c and d, S that
+of the activity. The explained sum of squares
+
+    T = sum_c sum_{f != g} s_fc . s_gc / n_c(-f),      n_c(-f) the stimuli of class c in the other folds,
+
+is a quadratic form in them, and the k-th cumulant of such a form is 2^(k-1) (k-1)! times the trace of a power of a
+small matrix, times that of S. A gamma distribution (Pearson's type III) with the first three cumulants is the null
+distribution, as it is of permutations in `p_value` where few exceed. The mean is 0 and the variance the same
+whatever the activity's distribution, since the sums of different folds are independent. S being estimated, its square
+is somewhat too large where units are not few beside stimuli, or a few stimuli lie far out: the test is then careful.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from repbias.audit.intervals import CONFIDENCE
+from repbias.audit.nulls import LEAST_P
+from repbias.audit.power import LEVEL, POWER
+from repbias.core.arrays import FloatArray
+
+LEAST_SKEW = 1e-6
+
+
+@dataclass(frozen=True)
+class Null:
+    """The distribution of an R2 under labels that mean nothing: its mean is 0."""
+
+    deviation: float
+    skewness: float
+
+    def p_value(self, observed: float) -> float:
+        """Return the chance of such an R2 or a larger one, down to 1e-6."""
+        if self.deviation == 0:
+            return 1.0
+        return max(float(stats.pearson3.sf(observed / self.deviation, self.skewness)), LEAST_P)
+
+    def critical_value(self) -> float:
+        """Return the R2 that is exceeded with a chance of 5 %; infinite where activity does not vary."""
+        if self.deviation == 0:
+            return float("inf")
+        return self.deviation * float(stats.pearson3.isf(LEVEL, self.skewness))
+
+    def draw(self, n: int, generator: np.random.Generator) -> FloatArray:
+        """Return R2 under labels that mean nothing, `[draw]`."""
+        return self.deviation * np.asarray(stats.pearson3.ppf(generator.random(n), self.skewness))
+
+
+def null_r2(counts: FloatArray, shares: FloatArray) -> Null:
+    """Return the null distribution of a feature's R2.
+
+    Parameters
+    ----------
+    counts : number of stimuli of each class, `[fold, class]`.
+    shares : share of the variance along each principal axis, `[axis]`.
+    """
+    second, third = _traces(counts)
+    n = counts.sum()
+    spread = n - len(counts)  # the sum of squares about the folds' means is that of so many stimuli
+    if shares.sum() == 0 or second <= 0:
+        return Null(0.0, 0.0)
+    variance = 2 * second * float((shares**2).sum()) / spread**2
+    skewness = 8 * third * float((shares**3).sum()) / spread**3 / variance**1.5
+    return Null(float(np.sqrt(variance)), skewness if abs(skewness) > LEAST_SKEW else 0.0)
+
+
+def _traces(counts: FloatArray) -> tuple[float, float]:
+    """Return the traces of the second and third power of the quadratic form times the covariance of the class sums."""
+    folds, classes = counts.shape
+    others = np.maximum(counts.sum(0) - counts, 1)
+    form = (1 / others[:, None] + 1 / others[None]) / 2 * (1 - np.eye(folds))[:, :, None]  # [fold, fold, class]
+    covariance = counts[:, :, None] * np.eye(classes) - np.einsum("fc,fd,f->fcd", counts, counts, 1 / counts.sum(1))
+    product = np.einsum("fgc,gcd->fcgd", form, covariance).reshape(folds * classes, -1)
+    square = product @ product
+    return float(np.trace(square)), float(np.vdot(square, product.T))
+
+
+def detectable_r2(
+    null: Null, counts: FloatArray, shares: FloatArray, n_planted: int, generator: np.random.Generator
+) -> tuple[float, tuple[float, float]]:
+    """Return the smallest R2 of a planted feature that the test finds with 80 % power, and its 95 % interval.
+
+    As in `planted_power`: a feature in random directions, isotropic over the axes along which activity varies, is added
+    to activity that knows nothing of it. With b^2 = R2 / (1 - R2), its R2 is
+
+        (N + L b + b^2) / (1 + L b + b^2)
+
+    N what labels explain by chance, and L, twice what noise and the planted means share by chance, of variance 4 v / n,
+    v the share of the variance along a random direction.
+
+    Parameters
+    ----------
+    null : of the feature's R2.
+    counts, shares : as in `null_r2`.
+    n_planted : number of planted features.
+    generator : of what they share with the noise.
+
+    Returns
+    -------
+    NaN where no R2 would be found.
+    """
+    critical = null.critical_value()
+    if critical >= 1:
+        return float("nan"), (float("nan"), float("nan"))
+    chance = null.draw(n_planted, generator)
+    along = _along_random_directions(shares, counts.shape[1] - 1, n_planted, generator)
+    shared = generator.normal(size=n_planted) * np.sqrt(4 * along / counts.sum())
+    inside = shared**2 - 4 * (chance - critical) / (1 - critical)
+    strength = np.maximum(np.sqrt(np.maximum(inside, 0)) - shared, 0) / 2 * (inside > 0)
+    smallest = np.sort(strength**2 / (1 + strength**2))
+    rank = int(np.ceil(POWER * n_planted)) - 1
+    low, high = stats.binom.ppf([(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2], n_planted, POWER).astype(int)
+    return float(smallest[rank]), (float(smallest[max(low - 1, 0)]), float(smallest[min(high, n_planted - 1)]))
+
+
+def _along_random_directions(shares: FloatArray, dimensions: int, n: int, generator: np.random.Generator) -> FloatArray:
+    """Return the share of the variance along random directions, the mean over `dimensions` of them, `[draw]`: a gamma
+    distribution with the mean and the variance that this has."""
+    axes = len(shares)
+    mean = 1 / axes
+    variance = max(float((shares**2).sum()) - mean, 0.0) * mean / (axes * dimensions / 2 + 1)
+    if variance < (1e-6 * mean) ** 2:
+        return np.full(n, mean)
+    return generator.gamma(mean**2 / variance, variance / mean, n)

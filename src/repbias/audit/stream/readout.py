@@ -1,0 +1,134 @@
+"""How well features are read out of a stream: a discriminant fitted on all stimuli, scored on those that were kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import linalg, stats
+
+from repbias.audit.intervals import TAILS, Interval, mean_share_interval
+from repbias.audit.nulls import LEAST_P
+from repbias.audit.stream.moments import RESOLVED, Regressions, Variation, add_outer
+from repbias.audit.stream.plan import StreamPlan
+from repbias.audit.stream.sums import LayerSums
+from repbias.core.arrays import FloatArray
+
+
+@dataclass(frozen=True)
+class Readout:
+    """How well one feature is read out."""
+
+    accuracy: float
+    """Balanced."""
+    interval: Interval
+    p: float
+
+
+def readouts(sums: LayerSums, found: Regressions, varied: Variation, plan: StreamPlan) -> Iterator[tuple[str, Readout]]:
+    """Yield how well each feature is read out.
+
+    The discriminant is that of `decoding.balanced_accuracy`: with equal priors, and the covariance of all folds but the
+    stimulus's own, shrunk as Ledoit & Wolf say. The interval is over the stimuli that were kept, each named rightly or
+    not; as in `decoding`, it is the wider for what folds share: by the root of the factor at chance, see `exchanged_p`.
+    """
+    scores = _scores(sums, found, varied, plan)
+    for feature, labels in plan.labels.items():
+        kept = plan.sample.scored[feature]
+        stimuli = plan.sample.rows[kept]
+        numbers, n_classes = labels.numbers[stimuli], len(labels.classes)
+        chosen = scores[kept, plan.columns_of[feature]].argmax(1)
+        named = np.zeros((plan.n_folds, n_classes, n_classes))
+        np.add.at(named, (plan.fold_of[stimuli], numbers, chosen), 1)
+        n, right = named.sum((0, 2)), np.einsum("fcc->c", named)
+        share = float((n / np.bincount(labels.numbers)).max())
+        interval = mean_share_interval(right / n, n / np.sqrt(1 + share), TAILS[0])
+        yield feature, Readout(float((right / n).mean()), interval, exchanged_p(named, share))
+
+
+def exchanged_p(named: FloatArray, share: float) -> float:
+    """Return the p value of the balanced accuracy, one-sided: how labels that change places within folds would score.
+
+    Against what was named, the accuracy of labels in random order has a mean and a variance in closed form (Hoeffding
+    1951), and is nearly normal. Labels that are exchanged before the fit would change that too, and leave the accuracy
+    of one fold related to that of another: each is scored on stimuli that the other is fitted on. That adds the
+    variance once more where all stimuli are scored, and `share` of it where those are scored, which is what two
+    products of class means, of the form s_f . s_g and s_g . s_f, have in common. p is 1e-6 or more.
+
+    Parameters
+    ----------
+    named : number of stimuli by fold, class and the class that they were given, `[fold, class, class]`.
+    share : the stimuli that were scored over those of the fit; the largest such share of a class.
+
+    Source: Hoeffding (1951), Annals of Mathematical Statistics 22, 558-566.
+    """
+    worth = np.eye(named.shape[1]) / named.sum((0, 2))[:, None] / named.shape[1]
+    expected, variance = 0.0, 0.0
+    for table in named:
+        n, of_class, of_named = table.sum(), table.sum(1), table.sum(0)
+        if n < 2:
+            expected += float((worth * table).sum())
+            continue
+        by_class, by_named = worth @ of_named / n, of_class @ worth / n
+        mean = float(by_class @ of_class) / n
+        expected += n * mean
+        about = worth - by_class[:, None] - by_named + mean
+        variance += float(of_class @ about**2 @ of_named) / (n - 1)
+    if variance <= 0:
+        return 1.0
+    above = float((worth * named).sum()) - expected
+    return max(float(stats.norm.sf(above / np.sqrt(variance * (1 + share)))), LEAST_P)
+
+
+def _scores(sums: LayerSums, found: Regressions, varied: Variation, plan: StreamPlan) -> FloatArray:
+    """Return the score of each class of each feature, for the stimuli that were kept, `[kept, column]`."""
+    scores = np.empty((len(plan.sample.rows), plan.code.n_columns))
+    fold_of = plan.fold_of[plan.sample.rows]
+    for fold, means in enumerate(found.class_means()):
+        covariance = _covariance(sums, found, varied, plan, fold)
+        # Symmetric, so that its transpose, in the order of LAPACK's arrays, is factored where it is.
+        factor = linalg.cho_factor(covariance.T, overwrite_a=True, check_finite=False)
+        weights = linalg.cho_solve(factor, means.T)
+        held = np.flatnonzero(fold_of == fold)
+        deviations = sums.sample[held] - found.means[fold].astype(np.float32)
+        scores[held] = deviations @ weights.astype(np.float32) - (weights.T * means).sum(1) / 2
+    return scores
+
+
+def _covariance(sums: LayerSums, found: Regressions, varied: Variation, plan: StreamPlan, fold: int) -> FloatArray:
+    """Return the shrunk covariance of all folds but one, `[unit, unit]`."""
+    centre, n = found.means[fold], float(found.n_fitted[fold])
+    fit = varied.scatter - sums.gram[fold]
+    add_outer(fit, varied.mean, plan.n_stimuli)  # about the common point, as `gram` is
+    others = np.arange(plan.n_folds) != fold
+    fourths = _fourths_about(centre, n, fit, sums.cubes[others].sum(0), float(sums.fourths[others].sum()))
+    add_outer(fit, centre, -n)
+    return _shrunk(fit, n, fourths, varied)
+
+
+def _fourths_about(centre: FloatArray, n: float, gram: FloatArray, cubes: FloatArray, fourths: float) -> float:
+    """Return the sum of the fourth powers of lengths about `centre`, the mean, from sums about the common point."""
+    length, squares = float(centre @ centre), float(np.trace(gram))
+    crossed = float(centre @ gram @ centre - centre @ cubes)
+    return fourths + 4 * crossed + 2 * length * squares - 3 * n * length**2
+
+
+def _shrunk(scatter: FloatArray, n: float, fourths: float, varied: Variation) -> FloatArray:
+    """Return a covariance shrunk towards a multiple of the identity as Ledoit & Wolf (2004) say, computed in place.
+
+    Their measure of how uncertain the covariance is asks for the sum over stimuli of the fourth power of the length,
+    and nothing else that the covariance does not tell. Axes that float32 products do not resolve are given the variance
+    of those that they just do.
+    """
+    n_units = len(scatter)
+    scatter /= n
+    variance, squares = float(np.trace(scatter)), float(np.vdot(scatter, scatter))
+    scale = variance / n_units
+    uncertain = (fourths / n - squares) / n
+    apart = squares - variance * scale
+    shrinkage = min(max(uncertain / apart, 0.0), 1.0) if n_units > 1 and apart > 0 else 0.0
+    least = RESOLVED * varied.shares[0] * variance
+    scatter *= 1 - shrinkage
+    scatter.flat[:: n_units + 1] += max(shrinkage * scale, least) or 1.0
+    return scatter

@@ -1,0 +1,153 @@
+"""One pass over a stream: the sums of each fold that all measures are made of, and the stimuli that are kept.
+
+Activity is taken about a point near its mean and at size 1 or so, in the precision it came in, and is then multiplied
+in float32, some thousand stimuli at a time; what comes out is added up in float64. So nothing is lost where the mean is
+large beside the standard deviation, and the error of a sum does not grow with the stimuli.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from repbias.audit.stream.chunks import AnyFloats, Chunk, checked_chunks
+from repbias.audit.stream.plan import StreamPlan
+from repbias.core.arrays import FloatArray
+from repbias.features.labels import IntArray
+
+BUFFER_VALUES = 2**25  # 128 MB a layer
+Float32Array = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class LayerSums:
+    """The sums of one layer about a common point, `[fold, ...]` each.
+
+    part_sums : activity of each class, `[fold, part, column, unit]`.
+    gram : products of units, `[fold, unit, unit]`.
+    cubes : each stimulus's squared length times its activity, `[fold, unit]`.
+    fourths : squares of the squared lengths, `[fold]`.
+    sample : the activity of the stimuli that are kept, `[kept, unit]`.
+    varies : whether a unit ever changes, `[unit]`; one that does not is 0 in all of these.
+    silent : whether a unit is always 0, `[unit]`.
+    """
+
+    part_sums: FloatArray
+    gram: FloatArray
+    cubes: FloatArray
+    fourths: FloatArray
+    sample: Float32Array
+    varies: npt.NDArray[np.bool_]
+    silent: npt.NDArray[np.bool_]
+
+    @cached_property
+    def class_sums(self) -> FloatArray:
+        """Activity of each class, `[fold, column, unit]`."""
+        return np.asarray(self.part_sums.sum(1))
+
+
+def read_sums(chunks: Iterable[Chunk], plan: StreamPlan) -> dict[str, LayerSums]:
+    """Go through a stream once, and return the sums of each layer."""
+    layers: dict[str, _Layer] = {}
+    for first, chunk in checked_chunks(chunks, plan.n_stream):
+        for name, values in chunk.items():
+            if name not in layers:
+                layers[name] = _Layer(name, values, plan)
+            layers[name].add(values, first)
+    return {name: layer.finish() for name, layer in layers.items()}
+
+
+class _Layer:
+    """One layer's sums so far, and for each fold the stimuli that wait to be added to them."""
+
+    def __init__(self, name: str, values: AnyFloats, plan: StreamPlan) -> None:
+        n_units, folds = values.shape[1], plan.n_folds
+        self._name, self._plan, self._point = name, plan, _near_mean(values)
+        size = float(np.abs(values - self._point).max() or np.abs(values).max())
+        limit = np.finfo(values.dtype).maxexp - 8
+        self._scale = float(2.0 ** -np.clip(np.frexp(size)[1], -limit, limit)) if size else 1.0
+        self._part_sums = np.zeros((folds, plan.n_parts, plan.code.n_columns, n_units))
+        self._gram = np.zeros((folds, n_units, n_units))
+        self._cubes, self._fourths = np.zeros((folds, n_units)), np.zeros(folds)
+        self._least, self._most = np.full(n_units, np.inf, np.float32), np.full(n_units, -np.inf, np.float32)
+        self._sample = np.empty((len(plan.sample.rows), n_units), np.float32)
+        rows = max(1, min(BUFFER_VALUES // (folds * n_units), int(plan.sizes.max())))
+        self._waiting = np.empty((folds, rows, n_units), np.float32)
+        self._stimuli = np.empty((folds, rows), np.int64)
+        self._filled = np.zeros(folds, np.int64)
+
+    def add(self, values: AnyFloats, first: int) -> None:
+        """Add the activity of a chunk, `[stimulus, unit]`, `first` being the running number of its first stimulus."""
+        plan = self._plan
+        start, stop = np.searchsorted(plan.kept, [first, first + len(values)])
+        where = plan.kept[start:stop] - first
+        for fold in range(plan.n_folds):
+            here = np.flatnonzero(plan.fold_of[start:stop] == fold)
+            self._wait(values, where[here], start + here, fold)
+        begin, end = np.searchsorted(plan.sample.rows, [start, stop])
+        self._sample[begin:end] = self._standard(values[where[plan.sample.rows[begin:end] - start]])
+
+    def finish(self) -> LayerSums:
+        """Add what still waits, and return the sums."""
+        for fold in range(self._plan.n_folds):
+            self._empty(fold)
+        if not (np.isfinite(np.einsum("fuu->f", self._gram)).all() and np.isfinite(self._fourths).all()):
+            raise ValueError(
+                f"layer {self._name!r} holds values so large beside its first chunk that their squares overflow: "
+                "divide it by a constant, or find what made them"
+            )
+        varies = self._most > self._least
+        for sums in (self._part_sums, self._cubes, self._sample):
+            sums[..., ~varies] = 0
+        self._gram[:, ~varies] = 0
+        self._gram[:, :, ~varies] = 0
+        silent = ~varies & (self._least == 0) & (self._point == 0)
+        return LayerSums(self._part_sums, self._gram, self._cubes, self._fourths, self._sample, varies, silent)
+
+    def _standard(self, values: AnyFloats) -> Float32Array:
+        with np.errstate(over="ignore"):  # said in `finish`
+            return np.asarray((values - self._point) * self._scale, dtype=np.float32)
+
+    def _wait(self, values: AnyFloats, where: IntArray, stimuli: IntArray, fold: int) -> None:
+        """Put the stimuli at `where` of a chunk with those of their fold that wait."""
+        done = 0
+        while done < len(where):
+            filled = int(self._filled[fold])
+            n = min(len(where) - done, self._waiting.shape[1] - filled)
+            into = slice(filled, filled + n)
+            self._waiting[fold, into] = self._standard(values[where[done : done + n]])
+            self._stimuli[fold, into] = stimuli[done : done + n]
+            self._filled[fold] += n
+            done += n
+            if self._filled[fold] == self._waiting.shape[1]:
+                self._empty(fold)
+
+    def _empty(self, fold: int) -> None:
+        """Add what waits to the sums of its fold."""
+        n = int(self._filled[fold])
+        self._filled[fold] = 0
+        if n == 0:
+            return
+        x, stimuli = self._waiting[fold, :n], self._stimuli[fold, :n]
+        with np.errstate(over="ignore", invalid="ignore"):  # said in `finish`
+            squares = np.einsum("su,su->s", x, x)
+            for part in range(self._plan.n_parts):
+                here = self._plan.part_of[stimuli] == part
+                columns = torch.from_numpy(self._plan.columns[stimuli[here]])
+                self._part_sums[fold, part] += self._plan.code.class_sums(torch.from_numpy(x[here]), columns).numpy()
+            torch.from_numpy(self._gram[fold]).add_(torch.from_numpy(x.T @ x))  # NumPy multiplies one half only
+            self._cubes[fold] += squares @ x
+            self._fourths[fold] += (squares.astype(float) ** 2).sum()
+            np.minimum(self._least, x.min(0), out=self._least)
+            np.maximum(self._most, x.max(0), out=self._most)
+
+
+def _near_mean(values: AnyFloats) -> AnyFloats:
+    """Return the mean of the first chunk; of a unit that does not change there, its very value."""
+    mean = values.mean(0, dtype=np.float64).astype(values.dtype)
+    return np.where(np.ptp(values, axis=0) == 0, values[0], mean)

@@ -1,0 +1,240 @@
+"""Intervals and tests in which the seed (the network, the subject) is the replicate.
+
+Give one number a seed, never one a stimulus or a unit: those of one network are not independent of one another.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+Values = Sequence[float] | NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over seeds with its confidence interval.
+
+    Attributes
+    ----------
+    mean : the mean over the seeds.
+    ci_low, ci_high : the interval; minus and plus infinity where one seed says nothing about the spread.
+    n : how many seeds.
+    confidence : how often such an interval is to contain the true mean, between 0 and 1.
+    """
+
+    mean: float
+    ci_low: float
+    ci_high: float
+    n: int
+    confidence: float
+
+
+def mean_interval(values: Values, confidence: float = 0.95) -> Estimate:
+    """Estimate the mean over seeds: mean +- t(n - 1) * sd / sqrt(n), Student's interval, for every n.
+
+    Measured coverage of a nominal 95 % (20,000 simulated experiments; bootstraps 2,000, with 1,999 resamples):
+
+    ======================================  =================  =================  =================
+    distribution of the seeds               t, n = 4, 10, 20   BCa bootstrap      percentile
+    ======================================  =================  =================  =================
+    normal                                  .951 .950 .952     .792 .903 .933     .789 .903 .935
+    beta(2, 8), bounded, skewed             .931 .933 .943     .804 .900 .917     .800 .897 .910
+    beta(0.5, 4.5), most of it near zero    .850 .887 .913     .748 .873 .913     .731 .851 .897
+    two clusters, 30 % at .1, 70 % at .5    .782 .936 .941     .754 .950 .957     .742 .914 .929
+    ======================================  =================  =================  =================
+
+    With few seeds both bootstraps are much too narrow, and with twenty they gain little, so t is used throughout. Four
+    seeds are too few for any of them where some seeds part from the rest (networks that never learn a feature): look
+    at the seeds, and train ten or more. Seeds that all agree give an interval of no width: it speaks of the spread
+    that was seen. The interval may reach beyond what a bounded measure can be.
+
+    Parameters
+    ----------
+    values : `[seed]`, finite.
+    confidence : between 0 and 1.
+
+    Returns
+    -------
+    The estimate; for one seed the interval is (-inf, inf).
+
+    Raises
+    ------
+    ValueError : no values, values that are not finite, or an axis beyond the seeds.
+    """
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence lies between 0 and 1, got {confidence}")
+    seeds = _one_number_a_seed(values)
+    n, mean = len(seeds), float(seeds.mean())
+    half = math.inf if n == 1 else float(stats.t.ppf((1 + confidence) / 2, n - 1) * stats.sem(seeds))
+    return Estimate(mean, mean - half, mean + half, n, confidence)
+
+
+def contrast_interval(values: NDArray[np.floating], weights: Values, confidence: float = 0.95) -> Estimate:
+    """Estimate a weighted sum of cell means over seeds, of which some have no value in some cells.
+
+    A cell's mean is that of the seeds that have a value there. The spread is taken over seeds, so what a seed's cells
+    have in common is in it: a seed is counted by how far its values, weighted, lie from their cells' means, each
+    scaled by sqrt(n / (n - 1)) with n the seeds of the cell, which makes the variance unbiased where cells are
+    independent; the degrees of freedom are Satterthwaite's for independent cells (CR2, Bell & McCaffrey 2002). Where
+    every seed has every cell, this is `mean_interval` of the seeds' own sums.
+
+    Measured coverage of a nominal 95 % (4,000 simulated experiments, 10 seeds in a 2 x 2 x 3 design, main effect of the
+    first factor; lost are random values, but for two a cell): none lost .946, a third .951, two thirds .951, nine
+    tenths .959. With a third lost: .960 where all cells of a seed have twice the noise in common, .942 where those of
+    a level have, .942 with spreads that differ fourfold between cells; 4 seeds instead of 10 .954.
+
+    Parameters
+    ----------
+    values : `[seed, cell]`, NaN where a seed has none.
+    weights : `[cell]`.
+    confidence : between 0 and 1.
+
+    Returns
+    -------
+    The estimate, `n` the seeds with a value in any cell of weight; the interval is (-inf, inf) where such a cell has
+    one seed.
+
+    Raises
+    ------
+    ValueError : a cell of weight that no seed has, no weight, or shapes that do not fit.
+    """
+    values, weight = np.asarray(values, float), np.asarray(weights, float)
+    if values.ndim != 2 or weight.shape != values.shape[1:]:
+        raise ValueError(f"expected [seed, cell] and one weight a cell, got {values.shape} and {weight.shape}")
+    values, weight = values[:, weight != 0], weight[weight != 0]
+    known = np.isfinite(values)
+    counts = known.sum(axis=0)
+    if not len(weight) or not counts.all():
+        raise ValueError("a contrast needs cells with a weight, and a seed with a value in each of them")
+    means = np.where(known, values, 0).sum(axis=0) / counts
+    estimate, n = float(means @ weight), int(known.any(axis=1).sum())
+    if counts.min() < 2:
+        return Estimate(estimate, -math.inf, math.inf, n, confidence)
+    share = weight / np.sqrt(counts * (counts - 1.0))  # of a value's distance from its cell's mean
+    residuals = np.where(known, values - means, 0) @ share
+    # How the seeds' residuals go together where all values are independent with one variance, `[seed, seed]`.
+    joint = -np.einsum("sc,tc,c->st", known, known, share**2 / counts)
+    joint[np.diag_indices(len(joint))] += known @ share**2
+    freedom = np.trace(joint) ** 2 / (joint**2).sum()
+    half = float(stats.t.ppf((1 + confidence) / 2, freedom)) * math.sqrt(float(residuals @ residuals))
+    return Estimate(estimate, estimate - half, estimate + half, n, confidence)
+
+
+def sign_flip_p(values: Values, alternative: Literal["greater", "less", "two-sided"] = "greater") -> float:
+    """Test that the mean over seeds is zero, by flipping the signs of the seeds' values.
+
+    The p value is the share of all 2**n choices of signs whose mean is at least as far in the direction of
+    `alternative` as the one observed; it is exact up to 14 seeds. Beyond, 16,384 random choices stand for all, the same
+    at every call. The smallest p of n seeds is 2**-n (two-sided: twice that): four seeds cannot reach .05 two-sided,
+    nor can three on one side. For two conditions with the same seeds, give the differences.
+
+    Under the null hypothesis the values must be symmetric about zero; with very skewed ones, p is only approximate.
+
+    Parameters
+    ----------
+    values : `[seed]`, finite.
+    alternative : where the mean lies if it is not zero.
+
+    Raises
+    ------
+    ValueError : no values, values that are not finite, or an axis beyond the seeds.
+    """
+    seeds = _one_number_a_seed(values)
+    if len(seeds) == 1:
+        seeds = np.append(seeds, 0.0)  # SciPy wants two; a zero has no sign to flip, so p stays what one seed gives
+    result = stats.permutation_test(
+        (seeds,),
+        np.mean,
+        permutation_type="samples",
+        vectorized=True,
+        n_resamples=2**14,
+        alternative=alternative,
+        random_state=np.random.default_rng(0),  # only the Monte-Carlo error hangs on it; newer SciPy says rng=
+    )
+    return float(result.pvalue)
+
+
+def _one_number_a_seed(values: Values) -> NDArray[np.float64]:
+    seeds = np.asarray(values, dtype=np.float64)
+    if seeds.ndim != 1:
+        raise ValueError(f"expected one number a seed, [seed], got shape {seeds.shape}; average each seed's own first")
+    if not len(seeds):
+        raise ValueError("expected at least one seed's value, got none")
+    bad = np.flatnonzero(~np.isfinite(seeds))
+    if len(bad):
+        raise ValueError(
+            f"expected finite values, got {seeds[bad[0]]} at seed index {bad[0]} ({len(bad)} of {len(seeds)} in all); "
+            "find out why before leaving seeds out"
+        )
+    return seeds
+
+
+def larger_p(values: Values, than: float = 0.0) -> float:
+    """Test that the mean over seeds is larger than a number: Student's t, one-sided.
+
+    Parameters
+    ----------
+    values : `[seed]`, two or more, finite.
+
+    Returns
+    -------
+    The p value; where all seeds agree, 0 if they are larger and 1 if not.
+
+    Raises
+    ------
+    ValueError : fewer than two values, or values that are not finite.
+    """
+    seeds = _one_number_a_seed(values)
+    if len(seeds) < 2:
+        raise ValueError(f"a test over seeds needs two or more, got {len(seeds)}")
+    error = stats.sem(seeds)
+    if error == 0 or seeds.min() == seeds.max():  # the mean of equal numbers may be off by a rounding error
+        return float(seeds.min() <= than)
+    return float(stats.t.sf((seeds.mean() - than) / error, len(seeds) - 1))
+
+
+def holm(p_values: Values) -> NDArray[np.float64]:
+    """Return p values corrected for their number by Holm's (1979) step-down rule; NaN is no test, and stays."""
+    p = np.asarray(p_values, dtype=float)
+    corrected = np.full(p.shape, np.nan)
+    tests = np.flatnonzero(np.isfinite(p))
+    order = tests[np.argsort(p[tests], kind="stable")]
+    stepped = p[order] * np.arange(len(order), 0, -1)
+    corrected[order] = np.minimum(np.maximum.accumulate(stepped), 1)
+    return corrected
+
+
+def jackknife(seeds: Sequence[int], statistic: Callable[[Sequence[int]], float]) -> NDArray[np.float64]:
+    """Return the jackknife pseudo-values of a statistic of several seeds at once, one a seed.
+
+    With theta the statistic of all n seeds and theta_s that without seed s, the pseudo-value of s is
+    n theta - (n - 1) theta_s. A mean over pairs of seeds is no mean of independent numbers, since each seed is in many
+    pairs; its pseudo-values have the same mean, and a spread from which `mean_interval` gives its interval (Tukey).
+
+    Parameters
+    ----------
+    seeds : two or more different seeds. statistic : takes any of them, gives one number.
+
+    Returns
+    -------
+    `[seed]`, in the order of the seeds; NaN where the statistic is.
+
+    Raises
+    ------
+    ValueError : fewer than two seeds.
+
+    When not to use it: for a statistic that jumps as a seed is left out, such as a median of few.
+    """
+    if len(seeds) < 2:
+        raise ValueError(f"a jackknife over seeds needs two or more, got {len(seeds)}")
+    n, whole = len(seeds), statistic(seeds)
+    without = np.array([statistic([seed for seed in seeds if seed != left]) for left in seeds])
+    pseudo: NDArray[np.float64] = n * whole - (n - 1) * without
+    return pseudo

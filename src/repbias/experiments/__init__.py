@@ -1,0 +1,1 @@
+"""The engine of studies: conditions, claims, contrasts, comparisons and verdicts."""

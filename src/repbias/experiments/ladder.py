@@ -1,0 +1,69 @@
+"""A ladder: one contrast against another, with a point for each level of a factor, over a whole range of difficulty."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import pandas as pd
+from pydantic import Field
+
+from repbias.core.specs import Spec, did_you_mean
+from repbias.core.statistics import mean_interval
+from repbias.experiments.contrasts import AnyContrast
+
+if TYPE_CHECKING:
+    from repbias.experiments.study import Condition
+
+Where = dict[str, tuple[str, ...]]
+POINT_COLUMNS = ["ladder", "point", "x", "x_low", "x_high", "x_n", "y", "y_low", "y_high", "y_n"]
+
+
+class Rung(Spec):
+    """One axis of a ladder: a contrast, and the conditions in which it is read."""
+
+    contrast: AnyContrast
+    where: Where = Field(default_factory=dict)
+
+    def values(
+        self, by: str, point: str, conditions: Sequence[Condition], tables: Mapping[str, pd.DataFrame]
+    ) -> pd.Series:
+        """Return the contrast at one level of the factor `by`, one number an analysed network."""
+        where = {**self.where, by: (point,)}
+        chosen = [c for c in conditions if all(c.factors.get(name) in levels for name, levels in where.items())]
+        found = [
+            self.contrast.per_seed(tables[c.name], c.model.layer_names).dropna() for c in chosen if c.name in tables
+        ]
+        return pd.concat(found) if found else pd.Series(dtype=float)
+
+
+class Ladder(Spec):
+    """What is drawn: `y` over `x`, a point for each level of the factor `by`."""
+
+    title: str
+    by: str
+    x: Rung
+    y: Rung
+
+    def points(self, conditions: Sequence[Condition], table: pd.DataFrame) -> pd.DataFrame:
+        """Return a row for each level that has both: means over networks with 95 % intervals, `POINT_COLUMNS`.
+
+        Parameters
+        ----------
+        table : tidy, of the networks that did not fail.
+        """
+        tables = {str(name): rows for name, rows in table.groupby("condition", sort=False)}
+        rows = []
+        for point in dict.fromkeys(c.factors[self.by] for c in conditions if self.by in c.factors):
+            axes = [rung.values(self.by, point, conditions, tables) for rung in (self.x, self.y)]
+            if all(len(values) for values in axes):
+                x, y = (mean_interval(values.to_numpy(float)) for values in axes)
+                rows.append((self.title, point, x.mean, x.ci_low, x.ci_high, x.n, y.mean, y.ci_low, y.ci_high, y.n))
+        return pd.DataFrame(rows, columns=POINT_COLUMNS)
+
+    def problems(self, conditions: Sequence[Condition]) -> Iterator[str]:
+        """Yield in words what keeps the ladder from being drawn in the conditions of its study."""
+        known = dict.fromkeys(name for condition in conditions for name in condition.factors)
+        for factor in (self.by, *self.x.where, *self.y.where):
+            if factor not in known:
+                yield f"ladder {self.title!r}: no condition has a factor {factor!r}; {did_you_mean(factor, known)}"

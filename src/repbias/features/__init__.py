@@ -1,0 +1,1 @@
+"""Features of stimuli as data: labels, design matrices, cross-validation folds and permutations."""

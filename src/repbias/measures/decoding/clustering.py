@@ -1,0 +1,258 @@
+"""Clusters and neighbourhoods: which feature k-means and t-SNE show."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.manifold import TSNE
+from sklearn.metrics import adjusted_rand_score
+from sklearn.neighbors import NearestNeighbors
+
+from repbias.core.arrays import (
+    ArrayLike,
+    FloatArray,
+    as_labels,
+    as_names,
+    as_representation,
+    refuse_negative,
+)
+from repbias.core.randomness import rng
+from repbias.measures.variance.class_means import ratio
+from repbias.measures.variance.joint_encoding import about_mean
+from repbias.measures.variance.result import ALL_FEATURES
+from repbias.measures.variance.sums import as_float64
+
+RESTARTS = 10
+
+
+@dataclass(frozen=True, eq=False)
+class Clustering:
+    """The clusters that k-means finds, and how well they agree with each feature."""
+
+    names: tuple[str, ...]
+    """The features' names, `[feature]`."""
+
+    k: int
+    """Number of clusters that k-means was asked for."""
+
+    clusters: npt.NDArray[np.int64]
+    """The cluster of each stimulus, from 0, `[stimulus]`; fewer than k where fewer stimuli are distinct."""
+
+    ari: FloatArray
+    """Adjusted Rand index of the clusters with each feature's classes, `[feature]`."""
+
+    combined_ari: float
+    """Adjusted Rand index of the clusters with the combinations of all features' classes."""
+
+    within_share: float
+    """Share of the variance that is within clusters: what k-means minimises; 0 where nothing varies."""
+
+    def table(self) -> pd.DataFrame:
+        """Return a tidy table with the columns feature, measure and value.
+
+        Measures: `ari` of each feature; `ari`, `within_share` and `k` with the feature `(all)`.
+        """
+        rows = [(name, "ari", float(value)) for name, value in zip(self.names, self.ari, strict=True)]
+        whole = {"ari": self.combined_ari, "within_share": self.within_share, "k": float(self.k)}
+        rows += [(ALL_FEATURES, measure, value) for measure, value in whole.items()]
+        return pd.DataFrame(rows, columns=["feature", "measure", "value"])
+
+
+@dataclass(frozen=True, eq=False)
+class NeighbourPurity:
+    """How often the nearest neighbours of a stimulus are of its own class."""
+
+    names: tuple[str, ...]
+    """The features' names, `[feature]`."""
+
+    purity: FloatArray
+    """Mean share of a stimulus's nearest neighbours that are of its class, `[feature]`."""
+
+    chance: FloatArray
+    """What the purity is on average where neighbours are random other stimuli, `[feature]`."""
+
+    neighbours: int
+    """Number of neighbours of each stimulus."""
+
+    @property
+    def corrected(self) -> FloatArray:
+        """(purity - chance) / (1 - chance), `[feature]`: 0 at chance, 1 where all neighbours are of one class; 0 for a
+        feature of one class."""
+        return ratio(self.purity - self.chance, 1 - self.chance)
+
+    def table(self) -> pd.DataFrame:
+        """Return a tidy table with the columns feature, measure and value: `purity`, `chance`, `corrected_purity`."""
+        values = np.column_stack([self.purity, self.chance, self.corrected])
+        wide = pd.DataFrame(values, index=list(self.names), columns=["purity", "chance", "corrected_purity"])
+        return wide.melt(ignore_index=False, var_name="measure").rename_axis("feature").reset_index()
+
+
+def clustering(
+    representation: ArrayLike,
+    labels: ArrayLike,
+    *,
+    k: int | None = None,
+    seed: int = 0,
+    names: Sequence[str] | None = None,
+) -> Clustering:
+    """Cluster the stimuli by k-means, and compare the clusters with each feature and with all together.
+
+    k-means (Lloyd; k-means++ starts, the best of 10 by the sum of squares within clusters) on the representation as
+    it is, and Hubert & Arabie's adjusted Rand index, over pairs of stimuli that are together (n_ij those in cluster i
+    and class j, a_i and b_j its sums):
+
+        I = sum C(n_ij, 2),   A = sum C(a_i, 2),   B = sum C(b_j, 2),   E = A B / C(n, 2)
+        ARI = (I - E) / ((A + B) / 2 - E)
+
+    1 for equal partitions, 0 on average for clusters that have nothing to do with the classes. With more clusters
+    than classes a feature cannot reach 1 even if no cluster mixes its classes: compare features at the same k.
+
+    Parameters
+    ----------
+    representation : `[stimulus, unit]`, NumPy or torch, any precision, any device.
+    labels : class labels 0, 1, 2, ..., `[stimulus]` or `[stimulus, feature]`; never seen by k-means.
+    k : number of clusters; by default the number of combinations of classes that occur.
+    seed : seed of the starts.
+    names : the features' names; `feature_0`, ... by default.
+
+    Returns
+    -------
+    A `Clustering`; the same for the same arguments.
+
+    Raises
+    ------
+    ValueError : for arrays that do not fit together, values that are not finite, or a k out of range.
+    TypeError : for arrays that do not hold numbers.
+
+    When not to use it: to ask whether a feature is represented. k-means follows variance, and leaves out a feature
+    that is reported perfectly where others have more. Units of large variance decide: scale first if that is not meant.
+
+    Source: Lloyd (1982), Arthur & Vassilvitskii (2007), Hubert & Arabie (1985).
+    """
+    x = as_representation(representation, "representation")
+    y = as_labels(labels, x, "labels")
+    names = as_names(names, y.shape[1])
+    refuse_negative(y, names, "labels")
+    classes = y.cpu().numpy()
+    combined = np.unique(classes, axis=0, return_inverse=True)[1].reshape(-1)
+    k = int(combined.max()) + 1 if k is None else k
+    if not 1 <= k <= len(x):
+        raise ValueError(f"k must be from 1 to {len(x)}, the number of stimuli, got {k}")
+    values, _ = about_mean(as_float64(x))
+    with warnings.catch_warnings():  # fewer distinct stimuli than clusters: the result has fewer
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        found = KMeans(k, n_init=RESTARTS, random_state=_sklearn_seed(seed, "k-means")).fit(values)
+    clusters = found.labels_.astype(np.int64)
+    return Clustering(
+        names=names,
+        k=k,
+        clusters=clusters,
+        ari=np.array([adjusted_rand_score(column, clusters) for column in classes.T]),
+        combined_ari=float(adjusted_rand_score(combined, clusters)),
+        within_share=float(ratio(found.inertia_, (values**2).sum())),
+    )
+
+
+def tsne(representation: ArrayLike, *, perplexity: float = 30.0) -> FloatArray:
+    """Lay the stimuli out in a plane by t-SNE, for pictures.
+
+    scikit-learn's `TSNE` (Barnes-Hut, learning rate "auto"), started from the first two principal components rather
+    than at random, so that there is no seed to choose a picture by. Ask `neighbour_purity` or `clustering` what the
+    layout shows: both take any `[stimulus, unit]`, and so two coordinates.
+
+    Parameters
+    ----------
+    representation : `[stimulus, unit]`, NumPy or torch, any precision, any device; two units or more.
+    perplexity : about how many neighbours each stimulus has, at least 1 and below the number of stimuli.
+
+    Returns
+    -------
+    `[stimulus, 2]`; the same for the same arguments on one machine. Units, orientation and the distance between far
+    groups have no meaning.
+
+    Raises
+    ------
+    ValueError : for a representation that does not vary, is not finite, or has one unit; for a perplexity out of range.
+    TypeError : for an array that does not hold numbers.
+
+    When not to use it: as a measurement. Groups of a layout may be there by chance, and features that it does not show
+    may be represented: compare it with the R2.
+
+    Source: van der Maaten & Hinton (2008); for the start, Kobak & Berens (2019).
+    """
+    x = as_representation(representation, "representation")
+    if x.shape[1] < 2:
+        raise ValueError("t-SNE needs two units or more, got 1: plot the unit itself")
+    if not 1 <= perplexity < len(x):
+        raise ValueError(
+            f"perplexity must be at least 1 and below the number of stimuli, {len(x)}, got {perplexity}: "
+            "lower it, or bring more stimuli"
+        )
+    values, _ = about_mean(as_float64(x))
+    if not values.any():
+        raise ValueError(f"all {len(x)} stimuli have the same representation: there is nothing to lay out")
+    seed = _sklearn_seed(0, "t-SNE")  # of the randomised search for the two components
+    layout = TSNE(2, perplexity=perplexity, init="pca", random_state=seed)
+    return np.asarray(layout.fit_transform(values), dtype=np.float64)
+
+
+def neighbour_purity(
+    representation: ArrayLike, labels: ArrayLike, *, neighbours: int = 10, names: Sequence[str] | None = None
+) -> NeighbourPurity:
+    """Measure how often a stimulus's nearest neighbours are of its own class, for each feature.
+
+        purity    mean over stimuli of the share of the `neighbours` nearest others (Euclidean) of the same class
+        chance    sum_c n_c (n_c - 1) / (n (n - 1))       its expectation where neighbours are random others
+
+    Parameters
+    ----------
+    representation : `[stimulus, unit]`, NumPy or torch, or a layout such as that of `tsne`, `[stimulus, 2]`.
+    labels : class labels 0, 1, 2, ..., `[stimulus]` or `[stimulus, feature]`.
+    neighbours : number of neighbours, from 1 to the number of stimuli less one.
+    names : the features' names; `feature_0`, ... by default.
+
+    Returns
+    -------
+    A `NeighbourPurity`.
+
+    Raises
+    ------
+    ValueError : for arrays that do not fit together, values that are not finite, or too few stimuli.
+    TypeError : for arrays that do not hold numbers.
+
+    When not to use it: where stimuli are repeated, since a repeat is its own nearest neighbour (average repeats
+    first); among stimuli at equal distances the choice is arbitrary.
+
+    Source: nearest-neighbour classification without a vote (Cover & Hart 1967); the correction for chance is ours.
+    """
+    x = as_representation(representation, "representation")
+    y = as_labels(labels, x, "labels")
+    names = as_names(names, y.shape[1])
+    refuse_negative(y, names, "labels")
+    n = len(x)
+    if not 1 <= neighbours < n:
+        raise ValueError(
+            f"neighbours must be at least 1 and below the number of stimuli, {n}, got {neighbours}: "
+            "ask for fewer, or bring more stimuli"
+        )
+    values, _ = about_mean(as_float64(x))
+    nearest = NearestNeighbors(n_neighbors=neighbours).fit(values).kneighbors(return_distance=False)
+    classes = y.cpu().numpy()
+    counts = [np.unique(column, return_counts=True)[1] for column in classes.T]
+    return NeighbourPurity(
+        names=names,
+        purity=(classes[nearest] == classes[:, None]).mean((0, 1)),
+        chance=np.array([float((c * (c - 1)).sum()) / (n * (n - 1)) for c in counts]),
+        neighbours=neighbours,
+    )
+
+
+def _sklearn_seed(seed: int, purpose: str) -> int:
+    return int(rng(seed, purpose).integers(2**32))

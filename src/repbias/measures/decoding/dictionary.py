@@ -1,0 +1,169 @@
+"""Features in a dictionary: whether a single latent of a sparse autoencoder (or a single unit) stands for a feature."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.stats import rankdata
+
+from repbias.core.arrays import ArrayLike, FloatArray
+from repbias.measures.decoding.held_out import IntArray, held_out, refuse_more_than_two_classes
+from repbias.measures.decoding.linear_classifiers import REGULARIZATION, refuse_wrong_classifier
+from repbias.measures.decoding.probes import probe
+
+THRESHOLD = 0.9
+
+
+@dataclass(frozen=True, eq=False)
+class FeaturesInLatents:
+    """How well single latents stand for each feature, on stimuli that did not choose them."""
+
+    names: tuple[str, ...]
+    """The features' names, `[feature]`."""
+
+    best: IntArray
+    """The latent with the highest AUROC on the fit stimuli, `[feature]`."""
+
+    auroc: FloatArray
+    """AUROC of that latent on the test stimuli, `[feature]`: 1 where it tells the feature's two values apart for every
+    pair of stimuli, .5 where it says nothing, below .5 where it goes the other way than on the fit stimuli."""
+
+    r2: FloatArray
+    """R2 on the test stimuli of a linear regression of the feature *from* that latent, fitted on the fit stimuli,
+    `[feature]`; about the fit mean, and may be negative."""
+
+    n_above: IntArray
+    """Number of latents whose AUROC on the test stimuli is above `threshold`, `[feature]`."""
+
+    latent_auroc: FloatArray
+    """AUROC of every latent on the test stimuli, with the sign it has on the fit stimuli, `[feature, latent]`."""
+
+    probe_accuracy: FloatArray
+    """Test accuracy of a linear probe on all latents, `[feature]`."""
+
+    threshold: float
+    """The AUROC threshold of `n_above`."""
+
+    def table(self) -> pd.DataFrame:
+        """Return a tidy table with the columns feature, measure and value.
+
+        Measures: `best` (the latent's index), `auroc`, `r2`, `n_above`, `probe_accuracy`. `latent_auroc` is an array
+        of its own.
+        """
+        wide = pd.DataFrame(
+            {
+                "best": self.best.astype(np.float64),
+                "auroc": self.auroc,
+                "r2": self.r2,
+                "n_above": self.n_above.astype(np.float64),
+                "probe_accuracy": self.probe_accuracy,
+            },
+            index=pd.Index(self.names, name="feature"),
+        )
+        return wide.melt(ignore_index=False, var_name="measure").reset_index()
+
+
+def feature_in_latents(
+    latents: ArrayLike,
+    labels: ArrayLike,
+    *,
+    test_latents: ArrayLike,
+    test_labels: ArrayLike,
+    names: Sequence[str] | None = None,
+    threshold: float = THRESHOLD,
+    classifier: str = "logistic",
+    regularization: float = REGULARIZATION,
+    scaling: str = "none",
+) -> FeaturesInLatents:
+    """Measure whether each feature has a latent of its own, and whether all latents together carry it.
+
+    With z_j latent j, f a feature of two values, and sign_j such that the AUROC is .5 or more on the fit stimuli,
+
+        AUROC_j    P(sign_j z_j larger at f = 1 than at f = 0), ties counting half, on the test stimuli
+        best       the latent with the highest AUROC on the fit stimuli
+        R2         1 - sum (a + b z_best - f)^2 / sum (f - mean)^2, a, b and mean from the fit stimuli
+
+    Raw units in place of latents give the baseline that a dictionary should beat.
+
+    Parameters
+    ----------
+    latents : `[stimulus, latent]`, such as `SparseAutoencoder.encode` gives, NumPy or torch; or any representation.
+    labels : class labels 0 and 1, `[stimulus]` or `[stimulus, feature]`.
+    test_latents : `[stimulus, latent]`, of other stimuli.
+    test_labels : `[stimulus]` or `[stimulus, feature]`; both values of each feature must be among them.
+    names : the features' names; `feature_0`, ... by default.
+    threshold : AUROC from .5 to 1 above which a latent is counted.
+    classifier, regularization, scaling : of the probe on all latents, as in `fit_classifier`.
+
+    Returns
+    -------
+    A `FeaturesInLatents`. A latent that is constant has an AUROC of .5, and of equal latents the first is the best.
+
+    Raises
+    ------
+    ValueError : as `probe`; a feature of more than two classes or with one value among the test stimuli, and a
+        threshold out of range.
+    TypeError : for arrays that do not hold numbers.
+
+    When not to use it: for a feature that several latents share between them, each active for some of its stimuli. No
+    single one has a high AUROC then, though the probe reads the feature out.
+
+    Source: the question is Lampinen, Chan & Hermann's (2024), arXiv 2405.05847; the statistics are this project's.
+    """
+    refuse_wrong_classifier(classifier, regularization, scaling)
+    if not 0.5 <= threshold <= 1:
+        raise ValueError(f"threshold must be an AUROC from .5 to 1, got {threshold}")
+    data = held_out(latents, labels, test_latents, test_labels, names, what="latents")
+    refuse_more_than_two_classes(data, "feature_in_latents")
+    for name, values in zip(data.names, data.test_y.T, strict=True):
+        if len(np.unique(values)) < 2:
+            raise ValueError(
+                f"test_labels must hold both values of every feature, got only {values[0]} for feature {name!r}: "
+                "add test stimuli with the other value"
+            )
+    fit_auroc, test_auroc = _aurocs(data.x, data.y), _aurocs(data.test_x, data.test_y)
+    best = np.abs(fit_auroc - 0.5).argmax(1)
+    test_auroc = np.where(fit_auroc < 0.5, 1 - test_auroc, test_auroc)
+    features = range(len(data.names))
+    every = probe(
+        data.x,
+        data.y,
+        test_representation=data.test_x,
+        test_labels=data.test_y,
+        names=data.names,
+        classifier=classifier,
+        regularization=regularization,
+        scaling=scaling,
+    )
+    return FeaturesInLatents(
+        names=data.names,
+        best=best,
+        auroc=test_auroc[features, best],
+        r2=np.array(
+            [_r2(data.x[:, best[f]], data.y[:, f], data.test_x[:, best[f]], data.test_y[:, f]) for f in features]
+        ),
+        n_above=(test_auroc > threshold).sum(1),
+        latent_auroc=test_auroc,
+        probe_accuracy=every.accuracy,
+        threshold=float(threshold),
+    )
+
+
+def _aurocs(z: FloatArray, y: IntArray) -> FloatArray:
+    """Return the area under the ROC curve of each latent for each feature, `[feature, latent]` (Mann-Whitney)."""
+    ranks = rankdata(z, axis=0)
+    ones = y.sum(0)[:, None]
+    areas: FloatArray = (y.T @ ranks - ones * (ones + 1) / 2) / (ones * (len(y) - ones))
+    return areas
+
+
+def _r2(z: FloatArray, y: IntArray, test_z: FloatArray, test_y: IntArray) -> float:
+    """Return the R2 of a feature from one latent, on the test stimuli."""
+    centred = np.zeros(len(z)) if np.ptp(z) == 0 else z - z.mean()
+    variance = float(centred @ centred)
+    slope = float(centred @ (y - y.mean())) / variance if variance > 0 else 0.0
+    predicted = y.mean() + slope * (test_z - z.mean())
+    return 1 - float(((test_y - predicted) ** 2).sum() / ((test_y - y.mean()) ** 2).sum())

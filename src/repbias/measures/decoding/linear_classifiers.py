@@ -1,0 +1,142 @@
+"""Linear classifiers on frozen representations: four of them, in one form and with one scale of regularisation."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression, RidgeClassifier
+from sklearn.svm import LinearSVC
+
+from repbias.core.arrays import FloatArray
+from repbias.core.specs import did_you_mean
+from repbias.measures.decoding.held_out import IntArray
+
+CLASSIFIERS = ("logistic", "ridge", "svm", "nearest_mean")
+SCALINGS = ("none", "overall", "unit")
+REGULARIZATION = 1e-3
+LEAST_PENALTY = 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class LinearClassifier:
+    """A fitted linear classifier: score = weights (phi - centre) + intercept, and the class with the largest score.
+
+    All in the representation's own axes and scale, whatever the scaling of the fit.
+    """
+
+    classes: IntArray
+    """The class labels, `[class]`."""
+
+    weights: FloatArray
+    """Weights `[class, unit]`; of two classes, each has the other's with the sign turned."""
+
+    intercept: FloatArray
+    """Intercepts at the centre, `[class]`."""
+
+    centre: FloatArray
+    """Mean of the fit stimuli, `[unit]`."""
+
+    def scores(self, representation: FloatArray) -> FloatArray:
+        """Return the score of each class for each stimulus of a float64 `[stimulus, unit]`: `[stimulus, class]`."""
+        scores: FloatArray = (representation - self.centre) @ self.weights.T + self.intercept
+        return scores
+
+    def predict(self, representation: FloatArray) -> IntArray:
+        """Return the class with the largest score, `[stimulus]`; of equal scores, the first."""
+        chosen: IntArray = self.classes[self.scores(representation).argmax(1)]
+        return chosen
+
+
+def refuse_wrong_classifier(classifier: str, regularization: float, scaling: str) -> None:
+    """Raise where one of the three choices of `fit_classifier` is not to be had."""
+    if classifier not in CLASSIFIERS:
+        raise ValueError(f"no classifier is called {classifier!r}; {did_you_mean(classifier, CLASSIFIERS)}")
+    if scaling not in SCALINGS:
+        raise ValueError(f"no scaling is called {scaling!r}; {did_you_mean(scaling, SCALINGS)}")
+    if not (math.isfinite(regularization) and regularization > 0):
+        raise ValueError(
+            f"regularization must be finite and above 0, got {regularization}: for next to none, give a small number "
+            "such as 1e-6"
+        )
+
+
+def fit_classifier(
+    x: FloatArray,
+    y: IntArray,
+    *,
+    classifier: str = "logistic",
+    regularization: float = REGULARIZATION,
+    scaling: str = "none",
+) -> LinearClassifier:
+    """Fit a linear classifier with an intercept that is not penalised.
+
+    With lambda the regularisation, one objective of the same form for all, so that lambda does not hang on the number
+    of stimuli, and has the same meaning for each of them:
+
+        mean over stimuli of loss(w phi + b, y)  +  lambda / 2 * || w ||^2
+
+        logistic        log loss (multinomial for several classes)         scikit-learn's C = 1 / (lambda n)
+        ridge           1/2 (w phi + b - y)^2, with y = +-1 (a class)      scikit-learn's alpha = lambda n
+        svm             squared hinge loss (one class against the rest)    scikit-learn's C = 1 / (lambda n)
+        nearest_mean    the class whose mean is nearest (Euclidean)        lambda is not used
+
+    Parameters
+    ----------
+    x : representation, float64 `[stimulus, unit]`.
+    y : labels of two classes or more, `[stimulus]`.
+    classifier : "logistic", "ridge", "svm" or "nearest_mean".
+    regularization : lambda, above 0; less than 1e-6 of the units' mean variance counts as that, since solvers
+        do not converge below.
+    scaling : "none": the representation as it is, so that what has more variance is penalised less; "overall": divided
+        by one number, which makes the units' mean variance 1 and leaves their proportions, so that lambda means the
+        same for layers of different scale; "unit": each unit divided by its own standard deviation.
+
+    Raises
+    ------
+    ValueError : an unknown classifier or scaling, a regularisation that is not above 0, a single class.
+
+    When not to use it: where a curved boundary is meant.
+
+    Source: scikit-learn (Pedregosa et al., 2011) fits all but the nearest mean.
+    """
+    refuse_wrong_classifier(classifier, regularization, scaling)
+    classes = np.unique(y)
+    if len(classes) < 2:
+        raise ValueError(f"y must hold two classes or more to tell apart, got only {classes.tolist()}: add stimuli")
+    constant = np.ptp(x, axis=0) == 0
+    centre = np.where(constant, x[0], x.mean(0))
+    z = x - centre
+    scale = np.where(constant, 1.0, z.std(0)) if scaling == "unit" else np.ones(x.shape[1])
+    z /= scale
+    size = float(np.sqrt((z**2).mean())) or 1.0
+    # Solved at size 1, where solvers are at their best; but for "overall", with the penalty that makes it no different.
+    penalty = max(regularization if scaling == "overall" else regularization / size**2, LEAST_PENALTY)
+    scale = scale * size
+    weights, intercept = _fit(z / size, y, classes, classifier, penalty)
+    if len(weights) == 1:
+        weights, intercept = np.concatenate([-weights, weights]) / 2, np.concatenate([-intercept, intercept]) / 2
+    return LinearClassifier(classes, weights / scale, intercept, centre)
+
+
+def _fit(
+    z: FloatArray, y: IntArray, classes: IntArray, classifier: str, penalty: float
+) -> tuple[FloatArray, FloatArray]:
+    """Return weights `[class, unit]` and intercepts `[class]`; of two classes, only the second one's."""
+    n = len(z)
+    if classifier == "nearest_mean":
+        means = np.stack([z[y == label].mean(0) for label in classes])
+        return means, -(means**2).sum(1) / 2
+    if classifier == "logistic":
+        # Newton's method where a small penalty conditions the problem badly; its line search fails at large ones
+        solver = "newton-cg" if penalty < 1e-3 else "lbfgs"
+        model = LogisticRegression(solver=solver, C=1 / (penalty * n), tol=1e-8, max_iter=100_000)
+    elif classifier == "ridge":
+        model = RidgeClassifier(alpha=penalty * n, solver="cholesky" if penalty > 1e-5 else "svd")
+    else:  # liblinear penalises the intercept; a large constant input leaves next to nothing of that
+        tol = 1e-8 if penalty > 1e-5 else 1e-7
+        far = 100 * max(float(np.sqrt((z**2).sum(1).max())), np.sqrt(penalty))
+        model = LinearSVC(C=1 / (penalty * n), dual=False, tol=tol, max_iter=100_000, intercept_scaling=far)
+    model.fit(z, y)
+    return model.coef_.reshape(-1, z.shape[1]), np.atleast_1d(model.intercept_)

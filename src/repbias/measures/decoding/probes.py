@@ -1,0 +1,229 @@
+"""Probes: whether a feature can be read out of a representation linearly, beside the controls that this needs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from repbias.core.arrays import ArrayLike, FloatArray, as_representation
+from repbias.core.randomness import rng
+from repbias.measures.decoding.held_out import HeldOut, IntArray, held_out
+from repbias.measures.decoding.linear_classifiers import REGULARIZATION, fit_classifier, refuse_wrong_classifier
+from repbias.measures.decoding.probe_result import ProbeResult
+from repbias.measures.variance.sums import as_float64
+
+
+@dataclass(frozen=True)
+class _Settings:
+    classifier: str
+    regularization: float
+    scaling: str
+
+
+def probe(
+    representation: ArrayLike,
+    labels: ArrayLike,
+    *,
+    test_representation: ArrayLike,
+    test_labels: ArrayLike,
+    names: Sequence[str] | None = None,
+    classifier: str = "logistic",
+    regularization: float = REGULARIZATION,
+    scaling: str = "none",
+) -> ProbeResult:
+    """Measure how well a linear classifier reads each feature out of a representation.
+
+        accuracy             share of the test stimuli with argmax_c (w_c phi + b_c) = label
+        balanced accuracy    the same for each class, averaged over classes
+        chance               share of the test stimuli that are of the fit stimuli's most frequent class
+
+    Parameters
+    ----------
+    representation : `[stimulus, unit]`, NumPy or torch, any precision; the stimuli to fit on.
+    labels : class labels 0, 1, 2, ..., `[stimulus]` or `[stimulus, feature]`, of two classes or more.
+    test_representation : `[stimulus, unit]`, other stimuli to score on.
+    test_labels : `[stimulus]` or `[stimulus, feature]`.
+    names : the features' names; `feature_0`, ... by default.
+    classifier, regularization, scaling : as in `fit_classifier`. With the default scaling the representation is taken
+        as it is, and a feature of little variance is penalised more than one of much.
+
+    Returns
+    -------
+    A `ProbeResult` without controls.
+
+    Raises
+    ------
+    ValueError : arrays that do not fit together, labels that are negative or not whole, a feature of one class, a class
+        that is scored and was never fitted, and as `fit_classifier`.
+    TypeError : for arrays that do not hold numbers.
+
+    When not to use it: to ask how much of a representation a feature takes up, which is `variance_explained`; without
+    controls where units outnumber stimuli or stimuli repeat, see `controlled_probe`.
+
+    Source: Alain & Bengio (2016), arXiv 1610.01644.
+    """
+    refuse_wrong_classifier(classifier, regularization, scaling)
+    data = held_out(representation, labels, test_representation, test_labels, names)
+    return _probe(data, _Settings(classifier, regularization, scaling))
+
+
+def controlled_probe(
+    representation: ArrayLike,
+    labels: ArrayLike,
+    *,
+    test_representation: ArrayLike,
+    test_labels: ArrayLike,
+    baseline_representation: ArrayLike | None = None,
+    test_baseline_representation: ArrayLike | None = None,
+    names: Sequence[str] | None = None,
+    classifier: str = "logistic",
+    regularization: float = REGULARIZATION,
+    scaling: str = "none",
+    permutations: int = 10,
+    seed: int = 0,
+) -> ProbeResult:
+    """Measure `probe`, and the same with everything that should carry the feature taken away.
+
+        shuffled              fit labels permuted across stimuli (all features alike), scored on the true test labels
+        memorized             the same classifiers, scored on the permuted labels that they were fitted on
+        selectivity           accuracy - mean accuracy when shuffled
+        random coordinates    each unit replaced by Gaussian noise of its mean and standard deviation
+        baseline              another representation of the same stimuli, fitted and scored in the same way
+
+    Hewitt & Liang give a word *type* a random label in fit and test alike, so that their control shows memory for types
+    that repeat. Here labels are permuted in the fit only; what a probe can memorise is `memorized`.
+
+    Parameters
+    ----------
+    representation, labels, test_representation, test_labels, names : as in `probe`.
+    classifier, regularization, scaling : as in `fit_classifier`.
+    baseline_representation : `[stimulus, unit]` of the fit stimuli, such as the untrained network's or a
+        `random_projection` of its inputs; any number of units.
+    test_baseline_representation : `[stimulus, unit]` of the test stimuli. Give both or neither.
+    permutations : number of permutations, 1 or more.
+    seed : seed of the permutations and of the noise.
+
+    Returns
+    -------
+    A `ProbeResult` with its controls.
+
+    Raises
+    ------
+    ValueError, TypeError : as `probe`; ValueError for one of the two baseline arrays without the other, and for
+        permutations below 1.
+
+    When not to use it: for a p value, which asks for many more permutations than a mean does.
+
+    Source: Hewitt & Liang (2019), arXiv 1909.03368; memorisation after Zhang et al. (2017), arXiv 1611.03530.
+    """
+    refuse_wrong_classifier(classifier, regularization, scaling)
+    settings = _Settings(classifier, regularization, scaling)
+    if permutations < 1:
+        raise ValueError(f"permutations must be 1 or more, got {permutations}: without controls, use probe")
+    data = held_out(representation, labels, test_representation, test_labels, names)
+    baseline = None
+    if baseline_representation is not None and test_baseline_representation is not None:
+        baseline = held_out(
+            baseline_representation,
+            data.y,
+            test_baseline_representation,
+            data.test_y,
+            data.names,
+            what="baseline_representation",
+        )
+    elif baseline_representation is not None or test_baseline_representation is not None:
+        raise ValueError(
+            "baseline_representation and test_baseline_representation go together, got only one: give both, or neither"
+        )
+    shuffled, memorized = _shuffled(data, settings, permutations, seed)
+    return replace(
+        _probe(data, settings),
+        shuffled=shuffled,
+        memorized=memorized,
+        random_coordinates=_probe(_noise(data, seed), settings).accuracy,
+        baseline=None if baseline is None else _probe(baseline, settings).accuracy,
+    )
+
+
+def random_projection(values: ArrayLike, n_units: int, *, seed: int = 0) -> FloatArray:
+    """Return a Gaussian random projection of the inputs (or any array), as a baseline for a probe.
+
+    values @ G with entries of G normal with variance 1 / n_units, the same G for one seed and shape, so that fit and
+    test stimuli are projected alike. Squared distances are kept on average.
+
+    Parameters
+    ----------
+    values : `[stimulus, input]`.
+    n_units : number of units to make.
+    seed : seed of G.
+
+    Returns
+    -------
+    `[stimulus, unit]`, float64.
+
+    Raises
+    ------
+    ValueError : for `n_units` below 1, and arrays that are not `[stimulus, input]`.
+
+    When not to use it: as the only baseline of a nonlinear network; an untrained network of its kind is fairer.
+
+    Source: Johnson & Lindenstrauss (1984).
+    """
+    if n_units < 1:
+        raise ValueError(f"n_units must be 1 or more, got {n_units}")
+    inputs = as_float64(as_representation(values, "values"))
+    projection = rng(seed, "random projection").normal(size=(inputs.shape[1], n_units)) / np.sqrt(n_units)
+    return inputs @ projection
+
+
+def _probe(data: HeldOut, settings: _Settings) -> ProbeResult:
+    scores = []
+    for y, test_y in zip(data.y.T, data.test_y.T, strict=True):
+        predicted = _fit_and_predict(data.x, y, data.test_x, settings)
+        most_frequent = np.bincount(y).argmax()
+        scores.append([*accuracies(predicted, test_y), float((test_y == most_frequent).mean())])
+    accuracy, balanced, chance = np.array(scores).T
+    return ProbeResult(data.names, accuracy, balanced, chance, n_fit=len(data.x), n_test=len(data.test_x))
+
+
+def accuracies(predicted: IntArray, labels: IntArray) -> tuple[float, float]:
+    """Return the accuracy and the balanced accuracy, over the classes that `labels` has."""
+    right = predicted == labels
+    return float(right.mean()), float(np.mean([right[labels == label].mean() for label in np.unique(labels)]))
+
+
+def _fit_and_predict(x: FloatArray, y: IntArray, others: FloatArray, settings: _Settings) -> IntArray:
+    fitted = fit_classifier(
+        x,
+        y,
+        classifier=settings.classifier,
+        regularization=settings.regularization,
+        scaling=settings.scaling,
+    )
+    return fitted.predict(others)
+
+
+def _shuffled(data: HeldOut, settings: _Settings, permutations: int, seed: int) -> tuple[FloatArray, FloatArray]:
+    """Return the accuracy on test stimuli and on the permuted labels themselves, `[permutation, feature]`."""
+    generator = rng(seed, "probe", "permutations")
+    both, n_test = np.concatenate([data.test_x, data.x]), len(data.test_x)
+    found = np.empty((2, permutations, len(data.names)))
+    for permutation in range(permutations):
+        permuted = data.y[generator.permutation(len(data.y))]
+        for feature, y in enumerate(permuted.T):
+            predicted = _fit_and_predict(data.x, y, both, settings)
+            found[0, permutation, feature] = (predicted[:n_test] == data.test_y[:, feature]).mean()
+            found[1, permutation, feature] = (predicted[n_test:] == y).mean()
+    return found[0], found[1]
+
+
+def _noise(data: HeldOut, seed: int) -> HeldOut:
+    generator = rng(seed, "probe", "random coordinates")
+    mean, deviation = data.x.mean(0), data.x.std(0)
+    return replace(
+        data,
+        x=mean + deviation * generator.normal(size=data.x.shape),
+        test_x=mean + deviation * generator.normal(size=data.test_x.shape),
+    )

@@ -1,0 +1,1 @@
+"""What a network does when one of its layers is edited."""

@@ -1,0 +1,124 @@
+"""Ablation: what a network still reports once something is erased from one of its layers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from repbias.core.arrays import ArrayLike, FloatArray, as_labels, as_names
+from repbias.measures.interventions.erasure import Eraser
+from repbias.measures.interventions.site import (
+    Predict,
+    Site,
+    as_layer_shape,
+    binary_predictions,
+    refuse_unusable,
+    unedited,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Ablation:
+    """How well each feature is reported before and after something is erased from a layer."""
+
+    names: tuple[str, ...]
+    """The features' names, `[feature]`."""
+
+    before: FloatArray
+    """Share of stimuli whose report is correct, nothing edited, `[feature]`."""
+
+    after: FloatArray
+    """The same with the layer's output erased, `[feature]`."""
+
+    majority: FloatArray
+    """Share of the stimuli that are of the most frequent class: what a constant report gets, `[feature]`."""
+
+    n_stimuli: int
+    """Number of stimuli."""
+
+    @property
+    def drop(self) -> FloatArray:
+        """Accuracy that erasure costs, `[feature]`."""
+        return self.before - self.after
+
+    def table(self) -> pd.DataFrame:
+        """Return a tidy table with the columns feature, measure and value.
+
+        Measures: `before`, `after`, `drop` and `majority`.
+        """
+        measures = {"before": self.before, "after": self.after, "drop": self.drop, "majority": self.majority}
+        wide = pd.DataFrame(measures, index=list(self.names))
+        return wide.melt(ignore_index=False, var_name="measure").rename_axis("feature").reset_index()
+
+
+def ablate(
+    module: nn.Module,
+    inputs: Tensor,
+    layer: str,
+    eraser: Eraser,
+    labels: ArrayLike,
+    *,
+    predict: Predict = binary_predictions,
+    names: Sequence[str] | None = None,
+    batch: int = 4096,
+) -> Ablation:
+    """Report each feature's accuracy before and after something is erased from a layer's output.
+
+    Parameters
+    ----------
+    module : any `nn.Module`; run in eval mode, and left as it was.
+    inputs : `[stimulus, ...]`, passed to the module as they are.
+    layer : name of one layer, whose output is a tensor `[stimulus, ..., unit]`.
+    eraser : of the layer's units, applied at every position, or of all positions and units in the order of
+        `read_layers` with `axes="flatten"`.
+    labels : the correct class labels, `[stimulus]` or `[stimulus, feature]`, in the order of the predicted features.
+    predict : from what the module returns to predicted labels `[stimulus, feature]`; logits above 0 by default.
+    names : the features' names; `feature_0`, ... by default.
+    batch : stimuli in one forward pass.
+
+    Returns
+    -------
+    An `Ablation`.
+
+    Raises
+    ------
+    ValueError : an unknown layer, an eraser of other units, or labels that do not fit the predictions.
+    TypeError : inputs, a layer or an output that are no tensors.
+
+    When not to use it: to conclude that a network does not use a feature because accuracy stays. What is erased from
+    one layer can go round it (residual connections) or be read nonlinearly.
+
+    Source: Elazar et al. (2021), arXiv 2006.00995; Belrose et al. (2023), arXiv 2306.03819.
+    """
+    refuse_unusable(inputs, batch)
+    site = Site.find(module, layer, predict)
+    correct = as_labels(labels, inputs, "labels").cpu()
+    response, example = site.read(inputs[:1])
+    shape = as_layer_shape(len(eraser.mean), response, site.layer, "the eraser")
+    names = as_names(names, example.shape[1])
+    if correct.shape[1] != example.shape[1]:
+        raise ValueError(
+            f"labels must hold the {example.shape[1]} features that the module predicts, got {correct.shape[1]}: "
+            "give both the same features in the same order"
+        )
+    n_values = math.prod(shape)
+
+    def erase(output: Tensor) -> Tensor:
+        return eraser.apply(output.reshape(-1, n_values)).reshape(output.shape)
+
+    chunks = inputs.split(batch)
+    before, after = (torch.cat([site.predictions(c, edit) for c in chunks]) for edit in (unedited, erase))
+    counts = [np.unique(feature, return_counts=True)[1] for feature in correct.T.numpy()]
+    return Ablation(
+        names=names,
+        before=(before == correct).double().mean(0).numpy(),
+        after=(after == correct).double().mean(0).numpy(),
+        majority=np.array([count.max() for count in counts]) / len(correct),
+        n_stimuli=len(correct),
+    )

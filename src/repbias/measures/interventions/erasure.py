@@ -1,0 +1,157 @@
+"""Erasure: take from a representation what can be read out of a feature linearly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, overload
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from repbias.core.arrays import ArrayLike, as_labels, as_names, as_representation, class_numbers
+
+WEAKEST = 1e-7
+"""Correlations below this are rounding, in float64."""
+
+
+@dataclass(frozen=True, eq=False)
+class Eraser:
+    """An affine map that takes some directions out of a representation about a mean:
+
+    phi  ->  phi - removal coefficients (phi - mean)
+    """
+
+    mean: Tensor
+    """What stays where it is, float64 `[unit]`."""
+
+    removal: Tensor
+    """Directions that are taken out, float64 `[unit, direction]`."""
+
+    coefficients: Tensor
+    """How much of each direction is read from a stimulus, float64 `[direction, unit]`."""
+
+    @property
+    def rank(self) -> int:
+        """Number of directions that are taken out; 0 where erasure changes nothing."""
+        return self.removal.shape[1]
+
+    @overload
+    def apply(self, representation: Tensor) -> Tensor: ...
+
+    @overload
+    def apply(self, representation: npt.ArrayLike) -> npt.NDArray[Any]: ...
+
+    def apply(self, representation: ArrayLike) -> Tensor | npt.NDArray[Any]:
+        """Return the representation `[stimulus, unit]` without the feature.
+
+        Computed in float64. Tensors come back as tensors, on their device, and all else as NumPy arrays; in their own
+        precision, whole numbers as float64.
+        """
+        x = as_representation(representation, "representation", n_units=len(self.mean))
+        mean, removal, coefficients = (part.to(x.device) for part in (self.mean, self.removal, self.coefficients))
+        wide = x.double()
+        erased = wide - (wide - mean) @ coefficients.T @ removal.T
+        erased = erased.to(x.dtype) if x.is_floating_point() else erased
+        return erased if isinstance(representation, Tensor) else erased.numpy()
+
+
+def projection_eraser(vectors: ArrayLike, mean: ArrayLike | None = None) -> Eraser:
+    """Return the orthogonal projection that takes directions out of a representation.
+
+        phi  ->  phi - Q Q' (phi - mean)        Q an orthonormal basis of what the vectors span
+
+    Parameters
+    ----------
+    vectors : `[unit]` or `[direction, unit]`, of any length; they may depend on one another.
+    mean : `[unit]`, whose part along the vectors every stimulus gets; 0 by default.
+
+    Returns
+    -------
+    An `Eraser`, whose rank is the number of independent vectors.
+
+    Raises
+    ------
+    ValueError : vectors that are all zero, or a mean with another number of units.
+    TypeError : arrays that do not hold numbers.
+
+    When not to use it: to guarantee that a feature is gone. Projecting out one probe's direction leaves what other
+    units know of the feature through correlation; `leace` takes out all that is linear.
+
+    Source: Ravfogel et al. (2020), arXiv 2004.07667, a single step.
+    """
+    rows = as_representation(_as_rows(vectors), "vectors").double().cpu()
+    centre = torch.zeros(rows.shape[1], dtype=torch.float64)
+    if mean is not None:
+        centre = as_representation(_as_rows(mean), "mean", n_units=rows.shape[1]).double().cpu()[0]
+    lengths = rows.norm(dim=1, keepdim=True)
+    if not bool(lengths.any()):
+        raise ValueError(f"vectors must span at least one direction, got {len(rows)} of length 0")
+    _, strengths, basis = torch.linalg.svd(rows / torch.where(lengths > 0, lengths, 1), full_matrices=False)
+    basis = basis[strengths > strengths[0] * max(rows.shape) * torch.finfo(torch.float64).eps]
+    return Eraser(centre, basis.T, basis)
+
+
+def leace(representation: ArrayLike, labels: ArrayLike) -> Eraser:
+    """Return the map that makes features unreadable for every linear classifier, and changes as little as it can.
+
+    Least-squares concept erasure in closed form. With S the covariance of the representation, C its covariance with the
+    features' one-hot codes, W the pseudo-inverse of the root of S, and U an orthonormal basis of the columns of W C,
+
+        phi  ->  phi - W^+ U U' W (phi - mean)
+
+    Of all affine maps after which the covariance with the codes is zero, this one has the least mean squared change.
+    Zero covariance is the same as: no linear classifier, under any convex loss, does better than a constant one. Both
+    hold on the stimuli of the fit.
+
+    Parameters
+    ----------
+    representation : `[stimulus, unit]`, NumPy or torch, any precision, any device; computed in float64.
+    labels : class labels 0, 1, 2, ..., `[stimulus]` or `[stimulus, feature]`; all features are erased together.
+
+    Returns
+    -------
+    An `Eraser`, of at most (classes - 1) directions a feature; of rank 0 where no feature covaries with any unit.
+
+    Raises
+    ------
+    ValueError : fewer than two stimuli, arrays that do not fit together, values that are not finite, or labels that are
+        negative or not whole.
+    TypeError : arrays that do not hold numbers.
+
+    When not to use it: with fewer stimuli than units, to say anything of other stimuli: any labels can then be read
+    from the stimuli of the fit, and erasing them takes real variance out. Against nonlinear readers, such as the rest
+    of a network, which may recover the feature. Where directions differ in spread by more than about ten million, the
+    weakest count as rounding, and what they carry stays.
+
+    Source: Belrose et al. (2023), arXiv 2306.03819.
+    """
+    x = as_representation(representation, "representation")
+    y = as_labels(labels, x, "labels")
+    n_classes = class_numbers(y, as_names(None, y.shape[1]), "labels")
+    if len(x) < 2:
+        raise ValueError("representation must hold two or more stimuli for a covariance, got 1: give more stimuli")
+    wide = x.double()
+    mean = wide.mean(0)
+    centred = wide - mean
+    codes = [nn.functional.one_hot(y[:, k], n).double() for k, n in enumerate(n_classes)]
+    code = torch.cat([one - one.mean(0) for one in codes], dim=1)
+    whiten, colour = _roots(centred.T @ centred / (len(x) - 1))
+    basis, strengths, _ = torch.linalg.svd(whiten @ (centred.T @ code) / (len(x) - 1), full_matrices=False)
+    basis = basis[:, strengths > WEAKEST]
+    return Eraser(mean.cpu(), (colour @ basis).cpu(), (basis.T @ whiten).cpu())
+
+
+def _as_rows(values: ArrayLike) -> ArrayLike:
+    if isinstance(values, Tensor):
+        return values[None] if values.ndim == 1 else values
+    return np.atleast_2d(np.asarray(values))
+
+
+def _roots(covariance: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the root's pseudo-inverse and the root of a covariance matrix, `[unit, unit]` each."""
+    variances, axes = torch.linalg.eigh(covariance)
+    present = variances > variances[-1] * len(variances) * torch.finfo(torch.float64).eps
+    axes, spread = axes[:, present], variances[present].sqrt()
+    return axes / spread @ axes.T, axes * spread @ axes.T

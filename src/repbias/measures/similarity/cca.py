@@ -1,0 +1,144 @@
+"""Canonical correlations: how well the directions of one representation are predicted by those of another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.linalg import svd, svdvals
+
+from repbias.core.arrays import ArrayLike, FloatArray
+from repbias.measures.similarity.paired import normalised_pair
+
+
+@dataclass(frozen=True, eq=False)
+class CanonicalCorrelations:
+    """The canonical correlations of two representations."""
+
+    correlations: FloatArray
+    """From high to low, between 0 and 1, `[dimension]`: as many as the smaller representation has dimensions."""
+
+    dimensions: tuple[int, int]
+    """How many dimensions of each representation, `a` and `b`, were compared."""
+
+    n_stimuli: int
+    """Number of stimuli."""
+
+    @property
+    def mean(self) -> float:
+        """The mean canonical correlation, 0 to 1."""
+        return float(self.correlations.mean())
+
+    @property
+    def n_trivial(self) -> int:
+        """How many correlations are 1 without a ridge whatever the data, as dimensions are too many for the stimuli."""
+        return max(0, sum(self.dimensions) - (self.n_stimuli - 1))
+
+    def table(self) -> pd.DataFrame:
+        """Return a tidy table with the columns dimension (0, 1, ...), measure (`canonical_correlation`) and value."""
+        return pd.DataFrame(
+            {
+                "dimension": np.arange(len(self.correlations)),
+                "measure": "canonical_correlation",
+                "value": self.correlations,
+            }
+        )
+
+
+def mean_cca(a: ArrayLike, b: ArrayLike, ridge: float = 0.0) -> CanonicalCorrelations:
+    """Return the canonical correlations of two representations, and their mean as `.mean`.
+
+    With X and Y the representations less their mean over stimuli, and p and q their numbers of units,
+
+        correlations = singular values of  (X'X + k I)^-1/2  X'Y  (Y'Y + m I)^-1/2
+        k = ridge * tr(X'X) / p,   m = ridge * tr(Y'Y) / q
+
+    so that a ridge of 0.01 adds to each unit a hundredth of the mean unit's variance. Directions without variance are
+    left out. The mean is over as many correlations as the smaller representation has dimensions.
+
+    Invariances. Without a ridge: any invertible linear map of the units of either, and translation; every direction
+    counts the same, of whatever variance. With one: rotations, isotropic scaling and translation only. Never the
+    squashing of units by a nonlinear function.
+
+    Parameters
+    ----------
+    a, b : `[stimulus, unit]`, NumPy or torch, any precision (computed in float64 on the CPU); the same stimuli in the
+        same order; the numbers of units may differ.
+    ridge : regularisation, 0 or more; 0 for none.
+
+    Returns
+    -------
+    A `CanonicalCorrelations`.
+
+    Raises
+    ------
+    ValueError : different numbers of stimuli, or one; a representation that does not vary; a ridge below 0; values
+        that are not finite.
+    TypeError : arrays that do not hold numbers.
+
+    When not to use it: without a ridge where dimensions are many for the stimuli: `n_trivial` correlations are 1
+    whatever the data, and the others are too high as well (independent data of n stimuli have r^2 of the order of
+    (p + q) / n). Use a ridge or `svcca`, ten times as many stimuli as units, and compare with shuffled stimuli.
+
+    Source: Hotelling (1936), Biometrika 28; Vinod (1976), Journal of Econometrics 4, for the ridge.
+    """
+    if not 0 <= ridge < np.inf:
+        raise ValueError(f"ridge must be 0 or more and finite, as a fraction of the mean unit's variance, got {ridge}")
+    x, y = normalised_pair(a, b)
+    (u, s), (v, t) = _principal(x), _principal(y)
+    u *= s / np.sqrt(s**2 + ridge / x.shape[1])
+    v *= t / np.sqrt(t**2 + ridge / y.shape[1])
+    return _correlations(u, v)
+
+
+def svcca(a: ArrayLike, b: ArrayLike, kept_variance: float = 0.99) -> CanonicalCorrelations:
+    """Return the canonical correlations of two representations' leading principal components.
+
+    Each representation is reduced to the fewest principal components that hold `kept_variance` of its variance; then
+    canonical correlations without a ridge, and their mean as `.mean`.
+
+    Invariances: rotations, isotropic scaling and translation. Not invertible linear maps, which change what the leading
+    components are.
+
+    Parameters
+    ----------
+    a, b : `[stimulus, unit]`, as in `mean_cca`.
+    kept_variance : fraction of the variance to keep, above 0 and at most 1; 1 is `mean_cca` without a ridge.
+
+    Returns
+    -------
+    A `CanonicalCorrelations`, whose `dimensions` are the numbers of components kept.
+
+    Raises
+    ------
+    ValueError : as `mean_cca`; a kept variance that is not above 0 and at most 1.
+    TypeError : arrays that do not hold numbers.
+
+    When not to use it: to ask for features of little variance, which are cut off before anything is compared; where the
+    components kept are many for the stimuli, as for `mean_cca`.
+
+    Source: Raghu et al. (2017), NeurIPS.
+    """
+    if not 0 < kept_variance <= 1:
+        raise ValueError(f"kept_variance must be a fraction above 0 and at most 1, got {kept_variance}")
+    x, y = normalised_pair(a, b)
+    return _correlations(*(_leading(*_principal(z), kept_variance) for z in (x, y)))
+
+
+def _principal(x: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the orthonormal scores `[stimulus, dimension]` and singular values of the dimensions with variance."""
+    u, s, _ = svd(x, full_matrices=False)
+    rank = int((s > max(x.shape) * np.finfo(np.float64).eps * s[0]).sum())
+    return u[:, :rank], s[:rank]
+
+
+def _leading(u: FloatArray, s: FloatArray, kept_variance: float) -> FloatArray:
+    if kept_variance == 1:
+        return u
+    share = np.cumsum(s**2) / (s**2).sum()
+    return u[:, : int(np.searchsorted(share, kept_variance - 1e-12)) + 1]
+
+
+def _correlations(u: FloatArray, v: FloatArray) -> CanonicalCorrelations:
+    return CanonicalCorrelations(np.clip(svdvals(u.T @ v), 0, 1), (u.shape[1], v.shape[1]), len(u))

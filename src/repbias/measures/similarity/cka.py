@@ -1,0 +1,193 @@
+"""Centred kernel alignment (CKA): how similar two representations are, up to a rotation and a scale."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from repbias.core.arrays import ArrayLike, FloatArray
+from repbias.core.specs import did_you_mean
+from repbias.measures.similarity.paired import as_float64_pair, centred, normalised_pair, refuse_constant
+from repbias.measures.similarity.rdm import squared_distances
+
+KERNELS = ("rbf", "laplacian")
+LEAST = {False: 2, True: 4}  # stimuli, by `debiased`
+
+
+@dataclass(frozen=True)
+class HSICTerms:
+    """What the Hilbert-Schmidt independence criterion needs of two double-centred Gram matrices K and L."""
+
+    squares: float
+    """Sum of K_ij L_ij; for linear kernels, the sum of squares of the cross-covariances X'Y."""
+
+    overlap: float
+    """Sum of K_ii L_ii."""
+
+    trace_a: float
+    """Sum of K_ii."""
+
+    trace_b: float
+    """Sum of L_ii."""
+
+    n_stimuli: int
+
+    def hsic(self, debiased: bool) -> float:
+        """Return HSIC, biased or unbiased, but for a factor that depends on the number of stimuli alone.
+
+        The rows of K and L add up to 0, so without their diagonals, as the unbiased estimator wants them, row i of K
+        adds up to -K_ii. Song's three terms, tr(KL) + sum(K) sum(L) / (n - 1)(n - 2) - 2 sum(KL) / (n - 2), follow.
+        """
+        if not debiased:
+            return self.squares
+        n = self.n_stimuli
+        return self.squares - self.overlap * n / (n - 2) + self.trace_a * self.trace_b / ((n - 1) * (n - 2))
+
+
+def cka(a: ArrayLike, b: ArrayLike, debiased: bool = False) -> float:
+    """Return the linear CKA of two representations of the same stimuli.
+
+    With X and Y the representations less their mean over stimuli, K = XX' and L = YY',
+
+        CKA = HSIC(K, L) / sqrt( HSIC(K, K) HSIC(L, L) )
+
+        biased      HSIC = || X'Y ||_F^2 / (n - 1)^2                                              0 to 1
+        debiased    HSIC = [ tr(K~L~) + 1'K~1 1'L~1 / (n-1)(n-2) - 2 1'K~L~1 / (n-2) ] / n(n-3)   at most 1
+
+    with K~ and L~ the Gram matrices with zeros on their diagonals. The biased form is near 1 whenever stimuli are fewer
+    than units, however unlike the representations; the debiased one has a mean near 0 for independent ones, and may be
+    negative. Computed from the unit-by-unit or the stimulus-by-stimulus matrices, whichever is smaller.
+
+    Invariances: rotations and reflections of units, isotropic scaling, translation, and the order of stimuli (the same
+    in both). Not invertible linear maps: units of large variance count for more, and so do features of large variance.
+
+    Parameters
+    ----------
+    a, b : `[stimulus, unit]`, NumPy or torch, any precision (computed in float64 on the CPU); the same stimuli in the
+        same order; the numbers of units may differ.
+    debiased : whether to use the unbiased estimator of HSIC, which needs four stimuli or more.
+
+    Returns
+    -------
+    The similarity; 1 for representations that are equal up to the invariances.
+
+    Raises
+    ------
+    ValueError : different numbers of stimuli or too few; a representation that does not vary over stimuli, or, for the
+        debiased form, only at a single stimulus; values that are not finite.
+    TypeError : arrays that do not hold numbers.
+
+    When not to use it: as a measure of whether two networks compute the same. CKA is dominated by the directions of
+    most variance, so two networks that share a simple feature look alike whatever else they compute, and one outlying
+    stimulus may decide it. `CKAFitter` takes batches.
+
+    Source: Kornblith et al. (2019), ICML (biased); Song et al. (2012), JMLR 13, and Nguyen, Raghu & Kornblith (2021),
+    ICLR (debiased).
+    """
+    x, y = normalised_pair(a, b, least=LEAST[debiased])
+    norms = np.einsum("su,su->s", x, x), np.einsum("su,su->s", y, y)
+    return _alignment(_sums_of_squares(x, y), norms, debiased)
+
+
+def kernel_cka(
+    a: ArrayLike, b: ArrayLike, kernel: str = "rbf", bandwidth: float = 1.0, debiased: bool = False
+) -> float:
+    """Return the CKA of two representations under a kernel of the distance between stimuli.
+
+    With d the Euclidean distance between the responses to two stimuli, and the width s = `bandwidth` times the median
+    of d over all pairs of different stimuli, for each representation apart,
+
+        rbf          exp( -d^2 / 2 s^2 )
+        laplacian    exp( -d / s )
+
+    and CKA of the Gram matrices as in `cka`. A narrow kernel looks at near neighbours; a wide rbf tends to linear CKA.
+
+    Invariances: those of `cka`, isotropic scaling owing to the median. Not invertible linear maps.
+
+    Parameters
+    ----------
+    a, b : `[stimulus, unit]`, as in `cka`.
+    kernel : "rbf" or "laplacian".
+    bandwidth : the kernel's width in median distances, above 0; Kornblith et al. try 0.2, 0.4 and 0.8.
+    debiased : as in `cka`.
+
+    Returns
+    -------
+    The similarity; 0 to 1, or, debiased, at most 1.
+
+    Raises
+    ------
+    ValueError : as `cka`; an unknown kernel; a bandwidth that is not above 0; a median distance of 0, where most
+        stimuli are repeated.
+    TypeError : arrays that do not hold numbers.
+
+    When not to use it: with very many stimuli (memory grows with their square: 20,000 take 10 GB); with so narrow a
+    kernel that no stimulus has a neighbour: any two representations are then alike (biased) or the estimate is noise.
+
+    Source: Kornblith et al. (2019), ICML.
+    """
+    if kernel not in KERNELS:
+        raise ValueError(f"no kernel is called {kernel!r}; {did_you_mean(kernel, KERNELS)}")
+    if not 0 < bandwidth < np.inf:
+        raise ValueError(f"bandwidth must be above 0 and finite, in median distances, got {bandwidth}")
+    x, y = as_float64_pair(a, b, least=LEAST[debiased])
+    grams = _gram(x, "a", kernel, bandwidth), _gram(y, "b", kernel, bandwidth)
+    return _alignment(_products(*grams), (grams[0].diagonal(), grams[1].diagonal()), debiased)
+
+
+def cka_ratio(ab: HSICTerms, aa: HSICTerms, bb: HSICTerms, debiased: bool) -> float:
+    """Return CKA from the terms of each pair, refusing a representation without variance to compare."""
+    for own, what in ((aa, "a"), (bb, "b")):
+        refuse_constant(own.squares > 0, what)
+        if own.hsic(debiased) <= 1e-12 * own.squares:
+            raise ValueError(
+                f"{what} must vary at more than one stimulus for debiased CKA, got one stimulus apart from others that "
+                "are all alike: use more stimuli, or debiased=False"
+            )
+    value = ab.hsic(debiased) / np.sqrt(aa.hsic(debiased)) / np.sqrt(bb.hsic(debiased))
+    return float(np.clip(value, -1, 1))
+
+
+def _alignment(squares: tuple[float, float, float], diagonals: tuple[FloatArray, FloatArray], debiased: bool) -> float:
+    """Return CKA from the sums of squares of (a, b), (a, a), (b, b) and the diagonals of both centred Gram matrices."""
+    of_a, of_b = diagonals
+    pairs = ((of_a, of_b), (of_a, of_a), (of_b, of_b))
+    ab, aa, bb = (
+        HSICTerms(square, float(u @ v), float(u.sum()), float(v.sum()), len(u))
+        for square, (u, v) in zip(squares, pairs, strict=True)
+    )
+    return cka_ratio(ab, aa, bb, debiased)
+
+
+def _sums_of_squares(x: FloatArray, y: FloatArray) -> tuple[float, float, float]:
+    """Return || X'Y ||^2, || X'X ||^2 and || Y'Y ||^2, from matrices [unit, unit] or [stimulus, stimulus]."""
+    if len(x) < x.shape[1] + y.shape[1]:
+        return _products(x @ x.T, y @ y.T)
+    return _square(x.T @ y), _square(x.T @ x), _square(y.T @ y)
+
+
+def _products(gram_a: FloatArray, gram_b: FloatArray) -> tuple[float, float, float]:
+    return float(np.vdot(gram_a, gram_b)), _square(gram_a), _square(gram_b)
+
+
+def _square(product: FloatArray) -> float:
+    return float(np.vdot(product, product))
+
+
+def _gram(x: FloatArray, what: str, kernel: str, bandwidth: float) -> FloatArray:
+    """Return the Gram matrix, double-centred."""
+    x = centred(x)
+    refuse_constant(bool(x.any()), what)
+    d = squared_distances(x / np.abs(x).max())
+    median = np.median(d[np.triu_indices(len(d), 1)])
+    if median == 0:
+        raise ValueError(
+            f"{what} must have a median distance above 0 to set the kernel's width, got 0: more than half of the pairs "
+            "of stimuli are repeats; give each stimulus once"
+        )
+    d /= bandwidth**2 * median
+    gram = np.exp(-d / 2) if kernel == "rbf" else np.exp(-np.sqrt(d))
+    gram -= gram.mean(0)
+    gram -= gram.mean(1, keepdims=True)
+    return gram

@@ -1,0 +1,148 @@
+"""Crossnobis: distances between conditions that noise does not inflate, from repeated presentations."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.covariance import ledoit_wolf
+
+from repbias.core.arrays import ArrayLike, FloatArray, as_labels, as_representation, class_numbers
+from repbias.measures.similarity.paired import as_float64, centred
+from repbias.measures.similarity.rdm import whitened
+
+IntArray = npt.NDArray[np.int64]
+
+
+def crossnobis_rdm(
+    representation: ArrayLike,
+    conditions: ArrayLike,
+    folds: ArrayLike,
+    *,
+    noise_covariance: ArrayLike | None = None,
+) -> FloatArray:
+    """Return the cross-validated squared Mahalanobis distance between each pair of conditions, per unit.
+
+    With m_i(f) the mean response to condition i in fold f, m_i(-f) that in all other folds, S the noise covariance and
+    n the number of units,
+
+        d_ij = mean over f of  (m_i(f) - m_j(f))' S^-1 (m_i(-f) - m_j(-f)) / n
+
+    Noise is independent between folds and its products average to zero. So the estimate is unbiased: its mean is 0
+    where two conditions do not differ, and single values may be negative. Zero is meaningful, and so are ratios.
+
+    Invariances: translation, and rotations of the units together with the noise covariance (without one: rotations).
+    Scaling the responses scales the distances; with the covariance of the scaled responses, it does not.
+
+    Parameters
+    ----------
+    representation : `[presentation, unit]`, NumPy or torch, any precision.
+    conditions : which condition (stimulus) was presented, 0, 1, 2, ..., `[presentation]`.
+    folds : the repeat, run or session, 0, 1, 2, ..., `[presentation]`: noise must be independent between folds. Each
+        condition must be in each fold; it may be there more than once, and each presentation counts the same.
+    noise_covariance : `[unit, unit]`; None for the identity, which makes it the cross-validated Euclidean distance.
+        `noise_covariance` estimates it.
+
+    Returns
+    -------
+    Squared distances `[condition, condition]`, symmetric, with a diagonal of 0. Equal to rsatoolbox's "crossnobis".
+
+    Raises
+    ------
+    ValueError : fewer than two conditions or folds; a condition that is missing from a fold; labels that are negative,
+        not whole or not one a presentation; a covariance that does not fit or is not positive definite.
+    TypeError : arrays that do not hold numbers.
+
+    When not to use it: for noiseless responses, e.g. of a network in eval mode, where repeats are copies and `rdm` says
+    the same; with folds that share noise (overlapping trials), which brings the bias back.
+
+    Source: Walther et al. (2016), NeuroImage 137, 188-200; Diedrichsen & Kriegeskorte (2017), PLoS Comput Biol 13(4).
+    """
+    x = as_float64(representation, "representation")
+    condition, n_conditions = _numbers(conditions, representation, "conditions", "condition")
+    fold, n_folds = _numbers(folds, representation, "folds", "fold")
+    counts = np.zeros((n_folds, n_conditions))
+    np.add.at(counts, (fold, condition), 1)
+    _refuse_missing(counts)
+    x = centred(x)
+    if noise_covariance is not None:
+        x = whitened(x, noise_covariance)
+    sums = np.zeros((n_folds, n_conditions, x.shape[1]))
+    np.add.at(sums, (fold, condition), x)
+    products = _held_out_products(sums, counts[:, :, None]) / x.shape[1]
+    products += products.T.copy()
+    own = products.diagonal() / 2
+    return np.asarray(own[:, None] + own - products)
+
+
+def noise_covariance(representation: ArrayLike, conditions: ArrayLike) -> FloatArray:
+    """Return the covariance of the noise about each condition's mean, shrunk until it can be inverted.
+
+    With R the responses less the mean of their condition, N presentations of C conditions, and LW the estimate of
+    Ledoit and Wolf, which shrinks the sample covariance toward a multiple of the identity,
+
+        S = N / (N - C) LW(R)
+
+    Parameters
+    ----------
+    representation : `[presentation, unit]`.
+    conditions : which condition was presented, 0, 1, 2, ..., `[presentation]`; number condition and fold together
+        where the mean response drifts from fold to fold.
+
+    Returns
+    -------
+    The covariance `[unit, unit]`, for `crossnobis_rdm` and `mahalanobis_rdm`.
+
+    Raises
+    ------
+    ValueError : no condition has more than one presentation; a unit without noise; labels as in `crossnobis_rdm`.
+    TypeError : arrays that do not hold numbers.
+
+    When not to use it: for responses without noise, which have no noise covariance.
+
+    Source: Ledoit & Wolf (2004), Journal of Multivariate Analysis 88, 365-411; Walther et al. (2016).
+    """
+    x = as_float64(representation, "representation")
+    condition, n_conditions = _numbers(conditions, representation, "conditions", "condition")
+    counts = np.bincount(condition, minlength=n_conditions)
+    n, n_present = len(x), int((counts > 0).sum())
+    if n == n_present:
+        raise ValueError(f"noise is seen in repeats only: got {n} presentations of {n_present} conditions, one of each")
+    x = centred(x)
+    means = np.zeros((n_conditions, x.shape[1]))
+    np.add.at(means, condition, x)
+    residuals = x - (means / np.maximum(counts, 1)[:, None])[condition]
+    quiet = np.flatnonzero(np.abs(residuals).max(0) <= 1e-12 * np.abs(x).max(0))
+    if len(quiet):
+        raise ValueError(
+            f"every unit must vary between repeats of a condition, got {len(quiet)} that do not, the first unit "
+            f"{quiet[0]}: leave silent units out"
+        )
+    return np.asarray(n / (n - n_present) * ledoit_wolf(residuals, assume_centered=True)[0])
+
+
+def _numbers(values: ArrayLike, representation: ArrayLike, what: str, name: str) -> tuple[IntArray, int]:
+    """Return labels `[presentation]` and how many kinds there are."""
+    labels = as_labels(values, as_representation(representation, "representation"), what)
+    if labels.shape[1] != 1:
+        raise ValueError(f"{what} must be [presentation], one {name} for each, got shape {tuple(labels.shape)}")
+    (n,) = class_numbers(labels, (name,), what)
+    return np.asarray(labels[:, 0].cpu().numpy()), n
+
+
+def _refuse_missing(counts: FloatArray) -> None:
+    for n, what in zip(counts.shape, ("folds", "conditions"), strict=True):
+        if n < 2:
+            raise ValueError(f"{what} must number two or more, 0, 1, ..., got {n}: distances are cross-validated")
+    if not counts.all():
+        fold, condition = np.argwhere(counts == 0)[0]
+        raise ValueError(
+            f"each condition must be presented in each fold, got none of condition {condition} in fold {fold} "
+            f"({int((counts == 0).sum())} such pairs): merge folds, leave conditions out, or number both without gaps"
+        )
+
+
+def _held_out_products(sums: FloatArray, counts: FloatArray) -> FloatArray:
+    """Return the products of the condition means in a fold and in the others, averaged over folds."""
+    others, n_others = sums.sum(0) - sums, counts.sum(0) - counts
+    in_fold, elsewhere = sums / counts, others / n_others
+    return np.asarray(np.einsum("fcu,fdu->cd", in_fold, elsewhere, optimize=True) / len(sums))

@@ -1,0 +1,256 @@
+"""Regression of one system's representation on another's, and which features what is explained consists of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from sklearn.linear_model import Ridge, RidgeCV
+from torch import Tensor
+
+from repbias.core.arrays import (
+    ArrayLike,
+    FloatArray,
+    as_labels,
+    as_names,
+    as_representation,
+    class_numbers,
+)
+from repbias.measures.variance.class_means import ratio
+from repbias.measures.variance.explained import variance_explained
+from repbias.measures.variance.joint_encoding import JointEncoding, about_mean, fit_joint_encoding
+from repbias.measures.variance.result import ALL_FEATURES
+from repbias.measures.variance.sums import as_float64
+
+ALPHAS = tuple(10.0**power for power in range(-8, 4))
+REMAINDER = "(remainder)"
+
+
+@dataclass(frozen=True, eq=False)
+class SystemRegression:
+    """How much of system B a ridge regression from system A explains, and of what that consists.
+
+    Without labels there are no features, and the remainder is everything.
+    """
+
+    names: tuple[str, ...]
+    """The features' names, `[feature]`."""
+
+    r2: float
+    """Pooled R2 of B on the test stimuli."""
+
+    unit_r2: FloatArray
+    """R2 of each of B's units, `[unit of B]`; 0 for a unit that does not vary."""
+
+    feature_contribution: FloatArray
+    """Part of `r2` that consists of each feature, `[feature]`; may be negative."""
+
+    remainder_contribution: float
+    """Part of `r2` that no feature accounts for. With `feature_contribution` it adds up to `r2`."""
+
+    feature_variance: FloatArray
+    """Sum of squares of B's part for each feature, as a share of B's total, `[feature]`."""
+
+    feature_r2: FloatArray
+    """`feature_contribution` / `feature_variance`, the R2 of B's part for each feature, `[feature]`; 0 where B has no
+    such part. Uncertain where that part is small."""
+
+    remainder_r2: float
+    """R2 of the part of B that no feature accounts for, in the same way."""
+
+    alpha: float
+    """The ridge penalty that cross-validation chose, as scikit-learn counts it."""
+
+    relative_alpha: float
+    """The same in the sums of squares of a mean unit of A: the one of `alphas` that was chosen."""
+
+    n_stimuli: int
+    """Number of test stimuli."""
+
+    @property
+    def feature_share(self) -> FloatArray:
+        """Share of what is explained that consists of each feature, `[feature]`; 0 where nothing is explained."""
+        return ratio(self.feature_contribution, self.r2)
+
+    @property
+    def remainder_share(self) -> float:
+        """Share of what is explained that no feature accounts for."""
+        return float(ratio(self.remainder_contribution, self.r2))
+
+    def table(self) -> pd.DataFrame:
+        """Return a tidy table with the columns feature, measure and value.
+
+        Measures of each feature: `contribution`, `share`, `r2`, `variance`; of the remainder, `(remainder)`:
+        `contribution`, `share`, `r2`; of everything, `(all)`: `r2`, `alpha`, `relative_alpha`.
+        """
+        columns = [self.feature_contribution, self.feature_share, self.feature_r2, self.feature_variance]
+        rows = [
+            (name, measure, float(value))
+            for measure, values in zip(("contribution", "share", "r2", "variance"), columns, strict=True)
+            for name, value in zip(self.names, values, strict=True)
+        ]
+        rows += [
+            (REMAINDER, "contribution", self.remainder_contribution),
+            (REMAINDER, "share", self.remainder_share),
+            (REMAINDER, "r2", self.remainder_r2),
+            (ALL_FEATURES, "r2", self.r2),
+            (ALL_FEATURES, "alpha", self.alpha),
+            (ALL_FEATURES, "relative_alpha", self.relative_alpha),
+        ]
+        return pd.DataFrame(rows, columns=["feature", "measure", "value"])
+
+
+def system_regression(
+    a: ArrayLike,
+    b: ArrayLike,
+    labels: ArrayLike | None = None,
+    *,
+    test_a: ArrayLike,
+    test_b: ArrayLike,
+    test_labels: ArrayLike | None = None,
+    names: Sequence[str] | None = None,
+    alphas: Sequence[float] = ALPHAS,
+) -> SystemRegression:
+    """Explain system B's representation by a ridge regression from system A's: a model from a brain, or the reverse.
+
+    With a and b the representations about their means on the stimuli of the fit, and H the map that is fitted there,
+
+        fit      H = argmin sum || H a - b ||^2 + alpha || H ||^2
+        score    r2 = 1 - sum || H a - b ||^2 / sum || b ||^2             on the test stimuli, pooled over B's units
+
+    One alpha for all of B's units (global): the one of least squared error, pooled over units, in leave-one-out
+    cross-validation within the stimuli of the fit (scikit-learn's `RidgeCV`).
+
+    With labels, b = sum_f b_f + b_rest: b_f is what a least-squares regression of b on all features' one-hot codes,
+    fitted on the stimuli of the fit, puts down to feature f. Ridge is linear in its target, so that with H_f fitted
+    to b_f at the same alpha, H a = sum_f H_f a + H_rest a, and
+
+        feature_contribution    sum (2 b_f - H_f a) . H a / sum || b ||^2
+        feature_variance        sum || b_f ||^2 / sum || b ||^2
+        feature_r2              feature_contribution / feature_variance
+
+    Contributions and the remainder's add up to r2 exactly, whatever the features. Where features are independent and
+    balanced, b_f is what each feature explains alone, and where B encodes each in directions orthogonal to those of
+    the others and of the rest, feature_r2 is 1 - sum || H_f a - b_f ||^2 / sum || b_f ||^2, and no part depends on
+    another. Where directions overlap, what one part's prediction adds to another's is split between the two. Features
+    that go together share variance that has no owner: b_f follows the joint regression's coefficients, and
+    contributions still add up, but would be others with one feature more or less.
+
+    Parameters
+    ----------
+    a : `[stimulus, unit of A]`, the predicting system on the stimuli of the fit.
+    b : `[stimulus, unit of B]`, the predicted system on the same stimuli in the same order.
+    labels : class labels 0, 1, 2, ... of those stimuli, `[stimulus]` or `[stimulus, feature]`; None for r2 alone.
+    test_a : `[stimulus, unit of A]`, on other stimuli.
+    test_b : `[stimulus, unit of B]`, on the same other stimuli.
+    test_labels : `[stimulus]` or `[stimulus, feature]`; where there are labels.
+    names : the features' names.
+    alphas : penalties to choose from, above 0, in units of A's sum of squares for a mean unit, so that the result does
+        not depend on A's scale.
+
+    Returns
+    -------
+    A `SystemRegression`.
+
+    Raises
+    ------
+    ValueError, TypeError : as `variance_explained`; ValueError for penalties that are not above 0.
+
+    When not to use it: with stimuli that occur more than once in the fit; leave-one-out then chooses too small a
+    penalty (average repeats first). To say that two systems compute alike from r2 alone: it may be all one feature.
+
+    Source: Hoerl & Kennard (1970); the question is Lampinen, Chan & Hermann's (2024), arXiv 2405.05847; the split over
+    features is this project's own.
+    """
+    if len(alphas) == 0 or not all(0 < alpha < np.inf for alpha in alphas):
+        raise ValueError(f"alphas must be one or more penalties above 0, got {list(alphas)}")
+    fit_a, fit_b = _pair(a, b, "a", "b")
+    new_a, new_b = _pair(test_a, test_b, "test_a", "test_b", n_units=(fit_a.shape[1], fit_b.shape[1]))
+    features = _features(fit_b, labels, new_b, test_labels, names)
+    (x, mean_a), (y, mean_b) = about_mean(as_float64(fit_a)), about_mean(as_float64(fit_b))
+    new_x, new_y = as_float64(new_a) - mean_a, as_float64(new_b) - mean_b
+    encoding = fit_joint_encoding(y, features.fit, features.n_classes) if features.names else None
+    alpha, scale = _choose_alpha(x, y, alphas)
+    codes = np.empty((len(x), 0)) if encoding is None else encoding.centred_code(features.fit)
+    ridge = Ridge(alpha=alpha, solver="svd", fit_intercept=False).fit(x, np.hstack([y, codes]))
+    predicted = ridge.predict(new_x).reshape(len(new_x), -1)
+    prediction, predicted_codes = predicted[:, : y.shape[1]], predicted[:, y.shape[1] :]
+    parts = [] if encoding is None else _parts(encoding, encoding.centred_code(features.test), predicted_codes)
+    rest = new_y - sum(part for part, _ in parts), prediction - sum(guess for _, guess in parts)
+    total = (new_y**2).sum()
+    contribution = ratio([((2 * part - guess) * prediction).sum() for part, guess in (*parts, rest)], total)
+    variance = ratio([(part**2).sum() for part, _ in (*parts, rest)], total)
+    part_r2 = ratio(contribution, variance)
+    return SystemRegression(
+        names=features.names,
+        r2=float(ratio(((2 * new_y - prediction) * prediction).sum(), total)),
+        unit_r2=ratio(((2 * new_y - prediction) * prediction).sum(0), (new_y**2).sum(0)),
+        feature_contribution=contribution[:-1],
+        remainder_contribution=float(contribution[-1]),
+        feature_variance=variance[:-1],
+        feature_r2=part_r2[:-1],
+        remainder_r2=float(part_r2[-1]),
+        alpha=alpha,
+        relative_alpha=alpha / scale,
+        n_stimuli=len(new_y),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Features:
+    names: tuple[str, ...]
+    n_classes: tuple[int, ...]
+    fit: Tensor
+    test: Tensor
+
+
+def _features(
+    b: Tensor, labels: ArrayLike | None, test_b: Tensor, test_labels: ArrayLike | None, names: Sequence[str] | None
+) -> _Features:
+    """Return the checked labels; no feature where there are none."""
+    if labels is None or test_labels is None:
+        given = {"labels": labels, "test_labels": test_labels, "names": names}
+        if came := [name for name, value in given.items() if value is not None]:
+            raise ValueError(
+                f"{' and '.join(came)} came alone: give labels and test_labels to split r2 over features, or neither"
+            )
+        return _Features((), (), torch.empty(len(b), 0), torch.empty(len(test_b), 0))
+    y, test_y = as_labels(labels, b, "labels"), as_labels(test_labels, test_b, "test_labels")
+    names = as_names(names, y.shape[1])
+    variance_explained(b, y, test_representation=test_b, test_labels=test_y, names=names)  # refuses what does not fit
+    return _Features(names, class_numbers(y, names, "labels"), y, test_y)
+
+
+def _pair(
+    a: ArrayLike, b: ArrayLike, name_a: str, name_b: str, n_units: tuple[int | None, int | None] = (None, None)
+) -> tuple[Tensor, Tensor]:
+    """Return the two systems' representations of the same stimuli."""
+    pair = as_representation(a, name_a, n_units=n_units[0]), as_representation(b, name_b, n_units=n_units[1])
+    if len(pair[0]) != len(pair[1]):
+        raise ValueError(
+            f"{name_a} and {name_b} must be of the same stimuli, in the same order, "
+            f"got {len(pair[0])} and {len(pair[1])}: bring both systems' responses to each stimulus"
+        )
+    return pair
+
+
+def _choose_alpha(x: FloatArray, y: FloatArray, alphas: Sequence[float]) -> tuple[float, float]:
+    """Return the chosen penalty, and the unit in which `alphas` are counted."""
+    scale = float((x**2).sum()) / x.shape[1] or 1.0
+    if len(alphas) == 1 or len(x) == 1:
+        return alphas[0] * scale, scale
+    chosen = RidgeCV([alpha * scale for alpha in alphas], gcv_mode="svd").fit(x, y)
+    return float(chosen.alpha_), scale
+
+
+def _parts(
+    encoding: JointEncoding, code: FloatArray, predicted_code: FloatArray
+) -> list[tuple[FloatArray, FloatArray]]:
+    """Return each feature's part of B and its prediction, `[stimulus, unit of B]`."""
+    return [
+        (code[:, columns] @ encoding.weights[columns], predicted_code[:, columns] @ encoding.weights[columns])
+        for columns in encoding.columns_of_features()
+    ]

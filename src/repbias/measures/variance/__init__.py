@@ -1,0 +1,1 @@
+"""How much of a representation's variance each feature explains."""

@@ -1,0 +1,1 @@
+"""Studies of vectors of bits."""

@@ -1,0 +1,107 @@
+"""Classes: is the bias stronger for larger output spaces?
+
+A stimulus is a row of symbols from an alphabet of m. The easy feature copies one symbol, the hard one is the sum of two
+(or three) others modulo m: with m = 2, a bit and the parity of bits. Every feature has m classes, an output each, and
+the same loss. Nothing is known of the paper's way to vary the output space; all of this is our choice.
+"""
+
+from repbias.experiments.comparisons import LevelDifference, Trend
+from repbias.experiments.contrasts import FeatureDifference
+from repbias.experiments.study import Claim, Condition, Scale, Study
+from repbias.models import MLP
+from repbias.tasks import SymbolFeature, SymbolTask
+from repbias.training import SGD, Phase, Training
+
+LIMIT = 30_000  # steps
+LENGTH = 16  # symbols: with 8, there are only 256 stimuli of two symbols, too few for splits that are disjoint
+CLEAN, NOISY = "clean", "noisy"
+REDRAWN = {CLEAN: 0.0, NOISY: 0.1}  # share of training labels
+
+# About how many steps a network takes, by classes, summed symbols, and labels; for the estimate of cost.
+STEPS = {
+    (2, 2, CLEAN): 2_300,
+    (3, 2, CLEAN): 2_600,
+    (4, 2, CLEAN): 3_100,
+    (8, 2, CLEAN): 6_500,
+    (16, 2, CLEAN): 13_000,
+    (2, 3, CLEAN): 2_700,
+    (3, 3, CLEAN): 5_500,
+    (4, 3, CLEAN): 9_900,
+    (2, 2, NOISY): 2_300,
+    (8, 2, NOISY): 7_100,
+}
+
+
+def _condition(classes: int, summed: int, labels: str) -> Condition:
+    share = REDRAWN[labels]
+    return Condition(
+        name=f"{classes} classes, sum of {summed}" + (f", {labels} labels" if share else ""),
+        factors={"classes": str(classes), "hard": f"sum of {summed}", "labels": labels},
+        task=SymbolTask(
+            features={"easy": SymbolFeature(noise=share), "hard": SymbolFeature(inputs=summed, noise=share)},
+            symbols=classes,
+            length=LENGTH,
+        ),
+        model=MLP(widths=(64, 64, 64, 64)),
+        training=Training(optimizer=SGD(lr=0.05), phases=(Phase(steps=LIMIT),)),
+        steps=STEPS[classes, summed, labels],
+    )
+
+
+GAP = FeatureDifference(measure="r2", more="easy", less="hard")
+
+STUDY = Study(
+    name="classes",
+    title="Classes",
+    question="Is the gap between an easy and a hard feature wider, the more classes they have?",
+    domain="symbols",
+    conditions=tuple(_condition(*setting) for setting in STEPS),
+    scales={
+        "quick": Scale(
+            conditions=(
+                *(f"{classes} classes, sum of 2" for classes in (2, 4, 8)),
+                *(f"{classes} classes, sum of 2, {NOISY} labels" for classes in (2, 8)),
+            ),
+            seeds=4,
+        ),
+        "full": Scale(seeds=20),
+    },
+    claims=(
+        Claim(
+            id="C14",
+            statement="The gap between easy and hard is wider for larger output spaces",
+            strength="B, tentative",
+            contrast=GAP,
+            compare=Trend(factor="classes", scale="log2"),
+            where={"labels": (CLEAN,)},
+            sesoi=0.02,
+        ),
+        Claim(
+            id="C14 with noise",
+            statement="The gap is wider for larger output spaces where a tenth of the training labels is redrawn",
+            strength="C",
+            contrast=GAP,
+            compare=Trend(factor="classes", scale="log2"),
+            where={"labels": (NOISY,)},
+            sesoi=0.02,
+        ),
+        Claim(
+            id="noise",
+            statement="Noise in the training labels of both features widens the gap",
+            strength="C",
+            contrast=GAP,
+            compare=LevelDifference(factor="labels", more=NOISY, less=CLEAN),
+            where={"classes": ("2", "8"), "hard": ("sum of 2",)},
+            sesoi=0.02,
+        ),
+    ),
+    notes=(
+        "That the bias is stronger for larger output spaces is known to us as a tentative remark, without the task it "
+        "was seen in. Symbols, sums and label noise are our choice.",
+        "The smallest effect of interest, 0.02 a doubling of the classes, adds up to 0.06 from 2 to 16 classes.",
+        "Features of m classes are regressed as one-hot codes: m - 1 dimensions for easy and hard alike.",
+        "More classes are not only a larger output space. The sum becomes a harder function, with more cases, and "
+        "takes more steps; the input becomes wider, and each symbol rarer. A trend over classes has all of it. "
+        "Every stimulus has 16 symbols; those that no feature reads are noise.",
+    ),
+)

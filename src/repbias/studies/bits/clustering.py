@@ -1,0 +1,58 @@
+"""Clustering: which feature do the clusters of a layer follow?
+
+The networks are those of `complexity`. Test stimuli are clustered by k-means on the last hidden layer, and laid out
+in two dimensions by t-SNE: what a person would look at first in recordings or activations.
+"""
+
+from repbias.experiments.analysis import Analysis
+from repbias.experiments.contrasts import FeatureDifference
+from repbias.experiments.study import Claim, Scale, Study
+from repbias.studies.bits.complexity import NETWORKS, conditions_with
+
+HARD = ("XOR2", "parity3", "parity4")
+
+STUDY = Study(
+    name="clustering",
+    title="Clusters",
+    question="Which feature do the clusters of a layer's responses follow?",
+    conditions=conditions_with(*HARD, "AND"),
+    scales={
+        "quick": Scale(conditions=tuple(f"parity3, {network}" for network in NETWORKS), seeds=4),
+        "full": Scale(seeds=20),
+    },
+    analysis=Analysis(
+        function="repbias.analyses.clustering:analyse",
+        measures=("ari_2", "ari_3", "ari_4", "ari_6", "ari_8", "neighbour_purity"),
+        curves={"ari": ("clusters (k-means)", "adjusted Rand index with the feature's classes")},
+    ),
+    claims=(
+        Claim(
+            id="clusters",
+            statement="Two clusters follow the easy feature more than the hard one",
+            strength="C",
+            contrast=FeatureDifference(measure="ari_2", more="easy", less="hard"),
+            where={"hard": HARD},
+            sesoi=0.2,
+        ),
+        Claim(
+            id="neighbours",
+            statement="A stimulus's neighbours share its easy feature more often than its hard one",
+            strength="C",
+            contrast=FeatureDifference(measure="neighbour_purity", more="easy", less="hard"),
+            where={"hard": HARD},
+            sesoi=0.1,
+        ),
+        Claim(
+            id="variance, not difficulty",
+            statement="Where the harder feature has more variance, two clusters follow the harder one",
+            strength="C",
+            contrast=FeatureDifference(measure="ari_2", more="hard", less="easy"),
+            where={"hard": ("AND",)},
+            sesoi=0.2,
+        ),
+    ),
+    notes=(
+        "An adjusted Rand index of 1 means that clusters and classes are the same grouping, 0 what chance would give.",
+        "AND is a control: it has more variance than the copied bit, though it is the harder one (see `complexity`).",
+    ),
+)

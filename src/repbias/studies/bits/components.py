@@ -1,0 +1,107 @@
+"""Components: are the inputs of a hard feature represented more strongly than the feature itself?
+
+A network that reports the parity of bits may keep the bits, parities and conjunctions of some of them, or bits that it
+was not asked about. All are measured as probes in every layer beside the features: "bit 1", "parity 1-2", "and 1-2"
+are functions of the hard feature's own bits, by their number in it; "noise 1" and so on are bits that nothing reads.
+"""
+
+from collections.abc import Iterator
+from itertools import combinations
+
+from repbias.experiments.contrasts import Level
+from repbias.experiments.study import Claim, Condition, Scale, Study
+from repbias.models import MLP
+from repbias.tasks import BooleanTask, Probe
+from repbias.training import SGD, Training
+
+# Function of the hard feature, its number of bits, and about how many steps a network takes.
+HARD = {
+    "parity3": ("parity3", 3, 5_500),
+    "parity4": ("parity4", 4, 11_800),
+    "XOR of ANDs": ("xor_of_ands", 4, 2_800),
+}
+
+
+def _probes(hard: str) -> dict[str, Probe]:
+    """Every bit, parity and AND of a pair of the hard feature's bits, but for the feature itself, and noise bits."""
+    function, n, _ = HARD[hard]
+    numbers = range(1, n + 1)  # of the hard feature's bits, and their positions: bit 0 is the easy feature
+    probes = {f"bit {i}": Probe(function="copy", positions=(i,)) for i in numbers}
+    sizes = range(2, n if function.startswith("parity") else n + 1)
+    for some in (some for size in sizes for some in combinations(numbers, size)):
+        probes[f"parity {_joined(some)}"] = Probe(function="parity", positions=some)
+    for pair in combinations(numbers, 2):
+        probes[f"and {_joined(pair)}"] = Probe(function="and", positions=pair)
+    return probes | {f"noise {i}": Probe(function="copy", positions=(n + i,)) for i in numbers}
+
+
+def _joined(numbers: tuple[int, ...]) -> str:
+    return "-".join(map(str, numbers))
+
+
+def _condition(hard: str) -> Condition:
+    function, _, steps = HARD[hard]
+    return Condition(
+        name=hard,
+        factors={"hard": hard},
+        task=BooleanTask(features={"easy": "copy", "hard": function}, probes=_probes(hard)),
+        model=MLP(widths=(64, 64, 64, 64)),
+        training=Training(optimizer=SGD(lr=0.05)),
+        steps=steps,
+    )
+
+
+READINGS = (
+    # id, statement, strength, how the bits are taken together, what they are compared with, smallest effect
+    ("C7", "An input of the hard feature is represented more strongly than the feature, on average", "B",
+     "mean", "hard", 0.02),
+    ("C7", "The hard feature's inputs taken together are represented more strongly than the feature", "B",
+     "sum", "hard", 0.05),
+    ("C7 control", "An input of the hard feature is represented more strongly than a bit that no feature reads", "C",
+     "mean", "noise", 0.02),
+)  # fmt: skip
+
+
+def _claims() -> Iterator[Claim]:
+    """Each reading for each number of bits: with their number, the names of what it reads differ."""
+    for id, statement, strength, how, less, sesoi in READINGS:
+        for n in sorted({n for _, n, _ in HARD.values()}):
+            concerned = tuple(hard for hard, (_, inputs, _) in HARD.items() if inputs == n)
+            bits, noise = (tuple(f"{kind} {i}" for i in range(1, n + 1)) for kind in ("bit", "noise"))
+            yield Claim(
+                id=id,
+                statement=f"{statement} ({', '.join(concerned)})",
+                strength=strength,
+                contrast=Level(of=bits, less=("hard",) if less == "hard" else noise, how=how),
+                where={"hard": concerned},
+                sesoi=sesoi,
+            )
+
+
+STUDY = Study(
+    name="components",
+    title="Components",
+    question="Are the inputs of a hard feature represented more strongly than the feature itself?",
+    conditions=tuple(_condition(hard) for hard in HARD),
+    scales={"quick": Scale(conditions=("parity3", "XOR of ANDs"), seeds=4), "full": Scale(seeds=20)},
+    claims=tuple(_claims()),
+    notes=(
+        "The paper says that the hard feature's inputs are represented more strongly than the feature; whether each of "
+        "them or all together is not known to us, so that both readings are run. Functions, network and learning rate "
+        "are our choice.",
+        "The accounting: joint_r2 of the feature “(all)” is the share of a layer's variance that everything "
+        "measured here explains together. It covers the easy feature, every function of the hard feature's bits (they "
+        "are all sums of the parities of some of them) and as many noise bits as the hard feature has. What is left "
+        "is the other noise bits, and whatever depends on bits of both features at once. No claim hangs on it.",
+        "Probes have no accuracy. The control reads probes alone, and so counts networks that failed the "
+        "accuracy criterion too; C7 "
+        "counts those that report the hard feature.",
+        "ANDs are sums of bits and a parity, so that they add nothing to joint_r2, and `unique`, the loss without one "
+        "probe, is zero for all of these by arithmetic. R2s add up over easy, hard, bits, parities and noise "
+        "bits of a parity task alone, which are all independent.",
+        "Labels of XOR of ANDs are balanced exactly, and so its bits, and the parities of some of them, go along with "
+        "the feature and with one another (each bit is 1 in two thirds of the stimuli with the feature and in two "
+        "fifths of those without). Their R2 includes what the layer keeps of the feature, and their sum counts some of "
+        "it more than once.",
+    ),
+)

@@ -1,0 +1,124 @@
+"""Correlation: of two features that go along in training, is the easy one represented and the hard one left out?
+
+An easy and a hard feature (or two easy ones) agree in half of the training items, or in up to 95 %, while validation
+and test stimuli keep them apart. Where they nearly always agree, reporting the easy feature would nearly do for both.
+"""
+
+from itertools import product
+
+from repbias.experiments.comparisons import Trend
+from repbias.experiments.contrasts import FeatureDifference, Level
+from repbias.experiments.study import Claim, Condition, Scale, Study
+from repbias.models import MLP
+from repbias.tasks import Agreement, BooleanTask
+from repbias.training import SGD, Phase, Training
+
+STEP_LIMIT = 20_000
+UNEQUAL, EQUAL = "easy and hard", "easy and easy"
+PAIRS = {UNEQUAL: {"easy": "copy", "hard": "parity3"}, EQUAL: {"easy": "copy", "twin": "copy"}}
+# Share of training items in which the two agree, and about how many steps a network of each pair takes.
+SHARES = {
+    "0.5": {UNEQUAL: 5_100, EQUAL: 2_100},
+    "0.65": {UNEQUAL: 5_600, EQUAL: 2_100},
+    "0.8": {UNEQUAL: 6_900, EQUAL: 2_200},
+    "0.95": {UNEQUAL: 14_000, EQUAL: 2_700},
+}
+
+
+def _condition(pair: str, share: str) -> Condition:
+    first, second = PAIRS[pair]
+    return Condition(
+        name=f"{pair}, {share}",
+        factors={"pair": pair, "share": share},
+        task=BooleanTask(features=PAIRS[pair], agreement=Agreement(first=first, second=second, share=float(share))),
+        model=MLP(widths=(64,) * 4),
+        training=Training(optimizer=SGD(lr=0.05), phases=(Phase(steps=STEP_LIMIT),)),
+        steps=SHARES[share][pair],
+    )
+
+
+CONDITIONS = tuple(_condition(*cell) for cell in product(PAIRS, SHARES))
+RISE, FALL = Trend(factor="share"), Trend(factor="share", falling=True)
+HERE = {"pair": (UNEQUAL,)}
+# Slopes are per unit of share, of which the levels cover .45: a slope of .1 is a change of .045 from end to end.
+SLOPE = 0.1
+
+STUDY = Study(
+    name="correlation",
+    title="Correlation",
+    question="Of two features that agree in training, which is represented when either would do?",
+    conditions=CONDITIONS,
+    scales={
+        "quick": Scale(conditions=tuple(f"{pair}, {share}" for pair in PAIRS for share in ("0.5", "0.8")), seeds=4),
+        "full": Scale(seeds=20),
+    },
+    claims=(
+        Claim(
+            id="suppression",
+            statement="The more two features agree in training, the wider the gap (learned or not)",
+            strength="P",
+            contrast=Level(of=("easy",), less=("hard",), criterion=()),
+            compare=RISE,
+            where=HERE,
+            sesoi=SLOPE,
+        ),
+        Claim(
+            id="suppression",
+            statement="The same among networks that report both features",
+            strength="P",
+            contrast=FeatureDifference(more="easy", less="hard"),
+            compare=RISE,
+            where=HERE,
+            sesoi=SLOPE,
+        ),
+        Claim(
+            id="suppression",
+            statement="The hard feature explains less, the more it agrees with the easy one",
+            strength="P",
+            contrast=Level(of=("hard",), criterion=()),
+            compare=FALL,
+            where=HERE,
+            sesoi=SLOPE,
+        ),
+        Claim(
+            id="preference",
+            statement="Where the two agree, it is the easy one that is represented more strongly; every network counts",
+            strength="P",
+            contrast=Level(of=("easy",), less=("hard",), criterion=()),
+            where={**HERE, "share": ("0.65", "0.8", "0.95")},
+            sesoi=0.05,
+        ),
+        Claim(
+            id="easy feature",
+            statement="The easy feature explains more, the more it agrees with the hard one",
+            strength="C",
+            contrast=Level(of=("easy",)),
+            compare=RISE,
+            where=HERE,
+            sesoi=SLOPE,
+        ),
+        Claim(
+            id="equals",
+            statement="Between two easy features, agreement opens no gap",
+            strength="C",
+            contrast=FeatureDifference(more="easy", less="twin"),
+            compare=RISE,
+            where={"pair": (EQUAL,)},
+            sesoi=SLOPE,
+            equivalent=True,
+        ),
+    ),
+    notes=(
+        "The question is the predecessor's (Hermann & Lampinen 2020): there one label could be predicted from either "
+        "of two features, and networks came to represent mostly the one that is easier to decode. Here each feature "
+        "keeps an output of its own, so that agreement takes away most of the need for the hard one, never all of it: "
+        "the items in which they differ can be reported only by computing it. Not a claim of the paper.",
+        f"The stop rule waits until both are reported with 99 % on stimuli that keep them apart, or {STEP_LIMIT:,} "
+        "steps. The more the two agree, the longer a network trains; more training is part of the condition.",
+        "The gate: where a statistic says `gate on none`, networks count whether or not they came to report the hard "
+        "feature, since not learning it is part of the answer. The second claim has the gate on both, and its n says "
+        "how many are left. The easy feature's own trend asks only that the easy one is reported.",
+        "Variance is measured on test stimuli, in which the two are independent; what a layer keeps of one cannot pass "
+        "for the other. `unique` is in the tables beside it, and must nearly agree with R2.",
+    ),
+)

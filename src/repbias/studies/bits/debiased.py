@@ -1,0 +1,98 @@
+"""Debiased: what would similarity, components, clusters and classifiers have said without the bias?
+
+The networks are those of `rsa`. In networks that report both features, a linear map of the units makes both explain
+the same share of the last hidden layer; every method is asked before and after. The map takes no labels when it is
+applied: it cannot put into the layer what the layer does not hold.
+"""
+
+from repbias.experiments.analysis import Analysis
+from repbias.experiments.contrasts import FeatureDifference, Level
+from repbias.experiments.study import Claim, Scale, Study
+from repbias.studies.bits.rsa import CONDITIONS, KINDS
+
+ONE = ("r2", "r2_component_1", "ari_2", "sides_with")
+BOTH = {"reports": ("both",)}
+
+STUDY = Study(
+    name="debiased",
+    title="Without the bias",
+    question="What do the usual methods say once every feature explains the same share of the layer?",
+    conditions=CONDITIONS,
+    scales={"quick": Scale(seeds=6), "full": Scale(seeds=20)},
+    analysis=Analysis(
+        function="repbias.analyses.debiased:analyse",
+        of="study",
+        measures=tuple(f"{name}_{when}" for name in (*ONE, "rsa", "cka") for when in ("equalized", "change")),
+        features=(*KINDS, "own kind"),
+        settings={"equalized": "both", "stimuli": 256, "resamples": 200},
+        pairs={
+            "rsa": "RSA",
+            "cka": "CKA, linear, debiased",
+            "rsa_equalized": "RSA, shares equalised in “both”",
+            "cka_equalized": "CKA, shares equalised in “both”",
+        },
+    ),
+    claims=(
+        Claim(
+            id="equal shares",
+            statement="After the map both features explain the same share of variance on stimuli it was not fitted on",
+            strength="C",
+            contrast=FeatureDifference(measure="r2_equalized", more="easy", less="hard"),
+            where=BOTH,
+            sesoi=0.05,
+            equivalent=True,
+        ),
+        Claim(
+            id="components",
+            statement="The leading component comes to show less of the easy feature, as against the hard one",
+            strength="C",
+            contrast=FeatureDifference(measure="r2_component_1_change", more="hard", less="easy"),
+            where=BOTH,
+            sesoi=0.1,
+        ),
+        Claim(
+            id="clusters",
+            statement="Two clusters come to follow the easy feature less, as against the hard one",
+            strength="C",
+            contrast=FeatureDifference(measure="ari_2_change", more="hard", less="easy"),
+            where=BOTH,
+            sesoi=0.1,
+        ),
+        Claim(
+            id="reliance",
+            statement="A nearest-mean classifier comes to side less with the easy feature",
+            strength="C",
+            contrast=FeatureDifference(measure="sides_with_change", more="hard", less="easy"),
+            where=BOTH,
+            sesoi=0.2,
+        ),
+        *(
+            Claim(
+                id=f"{name}",
+                statement=f"By {name}, networks that report both move from those that report the easy feature towards "
+                "those that report the hard one",
+                strength="C",
+                contrast=FeatureDifference(measure=f"{measure}_change", more="hard network", less="easy network"),
+                where=BOTH,
+                sesoi=0.05,
+            )
+            for measure, name in (("rsa", "RSA"), ("cka", "CKA"))
+        ),
+        Claim(
+            id="same task",
+            statement="By RSA, two networks that report both come to look more alike",
+            strength="C",
+            contrast=Level(measure="rsa_change", of=("both network",), criterion=()),
+            where=BOTH,
+            sesoi=0.0,
+        ),
+    ),
+    notes=(
+        "The map stretches or shrinks each feature's directions (the span of its class means, found on validation "
+        "stimuli), so that all features explain the same variance and their total stays. The rest of the layer, which "
+        "no feature explains, is left as it is: the features' own inputs and nonlinear leftovers keep their shares.",
+        "Networks in which the hard feature is too weak for its direction to be more than noise are left out; n tells.",
+        "Equal shares are a reading of the layer, not its truth: they ask what a method would say if every feature "
+        "were written equally large.",
+    ),
+)

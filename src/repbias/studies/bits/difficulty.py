@@ -1,0 +1,135 @@
+"""Difficulty: is there a grade of bias among nonlinear features, and does a measure of the function give it?
+
+Nine boolean functions, each learned alone and each beside a copy of one bit. How hard a function is is read from its
+truth table (`repbias.tasks.bits.difficulty`): how sensitive it is to single bits, and how many bits must be taken
+together;
+and measured: the steps that a network needs to master it alone.
+Readers of the paper asked for this; functions, measures and network are our choice.
+"""
+
+from itertools import product
+
+from repbias.experiments.comparisons import Trend
+from repbias.experiments.contrasts import Contrast, FeatureDifference, Level, Mastery
+from repbias.experiments.ladder import Ladder, Rung
+from repbias.experiments.study import Claim, Condition, Scale, Study
+from repbias.models import MLP
+from repbias.tasks import BooleanFeature, BooleanTask
+from repbias.tasks.bits.difficulty import truth_table_complexity
+from repbias.training import SGD, Phase, Training
+
+STEP_LIMIT = 40_000
+ALONE, BESIDE = "alone", "beside a copy"
+# About how many steps a network takes, alone and beside a copy (for the estimate of cost).
+STEPS = {
+    "copy": (2_100, 2_100),
+    "and": (2_100, 2_200),
+    "or": (2_100, 2_200),
+    "threshold3": (2_100, 2_200),
+    "threshold5": (2_200, 2_300),
+    "xor": (2_400, 2_500),
+    "xor_of_ands": (2_900, 3_200),
+    "parity3": (4_300, 5_500),
+    "parity4": (7_000, 11_000),
+}
+NONLINEAR = tuple(kind for kind in STEPS if kind != "copy")
+
+
+def _condition(setting: str, kind: str) -> Condition:
+    feature = BooleanFeature.model_validate(kind)
+    complexity = truth_table_complexity(feature.function, feature.inputs)
+    easy = {"easy": "copy"} if setting == BESIDE else {}
+    return Condition(
+        name=f"{kind}, {setting}",
+        factors={
+            "setting": setting,
+            "kind": kind,
+            "sensitivity": f"{complexity.average_sensitivity:g}",
+            "degree": str(complexity.degree),
+        },
+        task=BooleanTask(features={**easy, "hard": kind}),
+        model=MLP(widths=(64,) * 4),
+        training=Training(optimizer=SGD(lr=0.05), phases=(Phase(steps=STEP_LIMIT),)),
+        steps=STEPS[kind][setting == BESIDE],
+    )
+
+
+CONDITIONS = tuple(_condition(*cell) for cell in product((ALONE, BESIDE), STEPS))
+
+
+def _claims(id: str, said: str, contrast: Contrast, setting: str, sesoi: float, falling: bool) -> tuple[Claim, ...]:
+    """The trend over nonlinear functions, once with each measure of difficulty."""
+    return tuple(
+        Claim(
+            id=id,
+            statement=f"{said} {what}",
+            strength="C",
+            contrast=contrast,
+            compare=Trend(factor=factor, along=("kind", other), falling=falling),
+            where={"setting": (setting,), "kind": NONLINEAR},
+            sesoi=sesoi,
+        )
+        for factor, other, what in (
+            ("sensitivity", "degree", "the more sensitive the function is to single bits"),
+            ("degree", "sensitivity", "the more bits must be taken together"),
+        )
+    )
+
+
+STUDY = Study(
+    name="difficulty",
+    title="Difficulty",
+    question="Is there a grade of bias among nonlinear features, and does the truth table give it?",
+    conditions=CONDITIONS,
+    scales={
+        "quick": Scale(
+            conditions=tuple(
+                f"{kind}, {setting}" for setting in (ALONE, BESIDE) for kind in ("and", "threshold5", "xor", "parity3")
+            ),
+            seeds=4,
+        ),
+        "full": Scale(seeds=20),
+    },
+    claims=(
+        *_claims("steps alone", "Alone, a function takes longer to master", Mastery(later="hard"), ALONE, 0.1, False),
+        *_claims("R2 alone", "Alone, a function explains less variance", Level(of=("hard",)), ALONE, 0.02, True),
+        *_claims(
+            "R2 beside a copy",
+            "Beside a copy, a function explains less variance",
+            Level(of=("hard",)),
+            BESIDE,
+            0.02,
+            True,
+        ),
+        *_claims(
+            "gap beside a copy",
+            "The gap between a copy and a function is wider",
+            FeatureDifference(more="easy", less="hard"),
+            BESIDE,
+            0.02,
+            False,
+        ),
+    ),
+    ladders=tuple(
+        Ladder(
+            title=title,
+            by="kind",
+            x=Rung(contrast=Mastery(later="hard"), where={"setting": (ALONE,)}),
+            y=Rung(contrast=contrast, where={"setting": (setting,)}),
+        )
+        for title, contrast, setting in (
+            ("Alone", Level(of=("hard",)), ALONE),
+            ("Beside a copy", Level(of=("hard",)), BESIDE),
+        )
+    ),
+    notes=(
+        "Not a claim of the paper: readers asked whether there is a grade of bias among nonlinear features. Trends run "
+        "over the eight functions that are not a copy; the two settings with copies are there to compare with.",
+        "Sensitivity and degree are those of the truth table, every pattern as likely as any other. The stimuli are "
+        "not quite so: features are balanced exactly, and in half of the stimuli an AND is 1. AND, OR, thresholds and "
+        "XOR of ANDs go along with single bits of theirs, and what a layer keeps of these counts for the feature.",
+        "The two measures disagree where a linear part is large: the majority of five bits has degree 5 and is less "
+        "sensitive than XOR of two. Both trends are run, neither is preferred.",
+        f"A trend needs a network to have mastered two thirds of the functions; at most {STEP_LIMIT:,} steps each.",
+    ),
+)

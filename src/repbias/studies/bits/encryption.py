@@ -1,0 +1,90 @@
+"""Encryption: can representation and computation part entirely?
+
+A network of exact, hand-built ReLU units sums symbols under a one-time pad (modulo 2: XOR), a program adds under
+Paillier's scheme. Their outputs are right, and their activity, stimulus by stimulus, has nothing in common with the
+values that they compute. Beside them, the same hand-built network on plain symbols, and the trained networks of
+`classes`, on the same stimuli.
+"""
+
+from repbias.experiments.analysis import Analysis
+from repbias.experiments.contrasts import Level
+from repbias.experiments.study import Claim, Scale, Study
+from repbias.studies.bits.classes import STUDY as CLASSES
+
+NAMES = ("2 classes, sum of 2", "8 classes, sum of 2", "2 classes, sum of 3")
+SYSTEMS = {"pad": "a network on values under a one-time pad", "paillier": "a program on Paillier ciphers"}
+MEASURES = ("exact", "rsa", "linear", "neighbours")
+
+
+def _level(system: str, measure: str) -> Level:
+    return Level(measure=f"{system}_{measure}", of=("hard",), criterion=())
+
+
+def _parts(system: str, words: str) -> tuple[Claim, ...]:
+    """The claims on one way to encrypt."""
+    return (
+        Claim(
+            id="C21",
+            statement=f"The outputs of {words} are right",
+            strength="F",
+            contrast=_level(system, "exact"),
+            sesoi=0.999,
+        ),
+        Claim(
+            id="C21",
+            statement=f"The RDM of {words} has nothing in common with that of the plain values",
+            strength="F",
+            contrast=_level(system, "rsa"),
+            sesoi=0.05,
+            equivalent=True,
+        ),
+        *(
+            Claim(
+                id="C21",
+                statement=f"From the activity of {words}, {probe} decodes the sum no better than chance",
+                strength="F",
+                contrast=_level(system, measure),
+                sesoi=0.05,
+                equivalent=True,
+            )
+            for measure, probe in (("linear", "a linear probe"), ("neighbours", "nearest neighbours"))
+        ),
+    )
+
+
+STUDY = Study(
+    name="encryption",
+    title="Computing on encrypted values",
+    question="Can a system compute something exactly while its activity has nothing in common with it?",
+    domain="symbols",
+    conditions=tuple(condition for condition in CLASSES.conditions if condition.name in NAMES),
+    scales={"quick": Scale(conditions=NAMES[:1], seeds=4), "full": Scale(seeds=20)},
+    analysis=Analysis(
+        function="repbias.analyses.encryption:analyse",
+        measures=tuple(f"{s}_{measure}" for s in ("trained", "plain", *SYSTEMS) for measure in MEASURES),
+    ),
+    claims=(
+        *(claim for system, words in SYSTEMS.items() for claim in _parts(system, words)),
+        Claim(
+            id="plain values",
+            statement="The same network on plain values has an RDM like that of the values",
+            strength="C",
+            contrast=_level("plain", "rsa"),
+            sesoi=0.5,
+        ),
+        Claim(
+            id="trained network",
+            statement="From a trained network's last hidden layer, a linear probe decodes the sum",
+            strength="C",
+            contrast=_level("trained", "linear"),
+            sesoi=0.3,
+        ),
+    ),
+    notes=(
+        "Every stimulus has keys of its own, drawn anew: a sum of ciphers is then uniform, whatever the symbols are, "
+        "and the claim holds by Shannon's theorem. The run shows that the measures see it so. Without the keys, that "
+        "is: whoever reads keys and ciphers together reads everything.",
+        "The stage that decrypts is not counted as activity: its input is ciphers and key, its output the plain sum.",
+        "Paillier's primes are 113 and 127, for 64-bit arithmetic: a demonstration that could be broken by hand.",
+    ),
+)

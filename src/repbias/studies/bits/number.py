@@ -1,0 +1,95 @@
+"""Number: how is the representation divided when there are several easy and several hard features?
+
+One to eight bits to copy beside one to eight parities of two bits. All of a kind are exchangeable: the first easy
+feature stands for any easy one, and may be compared over all numbers of them. The question is our own.
+"""
+
+from repbias.experiments.comparisons import Trend
+from repbias.experiments.contrasts import Level
+from repbias.experiments.study import Claim, Condition, Scale, Study
+from repbias.models import MLP
+from repbias.tasks import BooleanFeature, BooleanTask
+from repbias.training import SGD, Phase, Training
+
+LIMIT = 25_000  # steps
+NUMBERS = (1, 2, 4, 8)
+KINDS = {"easy": "copy", "hard": "xor"}
+
+
+def _names(kind: str, number: int) -> tuple[str, ...]:
+    return tuple(f"{kind}{i}" for i in range(1, number + 1))
+
+
+def _steps(easy: int, hard: int) -> int:
+    """About how many steps a network takes: 2,700 with one of each to 8,700 with eight of each."""
+    return 2_000 + 370 * (easy + hard)
+
+
+def _condition(easy: int, hard: int) -> Condition:
+    names = {"easy": _names("easy", easy), "hard": _names("hard", hard)}
+    return Condition(
+        name=f"{easy} easy, {hard} hard",
+        factors={"easy features": str(easy), "hard features": str(hard)},
+        task=BooleanTask(
+            features={name: BooleanFeature(function=KINDS[kind]) for kind in KINDS for name in names[kind]}
+        ),
+        model=MLP(widths=(64, 64, 64, 64)),
+        training=Training(optimizer=SGD(lr=0.05), phases=(Phase(steps=LIMIT),)),
+        steps=_steps(easy, hard),
+    )
+
+
+def _share_claim(kind: str, others: str) -> Claim:
+    """The share of one feature of a kind falls with the number of features of the same or the other kind."""
+    beside = "features of its own kind" if kind == others else f"{others} features"
+    return Claim(
+        id=f"share of one {kind} feature",
+        statement=f"One {kind} feature explains less, the more {beside} there are",
+        strength="C",
+        contrast=Level(of=(f"{kind}1",)),
+        compare=Trend(factor=f"{others} features", scale="log2", falling=True),
+        sesoi=0.02,
+    )
+
+
+def _gap_claim(easy: int, hard: int, how: str, sesoi: float) -> Claim:
+    statements = {
+        "sum": "All easy features together explain more than all hard ones together",
+        "mean": "One easy feature explains more than one hard one, on average over all of a kind",
+    }
+    return Claim(
+        id={"sum": "all easy and all hard", "mean": "one easy and one hard"}[how],
+        statement=statements[how],
+        strength="C",
+        contrast=Level(of=_names("easy", easy), less=_names("hard", hard), how="sum" if how == "sum" else "mean"),
+        where={"easy features": (str(easy),), "hard features": (str(hard),)},
+        sesoi=sesoi,
+    )
+
+
+STUDY = Study(
+    name="number",
+    title="Number of features",
+    question="How is the representation divided among several easy and several hard features?",
+    conditions=tuple(_condition(easy, hard) for easy in NUMBERS for hard in NUMBERS),
+    scales={
+        "quick": Scale(conditions=tuple(f"{easy} easy, {hard} hard" for easy in (1, 8) for hard in (1, 8)), seeds=4),
+        "full": Scale(seeds=20),
+    },
+    claims=(
+        *(_share_claim(kind, others) for kind in KINDS for others in KINDS),
+        *(_gap_claim(easy, hard, "sum", 0.05) for easy in NUMBERS for hard in NUMBERS),
+        *(_gap_claim(number, number, "mean", 0.01) for number in NUMBERS),
+    ),
+    notes=(
+        "The paper says that a feature learned alone is represented more strongly than one learned with more features "
+        "(claim C6, study isolation). How the shares divide is our own question, and no claim here is the paper's.",
+        "A share is a feature's R2 in the last hidden layer. Features are independent, so shares add up, to at most 1. "
+        "The smallest effect of interest of a trend, 0.02 a doubling, adds up to 0.06 from one to eight; that of a "
+        "difference of sums is 0.05, and that of a difference of means, of up to sixteen shares, 0.01.",
+        "A network counts where it passed the accuracy criterion on every feature that a claim reads: on one "
+        "for the trends, on all "
+        "for the sums and means. More features take more steps to learn.",
+        "The hard feature is the parity of two bits, not of three, so that eight of them fit beside eight bits.",
+    ),
+)

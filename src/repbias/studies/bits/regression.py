@@ -1,0 +1,66 @@
+"""Regression: does a predictor that captures only the easy part of a system score high?
+
+The networks are those of `rsa`. Networks that report both features play the brain; networks that report both, one, or
+nothing (untrained) are the models that are to explain it, by cross-validated ridge regression over common stimuli.
+"""
+
+from repbias.experiments.analysis import Analysis
+from repbias.experiments.contrasts import FeatureDifference, Level
+from repbias.experiments.study import Claim, Scale, Study
+from repbias.studies.bits.rsa import CONDITIONS, KINDS
+
+STUDY = Study(
+    name="regression",
+    title="Regression between systems",
+    question="Does a predictor that captures only the easy feature explain most of a system that computes both?",
+    conditions=CONDITIONS,
+    scales={"quick": Scale(seeds=6), "full": Scale(seeds=20)},
+    analysis=Analysis(
+        function="repbias.analyses.regression:analyse",
+        of="study",
+        measures=("regression_r2", "relative_r2", "easy_share", "hard_share"),
+        features=KINDS,
+        settings={"predicted": "both"},
+    ),
+    claims=(
+        Claim(
+            id="C19",
+            statement="A network that computes only the easy feature reaches most of the R2 that another network which "
+            "computes both reaches",
+            strength="F",
+            contrast=Level(measure="relative_r2", of=("easy network",), criterion=()),
+            where={"reports": ("both",)},
+            sesoi=0.5,
+        ),
+        Claim(
+            id="C19",
+            statement="It scores higher than a network that computes only the hard feature",
+            strength="F",
+            contrast=FeatureDifference(measure="regression_r2", more="easy network", less="hard network"),
+            where={"reports": ("both",)},
+            sesoi=0.05,
+        ),
+        Claim(
+            id="the easy part",
+            statement="Of what one network that computes both explains of another, more than half is the easy feature",
+            strength="C",
+            contrast=Level(measure="easy_share", of=("both network",), criterion=()),
+            where={"reports": ("both",)},
+            sesoi=0.5,
+        ),
+        Claim(
+            id="beyond chance",
+            statement="A network that computes only the easy feature predicts more than an untrained one",
+            strength="C",
+            contrast=FeatureDifference(measure="regression_r2", more="easy network", less="untrained network"),
+            where={"reports": ("both",)},
+            sesoi=0.05,
+        ),
+    ),
+    notes=(
+        "Each network that reports both is predicted from the network of the next seed of every kind, so that seeds "
+        "are the replicates and no two share initial weights. The ridge penalty is chosen by cross-validation on the "
+        "stimuli of the fit; R2 is pooled over all units, on other stimuli.",
+        "An untrained network shows what random features of the input explain.",
+    ),
+)

@@ -1,0 +1,66 @@
+"""Reliance: with a label that both features predict, which one does a linear classifier on a frozen layer side with?
+
+The networks are those of `complexity`, frozen. A classifier is trained on stimuli in which the two features agree, so
+that nothing in its training says which is meant, and is asked about stimuli in which they differ.
+"""
+
+from repbias.experiments.analysis import Analysis
+from repbias.experiments.contrasts import FeatureDifference
+from repbias.experiments.study import Claim, Scale, Study
+from repbias.studies.bits.complexity import NETWORKS, conditions_with
+
+HARD = ("XOR2", "parity3", "parity4")
+SHARE = "share of conflicts won by the feature"
+CLASSIFIERS = {
+    "logistic": "A logistic regression",
+    "ridge": "A ridge classifier",
+    "svm": "A linear support vector machine",
+    "nearest_mean": "A nearest-mean classifier",
+}
+
+STUDY = Study(
+    name="reliance",
+    title="Reliance",
+    question="With a label that both features predict, which one does a classifier on the frozen layer side with?",
+    conditions=conditions_with(*HARD, "AND"),
+    scales={
+        "quick": Scale(conditions=tuple(f"parity3, {network}" for network in NETWORKS), seeds=4),
+        "full": Scale(seeds=20),
+    },
+    analysis=Analysis(
+        function="repbias.analyses.reliance:analyse",
+        measures=tuple(f"sides_with_{classifier}" for classifier in CLASSIFIERS),
+        curves={
+            "n_train": ("training stimuli", SHARE),
+            "regularization": ("regularisation", SHARE),
+            "strength": ("share in which easy is the label (hard: always)", SHARE),
+        },
+    ),
+    claims=(
+        *(
+            Claim(
+                id="C17",
+                statement=f"{words} sides with the easy feature where the two conflict",
+                strength="A, B",
+                contrast=FeatureDifference(measure=f"sides_with_{classifier}", more="easy", less="hard"),
+                where={"hard": HARD},
+                sesoi=0.2,
+            )
+            for classifier, words in CLASSIFIERS.items()
+        ),
+        Claim(
+            id="variance, not difficulty",
+            statement="Where the harder feature has more variance, the nearest-mean classifier sides with it",
+            strength="C",
+            contrast=FeatureDifference(measure="sides_with_nearest_mean", more="hard", less="easy"),
+            where={"hard": ("AND",)},
+            sesoi=0.2,
+        ),
+    ),
+    notes=(
+        "A difference of 0.2 means that the classifier gives the easy feature's value in 60 % of the conflicts.",
+        "The representation keeps its scale, since scale is what the bias is about: a classifier that standardises "
+        "units or whitens the layer may decide otherwise.",
+        "AND is a control: it has more variance than the copied bit, though it is the harder one (see `complexity`).",
+    ),
+)

@@ -1,0 +1,91 @@
+"""RSA: what does the similarity of two networks' representations say of the similarity of what they compute?
+
+Four kinds of networks with the same architecture and inputs: some report the easy feature, some the hard one, some
+both, and some are not trained at all. Every two are compared by the correlation of their RDMs, and by CKA.
+"""
+
+from repbias.experiments.analysis import Analysis
+from repbias.experiments.comparisons import LevelDifference
+from repbias.experiments.contrasts import FeatureDifference, Level
+from repbias.experiments.study import Claim, Condition, Scale, Study
+from repbias.models import MLP
+from repbias.studies.bits.complexity import NETWORKS
+from repbias.tasks import BooleanTask
+from repbias.training import SGD, Phase, Training
+
+REPORTED = {"both": None, "easy": ("easy",), "hard": ("hard",)}
+STEPS = {"both": 4_300, "easy": 2_200, "hard": 4_300}
+KINDS = tuple(f"{kind} network" for kind in (*REPORTED, "untrained"))
+
+# "both" is a condition of `complexity`, and need not be trained again.
+CONDITIONS = tuple(
+    Condition(
+        name=kind,
+        factors={"reports": kind},
+        task=BooleanTask(features={"easy": "copy", "hard": "parity3"}),
+        model=MLP(widths=NETWORKS["256-128-64-64"]),
+        training=Training(optimizer=SGD(lr=0.05), phases=(Phase(features=features),)),
+        steps=STEPS[kind],
+    )
+    for kind, features in REPORTED.items()
+)
+
+
+def _parts(measure: str, name: str) -> tuple[Claim, ...]:
+    """The claims on one measure of similarity."""
+    return (
+        Claim(
+            id="C18",
+            statement=f"By {name}, a network that reports both looks more like one that reports only the easy feature "
+            "than like one that reports only the hard one",
+            strength="A, F, P",
+            contrast=FeatureDifference(measure=measure, more="easy network", less="hard network"),
+            where={"reports": ("both",)},
+            sesoi=0.1,
+        ),
+        Claim(
+            id="C18",
+            statement=f"By {name}, two networks that report both look less alike than either does to one that reports "
+            "only the easy feature",
+            strength="A, F, P",
+            contrast=FeatureDifference(measure=measure, more="easy network", less="both network"),
+            where={"reports": ("both",)},
+            sesoi=0.05,
+        ),
+        Claim(
+            id="C20",
+            statement=f"By {name}, networks that report the hard feature are less alike from seed to seed than those "
+            "that report the easy one",
+            strength="F, P",
+            contrast=Level(measure=measure, of=("own kind",), criterion=()),
+            compare=LevelDifference(factor="reports", more="easy", less="hard"),
+            sesoi=0.1,
+        ),
+    )
+
+
+STUDY = Study(
+    name="rsa",
+    title="Similarity of networks",
+    question="Does the similarity of two representations tell what two networks have in common?",
+    conditions=CONDITIONS,
+    scales={"quick": Scale(seeds=6), "full": Scale(seeds=20)},
+    analysis=Analysis(
+        function="repbias.analyses.similarity:analyse",
+        of="study",
+        measures=("rsa", "cka"),
+        features=(*KINDS, "own kind"),
+        settings={"untrained_of": "both", "stimuli": 256, "resamples": 200},
+        pairs={"rsa": "RSA: correlation of two RDMs", "cka": "CKA, linear, debiased"},
+    ),
+    claims=(*_parts("rsa", "RSA"), *_parts("cka", "CKA")),
+    notes=(
+        "All networks respond to the same 256 stimuli, on which none was trained. RDMs hold correlation distances and "
+        "are compared by Pearson's correlation over pairs of stimuli; CKA is linear and debiased.",
+        "Networks of one seed start from the same weights and see the same training stimuli, so pairs of one seed are "
+        "left out. A mean over pairs is tested by its jackknife pseudo-values over seeds, since each network is in "
+        "many pairs; the intervals in the matrix are those of a bootstrap over seeds and, for RSA, stimuli, which is "
+        "conservative.",
+        "A network that reports one feature sees the bits of the other too, which are noise to it.",
+    ),
+)

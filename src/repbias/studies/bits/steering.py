@@ -1,0 +1,103 @@
+"""Steering: does a feature's difference vector flip that feature alone, and does the hard one flip more easily?
+
+The networks are those of `complexity`. Activity in the last hidden layer is pushed along the vector from the mean of
+one class to the mean of the other. How long a push is, one may count in three ways, and the claim depends on which:
+in the layer's own units, in standard deviations of the representation, or in the feature's own difference vector.
+"""
+
+from repbias.experiments.analysis import Analysis
+from repbias.experiments.contrasts import FeatureDifference, Level
+from repbias.experiments.study import Claim, Scale, Study
+from repbias.studies.bits.complexity import NETWORKS, conditions_with
+
+FLIPS = "share of its own reports that flip"
+
+STUDY = Study(
+    name="steering",
+    title="Steering",
+    question="Does pushing a layer along a feature's direction flip that feature alone, and which flips more easily?",
+    conditions=conditions_with("XOR2", "parity3", "parity4"),
+    scales={
+        "quick": Scale(conditions=tuple(f"parity3, {network}" for network in NETWORKS), seeds=4),
+        "full": Scale(seeds=20),
+    },
+    analysis=Analysis(
+        function="repbias.analyses.steering:analyse",
+        measures=(
+            "flip_length",
+            "flip_length_sd",
+            "flip_length_difference",
+            "flip_length_probe",
+            "own_flips",
+            "other_flips",
+            "erased_own",
+            "erased_others",
+        ),
+        settings={"shown": {"absolute": 30.0, "sd": 2.5, "difference": 2.0}},
+        curves={
+            "absolute": ("push, in the layer's own units", FLIPS),
+            "sd": ("push, in standard deviations of the layer", FLIPS),
+            "difference": ("push, in the feature's own difference vector", FLIPS),
+            "others": (
+                "push, in the feature's own difference vector",
+                "share of the other's reports that flip",
+            ),
+        },
+    ),
+    claims=(
+        Claim(
+            id="C16",
+            statement="A push of one difference vector flips the easy feature's output",
+            strength="A, B",
+            contrast=Level(measure="own_flips", of=("easy",), criterion=("easy",)),
+            sesoi=0.9,
+        ),
+        Claim(
+            id="C16",
+            statement="A push of one difference vector flips the hard feature's output",
+            strength="A, B",
+            contrast=Level(measure="own_flips", of=("hard",), criterion=("hard",)),
+            sesoi=0.9,
+        ),
+        Claim(
+            id="C16",
+            statement="It leaves the other feature's output",
+            strength="A, B",
+            contrast=Level(measure="other_flips", of=("easy", "hard")),
+            sesoi=0.05,
+            equivalent=True,
+        ),
+        Claim(
+            id="C16",
+            statement="The hard feature flips with a smaller push, in the layer's own units",
+            strength="A, B",
+            contrast=FeatureDifference(measure="flip_length", more="easy", less="hard"),
+            sesoi=0.0,
+        ),
+        Claim(
+            id="in own difference vectors",
+            statement="In units of its own difference vector, either feature flips with the same push",
+            strength="C",
+            contrast=FeatureDifference(measure="flip_length_difference", more="easy", less="hard"),
+            sesoi=0.1,
+            equivalent=True,
+        ),
+        Claim(
+            id="erasure",
+            statement="Linear erasure of the hard feature leaves the report of the easy one",
+            strength="C",
+            contrast=Level(measure="erased_others", of=("hard",), criterion=("hard",)),
+            sesoi=0.95,
+        ),
+    ),
+    notes=(
+        "The push that flips half of the stimuli is read by linear interpolation between pushes a twentieth of the "
+        "difference vector apart. In standard deviations of the representation, the ratio of the two features' pushes "
+        "is the same as in the layer's own units; the figure shows both.",
+        "A feature with little variance has a short difference vector, and where the read-out's threshold lies midway "
+        "between the classes it flips at half that vector, whatever its length: a smaller push in absolute length may "
+        "say nothing but that the feature is written small.",
+        "Vectors come from validation stimuli, flips are counted on 1,024 test stimuli. Every stimulus is pushed "
+        "towards the other class.",
+    ),
+)

@@ -1,0 +1,67 @@
+"""Vision, stage by stage: where do colour and shape gain and lose their shares between the image and the pooling layer?
+
+The networks are the convolutional ones of `vision` that are trained by Adam, and need not be trained again. Each stage
+is read after the mean over space while they train, and before it, channel by channel, once they are trained.
+"""
+
+from repbias.experiments.analysis import Analysis
+from repbias.experiments.contrasts import FeatureDifference, LayerSlope
+from repbias.experiments.effects import Effects
+from repbias.experiments.study import Claim, Scale, Study
+from repbias.studies.images.common import NOTE
+from repbias.studies.images.vision import LIMIT, PLAIN, RESIDUAL
+from repbias.studies.images.vision import STUDY as VISION
+
+NUISANCES = ("position", "rotation")
+RANKED = ("channel, from the highest R2 down", "R2 of a channel")
+CONVOLUTIONAL = tuple(
+    c for c in VISION.conditions if c.factors["optimizer"] == "Adam" and c.factors["network"] in (RESIDUAL, PLAIN)
+)
+
+STUDY = Study(
+    name="vision_layers",
+    title="Vision, stage by stage",
+    question="How do the shares of colour and shape build up from stage to stage?",
+    domain="images",
+    conditions=CONVOLUTIONAL,
+    scales={"quick": VISION.scales["quick"], "full": Scale(seeds=10)},
+    analysis=Analysis(
+        function="repbias.analyses.channels:analyse",
+        measures=("map_r2", "map_participation", "map_density_0.05", "map_density_0.1", "map_density_0.25"),
+        features=NUISANCES,
+        settings={"factors": list(NUISANCES)},
+        curves={"channels of the map": RANKED, "channels of the mean over space": RANKED},
+    ),
+    claims=(
+        Claim(
+            id="first stage",
+            statement="The first stage favours colour, whatever the last one favours",
+            strength="C",
+            contrast=FeatureDifference(measure="r2", more="colour", less="shape", layer="stage.0.mean"),
+            sesoi=0.05,
+        ),
+        Claim(
+            id="C22",
+            statement="The balance moves from colour to shape from the first stage to the pooling layer",
+            strength="C",
+            contrast=LayerSlope(measure="r2", more="shape", less="colour"),
+            sesoi=0.01,
+        ),
+    ),
+    effects=(
+        Effects(
+            contrast=FeatureDifference(measure="map_r2", more="colour", less="shape"),
+            factors=("wiring", "norm"),
+            where={"network": (RESIDUAL,)},
+            sesoi=0.05,
+        ),
+    ),
+    notes=(
+        NOTE,
+        f"Here at most {LIMIT:,} steps are taken, as in the study of which the networks are.",
+        "Read is the mean over space of each stage's feature map; of the last stage it is the pooling layer. Before "
+        "pooling, channels are read at every place of the map. `map_r2` of a layer is the R2 of the map whose mean the "
+        "layer is, and `map_density` the share of its channels with an R2 above the number named.",
+        "Position (4 cells) and rotation (4 bins) of the object are measured beside the features, and not reported.",
+    ),
+)

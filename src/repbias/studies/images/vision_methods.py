@@ -1,0 +1,50 @@
+"""Methods on images: do components, steering and classifiers follow colour, and does that depend on the network?
+
+Two colours beside two shapes of the same area. Read, truncated and pushed is the spatial pooling layer. For reliance,
+the classifier learns on images in which colour and shape agree and is asked about images in which they conflict: the
+cue-conflict test.
+"""
+
+from repbias.experiments.contrasts import FeatureDifference
+from repbias.experiments.network_spec import AnyModel
+from repbias.experiments.study import Claim, Scale, Study
+from repbias.models import ConvNet
+from repbias.studies.images.common import NARROW, NOTE, image_condition
+from repbias.studies.method_claims import METHODS, claims_on_methods
+from repbias.tasks.images.feature import ImageFeature
+
+COLOURS, SHAPES = ("red", "green"), ("plus", "tee")
+PAIR = {
+    "easy": ImageFeature(factor="colour", classes=COLOURS),
+    "hard": ImageFeature(factor="shape", classes=SHAPES),
+}
+NETWORKS: dict[str, tuple[AnyModel, int]] = {"plain network": (ConvNet(), 600), "residual network": (NARROW, 400)}
+
+STUDY = Study(
+    name="vision_methods",
+    title="Methods on images",
+    question="Do the usual methods favour colour over shape at the pooling layer?",
+    domain="images",
+    conditions=tuple(
+        image_condition(network, {"network": network}, PAIR, model=model, steps=steps)
+        for network, (model, steps) in NETWORKS.items()
+    ),
+    scales={"quick": Scale(seeds=4), "full": Scale(seeds=10)},
+    analysis=METHODS,
+    claims=(
+        Claim(
+            id="C1",
+            statement="Colour explains more variance of the pooling layer than shape",
+            strength="A, B",
+            contrast=FeatureDifference(measure="r2", more="easy", less="hard"),
+            sesoi=0.05,
+        ),
+        *claims_on_methods("the pooling layer", "colour", "shape"),
+    ),
+    notes=(
+        NOTE,
+        "Colours are red and green. Shapes are plus and tee, which cover the same area: the area of "
+        "the coloured spot would tell other shapes.",
+        "The plain network has four convolutions of 16, 32, 64 and 64 channels and no norm.",
+    ),
+)

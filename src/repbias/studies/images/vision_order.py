@@ -1,0 +1,59 @@
+"""Learning order of images: does training shape first narrow colour's lead, or add to its own?
+
+The counterpart of `order` and `string_order`: colour and shape learned together, or the hard one, shape, first, alone
+until it passes the accuracy criterion.
+"""
+
+from repbias.experiments.comparisons import LevelDifference
+from repbias.experiments.contrasts import FeatureDifference
+from repbias.experiments.network_spec import AnyModel
+from repbias.experiments.study import Claim, Scale, Study
+from repbias.models import ConvNet
+from repbias.studies.images.common import NARROW, NOTE, image_condition
+
+TOGETHER, SHAPE_FIRST, COLOUR_FIRST = "together", "shape first", "colour first"
+FIRST = {TOGETHER: None, SHAPE_FIRST: "shape", COLOUR_FIRST: "colour"}
+NETWORKS: dict[str, AnyModel] = {"plain network": ConvNet(), "residual network": NARROW}
+STEPS = {"plain network": 2_400, "residual network": 800}
+LEAN = FeatureDifference(measure="r2", more="colour", less="shape")
+
+STUDY = Study(
+    name="vision_order",
+    title="Learning order of images",
+    question="Does a feature of an image that is learned first keep more of the pooling layer?",
+    domain="images",
+    conditions=tuple(
+        image_condition(
+            f"{network}, {regime}",
+            {"network": network, "regime": regime},
+            first=first,
+            model=model,
+            steps=STEPS[network],
+        )
+        for network, model in NETWORKS.items()
+        for regime, first in FIRST.items()
+    ),
+    scales={
+        "quick": Scale(conditions=tuple(f"residual network, {regime}" for regime in (TOGETHER, SHAPE_FIRST)), seeds=4),
+        "full": Scale(seeds=10),
+    },
+    claims=(
+        Claim(
+            id="C4",
+            statement="Training shape first moves the balance from colour to shape",
+            strength="B",
+            contrast=LEAN,
+            compare=LevelDifference(factor="regime", more=TOGETHER, less=SHAPE_FIRST),
+            sesoi=0.02,
+        ),
+        Claim(
+            id="C4 control",
+            statement="Training colour first does not",
+            strength="B",
+            contrast=LEAN,
+            compare=LevelDifference(factor="regime", more=COLOUR_FIRST, less=TOGETHER),
+            sesoi=0.0,
+        ),
+    ),
+    notes=(NOTE, "The plain network has four convolutions of 16, 32, 64 and 64 channels and no norm."),
+)

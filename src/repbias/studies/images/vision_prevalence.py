@@ -1,0 +1,48 @@
+"""Prevalence of images: does a feature that is labelled more rarely in training lose some of the pooling layer?
+
+The counterpart of `prevalence`, where the rare one of two is colour or shape. A feature is labelled in all training
+images, in a third, or in a tenth; validation and test images always ask.
+"""
+
+from repbias.experiments.comparisons import Trend
+from repbias.experiments.contrasts import FeatureDifference
+from repbias.experiments.study import Claim, Condition, Scale, Study
+from repbias.studies.images.common import NOTE, image_condition
+from repbias.tasks.images.feature import ImageFeature
+
+LEVELS = {"1": 800, "0.33": 1_200, "0.1": 2_500}
+FACTORS = ("colour", "shape")
+
+
+def _condition(rare: str, labelled: str, steps: int) -> Condition:
+    (other,) = (factor for factor in FACTORS if factor != rare)
+    return image_condition(
+        f"{rare} labelled {labelled}",
+        {"rare": rare, "labelled": labelled},
+        {"common": ImageFeature(factor=other), "rare": ImageFeature(factor=rare, labelled=float(labelled))},
+        steps=steps,
+    )
+
+
+STUDY = Study(
+    name="vision_prevalence",
+    title="Prevalence of images",
+    question="Does a feature of an image that is labelled more rarely lose some of the pooling layer?",
+    domain="images",
+    conditions=tuple(_condition(rare, labelled, steps) for rare in FACTORS for labelled, steps in LEVELS.items()),
+    scales={
+        "quick": Scale(conditions=("colour labelled 1", "colour labelled 0.33"), seeds=4),
+        "full": Scale(seeds=10),
+    },
+    claims=(
+        Claim(
+            id="C8",
+            statement="The more rarely a feature is labelled, the further it falls behind the other",
+            strength="A, B",
+            contrast=FeatureDifference(measure="r2", more="common", less="rare"),
+            compare=Trend(factor="labelled", scale="log2", falling=True),
+            sesoi=0.01,
+        ),
+    ),
+    notes=(NOTE, "A rare feature is also learned later. Prevalence and learning order are not told apart here."),
+)

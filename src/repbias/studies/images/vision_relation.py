@@ -1,0 +1,55 @@
+"""Relation: of colour, shape, and whether two shapes are the same, is the simpler given more of the pooling layer?
+
+Two objects, a larger and a smaller one, of one colour. Colour can be told from a pixel, shape from an object, and
+whether the shapes are the same only from both together: the hard feature of the study of vision.
+"""
+
+from repbias.experiments.contrasts import FeatureDifference
+from repbias.experiments.network_spec import AnyModel
+from repbias.experiments.study import Claim, Scale, Study
+from repbias.models import ConvNet
+from repbias.studies.images.common import NARROW, NOTE, image_condition
+from repbias.tasks.images.feature import ImageFeature
+
+FEATURES = {
+    "colour": ImageFeature(factor="colour", classes=("red", "green")),
+    "shape": ImageFeature(factor="shape", classes=("plus", "circle")),
+    "relation": ImageFeature(factor="relation"),
+}
+NETWORKS: dict[str, tuple[AnyModel, int]] = {
+    "plain network": (ConvNet(norm="batch"), 2_000),
+    "residual network": (NARROW, 1_300),
+}
+
+
+def _more(more: str, less: str, statement: str) -> Claim:
+    return Claim(
+        id="C1",
+        statement=statement,
+        strength="A, B",
+        contrast=FeatureDifference(measure="r2", more=more, less=less),
+        sesoi=0.05,
+    )
+
+
+STUDY = Study(
+    name="vision_relation",
+    title="Relation",
+    question="Of colour, shape, and the relation of two shapes, is the simpler given more of the pooling layer?",
+    domain="images",
+    conditions=tuple(
+        image_condition(network, {"network": network}, FEATURES, model=model, steps=steps)
+        for network, (model, steps) in NETWORKS.items()
+    ),
+    scales={"quick": Scale(seeds=4), "full": Scale(seeds=10)},
+    claims=(
+        _more("colour", "shape", "Colour explains more of the pooling layer than shape"),
+        _more("shape", "relation", "Shape explains more of it than whether two shapes are the same"),
+        _more("colour", "relation", "Colour explains more of it than whether two shapes are the same"),
+    ),
+    notes=(
+        NOTE,
+        "All features have two classes; shape is that of the larger object, and the "
+        "smaller one has the same or the other. Neither object alone says whether they are the same.",
+    ),
+)

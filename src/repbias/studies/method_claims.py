@@ -1,0 +1,56 @@
+"""Claims on methods at one layer: what components, pushes and a classifier make of an easy and a hard feature.
+
+What `pca`, `steering` and `reliance` ask of bits is asked of other domains by one analysis,
+`repbias.analyses.methods`.
+"""
+
+from __future__ import annotations
+
+from repbias.experiments.analysis import Analysis
+from repbias.experiments.contrasts import FeatureDifference, Level
+from repbias.experiments.study import Claim
+from repbias.studies.bits.pca import STUDY as PCA
+from repbias.studies.bits.reliance import STUDY as RELIANCE
+from repbias.studies.bits.steering import STUDY as STEERING
+
+_PARTS = [study.analysis for study in (PCA, STEERING, RELIANCE) if study.analysis is not None]
+METHODS = Analysis(
+    function="repbias.analyses.methods:analyse",
+    measures=tuple(name for part in _PARTS for name in part.measures),
+    settings={"lengths": 21, "stimuli": 256, "training_sizes": [32, 64, 128]},
+    curves={name: labels for part in _PARTS for name, labels in part.curves.items()},
+)
+
+
+def claims_on_methods(layer: str, easy: str, hard: str) -> tuple[Claim, ...]:
+    """Return C15 to C17 of the features `easy` and `hard`; the arguments are how statements call them and the layer."""
+    return (
+        Claim(
+            id="C15",
+            statement=f"The leading principal component of {layer} shows {easy} more than {hard}",
+            strength="A, B",
+            contrast=FeatureDifference(measure="r2_component_1", more="easy", less="hard"),
+            sesoi=0.1,
+        ),
+        Claim(
+            id="C16",
+            statement="A push of one difference vector flips each feature's output",
+            strength="A, B",
+            contrast=Level(measure="own_flips", of=("easy", "hard")),
+            sesoi=0.9,
+        ),
+        Claim(
+            id="C16",
+            statement=f"{hard.capitalize()} flips with a smaller push than {easy}, in the layer's own units",
+            strength="A, B",
+            contrast=FeatureDifference(measure="flip_length", more="easy", less="hard"),
+            sesoi=0.0,
+        ),
+        Claim(
+            id="C17",
+            statement=f"A logistic regression on {layer} sides with {easy} where the two conflict",
+            strength="A, B",
+            contrast=FeatureDifference(measure="sides_with_logistic", more="easy", less="hard"),
+            sesoi=0.2,
+        ),
+    )

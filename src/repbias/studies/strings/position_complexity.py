@@ -1,0 +1,54 @@
+"""Position against complexity: does reporting the hard feature first outweigh that it is hard?
+
+The presence of a marker and the order of two markers, reported easy first or hard first by an encoder-decoder.
+"""
+
+from repbias.experiments.comparisons import LevelDifference
+from repbias.experiments.contrasts import FeatureDifference
+from repbias.experiments.study import Claim, Scale, Study
+from repbias.studies.strings.common import NOTE, string_condition
+
+GAP = FeatureDifference(measure="r2", more="easy", less="hard")
+ORDERS = {"easy first": ("easy", "hard"), "hard first": ("hard", "easy")}
+PAIRS = {"order of two markers": "precedes", "count": "count"}
+
+STUDY = Study(
+    name="position_complexity",
+    title="Position against complexity",
+    question="Does reporting the hard feature first outweigh that it is hard?",
+    domain="strings",
+    conditions=tuple(
+        string_condition(
+            f"{hard}, {order}",
+            {"hard": hard, "order": order},
+            {"easy": "presence", "hard": kind},
+            order=names,
+            steps=900,
+        )
+        for hard, kind in PAIRS.items()
+        for order, names in ORDERS.items()
+    ),
+    scales={
+        "quick": Scale(conditions=tuple(f"order of two markers, {order}" for order in ORDERS), seeds=4),
+        "full": Scale(seeds=16),
+    },
+    claims=(
+        Claim(
+            id="position",
+            statement="The gap between easy and hard is wider where the easy feature is reported first",
+            strength="C",
+            contrast=GAP,
+            compare=LevelDifference(factor="order", more="easy first", less="hard first"),
+            sesoi=0.01,
+        ),
+        Claim(
+            id="complexity outweighs",
+            statement="Also where the hard feature is reported first, the easy one explains more",
+            strength="C",
+            contrast=GAP,
+            where={"order": ("hard first",)},
+            sesoi=0.0,
+        ),
+    ),
+    notes=(NOTE,),
+)

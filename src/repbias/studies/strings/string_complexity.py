@@ -1,0 +1,53 @@
+"""Complexity of strings: is the simpler of two features given more of an encoder, as it is of an MLP?
+
+The easy feature is the presence of a marker, which a sum over tokens tells. The hard one asks for order, for equality,
+for a parity of markers, for a count, or for balanced brackets. The counterpart of `complexity`.
+"""
+
+from repbias.experiments.contrasts import FeatureDifference
+from repbias.experiments.study import Claim, Scale, Study
+from repbias.studies.strings.common import NOTE, string_condition
+from repbias.tasks.strings.features import AnyStringFeature, Parity
+
+HARD: dict[str, str | AnyStringFeature] = {
+    "count": "count",
+    "order of two markers": "precedes",
+    "equality of two slots": "equality",
+    "parity of two markers": Parity(markers=2),
+    "parity of three markers": Parity(markers=3),
+    "brackets": "brackets",
+}
+STEPS = {"count": 700, "order of two markers": 900, "equality of two slots": 1_500, "brackets": 1_500}
+
+STUDY = Study(
+    name="string_complexity",
+    title="Complexity of strings",
+    question="Of two features of a string, is the simpler one given more of the encoder?",
+    domain="strings",
+    conditions=tuple(
+        string_condition(name, {"hard": name}, {"easy": "presence", "hard": kind}, steps=STEPS.get(name, 2_500))
+        for name, kind in HARD.items()
+    ),
+    scales={"quick": Scale(conditions=("count", "order of two markers"), seeds=4), "full": Scale(seeds=16)},
+    claims=(
+        Claim(
+            id="C1",
+            statement="Of two features of a string, the simpler explains more of the last encoder layer",
+            strength="A, B",
+            contrast=FeatureDifference(measure="r2", more="easy", less="hard"),
+            sesoi=0.02,
+        ),
+        Claim(
+            id="C2",
+            statement="The simpler feature is represented more densely: more units carry it",
+            strength="A, B",
+            contrast=FeatureDifference(measure="density_0.1", more="easy", less="hard"),
+            sesoi=0.05,
+        ),
+    ),
+    notes=(
+        NOTE,
+        "A mean over tokens holds a marker's presence in plain sight, whatever the network does with it: the step 0 of "
+        "the learning curves shows what the untrained encoder gives to each feature.",
+    ),
+)

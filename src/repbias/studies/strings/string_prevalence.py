@@ -1,0 +1,45 @@
+"""Prevalence of strings: is the more prevalent of two equal features given more of the encoder?
+
+The counterpart of `prevalence`, with two markers: one is present in fewer of the training strings, or labelled for in
+fewer of them. Validation and test strings are clean.
+"""
+
+from repbias.experiments.comparisons import Trend
+from repbias.experiments.contrasts import FeatureDifference
+from repbias.experiments.study import Claim, Condition, Scale, Study
+from repbias.studies.strings.common import NOTE, string_condition
+from repbias.tasks.strings.features import Presence
+
+LEVELS = {"P(f=1)": ("0.5", "0.2", "0.05"), "labelled": ("1", "0.2", "0.05")}
+QUICK = tuple(f"{reading} {level}" for reading, levels in LEVELS.items() for level in (levels[0], levels[-1]))
+
+
+def _condition(reading: str, level: str) -> Condition:
+    prevalence, labelled = (float(level), 1.0) if reading == "P(f=1)" else (0.5, float(level))
+    return string_condition(
+        f"{reading} {level}",
+        {"reading": reading, "prevalence": level},
+        {"common": "presence", "rare": Presence(prevalence=prevalence, labelled=labelled)},
+        steps=900,
+    )
+
+
+STUDY = Study(
+    name="string_prevalence",
+    title="Prevalence of strings",
+    question="Of two equal features of a string, is the more prevalent one given more of the encoder?",
+    domain="strings",
+    conditions=tuple(_condition(reading, level) for reading, levels in LEVELS.items() for level in levels),
+    scales={"quick": Scale(conditions=QUICK, seeds=2), "full": Scale(seeds=16)},
+    claims=(
+        Claim(
+            id="C8",
+            statement="The rarer one of two equal features of a string, the further it falls behind the other",
+            strength="A, B",
+            contrast=FeatureDifference(measure="r2", more="common", less="rare"),
+            compare=Trend(factor="prevalence", scale="log2", falling=True),
+            sesoi=0.005,
+        ),
+    ),
+    notes=(NOTE,),
+)

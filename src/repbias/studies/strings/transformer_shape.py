@@ -1,0 +1,82 @@
+"""Shape of Transformers: do depth, width, heads, dropout, decoder or optimiser change what position and complexity do?
+
+One thing at a time is changed of a base encoder-decoder, on two tasks: four equal features reported in rotated orders,
+and an easy beside a hard feature. The counterpart of `architecture`, `depth` and `width`.
+"""
+
+from repbias.experiments.contrasts import FeatureDifference, PositionSlope
+from repbias.experiments.network_spec import AnyModel
+from repbias.experiments.study import Claim, Scale, Study
+from repbias.models import DecoderOnly, EncoderDecoder
+from repbias.studies.strings.common import NOTE, string_condition
+from repbias.training import SGD, AdamW
+from repbias.training.optimizers import AnyOptimizer, Muon
+
+BASE = "base"
+MODELS: dict[str, AnyModel] = {
+    BASE: EncoderDecoder(),
+    "1 layer": EncoderDecoder(layers=1),
+    "4 layers": EncoderDecoder(layers=4),
+    "width 32": EncoderDecoder(width=32),
+    "width 128": EncoderDecoder(width=128),
+    "1 head": EncoderDecoder(heads=1),
+    "dropout 0.1": EncoderDecoder(dropout=0.1),
+    "sinusoidal": EncoderDecoder(positions="sinusoidal"),
+    "decoder-only": DecoderOnly(),
+}
+POSITION, COMPLEXITY = "four equal features", "easy and hard"
+OPTIMIZERS: dict[str, AnyOptimizer] = {
+    "AdamW, weight decay 0.1": AdamW(lr=1e-3, weight_decay=0.1),
+    "Muon": Muon(lr=0.01),
+    "momentum": SGD(lr=0.02, momentum=0.9),
+}
+TASKS = {
+    POSITION: dict.fromkeys(("a", "b", "c", "d"), "presence"),
+    COMPLEXITY: {"easy": "presence", "hard": "precedes"},
+}
+
+STUDY = Study(
+    name="transformer_shape",
+    title="Shape of Transformers",
+    question="Do the shape of a Transformer and its optimiser change what position and complexity do to it?",
+    domain="strings",
+    conditions=tuple(
+        string_condition(
+            f"{name}, {task}",
+            {"model": name, "task": task},
+            features,
+            model=MODELS.get(name, MODELS[BASE]),
+            optimizer=OPTIMIZERS.get(name),
+        )
+        for task, features in TASKS.items()
+        for name in (*MODELS, *OPTIMIZERS)
+    ),
+    scales={
+        "quick": Scale(conditions=(f"1 layer, {POSITION}", f"1 layer, {COMPLEXITY}"), seeds=4),
+        "full": Scale(seeds=16),
+    },
+    claims=(
+        Claim(
+            id="position",
+            statement="Features reported earlier explain more of the last encoder layer, whatever shape or optimiser",
+            strength="C",
+            contrast=PositionSlope(of=("a", "b", "c", "d")),
+            where={"task": (POSITION,)},
+            sesoi=0.005,
+        ),
+        Claim(
+            id="complexity",
+            statement="The simpler feature explains more of the last encoder layer, whatever shape or optimiser",
+            strength="C",
+            contrast=FeatureDifference(measure="r2", more="easy", less="hard"),
+            where={"task": (COMPLEXITY,)},
+            sesoi=0.02,
+        ),
+    ),
+    notes=(
+        NOTE,
+        "The base has two layers of width 64, four heads, learned positions and no dropout. Networks train to the gate "
+        "and a little beyond, so that shapes are compared at matched accuracy, not at matched steps.",
+        "Optimisers are put to the base.",
+    ),
+)

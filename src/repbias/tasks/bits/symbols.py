@@ -1,0 +1,135 @@
+"""Stimuli of symbols whose features have as many classes as there are symbols: does the size of the output matter?
+
+A row of symbols from an alphabet of m, each in a one-hot code. An easy feature copies one symbol, a hard one is the
+sum of several modulo m: with two symbols, a bit and the parity of bits. Nothing of such a task is known from the
+paper beyond the claim that its bias is stronger for larger output spaces; all of it is our choice.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
+
+from repbias.core.randomness import rng
+from repbias.core.specs import Spec
+from repbias.tasks.sampling import balanced_classes, draw_unseen, stimulus_keys
+from repbias.tasks.task import Split, Stimuli, Task
+
+
+class SymbolFeature(Spec):
+    """The sum modulo m of some symbols that no other feature reads; of one symbol, a copy of it.
+
+    A whole number is short for a spec with so many `inputs`.
+
+    Attributes
+    ----------
+    inputs : how many symbols are summed.
+    noise : the share of training items whose label is replaced by one drawn at random from all classes.
+    """
+
+    inputs: int = Field(default=1, ge=1)
+    noise: float = Field(default=0.0, ge=0, lt=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _expanded(cls, given: Any) -> Any:
+        return {"inputs": given} if isinstance(given, int) else given
+
+
+class SymbolTask(Task):
+    """Rows of one-hot coded symbols; each feature sums symbols of its own, and the rest are uniform noise.
+
+    Attributes
+    ----------
+    features : the features by name; their order is the order of the outputs and of the symbols.
+    symbols : size of the alphabet, and so the number of classes of every feature.
+    length : how many symbols a stimulus has.
+    train, validation, test : how many stimuli each split has.
+
+    Raises
+    ------
+    ValueError : the features read more symbols than a stimulus has.
+    """
+
+    kind: Literal["symbol"] = "symbol"
+    features: dict[Annotated[str, Field(min_length=1)], SymbolFeature] = Field(min_length=1)
+    symbols: int = Field(default=4, ge=2)
+    length: int = Field(default=8, ge=1)
+    train: int = Field(default=16384, ge=2)
+    validation: int = Field(default=4096, ge=2)
+    test: int = Field(default=4096, ge=2)
+
+    @model_validator(mode="after")
+    def _long_enough(self) -> SymbolTask:
+        needed = sum(feature.inputs for feature in self.features.values())
+        if needed > self.length:
+            raise ValueError(f"the features read {needed} symbols and length={self.length}; set length to {needed}")
+        return self
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """The features, in the order declared."""
+        return tuple(self.features)
+
+    @property
+    def n_classes(self) -> tuple[int, ...]:
+        """As many for every feature as there are symbols."""
+        return (self.symbols,) * len(self.features)
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """One axis: the one-hot codes of the symbols, one after another."""
+        return (self.length * self.symbols,)
+
+    @property
+    def n_stimuli(self) -> tuple[int, int, int]:
+        """The sizes of the three splits."""
+        return self.train, self.validation, self.test
+
+    def positions(self) -> dict[str, tuple[int, ...]]:
+        """Return the input columns that each feature reads: consecutive, in the order declared."""
+        positions, start = {}, 0
+        for name, feature in self.features.items():
+            stop = start + feature.inputs * self.symbols
+            positions[name] = tuple(range(start, stop))
+            start = stop
+        return positions
+
+    def stimuli(self, seed: int) -> Stimuli:
+        """Draw the three splits of one network: every class as often as every other, no stimulus in two splits."""
+        splits, seen = [], set[bytes]()
+        for name, n in zip(("train", "validation", "test"), self.n_stimuli, strict=True):
+            split = self._split(seed, name, n, seen)
+            seen.update(stimulus_keys(split.inputs))
+            splits.append(split)
+        train = Split(splits[0].inputs, self._noisy(seed, splits[0].labels))
+        return Stimuli(train, splits[1], splits[2])
+
+    def _split(self, seed: int, split: str, n: int, seen: set[bytes]) -> Split:
+        columns = [
+            balanced_classes(rng(seed, "data", split, "labels", name), n, self.symbols) for name in self.features
+        ]
+        labels = np.stack(columns, axis=1)
+        random = rng(seed, "data", split, "symbols")
+        return Split(draw_unseen(lambda index: self._inputs(random, labels[index]), n, seen), labels)
+
+    def _inputs(self, random: np.random.Generator, labels: NDArray[np.int64]) -> NDArray[np.uint8]:
+        rows = random.integers(0, self.symbols, size=(len(labels), self.length))
+        start = 0
+        for i, feature in enumerate(self.features.values()):
+            # All but the last symbol are free; the last one makes the sum.
+            last = start + feature.inputs - 1
+            rows[:, last] = (labels[:, i] - rows[:, start:last].sum(axis=1)) % self.symbols
+            start += feature.inputs
+        return np.eye(self.symbols, dtype=np.uint8)[rows].reshape(len(labels), -1)
+
+    def _noisy(self, seed: int, labels: NDArray[np.int64]) -> NDArray[np.int64]:
+        noisy = labels.copy()
+        for i, (name, feature) in enumerate(self.features.items()):
+            random = rng(seed, "data", "train", "noise", name)
+            chosen = random.permutation(len(labels))[: round(feature.noise * len(labels))]
+            noisy[chosen, i] = balanced_classes(random, len(chosen), self.symbols)
+        return noisy

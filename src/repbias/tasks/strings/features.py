@@ -1,0 +1,229 @@
+"""The kinds of feature that a string can carry, each on tokens of its own.
+
+A kind is a class that says which tokens it owns (`words`), how many positions they take (`size`, the same for both
+values), and which of them stand there for a label (`draw`); to add one, write such a class here and name it in
+`AnyStringFeature`. The kinds and their defaults are our choice: of the strings of Lampinen, Chan & Hermann (2024) no
+more is known than that inputs are tokenised.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from itertools import combinations, islice
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BeforeValidator, Field, model_validator
+
+from repbias.tasks.strings.base import Labels, SpreadFeature, StringFeature, Tokens, with_twins
+
+
+class Presence(StringFeature):
+    """A marker occurs; where it does not, a token of its own that means nothing else takes its place.
+
+    So the number of fillers says nothing, and the value is linear in the bag of tokens.
+    """
+
+    kind: Literal["presence"] = "presence"
+    told_by = "tokens"
+
+    @property
+    def size(self) -> int:
+        """One."""
+        return 1
+
+    def words(self, letters: Iterator[str]) -> tuple[str, ...]:
+        """Return e.g. "alpha" and "no-alpha"."""
+        return with_twins(letters, 1)
+
+    def draw(self, random: np.random.Generator, labels: Labels) -> Tokens:
+        """See `StringFeature.draw`."""
+        return (1 - labels[:, None]).astype(np.uint8)
+
+
+class Precedes(SpreadFeature):
+    """Two markers occur in every string; 1 where the first of them stands before the second."""
+
+    kind: Literal["precedes"] = "precedes"
+    told_by = "order"
+
+    @property
+    def size(self) -> int:
+        """Two."""
+        return 2
+
+    def words(self, letters: Iterator[str]) -> tuple[str, ...]:
+        """Return e.g. "alpha" and "beta"."""
+        return tuple(islice(letters, 2))
+
+    def draw(self, random: np.random.Generator, labels: Labels) -> Tokens:
+        """See `StringFeature.draw`."""
+        return np.stack([1 - labels, labels], axis=1).astype(np.uint8)
+
+
+class Equality(SpreadFeature):
+    """Two slots hold a symbol each; 1 where it is the same one.
+
+    The slots write the symbols in two ways ("alpha-2", "ALPHA-2"), as lower and upper case do: were the tokens shared,
+    how often a single one occurs would tell equal symbols (twice) from different ones (once).
+
+    Attributes
+    ----------
+    symbols : size of the alphabet.
+    """
+
+    kind: Literal["equality"] = "equality"
+    symbols: int = Field(default=4, ge=2, le=32)
+    told_by = "combination"
+
+    @property
+    def size(self) -> int:
+        """Two."""
+        return 2
+
+    def words(self, letters: Iterator[str]) -> tuple[str, ...]:
+        """Return e.g. "alpha-0", "alpha-1", ..., "ALPHA-0", "ALPHA-1", ..."""
+        letter = next(letters)
+        return tuple(f"{case}-{i}" for case in (letter, letter.upper()) for i in range(self.symbols))
+
+    def draw(self, random: np.random.Generator, labels: Labels) -> Tokens:
+        """See `StringFeature.draw`."""
+        first = random.integers(0, self.symbols, size=len(labels))
+        other = random.integers(1, self.symbols, size=len(labels))
+        second = np.where(labels == 1, first, (first + other) % self.symbols)
+        return random.permuted(np.stack([first, self.symbols + second], axis=1).astype(np.uint8), axis=1)
+
+
+class Parity(SpreadFeature):
+    """1 where an odd number of the markers occurs; an absent marker is replaced by a token of its own.
+
+    Attributes
+    ----------
+    markers : how many there are.
+    """
+
+    kind: Literal["parity"] = "parity"
+    markers: int = Field(default=2, ge=2, le=8)
+    told_by = "combination"
+
+    @property
+    def size(self) -> int:
+        """As many as there are markers."""
+        return self.markers
+
+    def words(self, letters: Iterator[str]) -> tuple[str, ...]:
+        """Return e.g. "alpha", "no-alpha", "beta", "no-beta"."""
+        return with_twins(letters, self.markers)
+
+    def draw(self, random: np.random.Generator, labels: Labels) -> Tokens:
+        """See `StringFeature.draw`."""
+        present = random.integers(0, 2, size=(len(labels), self.markers))
+        present[:, -1] = (labels - present[:, :-1].sum(axis=1)) % 2  # all but the last are free; it makes the parity
+        return random.permuted((2 * np.arange(self.markers) + 1 - present).astype(np.uint8), axis=1)
+
+
+class Count(SpreadFeature):
+    """1 where a marker occurs `threshold` times or more, of at most `most`; its twin fills the places left.
+
+    The number of occurrences is uniform over those that give the value.
+
+    Attributes
+    ----------
+    most : how often the marker can occur, which is the number of own positions.
+    threshold : how often it occurs at least where the value is 1.
+    """
+
+    kind: Literal["count"] = "count"
+    most: int = Field(default=4, ge=2, le=32)
+    threshold: int = Field(default=2, ge=1)
+    told_by = "tokens"
+
+    @model_validator(mode="after")
+    def _reachable(self) -> Count:
+        if self.threshold > self.most:
+            raise ValueError(
+                f"the marker occurs at most {self.most} times, so threshold={self.threshold} is never reached; "
+                f"set threshold to {self.most} or less, or most to {self.threshold} or more"
+            )
+        return self
+
+    @property
+    def size(self) -> int:
+        """The largest number of occurrences."""
+        return self.most
+
+    def words(self, letters: Iterator[str]) -> tuple[str, ...]:
+        """Return e.g. "alpha" and "no-alpha"."""
+        return with_twins(letters, 1)
+
+    def draw(self, random: np.random.Generator, labels: Labels) -> Tokens:
+        """See `StringFeature.draw`."""
+        low = np.where(labels == 1, self.threshold, 0)
+        high = np.where(labels == 1, self.most + 1, self.threshold)
+        occurrences = random.integers(low, high)
+        return random.permuted((np.arange(self.most) >= occurrences[:, None]).astype(np.uint8), axis=1)
+
+
+class Brackets(SpreadFeature):
+    """1 where the own brackets, read from left to right, are balanced: the Dyck language of limited depth.
+
+    There are always as many closing as opening ones, an opening one comes first and a closing one last, so that neither
+    a count nor an end of the run tells. Of the runs that fulfil this, all with the wanted value are equally likely.
+
+    Attributes
+    ----------
+    pairs : how many opening brackets there are, and how many closing ones.
+    depth : how many may be open at once; a run that nests deeper counts as not balanced.
+    """
+
+    kind: Literal["brackets"] = "brackets"
+    pairs: int = Field(default=4, ge=3, le=8)
+    depth: int = Field(default=3, ge=1)
+    told_by = "order"
+
+    @model_validator(mode="after")
+    def _depth_within_pairs(self) -> Brackets:
+        if self.depth > self.pairs:
+            raise ValueError(f"{self.pairs} pairs nest {self.pairs} deep at most, got depth={self.depth}; lower depth")
+        return self
+
+    @property
+    def size(self) -> int:
+        """Two a pair."""
+        return 2 * self.pairs
+
+    def words(self, letters: Iterator[str]) -> tuple[str, ...]:
+        """Return e.g. "alpha(" and "alpha)"."""
+        letter = next(letters)
+        return f"{letter}(", f"{letter})"
+
+    def draw(self, random: np.random.Generator, labels: Labels) -> Tokens:
+        """See `StringFeature.draw`."""
+        runs, balanced = _runs(self.pairs, self.depth)
+        of_label = [np.flatnonzero(~balanced), np.flatnonzero(balanced)]
+        counts = np.array([len(rows) for rows in of_label])
+        chosen = random.integers(0, counts[labels]) + np.where(labels == 1, counts[0], 0)
+        return runs[np.concatenate(of_label)[chosen]]
+
+
+@functools.cache
+def _runs(pairs: int, depth: int) -> tuple[Tokens, NDArray[np.bool_]]:
+    """Return all runs that begin with an opening bracket (0) and end with a closing one (1), and which are balanced."""
+    closings = np.array(list(combinations(range(1, 2 * pairs - 1), pairs - 1)))
+    runs = np.zeros((len(closings), 2 * pairs), dtype=np.uint8)
+    np.put_along_axis(runs, closings, 1, axis=1)
+    runs[:, -1] = 1
+    open_brackets = (1 - 2 * runs.astype(np.int64)).cumsum(axis=1)
+    return runs, (open_brackets.min(axis=1) >= 0) & (open_brackets.max(axis=1) <= depth)
+
+
+def _expanded(given: Any) -> Any:
+    return {"kind": given} if isinstance(given, str) else given
+
+
+AnyStringFeature = Annotated[
+    Annotated[Presence | Precedes | Equality | Parity | Count | Brackets, Field(discriminator="kind")],
+    BeforeValidator(_expanded),  # a string is short for a kind with its defaults
+]

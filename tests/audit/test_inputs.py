@@ -1,0 +1,183 @@
+"""What is wrong with what somebody brings to an audit is said at once, and what is merely odd is taken and counted."""
+
+import re
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from repbias.audit.arrays import audit_arrays
+from repbias.audit.inputs import check_inputs
+from repbias.measures.variance.sums import as_float64
+
+N = 24
+X = np.random.default_rng(0).normal(size=(N, 4))
+SIDE = np.arange(N) % 2
+SESSION = np.arange(N) // 6
+
+
+def altered(value, row=3, unit=1):
+    x = X.copy()
+    x[row, unit] = value
+    return x
+
+
+def labels_with(value, at=5):
+    values = SIDE.astype(object)
+    values[at] = value
+    return values
+
+
+def features(values):
+    return {"features": {"side": values}}
+
+
+REFUSED = {
+    "no arrays": ({"arrays": {}}, "arrays must name one or more"),
+    "a bare array": ({"arrays": X}, "arrays must be a mapping of names to arrays"),
+    "a layer whose name is a number": ({"arrays": {3: X}}, "names in arrays must be text, got 3"),
+    "a layer without a name": ({"arrays": {" ": X}}, "names in arrays must not be empty"),
+    "one axis": ({"arrays": {"V4": X[:, 0]}}, "the array 'V4' must be an array [stimulus, unit], got shape (24,)"),
+    "three axes": ({"arrays": {"V4": X[:, :, None]}}, "average or flatten the axes"),
+    "no units": ({"arrays": {"V4": X[:, :0]}}, "at least one stimulus and one unit"),
+    "no stimuli": ({"arrays": {"V4": X[:0]}}, "at least one stimulus and one unit"),
+    "NaN": ({"arrays": {"V4": altered(np.nan)}}, "the first at stimulus 3, unit 1"),
+    "infinity": ({"arrays": {"V4": altered(-np.inf)}}, "the array 'V4' must be finite"),
+    "squares that overflow": ({"arrays": {"V4": altered(1e200)}}, "divide it by a constant"),
+    "complex activity": ({"arrays": {"V4": X + 1j}}, "must hold real numbers"),
+    "activity of objects": ({"arrays": {"V4": X.astype(object)}}, "must be an array of numbers, got dtype object"),
+    "activity of text": ({"arrays": {"V4": X.astype(str)}}, "must be an array of numbers"),
+    "ragged activity": ({"arrays": {"V4": [[1.0, 2.0], [3.0]]}}, "rows of different lengths"),
+    "masked activity": ({"arrays": {"V4": np.ma.masked_less(X, 0)}}, "whose mask would be lost"),
+    "layers of other stimuli": ({"arrays": {"V4": X, "IT": X[1:]}}, "got 24 in 'V4' and 23 in 'IT'"),
+    "no features": ({"features": {}}, "features must name one or more"),
+    "no columns": ({"features": pd.DataFrame(index=range(N))}, "features must name one or more"),
+    "bare labels": ({"features": SIDE}, "features must be a mapping"),
+    "a feature whose name is a number": ({"features": {0: SIDE}}, "names in features must be text, got 0"),
+    "columns without names": ({"features": pd.DataFrame({0: SIDE})}, "rename it, e.g. '0'"),
+    "a feature without a name": ({"features": {"": SIDE}}, "names in features must not be empty"),
+    "a reserved name": ({"features": {"(all)": SIDE}}, "stands for all together"),
+    "columns of one name": (
+        {"features": pd.DataFrame(np.stack([SIDE, SIDE], 1), columns=["side", "side"])},
+        "got ['side'] more than once",
+    ),
+    "too few labels": (features(SIDE[1:]), "for each of the 24 stimuli of the arrays, got 23"),
+    "too many labels": (features(np.append(SIDE, 0)), "the feature 'side' must have one label for each"),
+    "two columns of labels": (features(np.stack([SIDE, SIDE], 1)), "give each column as a feature of its own"),
+    "ragged labels": (features([[0, 1], [1]] * 12), "lists of different lengths"),
+    "a single text": (features("0101"), "got the text '0101'"),
+    "a constant feature": (features(np.zeros(N, int)), "two classes or more, got only '0'"),
+    "a class of one stimulus": (features(np.r_[2, SIDE[1:]]), "got one of '2'"),
+    "a running number": (features(np.arange(N)), "24 of 24 classes have one"),
+    "a continuous feature": (features(X[:, 0]), "bin it first, e.g. with pd.qcut"),
+    "one fraction": (features(SIDE + np.eye(N)[4] / 2), "got 0.5 at stimulus 4"),
+    "infinite labels": (features(np.where(SIDE, np.inf, 0.0)), "must hold finite labels, got inf at stimulus 1"),
+    "complex labels": (features(SIDE + 1j), "got the complex number"),
+    "labels of two kinds": (features(labels_with("left")), "mixes numbers and text"),
+    "truth values among numbers": (features(labels_with(True)), "mixes numbers and truth values"),
+    "dates": (features([date(2020, 1, 1 + one) for one in SIDE]), "got date"),
+    "lists for labels": (features(labels_with([1])), "got list"),
+    "masked labels": (features(np.ma.masked_equal(SIDE, 1)), "the feature 'side' is a masked array"),
+    "a label that is NaN": (features(np.where(np.arange(N) == 7, np.nan, SIDE)), "the first at stimulus 7"),
+    "a label that is None": (features(labels_with(None)), 'or drop those stimuli with missing="drop"'),
+    "a label that is NA": (features(pd.array(labels_with(pd.NA), dtype="Int64")), "1 of the feature 'side' missing"),
+    "a label that is blank": (features(["left", "right", " "] * 8), "8 of the feature 'side' missing"),
+    "a class that missing labels leave alone": (
+        features([None, "left", *["right"] * 22]) | {"missing": "drop"},
+        "got one of 'left'",
+    ),
+    "labels that are all missing": (features([None] * N) | {"missing": "drop"}, "10 stimuli or more"),
+    "too few stimuli": ({"arrays": {"V4": X[:8]}, "features": {"side": SIDE[:8]}}, "10 stimuli or more"),
+    "another policy": ({"missing": "dropp"}, "did you mean 'drop'?"),
+    "too few groups": ({"groups": SESSION[1:]}, "groups must have one label for each of the 24 stimuli"),
+    "a group that is missing": ({"groups": np.where(SESSION == 3, np.nan, SESSION)}, "6 of groups missing"),
+    "fractions for groups": ({"groups": X[:, 0]}, "groups must hold whole numbers"),
+    "one group": ({"groups": np.ones(N, int)}, "without groups, give groups=None"),
+    "a class in one group alone": (
+        {"features": {"side": np.where(SESSION == 0, 2, SIDE)}, "groups": SESSION},
+        "got all of '2' in one group",
+    ),
+    "a seed below 0": ({"seed": -1}, "seed must be 0 or more"),
+    "a seed that is no number": ({"seed": 0.5}, "seed must be a whole number"),
+    "too few resamples": ({"resamples": 10}, "resamples must be 100 or more"),
+    "too few permutations": ({"permutations": 0}, "permutations must be 50 or more"),
+    "an unknown classifier": ({"classifier": "logistik"}, "did you mean 'logistic'?"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_it_is_refused_with_what_came_and_what_to_do(case):
+    changed, message = REFUSED[case]
+    given = {"arrays": {"V4": X}, "features": {"side": SIDE}, "groups": None} | changed
+    with pytest.raises((ValueError, TypeError), match=re.escape(message)):
+        audit_arrays(given.pop("arrays"), given.pop("features"), **given)
+
+
+def checked(values=SIDE, *, array=X, groups=None, missing="refuse"):
+    return check_inputs({"V4": array}, {"side": values}, groups, missing)
+
+
+@pytest.mark.parametrize(
+    ("values", "classes"),
+    [
+        (["b", "a"] * 12, ("a", "b")),
+        (np.array(["b", "a"] * 12), ("a", "b")),
+        (SIDE == 0, ("False", "True")),
+        (5 - SIDE.astype(float), ("4", "5")),
+        (torch.from_numpy(1 - SIDE), ("0", "1")),
+        (pd.Series(["b", "a"] * 12, index=range(100, 100 + N)), ("a", "b")),
+        (pd.Categorical(["b", "a"] * 12, categories=["b", "a", "never"]), ("a", "b")),
+        (["<b>", "<a>"] * 12, ("<a>", "<b>")),
+        ((-SIDE).tolist(), ("-1", "0")),
+    ],
+)
+def test_labels_of_any_kind_become_sorted_classes(values, classes):
+    found = checked(values).labels["side"]
+    assert found.classes == classes
+    assert found.numbers.tolist() == [1, 0] * 12
+
+
+def test_stimuli_without_a_label_are_dropped_everywhere_and_counted():
+    inputs = check_inputs(
+        {"V4": X, "IT": X[:, :2]}, {"side": labels_with(None, at=5), "tone": labels_with(np.nan, at=8)}, None, "drop"
+    )
+    kept = np.delete(np.arange(N), [5, 8])
+    assert inputs.n_stimuli == N - 2
+    assert (inputs.arrays["V4"] == X[kept]).all()
+    assert (inputs.arrays["IT"] == X[kept, :2]).all()
+    assert inputs.labels["tone"].numbers.tolist() == SIDE[kept].tolist()
+    assert "2 of 24 stimuli dropped" in inputs.notes[0]
+    assert "1 of the feature 'side', 1 of the feature 'tone'" in inputs.notes[0]
+
+
+def test_silent_units_and_unequal_classes_are_kept_and_noted():
+    quiet = X.copy()
+    quiet[:, 0], quiet[:, 1] = 0, 3
+    inputs = checked(np.arange(N) // 21, array=quiet)
+    assert inputs.arrays["V4"].shape == X.shape
+    assert "2 of 4 units of 'V4' never change (1 are always 0)" in inputs.notes[0]
+    assert "from 3 to 21 stimuli ('1' has the fewest)" in inputs.notes[1]
+
+
+def test_nothing_odd_is_nothing_to_note():
+    assert checked(groups=SESSION).notes == ()
+
+
+def test_groups_of_any_kind_are_numbered():
+    named = np.array(["mon", "tue", "wed", "thu"])[SESSION]
+    by_name = checked(groups=named).cluster
+    assert len(set(zip(by_name.tolist(), SESSION.tolist(), strict=True))) == 4
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.int8, torch.float32, torch.bfloat16, "frame"])
+def test_activity_of_any_kind_of_number_is_taken(kind):
+    array = np.round(4 * X)
+    if kind == "frame":
+        given = pd.DataFrame(array)
+    elif isinstance(kind, torch.dtype):
+        given = torch.from_numpy(array).to(kind).requires_grad_()
+    else:
+        given = array.astype(kind)
+    assert (checked(array=given).arrays["V4"] == as_float64(torch.from_numpy(array))).all()
