@@ -89,8 +89,8 @@ STUDY = Study(
         "This is our own question, not a claim of the paper. The paper speaks of depth and width, which the studies "
         "`depth` and `width` vary.",
         "Each change has a claim that the gap stays within 0.1 of the base network's. No direction was predicted. "
-        "Where the claim is not replicated, the interval shows whether the gap changes, and in which direction, or "
-        "whether there are too few seeds to tell.",
+        "Where this is not shown, the interval tells whether the gap changes, and in which direction, or whether there "
+        "are too few seeds to decide.",
         "The learning rate is 0.05 throughout. The gain of the initial weights and the normalisation change how fast "
         "a network learns, and so how long it trains: until 2,000 steps after it has mastered both features (99 %), "
         f"or for {STEP_LIMIT:,} steps.",
