@@ -1,7 +1,7 @@
 """RSA: does the similarity of two networks' representations show the similarity of what they compute?
 
 Four kinds of networks have the same architecture and inputs: some report the easy feature, some the hard one, some
-both, and some are untrained. Every two networks are compared by the correlation of their RDMs and by CKA.
+both, and some are untrained. Each pair of networks is compared by the correlation of their RDMs and by CKA.
 """
 
 from repbias.experiments.analysis import Analysis

@@ -1,8 +1,8 @@
 """The predecessor's figures: how does training on one feature change how well the others can be decoded?
 
 Hermann & Lampinen (2020) train networks to report one of shape, texture and colour of Trifeature images, with three of
-ten classes of each held out, and decode all three from every layer before and after training. This study repeats it at
-reduced size: 64 px, narrow networks, and Adam until the feature is mastered.
+ten classes of each held out, and decode all three from every layer before and after training. This study repeats their
+experiment at reduced size: 64 px, narrow networks, and Adam until the feature is mastered.
 """
 
 from repbias.experiments.analysis import Analysis

@@ -1,4 +1,4 @@
-"""Learning order of images: does training shape first narrow the lead of colour, or training colour first widen it?
+"""Learning order of images: does training shape first narrow the lead of colour, or add to a lead of shape?
 
 This is the counterpart of `order` and `string_order`. Colour and shape are learned together, or one of them is trained
 alone until it is mastered.

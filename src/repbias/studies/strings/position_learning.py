@@ -1,8 +1,8 @@
 """Position or learning order: do earlier features get more because they are learned earlier?
 
 The models and features are those of `position`, trained in other ways. Weights in the loss change how fast each
-position is learned; the decoder reads its own answers instead of the true ones (teacher forcing); or only one position
-is in the loss, so that no other feature competes with it.
+position is learned; the decoder reads its own answers instead of the true ones, which teacher forcing gives it; or
+only one position is in the loss, so that no other feature competes with it.
 """
 
 from repbias.experiments.comparisons import LevelDifference
