@@ -1,4 +1,4 @@
-"""The Python of README.md, AGENTS.md and CONTRIBUTING.md runs as it stands, the README's with fewer seeds."""
+"""The Python of README.md, AGENTS.md and CONTRIBUTING.md runs as it stands, and the study of the README is valid."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from repbias.studies import find_study
+
 ROOT = Path(__file__).parents[1]
 FEWER = {"seeds=10": "seeds=2"}
 
 
-def python_blocks(text: str) -> list[str]:
-    return re.findall(r"^```python\n(.*?)^```$", text, flags=re.DOTALL | re.MULTILINE)
+def blocks(text: str, language: str = "python") -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, flags=re.DOTALL | re.MULTILINE)
 
 
 @pytest.mark.parametrize(
@@ -26,7 +28,7 @@ def python_blocks(text: str) -> list[str]:
 def test_the_python_of_a_page_runs(
     page: str, shorter: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    code = "\n".join(python_blocks((ROOT / page).read_text(encoding="utf-8")))
+    code = "\n".join(blocks((ROOT / page).read_text(encoding="utf-8")))
     assert code, f"{page} has no block of Python"
     for written, run in shorter.items():
         assert written in code, f"{page} has no {written}"
@@ -35,5 +37,13 @@ def test_the_python_of_a_page_runs(
     exec(compile(code, page, "exec"), {})
 
 
+def test_the_study_of_the_readme_is_valid(tmp_path: Path) -> None:
+    (written,) = (b for b in blocks((ROOT / "README.md").read_text(encoding="utf-8"), "toml") if "question" in b)
+    (tmp_path / "wider.toml").write_text(written, encoding="utf-8")
+    study = find_study(str(tmp_path / "wider.toml"))
+    assert [condition.name for condition in study.conditions] == ["narrow", "wide"]
+    assert study.claims
+
+
 def test_blocks_are_found() -> None:
-    assert python_blocks("```python\na\n```\n\n```console\nb\n```\n```python\nc\nd\n```\n") == ["a\n", "c\nd\n"]
+    assert blocks("```python\na\n```\n\n```console\nb\n```\n```python\nc\nd\n```\n") == ["a\n", "c\nd\n"]
