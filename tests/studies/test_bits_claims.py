@@ -61,11 +61,17 @@ class TestOptimizer:
         assert [len(judged_on(OPTIMIZER, c, "quick")) for c in claims_of(OPTIMIZER, "C10")] == [2, 3, 2]
 
 
-def test_architecture_judges_every_network_and_each_change_once() -> None:
-    gap, *changes = ARCHITECTURE.claims
-    assert list(judged_on(ARCHITECTURE, gap)) == [c.name for c in ARCHITECTURE.conditions]
-    assert [len(judged_on(ARCHITECTURE, claim)) for claim in changes] == [1] * 8
-    assert all(claim.equivalent for claim in changes)
+class TestArchitecture:
+    def test_every_network_is_judged_and_each_change_once(self) -> None:
+        gap, *changes = ARCHITECTURE.claims
+        assert list(judged_on(ARCHITECTURE, gap)) == [c.name for c in ARCHITECTURE.conditions]
+        assert [len(judged_on(ARCHITECTURE, claim)) for claim in changes] == [1] * 8
+
+    @pytest.mark.parametrize("change", [0.0, 0.2, -0.2])
+    def test_a_change_is_replicated_where_it_leaves_the_gap(self, change: float) -> None:
+        judged = claims_with_planted_r2(ARCHITECTURE, lambda c: {"easy": 0.4 + change * (c.name != "base")})
+        changes = judged[~judged["id"].str.endswith("gap")]
+        assert set(changes["verdict"] == "replicated") == {change == 0}
 
 
 class TestCorrelation:

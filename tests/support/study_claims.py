@@ -37,5 +37,7 @@ def claims_with_planted_r2(
                 value = planted.get(feature, 0.0) + random.normal(0, noise)
                 rows.append((condition.name, seed, 100, layer, feature, "r2", value))
                 rows.append((condition.name, seed, 100, "output", feature, "accuracy", 1.0))
+                for measure, values in condition.task.given(seed).items():
+                    rows.append((condition.name, seed, 100, "output", feature, measure, values[feature]))
     table = pd.DataFrame(rows, columns=["condition", "seed", "step", "layer", "feature", "measure", "value"])
     return evaluate(study, study.conditions, table, "full", seeds)

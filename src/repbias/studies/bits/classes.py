@@ -55,7 +55,7 @@ GAP = FeatureDifference(measure="r2", more="easy", less="hard")
 STUDY = Study(
     name="classes",
     title="Classes",
-    question="Is the gap between an easy and a hard feature wider when they have more classes?",
+    question="Is the gap between an easy and a hard feature wider, the more classes they have?",
     domain="symbols",
     conditions=tuple(_condition(*setting) for setting in STEPS),
     scales={
