@@ -1,4 +1,4 @@
-"""The README's Python runs as it stands, with fewer seeds."""
+"""The Python of README.md, AGENTS.md and CONTRIBUTING.md runs as it stands, and the study of the README is valid."""
 
 from __future__ import annotations
 
@@ -7,25 +7,43 @@ from pathlib import Path
 
 import pytest
 
-README = Path(__file__).parents[1] / "README.md"
-SEEDS, FEWER_SEEDS = "seeds=10", "seeds=2"
+from repbias.studies import find_study
+
+ROOT = Path(__file__).parents[1]
+FEWER = {"seeds=10": "seeds=2"}
 
 
-def python_blocks(text: str) -> list[str]:
-    return re.findall(r"^```python\n(.*?)^```$", text, flags=re.DOTALL | re.MULTILINE)
+def blocks(text: str, language: str = "python") -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, flags=re.DOTALL | re.MULTILINE)
 
 
-@pytest.mark.slow
-def test_the_python_of_the_readme_runs() -> None:
-    blocks = python_blocks(README.read_text(encoding="utf-8"))
-    assert blocks, "README.md has no block of Python"
-    code = "\n".join(blocks)
-    assert SEEDS in code, f"README.md trains no {SEEDS} networks"
-    fewer = code.replace(SEEDS, FEWER_SEEDS)
-    names: dict[str, object] = {}
-    exec(compile(fewer, str(README), "exec"), names)
-    assert "repbias" in names
+@pytest.mark.parametrize(
+    ("page", "shorter"),
+    [
+        pytest.param("README.md", FEWER, marks=pytest.mark.slow),
+        pytest.param("AGENTS.md", {}, marks=pytest.mark.slow),
+        ("CONTRIBUTING.md", {}),
+    ],
+)
+def test_the_python_of_a_page_runs(
+    page: str, shorter: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = "\n".join(blocks((ROOT / page).read_text(encoding="utf-8")))
+    assert code, f"{page} has no block of Python"
+    for written, run in shorter.items():
+        assert written in code, f"{page} has no {written}"
+        code = code.replace(written, run)
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, page, "exec"), {})
+
+
+def test_the_study_of_the_readme_is_valid(tmp_path: Path) -> None:
+    (written,) = (b for b in blocks((ROOT / "README.md").read_text(encoding="utf-8"), "toml") if "question" in b)
+    (tmp_path / "wider.toml").write_text(written, encoding="utf-8")
+    study = find_study(str(tmp_path / "wider.toml"))
+    assert [condition.name for condition in study.conditions] == ["narrow", "wide"]
+    assert study.claims
 
 
 def test_blocks_are_found() -> None:
-    assert python_blocks("```python\na\n```\n\n```console\nb\n```\n```python\nc\nd\n```\n") == ["a\n", "c\nd\n"]
+    assert blocks("```python\na\n```\n\n```console\nb\n```\n```python\nc\nd\n```\n") == ["a\n", "c\nd\n"]

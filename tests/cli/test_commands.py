@@ -83,7 +83,7 @@ class TestRefusals:
         ("words", "expected"),
         [
             (["complexty"], ["no study is called 'complexty'", "did you mean 'complexity'"]),
-            ([], ["name a study, or 'all'; known: complexity"]),
+            ([], ["name a study, or 'all'; known: architecture"]),
             (["complexity", "--seeds", "0"], ["seeds must be at least 1, got 0"]),
             (["complexity", "--seeds", "-3"], ["seeds must be at least 1, got -3"]),
             (["absent.toml"], ["absent.toml: No such file or directory"]),

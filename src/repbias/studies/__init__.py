@@ -1,79 +1,43 @@
-"""Studies: one file a question, by domain. Add a file that defines `STUDY`, and its name here."""
+"""Studies: each file in `bits/`, `strings/` and `images/` asks one question and defines a `STUDY`.
+
+Studies are found by their files: a new file in one of the three folders is a study named after the file. A file
+called `common.py` holds what the studies of its folder share.
+"""
 
 from __future__ import annotations
 
 import importlib
+import pkgutil
 from pathlib import Path
 
 from repbias.core.specs import did_you_mean
 from repbias.experiments.study import Study, read_study
 
+SHARED = "common"
 DOMAINS = {
-    "bits": (
-        "complexity",
-        "order",
-        "isolation",
-        "components",
-        "dynamics",
-        "optimizer",
-        "architecture",
-        "correlation",
-        "difficulty",
-        "prevalence",
-        "depth",
-        "width",
-        "number",
-        "classes",
-        "pca",
-        "steering",
-        "reliance",
-        "clustering",
-        "rsa",
-        "regression",
-        "encryption",
-        "debiased",
-        "autoencoder",
-    ),
-    "strings": (
-        "position",
-        "position_learning",
-        "position_complexity",
-        "integration",
-        "string_complexity",
-        "string_order",
-        "string_prevalence",
-        "string_methods",
-        "string_rsa",
-        "transformer_shape",
-    ),
-    "images": (
-        "vision",
-        "vision_layers",
-        "vision_order",
-        "vision_prevalence",
-        "vision_relation",
-        "vision_methods",
-        "vision_rsa",
-        "trifeature2020",
-    ),
+    domain: tuple(
+        file.name for file in pkgutil.iter_modules([str(Path(__file__).parent / domain)]) if file.name != SHARED
+    )
+    for domain in ("bits", "strings", "images")
 }
 NAMES = tuple(name for names in DOMAINS.values() for name in names)
-_DOMAIN_OF = {name: domain for domain, names in DOMAINS.items() for name in names}
 
 
 def find_study(name: str) -> Study:
-    """Return a study by its name, or read it from a TOML file.
+    """Return a study of this package by its name, or read one from a TOML file.
 
     Raises
     ------
-    ValueError : no study of that name (the nearest are offered), or a file that describes no valid study.
+    ValueError : no study has that name (the message suggests the nearest names), or the file does not describe a valid
+        study or takes the name of a study of this package.
     """
-    if name in NAMES:
-        study: Study = importlib.import_module(f"repbias.studies.{_DOMAIN_OF[name]}.{name}").STUDY
-        return study
+    for domain, names in DOMAINS.items():
+        if name in names:
+            study: Study = importlib.import_module(f"repbias.studies.{domain}.{name}").STUDY
+            return study
     if name.endswith(".toml"):
-        own = read_study(Path(name))
-        if own.name in NAMES:
-            raise ValueError(f"{name}: {own.name!r} is the name of a study of this package; give yours another name")
-        return own
-    raise ValueError(f"no study is called {name!r} ({did_you_mean(name, NAMES)}), and it is no TOML file (*.toml)")
+        study = read_study(Path(name))
+        if study.name in NAMES:
+            raise ValueError(f"{name}: {study.name!r} is the name of a study of this package; choose another name")
+        return study
+    raise ValueError(f"no study is called {name!r} ({did_you_mean(name, NAMES)}); a study of your own is a file *.toml")

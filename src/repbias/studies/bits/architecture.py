@@ -1,7 +1,8 @@
-"""Architecture: is the easy feature favoured whatever the activation, the initial weights, the norm, the skips?
+"""Architecture: do activation, initial weights, normalisation and skips change which feature is favoured?
 
-One factor at a time is changed from a base network: 4 x 64, leaky ReLU, Glorot weights, no norm, no skips. Nothing of
-this is known from the paper beyond depth and width; all of it is our question.
+The study changes one factor at a time in a base network: four hidden layers of 64 units, leaky ReLU, Glorot weights,
+no normalisation, no skips. Each network reports a copied bit (easy) and the parity of three other bits (hard). The
+whole study is our own question: the paper speaks only of depth and width.
 """
 
 from repbias.experiments.comparisons import LevelDifference
@@ -13,7 +14,7 @@ from repbias.training import SGD, Phase, Training
 
 STEP_LIMIT = 20_000
 BASE = {"activation": "leaky_relu", "gain": "1", "norm": "none", "residual": "no"}
-# What is changed, to what, and about how many steps a network then takes.
+# Factor, its other levels, and about how many steps a network then takes (for the estimate of cost).
 CHANGES = {
     "activation": {"relu": 4_800, "tanh": 6_000, "gelu": 9_000},
     "gain": {"0.5": 11_000, "2": 3_500},
@@ -24,7 +25,7 @@ CHANGES = {
 
 def _condition(name: str, steps: int, **changed: str) -> Condition:
     factors = {**BASE, **changed}
-    # The network is read as text is, so that a factor's level and what it stands for cannot part.
+    # The model is built from the factors' own text, so that a level and the setting it names cannot disagree.
     model = {
         "widths": (64,) * 4,
         "activation": factors["activation"],
@@ -85,13 +86,16 @@ STUDY = Study(
         *(_change(factor, level) for factor, levels in CHANGES.items() for level in levels),
     ),
     notes=(
-        "Our question, not a claim of the paper: it speaks of depth and width, which the study of depth varies.",
-        "The differences from the base network are there to be read: no direction was predicted, and none is judged. "
-        "What their verdict says is whether the gap is shown to stay within 0.1 of the base's; where it is not, the "
-        "interval tells in which direction it lies, or that the seeds do not settle it.",
-        "The learning rate is 0.05 throughout. A gain or a norm changes how fast a network learns, and so how long it "
-        f"trains: until 2,000 steps after both features passed 99 %, or {STEP_LIMIT:,} steps.",
-        "With skips, three of the four hidden layers add their input; the first changes the width and cannot. Batch "
-        "norm is fitted to batches in training and reads its running means when measured.",
+        "This is our own question, not a claim of the paper. The paper speaks of depth and width, which the studies "
+        "`depth` and `width` vary.",
+        "Each change has a claim that the gap stays within 0.1 of the base network's. No direction was predicted. "
+        "Where this is not shown, the interval tells whether the gap changes, and in which direction, or whether there "
+        "are too few seeds to decide.",
+        "The learning rate is 0.05 throughout. The gain of the initial weights and the normalisation change how fast "
+        "a network learns, and so how long it trains: until 2,000 steps after it has mastered both features (99 %), "
+        f"or for {STEP_LIMIT:,} steps.",
+        "With skips, three of the four hidden layers add their input to their output; the first layer changes the "
+        "width and cannot. Batch norm uses the statistics of the batch in training and its running averages when the "
+        "network is measured.",
     ),
 )

@@ -1,7 +1,8 @@
 """Autoencoder: does a sparse autoencoder of a layer find the easy and the hard feature?
 
-The networks are those of `complexity`. A TopK sparse autoencoder learns a dictionary for the last hidden layer, of 8
-to 256 latents of which 4 are active at a time. Asked is whether one latent stands for each feature.
+The networks are those of `complexity`. A TopK sparse autoencoder learns a dictionary of the last hidden layer, with 8
+to 256 latents of which 4 are active for each stimulus. For each feature, the study measures how well the best single
+latent separates its two classes.
 """
 
 from repbias.experiments.analysis import Analysis
@@ -60,8 +61,10 @@ STUDY = Study(
         ),
     ),
     notes=(
-        "The question is one that readers of the paper asked. Sizes, sparsity and steps of training are our choice. "
-        "The latent is chosen on validation stimuli, on which the dictionary is trained, and scored on test stimuli.",
-        "An AUROC of .5 says that the latent tells nothing of the feature, 1 that it tells it without error.",
+        "Readers of the paper asked this question. The sizes, the sparsity and the training steps of the autoencoder "
+        "are our choice. For each feature, the best latent is chosen on validation stimuli, on which the dictionary "
+        "is also trained, and scored on test stimuli.",
+        "An AUROC of .5 means that the latent carries no information about the feature; an AUROC of 1 means that it "
+        "separates the classes without error.",
     ),
 )

@@ -1,8 +1,9 @@
 """Classes: is the bias stronger for larger output spaces?
 
-A stimulus is a row of symbols from an alphabet of m. The easy feature copies one symbol, the hard one is the sum of two
-(or three) others modulo m: with m = 2, a bit and the parity of bits. Every feature has m classes, an output each, and
-the same loss. Nothing is known of the paper's way to vary the output space; all of this is our choice.
+A stimulus is a row of symbols from an alphabet of m. The easy feature copies one symbol; the hard feature is the sum
+of two or three other symbols modulo m. With m = 2 these are a bit and the parity of bits. Every feature has m classes,
+one output for each class, and the same loss. We do not know how the paper varies the output space, so all settings are
+our choice.
 """
 
 from repbias.experiments.comparisons import LevelDifference, Trend
@@ -13,11 +14,12 @@ from repbias.tasks import SymbolFeature, SymbolTask
 from repbias.training import SGD, Phase, Training
 
 LIMIT = 30_000  # steps
-LENGTH = 16  # symbols: with 8, there are only 256 stimuli of two symbols, too few for splits that are disjoint
+LENGTH = 16  # symbols: with 8 symbols of two kinds there are only 256 stimuli, too few for disjoint splits
 CLEAN, NOISY = "clean", "noisy"
-REDRAWN = {CLEAN: 0.0, NOISY: 0.1}  # share of training labels
+REDRAWN = {CLEAN: 0.0, NOISY: 0.1}  # share of training labels that are drawn again at random
 
-# About how many steps a network takes, by classes, summed symbols, and labels; for the estimate of cost.
+# About how many steps a network takes, by number of classes, number of summed symbols, and labels (for the
+# estimate of cost).
 STEPS = {
     (2, 2, CLEAN): 2_300,
     (3, 2, CLEAN): 2_600,
@@ -96,12 +98,13 @@ STUDY = Study(
         ),
     ),
     notes=(
-        "That the bias is stronger for larger output spaces is known to us as a tentative remark, without the task it "
-        "was seen in. Symbols, sums and label noise are our choice.",
-        "The smallest effect of interest, 0.02 a doubling of the classes, adds up to 0.06 from 2 to 16 classes.",
-        "Features of m classes are regressed as one-hot codes: m - 1 dimensions for easy and hard alike.",
-        "More classes are not only a larger output space. The sum becomes a harder function, with more cases, and "
-        "takes more steps; the input becomes wider, and each symbol rarer. A trend over classes has all of it. "
-        "Every stimulus has 16 symbols; those that no feature reads are noise.",
+        "We know only a tentative remark that the bias is stronger for larger output spaces, not the task in which "
+        "it was seen. Symbols, sums and label noise are our choice.",
+        "The smallest effect of interest, 0.02 per doubling of the classes, adds up to 0.06 from 2 to 16 classes.",
+        "A feature of m classes is regressed as a one-hot code with m - 1 dimensions, for the easy and the hard "
+        "feature alike.",
+        "More classes change more than the output space. The sum becomes a harder function with more cases and takes "
+        "more steps to learn, the input becomes wider, and each symbol becomes rarer. A trend over classes includes "
+        "all of these. Every stimulus has 16 symbols; the symbols that no feature reads are noise.",
     ),
 )

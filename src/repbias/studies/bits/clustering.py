@@ -1,7 +1,7 @@
 """Clustering: which feature do the clusters of a layer follow?
 
-The networks are those of `complexity`. Test stimuli are clustered by k-means on the last hidden layer, and laid out
-in two dimensions by t-SNE: what a person would look at first in recordings or activations.
+The networks are those of `complexity`. Test stimuli are clustered by k-means on the last hidden layer and shown in two
+dimensions by t-SNE, which is what many people look at first in recordings or activations.
 """
 
 from repbias.experiments.analysis import Analysis
@@ -52,7 +52,8 @@ STUDY = Study(
         ),
     ),
     notes=(
-        "An adjusted Rand index of 1 means that clusters and classes are the same grouping, 0 what chance would give.",
-        "AND is a control: it has more variance than the copied bit, though it is the harder one (see `complexity`).",
+        "An adjusted Rand index of 1 means that clusters and classes are the same grouping; 0 is the level of chance.",
+        "AND is a control: it explains more variance than the copied bit although it is the harder feature (see "
+        "`complexity`).",
     ),
 )

@@ -1,8 +1,9 @@
-"""Complexity: is the simpler of two features, learned equally well, given more of the representation?
+"""Complexity: of two features learned equally well, does the simpler one get more of the representation?
 
-The easy feature is one bit. The hard one climbs a ladder of functions of other bits. Both are reported by outputs of
-their own with the same loss, so their computational roles are matched. Network, learning rate and stop rule are our
-choice (the paper's are not known); 256-128-64-64 with leaky ReLU is the predecessor's network.
+The easy feature is one bit. The hard feature is a function of other bits, from AND to the parity of four. Each feature
+has its own output with the same loss, so their computational roles are matched. Network, learning rate and stopping
+rule are our choice (the paper's are not known to us); 256-128-64-64 with leaky ReLU is the network of Hermann &
+Lampinen (2020).
 """
 
 from repbias.experiments.contrasts import END, FeatureDifference, Growth, LayerSlope
@@ -11,7 +12,7 @@ from repbias.models import MLP
 from repbias.tasks import BooleanTask
 from repbias.training import SGD, Training
 
-# Function of the hard feature, and about how many steps a network takes in each network (for the estimate of cost).
+# The hard feature's function, and about how many steps each of the two networks takes (for the estimate of cost).
 LADDER = {
     "AND": ("and", 2_200, 2_300),
     "OR": ("or", 2_200, 2_300),
@@ -39,14 +40,14 @@ CONDITIONS = tuple(_condition(hard, network) for hard in LADDER for network in N
 
 
 def conditions_with(*hard: str) -> tuple[Condition, ...]:
-    """Return the conditions with these hard features: what other studies analyse, and need not train again."""
+    """Return the conditions with these hard features, so that other studies can analyse the same networks."""
     return tuple(condition for condition in CONDITIONS if condition.factors["hard"] in hard)
 
 
 STUDY = Study(
     name="complexity",
     title="Complexity",
-    question="Of two features learned equally well, is the simpler one given more of the representation?",
+    question="Of two features learned equally well, does the simpler one get more of the representation?",
     conditions=CONDITIONS,
     scales={
         "quick": Scale(conditions=tuple(f"parity3, {network}" for network in NETWORKS), seeds=4),
@@ -90,11 +91,11 @@ STUDY = Study(
         ),
     ),
     notes=(
-        "Labels are balanced exactly, so a single bit of AND, OR and XOR of ANDs goes along with its feature (for AND, "
-        "a bit is 1 in all stimuli with the feature and in a third of those without). What a layer keeps of such bits "
-        "counts as variance that the feature explains. A single bit says nothing of XOR and parity.",
-        "A network stops 2,000 steps after both features passed 99 % accuracy on validation stimuli. The "
-        "second part of "
-        "C3 compares amounts of growth, and so depends on this length where the first stretch is shorter.",
+        "Labels are balanced exactly, so a single input bit of AND, OR and XOR of ANDs is correlated with the "
+        "feature. (For AND, a bit is 1 in all stimuli with the feature and in a third of those without it.) Whatever "
+        "a layer retains of such bits counts as variance explained by the feature. A single bit of XOR or parity "
+        "carries no information about the feature.",
+        "A network stops 2,000 steps after it has mastered both features (99 % validation accuracy). The second part "
+        "of C3 compares amounts of growth, and therefore depends on this length where the first stretch is shorter.",
     ),
 )

@@ -1,8 +1,9 @@
 """Components: are the inputs of a hard feature represented more strongly than the feature itself?
 
-A network that reports the parity of bits may keep the bits, parities and conjunctions of some of them, or bits that it
-was not asked about. All are measured as probes in every layer beside the features: "bit 1", "parity 1-2", "and 1-2"
-are functions of the hard feature's own bits, by their number in it; "noise 1" and so on are bits that nothing reads.
+A network that reports the parity of bits may retain the bits, parities and conjunctions of some of them, or bits that
+no feature reads. Every layer is measured for all of these as probes, beside the two features. "bit 1", "parity 1-2"
+and "and 1-2" are functions of the hard feature's bits, by their number in it; "noise 1" and so on are bits that no
+feature reads.
 """
 
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from repbias.models import MLP
 from repbias.tasks import BooleanTask, Probe
 from repbias.training import SGD, Training
 
-# Function of the hard feature, its number of bits, and about how many steps a network takes.
+# The hard feature's function, its number of bits, and about how many steps a network takes (for the estimate of cost).
 HARD = {
     "parity3": ("parity3", 3, 5_500),
     "parity4": ("parity4", 4, 11_800),
@@ -23,9 +24,9 @@ HARD = {
 
 
 def _probes(hard: str) -> dict[str, Probe]:
-    """Every bit, parity and AND of a pair of the hard feature's bits, but for the feature itself, and noise bits."""
+    """Return the hard feature's bits, their parities (except the feature itself), ANDs of pairs, and noise bits."""
     function, n, _ = HARD[hard]
-    numbers = range(1, n + 1)  # of the hard feature's bits, and their positions: bit 0 is the easy feature
+    numbers = range(1, n + 1)  # also their positions in the input, since bit 0 is the easy feature
     probes = {f"bit {i}": Probe(function="copy", positions=(i,)) for i in numbers}
     sizes = range(2, n if function.startswith("parity") else n + 1)
     for some in (some for size in sizes for some in combinations(numbers, size)):
@@ -86,22 +87,21 @@ STUDY = Study(
     scales={"quick": Scale(conditions=("parity3", "XOR of ANDs"), seeds=4), "full": Scale(seeds=20)},
     claims=tuple(_claims()),
     notes=(
-        "The paper says that the hard feature's inputs are represented more strongly than the feature; whether each of "
-        "them or all together is not known to us, so that both readings are run. Functions, network and learning rate "
-        "are our choice.",
-        "The accounting: joint_r2 of the feature “(all)” is the share of a layer's variance that everything "
-        "measured here explains together. It covers the easy feature, every function of the hard feature's bits (they "
-        "are all sums of the parities of some of them) and as many noise bits as the hard feature has. What is left "
-        "is the other noise bits, and whatever depends on bits of both features at once. No claim hangs on it.",
-        "Probes have no accuracy. The control reads probes alone, and so counts networks that failed the "
-        "accuracy criterion too; C7 "
-        "counts those that report the hard feature.",
-        "ANDs are sums of bits and a parity, so that they add nothing to joint_r2, and `unique`, the loss without one "
-        "probe, is zero for all of these by arithmetic. R2s add up over easy, hard, bits, parities and noise "
-        "bits of a parity task alone, which are all independent.",
-        "Labels of XOR of ANDs are balanced exactly, and so its bits, and the parities of some of them, go along with "
-        "the feature and with one another (each bit is 1 in two thirds of the stimuli with the feature and in two "
-        "fifths of those without). Their R2 includes what the layer keeps of the feature, and their sum counts some of "
-        "it more than once.",
+        "The paper says that the inputs of the hard feature are represented more strongly than the feature. Whether "
+        "it means each input or all of them together is not known to us, so the study tests both readings. "
+        "Functions, network and learning rate are our choice.",
+        "`joint_r2` of the row “(all)” is the share of a layer's variance that everything measured here explains "
+        "together: the easy feature, every function of the hard feature's bits (all of them are sums of parities of "
+        "some of these bits), and as many noise bits as the hard feature has bits. The remainder comes from the "
+        "other noise bits and from whatever depends on bits of both features at once. No claim uses it.",
+        "Probes have no accuracy. The control compares probes with probes, and therefore also counts networks that "
+        "failed the accuracy criterion; C7 counts the networks that passed it for the hard feature.",
+        "An AND is a sum of bits and a parity, so ANDs add nothing to `joint_r2`; and `unique`, the loss of R2 "
+        "without one probe, is zero for all of these by arithmetic. R2s add up only over the easy feature, the hard "
+        "feature, its bits and parities and the noise bits of a parity task, which are all independent.",
+        "Labels of XOR of ANDs are balanced exactly, so its bits and some of their parities are correlated with the "
+        "feature and with one another. (Each bit is 1 in two thirds of the stimuli with the feature and in two "
+        "fifths of those without it.) The R2 of a bit includes what the layer retains of the feature, and the sum of "
+        "R2s counts part of it more than once.",
     ),
 )

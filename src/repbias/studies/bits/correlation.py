@@ -1,7 +1,8 @@
-"""Correlation: of two features that go along in training, is the easy one represented and the hard one left out?
+"""Correlation: when two features agree in training, is the easy one represented and the hard one suppressed?
 
-An easy and a hard feature (or two easy ones) agree in half of the training items, or in up to 95 %, while validation
-and test stimuli keep them apart. Where they nearly always agree, reporting the easy feature would nearly do for both.
+An easy and a hard feature (or two easy ones) agree in half of the training items, or in up to 95 % of them, while they
+are independent in validation and test stimuli. Where they nearly always agree, a network could report the easy feature
+for both and would nearly always be right.
 """
 
 from itertools import product
@@ -16,7 +17,7 @@ from repbias.training import SGD, Phase, Training
 STEP_LIMIT = 20_000
 UNEQUAL, EQUAL = "easy and hard", "easy and easy"
 PAIRS = {UNEQUAL: {"easy": "copy", "hard": "parity3"}, EQUAL: {"easy": "copy", "twin": "copy"}}
-# Share of training items in which the two agree, and about how many steps a network of each pair takes.
+# Share of training items in which the two agree, and about how many steps each pair takes (for the estimate of cost).
 SHARES = {
     "0.5": {UNEQUAL: 5_100, EQUAL: 2_100},
     "0.65": {UNEQUAL: 5_600, EQUAL: 2_100},
@@ -40,13 +41,13 @@ def _condition(pair: str, share: str) -> Condition:
 CONDITIONS = tuple(_condition(*cell) for cell in product(PAIRS, SHARES))
 RISE, FALL = Trend(factor="share"), Trend(factor="share", falling=True)
 HERE = {"pair": (UNEQUAL,)}
-# Slopes are per unit of share, of which the levels cover .45: a slope of .1 is a change of .045 from end to end.
+# Slopes are per unit of the share. The levels span .45, so a slope of .1 is a change of .045 from end to end.
 SLOPE = 0.1
 
 STUDY = Study(
     name="correlation",
     title="Correlation",
-    question="Of two features that agree in training, which is represented when either would do?",
+    question="Of two features that usually agree in training, which one is represented?",
     conditions=CONDITIONS,
     scales={
         "quick": Scale(conditions=tuple(f"{pair}, {share}" for pair in PAIRS for share in ("0.5", "0.8")), seeds=4),
@@ -109,16 +110,18 @@ STUDY = Study(
         ),
     ),
     notes=(
-        "The question is the predecessor's (Hermann & Lampinen 2020): there one label could be predicted from either "
-        "of two features, and networks came to represent mostly the one that is easier to decode. Here each feature "
-        "keeps an output of its own, so that agreement takes away most of the need for the hard one, never all of it: "
-        "the items in which they differ can be reported only by computing it. Not a claim of the paper.",
-        f"The stop rule waits until both are reported with 99 % on stimuli that keep them apart, or {STEP_LIMIT:,} "
-        "steps. The more the two agree, the longer a network trains; more training is part of the condition.",
-        "The gate: where a statistic says `gate on none`, networks count whether or not they came to report the hard "
-        "feature, since not learning it is part of the answer. The second claim has the gate on both, and its n says "
-        "how many are left. The easy feature's own trend asks only that the easy one is reported.",
-        "Variance is measured on test stimuli, in which the two are independent; what a layer keeps of one cannot pass "
-        "for the other. `unique` is in the tables beside it, and must nearly agree with R2.",
+        "The question is that of Hermann & Lampinen (2020), not a claim of the paper. In their experiment one label "
+        "could be predicted from either of two features, and networks came to represent mostly the one that is "
+        "easier to decode. Here each feature keeps its own output. Agreement removes most of the need for the hard "
+        "feature but never all of it, because items in which the two differ can be reported only by computing it.",
+        "A network trains until it reports both features with 99 % accuracy on stimuli in which they are "
+        f"independent, or for {STEP_LIMIT:,} steps. The more the two agree, the longer a network trains; longer "
+        "training is part of the condition.",
+        "Where a statistic says “accuracy criterion on none”, a network counts whether or not it learned to report "
+        "the hard feature, because failing to learn it is part of the answer. The second claim requires both "
+        "features, and its n shows how many networks passed. The trend of the easy feature requires only that the "
+        "easy feature passed.",
+        "Variance is measured on test stimuli, in which the two features are independent, so that neither can be "
+        "mistaken for the other. The tables also hold `unique`, which must nearly equal R2 here.",
     ),
 )

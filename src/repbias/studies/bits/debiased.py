@@ -1,8 +1,8 @@
-"""Debiased: what would similarity, components, clusters and classifiers have said without the bias?
+"""Debiased: what do similarity, components, clusters and classifiers show once the bias is removed?
 
-The networks are those of `rsa`. In networks that report both features, a linear map of the units makes both explain
-the same share of the last hidden layer; every method is asked before and after. The map takes no labels when it is
-applied: it cannot put into the layer what the layer does not hold.
+The networks are those of `rsa`. In networks that report both features, a linear map of the units makes both features
+explain the same share of the last hidden layer, and every method is applied before and after it. The map uses no
+labels when it is applied, so it cannot add anything to the layer that the layer does not contain.
 """
 
 from repbias.experiments.analysis import Analysis
@@ -16,7 +16,7 @@ BOTH = {"reports": ("both",)}
 STUDY = Study(
     name="debiased",
     title="Without the bias",
-    question="What do the usual methods say once every feature explains the same share of the layer?",
+    question="What do the usual methods show once every feature explains the same share of the layer?",
     conditions=CONDITIONS,
     scales={"quick": Scale(seeds=6), "full": Scale(seeds=20)},
     analysis=Analysis(
@@ -88,11 +88,13 @@ STUDY = Study(
         ),
     ),
     notes=(
-        "The map stretches or shrinks each feature's directions (the span of its class means, found on validation "
-        "stimuli), so that all features explain the same variance and their total stays. The rest of the layer, which "
-        "no feature explains, is left as it is: the features' own inputs and nonlinear leftovers keep their shares.",
-        "Networks in which the hard feature is too weak for its direction to be more than noise are left out; n tells.",
-        "Equal shares are a reading of the layer, not its truth: they ask what a method would say if every feature "
-        "were written equally large.",
+        "The map stretches or shrinks each feature's directions (the span of its class means, estimated on "
+        "validation stimuli) so that all features explain the same variance and their total is unchanged. The rest "
+        "of the layer, which no feature explains, stays as it is: the features' inputs and nonlinear remainders keep "
+        "their shares.",
+        "Networks in which the hard feature is too weak for its direction to be distinguished from noise are left "
+        "out; n shows how many remain.",
+        "Equal shares are one way to look at the layer, not its true state: they show what a method would find if "
+        "all features explained the same variance.",
     ),
 )

@@ -1,7 +1,7 @@
 """Depth: does the gap between an easy and a hard feature grow with the number of layers?
 
-One to eight hidden layers of 64 units, and the same bit and parity of three bits in all. The paper's depths are not
-known to us; these are our choice.
+Networks have one to eight hidden layers of 64 units, and all learn the same copied bit and parity of three bits. The
+paper's depths are not known to us; these are our choice.
 """
 
 from repbias.experiments.comparisons import Trend
@@ -44,12 +44,11 @@ STUDY = Study(
         ),
     ),
     notes=(
-        "The gap is read in the last hidden layer of each network: with one hidden layer, that is the first.",
-        "The smallest effect of interest is 0.01 a layer: 0.07 from one layer to eight. A straight line says how "
-        "much a layer adds on average, and not that every layer adds the same.",
-        "All networks train until both features pass the accuracy criterion and 2,000 steps more; the number "
-        "of steps to the gate "
-        "varies with depth, and is longest with one layer.",
-        "That width matters little is the other part of this claim: see the study width.",
+        "The gap is read in the last hidden layer of each network. With one hidden layer, that is also the first.",
+        "The smallest effect of interest is 0.01 per layer: 0.07 from one layer to eight. A straight line shows how "
+        "much a layer adds on average; it does not imply that every layer adds the same.",
+        "Every network trains until 2,000 steps after it has mastered both features. The number of steps to mastery "
+        "varies with depth and is largest with one layer.",
+        "The other part of this claim, that width matters little, is in the study `width`.",
     ),
 )

@@ -1,10 +1,9 @@
-"""Difficulty: is there a grade of bias among nonlinear features, and does a measure of the function give it?
+"""Difficulty: is the bias graded among nonlinear features, and does a measure of the function predict it?
 
-Nine boolean functions, each learned alone and each beside a copy of one bit. How hard a function is is read from its
-truth table (`repbias.tasks.bits.difficulty`): how sensitive it is to single bits, and how many bits must be taken
-together;
-and measured: the steps that a network needs to master it alone.
-Readers of the paper asked for this; functions, measures and network are our choice.
+Networks learn each of nine boolean functions alone, and each beside a copied bit. Three measures say how hard a
+function is. Two come from its truth table (`repbias.tasks.bits.difficulty`): its sensitivity to single bits, and how
+many bits must be combined. The third is the number of steps that a network needs to master the function alone. Readers
+of the paper asked for this study; functions, measures and network are our choice.
 """
 
 from itertools import product
@@ -58,7 +57,7 @@ CONDITIONS = tuple(_condition(*cell) for cell in product((ALONE, BESIDE), STEPS)
 
 
 def _claims(id: str, said: str, contrast: Contrast, setting: str, sesoi: float, falling: bool) -> tuple[Claim, ...]:
-    """The trend over nonlinear functions, once with each measure of difficulty."""
+    """Return the claim on the trend over nonlinear functions, once for each measure of difficulty."""
     return tuple(
         Claim(
             id=id,
@@ -79,7 +78,7 @@ def _claims(id: str, said: str, contrast: Contrast, setting: str, sesoi: float, 
 STUDY = Study(
     name="difficulty",
     title="Difficulty",
-    question="Is there a grade of bias among nonlinear features, and does the truth table give it?",
+    question="Is the bias graded among nonlinear features, and does the truth table predict it?",
     conditions=CONDITIONS,
     scales={
         "quick": Scale(
@@ -123,13 +122,16 @@ STUDY = Study(
         )
     ),
     notes=(
-        "Not a claim of the paper: readers asked whether there is a grade of bias among nonlinear features. Trends run "
-        "over the eight functions that are not a copy; the two settings with copies are there to compare with.",
-        "Sensitivity and degree are those of the truth table, every pattern as likely as any other. The stimuli are "
-        "not quite so: features are balanced exactly, and in half of the stimuli an AND is 1. AND, OR, thresholds and "
-        "XOR of ANDs go along with single bits of theirs, and what a layer keeps of these counts for the feature.",
-        "The two measures disagree where a linear part is large: the majority of five bits has degree 5 and is less "
-        "sensitive than XOR of two. Both trends are run, neither is preferred.",
-        f"A trend needs a network to have mastered two thirds of the functions; at most {STEP_LIMIT:,} steps each.",
+        "This is not a claim of the paper: readers asked whether the bias is graded among nonlinear features. Trends "
+        "run over the eight functions other than the copy; the two conditions in which the hard feature is a copy "
+        "serve for comparison.",
+        "Sensitivity and degree come from the truth table, with every input pattern equally likely. In the stimuli "
+        "patterns are not equally likely, because features are balanced exactly: an AND is 1 in half of them. AND, "
+        "OR, the thresholds and XOR of ANDs are therefore correlated with their single bits, and what a layer "
+        "retains of these bits counts for the feature.",
+        "The two measures disagree for functions with a large linear part: the majority of five bits has degree 5 "
+        "and is less sensitive than XOR of two bits. Both trends are tested, and neither is preferred.",
+        "A trend requires that a network has mastered at least two thirds of the functions, with at most "
+        f"{STEP_LIMIT:,} steps for each.",
     ),
 )

@@ -1,7 +1,7 @@
-"""Dynamics: when does each feature's share of the representation grow, before it is mastered or long after?
+"""Dynamics: when does each feature's share of the representation grow, while it is learned or afterwards?
 
-The networks are those of `complexity`, condition by condition, so that nothing is trained twice. Training is cut at the
-two steps of mastery (easy, then hard) into three stretches, and growth is read in each, as an amount and as a rate.
+The conditions and networks are those of `complexity`. The two steps at which the features are mastered (the easy one,
+then the hard one) divide training into three stretches. Growth is read in each stretch, as an amount and as a rate.
 """
 
 from repbias.experiments.contrasts import END, START, Growth, Mastery
@@ -33,7 +33,7 @@ def _stretches(feature: str) -> tuple[Claim, ...]:
 STUDY = Study(
     name="dynamics",
     title="Dynamics",
-    question="When does a feature's share of the representation grow: while it is learned, or after?",
+    question="When does a feature's share of the representation grow: while it is learned, or afterwards?",
     conditions=CONDITIONS,
     scales=COMPLEXITY.scales,
     claims=(
@@ -69,15 +69,16 @@ STUDY = Study(
         *_stretches("hard"),
     ),
     notes=(
-        "Conditions and networks are those of the study complexity; two of the claims of C3 stand there too.",
-        "That the easy feature comes first is what the claim takes for granted; it is tested here, not claimed.",
-        "Which stretch the paper compares with is not known to us. A network stops 2,000 steps after both "
-        "masteries, so "
-        "that an amount of growth depends on our stop rule and a rate does not. A rate is higher early in any curve "
-        "that levels off: neither reading says that learning the hard feature causes the growth.",
-        "Growth before the easy feature is mastered is left out of the comparison: learning it is that growth. The "
-        "claim speaks of what comes after.",
-        "Growth is on the scale of the final total variance, so that it says nothing of what else grows beside it. The "
-        "curves by stretch are our addition; each row is a test of growth of more than 0.02, not a prediction.",
+        "Conditions and networks are those of the study `complexity`, which also tests two of the claims of C3.",
+        "The claim takes for granted that the easy feature is mastered first; this study tests it.",
+        "Which stretch the paper compares with is not known to us. A network stops 2,000 steps after it has mastered "
+        "both features, so an amount of growth depends on our stopping rule and a rate does not. In any curve that "
+        "levels off, the rate is higher early on: neither reading shows that learning the hard feature causes the "
+        "growth.",
+        "The comparison leaves out growth before the easy feature is mastered, because that growth is part of "
+        "learning it. The claim is about the time after mastery.",
+        "Growth is measured relative to the final total variance, so it does not show what else grows in the layer. "
+        "The curves by stretch are our addition: each row tests for growth of more than 0.02 and is not a "
+        "prediction.",
     ),
 )

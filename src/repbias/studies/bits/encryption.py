@@ -1,9 +1,9 @@
-"""Encryption: can representation and computation part entirely?
+"""Encryption: can representation and computation be entirely unrelated?
 
-A network of exact, hand-built ReLU units sums symbols under a one-time pad (modulo 2: XOR), a program adds under
-Paillier's scheme. Their outputs are right, and their activity, stimulus by stimulus, has nothing in common with the
-values that they compute. Beside them, the same hand-built network on plain symbols, and the trained networks of
-`classes`, on the same stimuli.
+A hand-built network of exact ReLU units sums symbols under a one-time pad (modulo 2: XOR), and a program adds numbers
+under Paillier's scheme. Both give the right output, while their activity has nothing in common, stimulus by stimulus,
+with the values that they compute. For comparison, the same stimuli are given to the hand-built network without
+encryption and to the trained networks of `classes`.
 """
 
 from repbias.experiments.analysis import Analysis
@@ -21,7 +21,7 @@ def _level(system: str, measure: str) -> Level:
 
 
 def _parts(system: str, words: str) -> tuple[Claim, ...]:
-    """The claims on one way to encrypt."""
+    """Return the claims on one way to encrypt."""
     return (
         Claim(
             id="C21",
@@ -81,10 +81,13 @@ STUDY = Study(
         ),
     ),
     notes=(
-        "Every stimulus has keys of its own, drawn anew: a sum of ciphers is then uniform, whatever the symbols are, "
-        "and the claim holds by Shannon's theorem. The run shows that the measures see it so. Without the keys, that "
-        "is: whoever reads keys and ciphers together reads everything.",
-        "The stage that decrypts is not counted as activity: its input is ciphers and key, its output the plain sum.",
-        "Paillier's primes are 113 and 127, for 64-bit arithmetic: a demonstration that could be broken by hand.",
+        "Each stimulus has its own keys, newly drawn. A sum of ciphers is therefore uniform whatever the symbols "
+        "are, and the claim follows from Shannon's theorem; the run shows that the measures agree with it. This "
+        "holds for activity read without the keys: anyone who reads keys and ciphers together can recover "
+        "everything.",
+        "The stage that decrypts does not count as activity: its input consists of the ciphers and the key, and its "
+        "output is the plain sum.",
+        "Paillier's primes are 113 and 127, to fit 64-bit arithmetic. They serve as a demonstration and could be "
+        "broken by hand.",
     ),
 )

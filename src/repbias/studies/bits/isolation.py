@@ -1,8 +1,8 @@
-"""Isolation: is a feature represented more strongly where it is learned alone than among others?
+"""Isolation: is a feature represented more strongly when it is learned alone than among others?
 
-One target feature and 0, 1, 3 or 7 companions, of its own complexity or of less. The target, its bits and its labels
-are the same for all numbers of companions; bits that no companion reads are noise. Every feature has an output of its
-own with the same loss.
+A target feature is learned with 0, 1, 3 or 7 companions, as complex as the target or simpler. The target, its bits and
+its labels are the same for all numbers of companions; bits that no companion reads are noise. Each feature has its own
+output with the same loss.
 """
 
 from repbias.experiments.comparisons import LevelDifference, Trend
@@ -13,7 +13,7 @@ from repbias.tasks import BooleanTask
 from repbias.training import SGD, Training
 
 COMPANIONS = (0, 1, 3, 7)
-# Function of the target, that of its companions, and about how many steps a network takes with each number of them.
+# The target's function, its companions' function, and about how many steps a network takes with 0, 1, 3 and 7 of them.
 SERIES = {
     "parity3 among parity3": ("parity3", "parity3", (4_300, 7_000, 19_000, 34_000)),
     "copy among copies": ("copy", "copy", (2_100, 2_100, 2_100, 2_200)),
@@ -44,7 +44,7 @@ CONDITIONS = tuple(
 STUDY = Study(
     name="isolation",
     title="Isolation",
-    question="Is a feature represented more strongly where it is learned alone than among other features?",
+    question="Is a feature represented more strongly when it is learned alone than among other features?",
     conditions=CONDITIONS,
     scales={
         "quick": Scale(
@@ -77,17 +77,15 @@ STUDY = Study(
         ),
     ),
     notes=(
-        "The paper's numbers of features are not known to us; 0 to 7 companions, their functions, network and learning "
-        "rate are our choice.",
-        "R2 is a share of a layer's variance, and the shares of independent features add up to 1 at most: that k "
-        "features of one kind have 1/k each or less is arithmetic. What is not: how far below 1 the target lies when "
-        "alone, and how far below 1/k among companions that are simpler than it.",
-        "A network stops 2,000 steps after all of its features passed the accuracy criterion, and so trains "
-        "longer where they are "
-        "many. Only the target must pass the accuracy criterion for a network to be analysed; companions that "
-        "did not are in the "
-        "table of accuracies.",
-        "A target without companions is the same run in both series of parity3. The slope is per companion, on a "
-        "linear scale, and the seven companions weigh most in it.",
+        "The paper's numbers of features are not known to us; 0 to 7 companions, their functions, the network and "
+        "the learning rate are our choice.",
+        "R2 is a share of a layer's variance, and the shares of independent features add up to 1 at most. It is "
+        "therefore arithmetic that k features of one kind have 1/k each or less. It is not arithmetic how far below "
+        "1 the target lies when it is alone, or how far below 1/k it lies among simpler companions.",
+        "A network stops 2,000 steps after it has mastered all of its features, and so trains longer when there are "
+        "many. A network is analysed if it passes the accuracy criterion on the target; the table of accuracies "
+        "shows which companions failed it.",
+        "A target without companions is the same run in both series of `parity3`. The slope is per companion, on a "
+        "linear scale, so the condition with seven companions has the most weight.",
     ),
 )

@@ -1,7 +1,8 @@
-"""Number: how is the representation divided when there are several easy and several hard features?
+"""Number: how do several easy and several hard features divide the representation?
 
-One to eight bits to copy beside one to eight parities of two bits. All of a kind are exchangeable: the first easy
-feature stands for any easy one, and may be compared over all numbers of them. The question is our own.
+Networks learn one, two, four or eight copied bits beside one, two, four or eight parities of two bits. All features of
+a kind are exchangeable, so the first easy feature represents any easy feature and can be compared over all their
+numbers. The question is our own.
 """
 
 from repbias.experiments.comparisons import Trend
@@ -21,7 +22,7 @@ def _names(kind: str, number: int) -> tuple[str, ...]:
 
 
 def _steps(easy: int, hard: int) -> int:
-    """About how many steps a network takes: 2,700 with one of each to 8,700 with eight of each."""
+    """Return about how many steps a network takes: 2,700 with one feature of each kind to 7,900 with eight."""
     return 2_000 + 370 * (easy + hard)
 
 
@@ -40,7 +41,7 @@ def _condition(easy: int, hard: int) -> Condition:
 
 
 def _share_claim(kind: str, others: str) -> Claim:
-    """The share of one feature of a kind falls with the number of features of the same or the other kind."""
+    """Return the claim that the share of one feature falls with the number of features of the same or other kind."""
     beside = "features of its own kind" if kind == others else f"{others} features"
     return Claim(
         id=f"share of one {kind} feature",
@@ -70,7 +71,7 @@ def _gap_claim(easy: int, hard: int, how: str, sesoi: float) -> Claim:
 STUDY = Study(
     name="number",
     title="Number of features",
-    question="How is the representation divided among several easy and several hard features?",
+    question="How do several easy and several hard features divide the representation?",
     conditions=tuple(_condition(easy, hard) for easy in NUMBERS for hard in NUMBERS),
     scales={
         "quick": Scale(conditions=tuple(f"{easy} easy, {hard} hard" for easy in (1, 8) for hard in (1, 8)), seeds=4),
@@ -82,14 +83,14 @@ STUDY = Study(
         *(_gap_claim(number, number, "mean", 0.01) for number in NUMBERS),
     ),
     notes=(
-        "The paper says that a feature learned alone is represented more strongly than one learned with more features "
-        "(claim C6, study isolation). How the shares divide is our own question, and no claim here is the paper's.",
-        "A share is a feature's R2 in the last hidden layer. Features are independent, so shares add up, to at most 1. "
-        "The smallest effect of interest of a trend, 0.02 a doubling, adds up to 0.06 from one to eight; that of a "
-        "difference of sums is 0.05, and that of a difference of means, of up to sixteen shares, 0.01.",
-        "A network counts where it passed the accuracy criterion on every feature that a claim reads: on one "
-        "for the trends, on all "
-        "for the sums and means. More features take more steps to learn.",
-        "The hard feature is the parity of two bits, not of three, so that eight of them fit beside eight bits.",
+        "The paper says that a feature learned alone is represented more strongly than one learned with more "
+        "features (claim C6, study `isolation`). How the shares divide is our own question, and no claim here is the "
+        "paper's.",
+        "A share is a feature's R2 in the last hidden layer. Features are independent, so shares add up, to at most "
+        "1. The smallest effect of interest is 0.02 per doubling for a trend, which adds up to 0.06 from one feature "
+        "to eight; 0.05 for a difference of sums; and 0.01 for a difference of means of up to sixteen shares.",
+        "A network counts where it passes the accuracy criterion on every feature that a claim reads: one feature "
+        "for the trends, all of them for the sums and means. More features take more steps to learn.",
+        "The hard feature is the parity of two bits rather than three, so that eight of them fit beside eight bits.",
     ),
 )

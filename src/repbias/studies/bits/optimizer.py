@@ -1,8 +1,8 @@
 """Optimiser: do the update rule and dropout change the bias, and can Adam with dropout reverse it?
 
-The easy feature is one bit, the hard one a parity of other bits; all else is the same. Optimisers are crossed with
-dropout rates, so that the gap between the features can be drawn as a map, one for each hard feature. Learning rates,
-dropout rates and the limit of steps are our choice (the paper's are not known).
+The easy feature is one bit and the hard feature a parity of other bits. Optimisers are crossed with dropout rates, so
+that the gap between the features can be drawn as a map for each hard feature; everything else is the same. Learning
+rates, dropout rates and the step limit are our choice (the paper's are not known to us).
 """
 
 from itertools import product
@@ -38,7 +38,8 @@ GRID = (
     *product(FIRST, (HIGH,), ("XOR2", "parity3")),
     *product(("SGD", "Adam"), (NONE,), ("parity4",)),
 )
-# About how many steps a network takes with SGD and its kin, and with the optimisers that scale each weight's step.
+# About how many steps a network takes with SGD (with or without momentum), and with the other optimisers (for the
+# estimate of cost).
 STEPS = {
     (NONE, "XOR2"): (2_400, 2_200),
     (NONE, "parity3"): (4_600, 2_700),
@@ -75,7 +76,8 @@ STUDY = Study(
             conditions=tuple(
                 f"{optimizer}, dropout {dropout}, {hard}"
                 for optimizer, dropout, hard in product(("SGD", "Adam"), (NONE, MODERATE), ("XOR2", "parity3"))
-                if (optimizer, dropout, hard) != ("SGD", MODERATE, "parity3")  # at the limit of steps: in full only
+                if (optimizer, dropout, hard)
+                != ("SGD", MODERATE, "parity3")  # reaches the step limit, so only at full scale
             ),
             seeds=4,
         ),
@@ -128,17 +130,19 @@ STUDY = Study(
     ),
     notes=(
         "The paper says that optimiser and dropout matter, and that Adam with moderate dropout can reverse the bias "
-        "slightly. In which direction each of them works alone is read from that; a difference the other way counts as "
-        "not replicated and shows in the interval. Its settings are not known to us: all here are our choice.",
-        "That the bias can be reversed asks for some condition in which it is, not for all: a verdict of mixed on that "
-        "part, with a condition replicated in it, bears the paper out.",
-        "The claim of a gap in every condition is our frame for the map of optimiser and dropout, not the paper's.",
-        f"A network trains until 2,000 steps after both features passed 99 %, or {STEP_LIMIT:,} steps. Under dropout a "
-        "parity is learned late or not at all; networks that do not report the hard feature with 95 % are counted, not "
-        "averaged, so that a cell of the map may stand on few seeds, those that learned it soonest.",
-        "Optimisers are compared at their own learning rates, at matched accuracy and not at matched steps. AdamW and "
-        "Adam differ in weight decay alone (0.01 or 0.1, decoupled, against none).",
-        "Muon trains the matrices between hidden layers, as it is meant to; the first and the last matrix and all "
-        "biases are trained by AdamW.",
+        "slightly. The direction in which each of them works alone is our inference from this statement; a "
+        "difference in the other direction counts against the claim, and the interval shows it. The paper's settings "
+        "are not known to us: all settings here are our choice.",
+        "That the bias can be reversed requires some condition in which it is, not all conditions.",
+        "The claim of a gap in every condition is our summary of the map of optimisers and dropout rates, not the "
+        "paper's claim.",
+        f"A network trains until 2,000 steps after it has mastered both features (99 %), or for {STEP_LIMIT:,} steps. "
+        "Under dropout a parity is learned late or never. Networks that fail the accuracy criterion (95 %) on the "
+        "hard feature are counted but not averaged, so a cell of the map may rest on the few seeds that learned it "
+        "soonest.",
+        "Each optimiser has its own learning rate, so optimisers are compared at matched accuracy and not at matched "
+        "steps. AdamW and Adam differ only in weight decay (0.01 or 0.1, decoupled, against none).",
+        "Muon trains the matrices between hidden layers, as intended; AdamW trains the first and the last matrix and "
+        "all biases.",
     ),
 )

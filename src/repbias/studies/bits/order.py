@@ -1,9 +1,8 @@
-"""Order: does what is learned first keep more of the representation?
+"""Order: does the feature that is learned first keep more of the representation?
 
-An easy feature (one bit) beside a hard one (a parity), learned together or staged, the hard or the easy one first; and
-two features of equal complexity, one before the other. A stage trains one feature alone until it passes the
-accuracy criterion; the
-next trains both until both pass, and 2,000 steps more. Output weights, loss and stimuli are the same throughout.
+Networks learn an easy feature (one bit) and a hard one (a parity) together, hard first or easy first; or two equally
+complex features, one before the other. A first stage trains one feature alone until it is mastered; the next trains
+both until both are mastered, and 2,000 steps more. Output weights, loss and stimuli are the same throughout.
 """
 
 from repbias.experiments.comparisons import LevelDifference
@@ -54,7 +53,7 @@ GAP = FeatureDifference(measure="r2", more="easy", less="hard")
 STUDY = Study(
     name="order",
     title="Learning order",
-    question="Does a feature that is learned first keep more of the representation?",
+    question="Does the feature that is learned first keep more of the representation?",
     conditions=UNEQUAL_CONDITIONS + EQUAL_CONDITIONS,
     scales={
         "quick": Scale(
@@ -99,14 +98,14 @@ STUDY = Study(
         ),
     ),
     notes=(
-        "The paper's curriculum is not known to us. Ours: a feature alone until 99 % validation accuracy, without "
-        f"further steps; then both until both pass, and 2,000 steps more; at most {LIMIT:,} steps a phase. Functions, "
-        "network and learning rate are our choice too.",
-        "The regimes share stimuli and initial weights seed by seed, and end alike, 2,000 steps after both passed. "
-        "They are not of equal length: the first feature has had more training than the second, which learning first "
-        "brings with it. Whether a longer second phase would change the gap is not asked here.",
-        "A gap above zero counts as not closed, however small; its interval tells how large it is.",
-        "Two features of one kind differ in nothing but which of them is trained first: their bits and outputs are "
-        "interchangeable in distribution, so that their difference would be zero on average without the order.",
+        "The paper's curriculum is not known to us. Ours trains one feature alone until its validation accuracy "
+        "reaches 99 %, without further steps, and then both features until both reach it, and 2,000 steps more, with "
+        f"at most {LIMIT:,} steps per phase. Functions, network and learning rate are our choice too.",
+        "For each seed, the regimes share stimuli and initial weights, and all end 2,000 steps after both features "
+        "are mastered. They differ in length: the feature that is learned first gets more training than the second. "
+        "This study does not test whether a longer second phase would change the gap.",
+        "Any gap above zero counts as not closed, however small; its interval shows how large it is.",
+        "Two features of one kind differ only in which of them is trained first: their bits and outputs are "
+        "interchangeable in distribution, so that without the order their difference would be zero on average.",
     ),
 )

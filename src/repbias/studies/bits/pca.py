@@ -1,7 +1,7 @@
-"""PCA: do the leading components of a layer show the easy feature, and does the hard one need more of them?
+"""PCA: do a layer's leading components show the easy feature, and does the hard one need more components?
 
-The networks are those of `complexity`, which need not be trained again. A layer is cut down to its top k principal
-components, and handed back to the network's own read-out: nothing is fitted on what is left.
+The networks are those of `complexity`. A layer is reduced to its top k principal components and given back to the
+network's own read-out, so nothing is fitted to the reduced layer.
 """
 
 from repbias.experiments.analysis import Analysis
@@ -64,9 +64,9 @@ STUDY = Study(
         ),
     ),
     notes=(
-        "A feature survives with k components where its accuracy, less that of the more frequent answer alone, is 95 % "
-        "of what it is without truncation, for k components and for every larger number.",
-        "AND is a control: in `complexity` it explains more variance than the copied bit, though it is the harder one. "
-        "If components follow variance, they must show AND first.",
+        "A feature survives with k components where, for k components and for every larger number, its accuracy "
+        "above that of always giving the more frequent answer is at least 95 % of its value without truncation.",
+        "AND is a control: in `complexity` it explains more variance than the copied bit although it is the harder "
+        "feature. If components follow variance, they must show AND first.",
     ),
 )

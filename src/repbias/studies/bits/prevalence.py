@@ -1,8 +1,9 @@
-"""Prevalence: of two features of equal complexity, is the one that occurs more often in training represented more?
+"""Prevalence: of two equally complex features, is the one that occurs more often in training represented more?
 
-Two bits, or the parities of two pairs of bits. "Often" has two readings, and both are run: the rare feature is present
-in fewer of the training items, P(f=1), or it is labelled in fewer of them, the others being silent about it.
-Validation and test stimuli are clean in either. Levels, network and step limit are our choice.
+The two features are copied bits, or parities of two bits each. "More often" has two readings, and the study tests
+both: the rare feature is present in fewer training items, P(f=1), or it is labelled in fewer of them and does not
+enter the loss in the others. Validation and test stimuli are not manipulated. Levels, network and step limit are our
+choice.
 """
 
 from repbias.experiments.comparisons import Trend
@@ -15,7 +16,7 @@ from repbias.training import SGD, Phase, Training
 LIMIT = 20_000  # steps
 PRESENT, LABELLED = "P(f=1)", "labelled"
 
-# About how many steps a network takes at each level of each reading, copy and xor, for the estimate of cost.
+# About how many steps a network takes at each level of each reading, for copy and xor (for the estimate of cost).
 STEPS = {
     PRESENT: {"0.5": (2_100, 2_700), "0.2": (2_150, 2_700), "0.1": (2_300, 3_400), "0.05": (2_500, 4_900),
               "0.02": (3_000, 8_300)},
@@ -48,7 +49,7 @@ GAP = FeatureDifference(measure="r2", more="common", less="rare")
 STUDY = Study(
     name="prevalence",
     title="Prevalence",
-    question="Of two features of equal complexity, is the more prevalent one given more of the representation?",
+    question="Of two equally complex features, does the more prevalent one get more of the representation?",
     conditions=tuple(
         _condition(reading, function, level)
         for reading, levels in STEPS.items()
@@ -75,17 +76,15 @@ STUDY = Study(
         ),
     ),
     notes=(
-        "That a feature's prevalence changes how strongly it is represented is in the paper's abstract; which of the "
-        "two readings of prevalence it means is not known to us, and neither are its levels.",
-        "The smallest effect of interest of the trend, 0.01 a halving, adds up to the 0.05 of the second part over "
-        "the range of levels. It is judged within seeds, over the levels at which a network passed the "
-        "accuracy criterion: two thirds "
-        "of the levels at least.",
-        "Where xor is labelled in 5 % of 16,384 training items or fewer, networks learn these items by heart and do "
-        f"not pass the accuracy criterion within {LIMIT:,} steps. So the difference is taken at the lowest "
-        f"level, 0.02, and at 0.1, "
-        "which was chosen because a trial network (of a seed not in this study) passed the accuracy criterion "
-        "there in all settings.",
-        "A rare feature is also learned later. Prevalence and learning order are not told apart here.",
+        "The paper's abstract says that a feature's prevalence changes how strongly it is represented. Which of the "
+        "two readings of prevalence it means is not known to us, nor are its levels.",
+        "The smallest effect of interest of the trend, 0.01 per halving, adds up to the 0.05 of the second part over "
+        "the range of levels. The trend is fitted within each seed, over the levels at which the network passed the "
+        "accuracy criterion: at least two thirds of the levels.",
+        "Where xor is labelled in 5 % of 16,384 training items or fewer, networks memorise these items and do not "
+        f"pass the accuracy criterion within {LIMIT:,} steps. The difference is therefore taken at the lowest level, "
+        "0.02, and at 0.1. We chose 0.1 because a trial network, of a seed that this study does not use, passed the "
+        "accuracy criterion there in all settings.",
+        "A rare feature is also learned later. This study does not separate prevalence from learning order.",
     ),
 )

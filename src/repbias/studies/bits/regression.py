@@ -1,7 +1,8 @@
 """Regression: does a predictor that captures only the easy part of a system score high?
 
-The networks are those of `rsa`. Networks that report both features play the brain; networks that report both, one, or
-nothing (untrained) are the models that are to explain it, by cross-validated ridge regression over common stimuli.
+The networks are those of `rsa`. Networks that report both features stand for the brain. The models that try to predict
+them report both features, one of them, or are untrained; the prediction is a cross-validated ridge regression over
+common stimuli.
 """
 
 from repbias.experiments.analysis import Analysis
@@ -58,9 +59,9 @@ STUDY = Study(
         ),
     ),
     notes=(
-        "Each network that reports both is predicted from the network of the next seed of every kind, so that seeds "
-        "are the replicates and no two share initial weights. The ridge penalty is chosen by cross-validation on the "
-        "stimuli of the fit; R2 is pooled over all units, on other stimuli.",
+        "Each network that reports both features is predicted from the next seed's network of every kind, so that "
+        "each seed gives one number and the two networks never share initial weights. The ridge penalty is chosen by "
+        "cross-validation on the stimuli of the fit; R2 is pooled over all units, on other stimuli.",
         "An untrained network shows what random features of the input explain.",
     ),
 )

@@ -1,7 +1,8 @@
-"""Reliance: with a label that both features predict, which one does a linear classifier on a frozen layer side with?
+"""Reliance: when two features predict the label equally well, which one does a classifier on a frozen layer use?
 
-The networks are those of `complexity`, frozen. A classifier is trained on stimuli in which the two features agree, so
-that nothing in its training says which is meant, and is asked about stimuli in which they differ.
+The networks are those of `complexity`, frozen. A linear classifier is trained on stimuli in which the two features
+agree, so that its training does not show which of them defines the label, and is tested on stimuli in which they
+differ.
 """
 
 from repbias.experiments.analysis import Analysis
@@ -21,7 +22,7 @@ CLASSIFIERS = {
 STUDY = Study(
     name="reliance",
     title="Reliance",
-    question="With a label that both features predict, which one does a classifier on the frozen layer side with?",
+    question="When two features predict the label equally well, which one does a classifier on the frozen layer use?",
     conditions=conditions_with(*HARD, "AND"),
     scales={
         "quick": Scale(conditions=tuple(f"parity3, {network}" for network in NETWORKS), seeds=4),
@@ -59,8 +60,9 @@ STUDY = Study(
     ),
     notes=(
         "A difference of 0.2 means that the classifier gives the easy feature's value in 60 % of the conflicts.",
-        "The representation keeps its scale, since scale is what the bias is about: a classifier that standardises "
+        "The representation keeps its scale, because the bias is one of scale: a classifier that standardises the "
         "units or whitens the layer may decide otherwise.",
-        "AND is a control: it has more variance than the copied bit, though it is the harder one (see `complexity`).",
+        "AND is a control: it explains more variance than the copied bit although it is the harder feature (see "
+        "`complexity`).",
     ),
 )

@@ -1,7 +1,7 @@
-"""RSA: what does the similarity of two networks' representations say of the similarity of what they compute?
+"""RSA: does the similarity of two networks' representations show the similarity of what they compute?
 
-Four kinds of networks with the same architecture and inputs: some report the easy feature, some the hard one, some
-both, and some are not trained at all. Every two are compared by the correlation of their RDMs, and by CKA.
+Four kinds of networks have the same architecture and inputs: some report the easy feature, some the hard one, some
+both, and some are untrained. Each pair of networks is compared by the correlation of their RDMs and by CKA.
 """
 
 from repbias.experiments.analysis import Analysis
@@ -17,7 +17,7 @@ REPORTED = {"both": None, "easy": ("easy",), "hard": ("hard",)}
 STEPS = {"both": 4_300, "easy": 2_200, "hard": 4_300}
 KINDS = tuple(f"{kind} network" for kind in (*REPORTED, "untrained"))
 
-# "both" is a condition of `complexity`, and need not be trained again.
+# "both" is also a condition of `complexity`, so its networks are trained once.
 CONDITIONS = tuple(
     Condition(
         name=kind,
@@ -32,7 +32,7 @@ CONDITIONS = tuple(
 
 
 def _parts(measure: str, name: str) -> tuple[Claim, ...]:
-    """The claims on one measure of similarity."""
+    """Return the claims on one measure of similarity."""
     return (
         Claim(
             id="C18",
@@ -67,7 +67,7 @@ def _parts(measure: str, name: str) -> tuple[Claim, ...]:
 STUDY = Study(
     name="rsa",
     title="Similarity of networks",
-    question="Does the similarity of two representations tell what two networks have in common?",
+    question="Does the similarity of two representations show what two networks have in common?",
     conditions=CONDITIONS,
     scales={"quick": Scale(seeds=6), "full": Scale(seeds=20)},
     analysis=Analysis(
@@ -80,12 +80,12 @@ STUDY = Study(
     ),
     claims=(*_parts("rsa", "RSA"), *_parts("cka", "CKA")),
     notes=(
-        "All networks respond to the same 256 stimuli, on which none was trained. RDMs hold correlation distances and "
-        "are compared by Pearson's correlation over pairs of stimuli; CKA is linear and debiased.",
-        "Networks of one seed start from the same weights and see the same training stimuli, so pairs of one seed are "
-        "left out. A mean over pairs is tested by its jackknife pseudo-values over seeds, since each network is in "
-        "many pairs; the intervals in the matrix are those of a bootstrap over seeds and, for RSA, stimuli, which is "
-        "conservative.",
-        "A network that reports one feature sees the bits of the other too, which are noise to it.",
+        "All networks respond to the same 256 stimuli, on which none of them was trained. RDMs hold correlation "
+        "distances and are compared by Pearson's correlation over pairs of stimuli; CKA is linear and debiased.",
+        "Networks of one seed start from the same weights and see the same training stimuli, so pairs of one seed "
+        "are left out. Because each network belongs to many pairs, a mean over pairs is tested by its jackknife "
+        "pseudo-values over seeds. The intervals in the matrix come from a bootstrap over seeds and, for RSA, over "
+        "stimuli, which is conservative.",
+        "A network that reports one feature also sees the bits of the other, which are noise to it.",
     ),
 )

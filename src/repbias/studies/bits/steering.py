@@ -1,8 +1,9 @@
 """Steering: does a feature's difference vector flip that feature alone, and does the hard one flip more easily?
 
 The networks are those of `complexity`. Activity in the last hidden layer is pushed along the vector from the mean of
-one class to the mean of the other. How long a push is, one may count in three ways, and the claim depends on which:
-in the layer's own units, in standard deviations of the representation, or in the feature's own difference vector.
+one class to the mean of the other. The length of a push can be measured in three ways, and the claim depends on which:
+in the layer's units, in standard deviations of the representation, or in lengths of the feature's own difference
+vector.
 """
 
 from repbias.experiments.analysis import Analysis
@@ -10,7 +11,7 @@ from repbias.experiments.contrasts import FeatureDifference, Level
 from repbias.experiments.study import Claim, Scale, Study
 from repbias.studies.bits.complexity import NETWORKS, conditions_with
 
-FLIPS = "share of its own reports that flip"
+FLIPS = "share of the feature's reports that flip"
 
 STUDY = Study(
     name="steering",
@@ -35,12 +36,12 @@ STUDY = Study(
         ),
         settings={"shown": {"absolute": 30.0, "sd": 2.5, "difference": 2.0}},
         curves={
-            "absolute": ("push, in the layer's own units", FLIPS),
+            "absolute": ("push, in the layer's units", FLIPS),
             "sd": ("push, in standard deviations of the layer", FLIPS),
-            "difference": ("push, in the feature's own difference vector", FLIPS),
+            "difference": ("push, in lengths of the feature's difference vector", FLIPS),
             "others": (
-                "push, in the feature's own difference vector",
-                "share of the other's reports that flip",
+                "push, in lengths of the feature's difference vector",
+                "share of the other feature's reports that flip",
             ),
         },
     ),
@@ -91,13 +92,13 @@ STUDY = Study(
         ),
     ),
     notes=(
-        "The push that flips half of the stimuli is read by linear interpolation between pushes a twentieth of the "
-        "difference vector apart. In standard deviations of the representation, the ratio of the two features' pushes "
-        "is the same as in the layer's own units; the figure shows both.",
-        "A feature with little variance has a short difference vector, and where the read-out's threshold lies midway "
-        "between the classes it flips at half that vector, whatever its length: a smaller push in absolute length may "
-        "say nothing but that the feature is written small.",
-        "Vectors come from validation stimuli, flips are counted on 1,024 test stimuli. Every stimulus is pushed "
-        "towards the other class.",
+        "The push that flips half of the stimuli is found by linear interpolation between pushes that are a "
+        "twentieth of the difference vector apart. In standard deviations of the representation, the ratio of the "
+        "two features' pushes is the same as in the layer's own units; the figure shows both.",
+        "A feature with little variance has a short difference vector. Where the read-out's threshold lies midway "
+        "between the classes, the feature flips at half that vector, whatever its length. A smaller push in absolute "
+        "length may therefore show only that the feature has little variance.",
+        "Vectors are estimated on validation stimuli, and flips are counted on 1,024 test stimuli. Every stimulus is "
+        "pushed towards the other class.",
     ),
 )

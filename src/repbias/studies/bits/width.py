@@ -1,7 +1,8 @@
 """Width: is the gap between an easy and a hard feature the same in narrow and in wide networks?
 
-Four hidden layers of 32 to 512 units. That width matters little is a claim of equivalence: that no difference was
-found would not show it, so the trend has to lie within a bound that was set beforehand. Widths are our choice.
+Networks have four hidden layers of 32 to 512 units. That width matters little is a claim of equivalence: finding no
+difference would not support it, so the interval of the trend has to lie within a bound that was fixed before the run.
+The widths are our choice.
 """
 
 from repbias.experiments.comparisons import Trend
@@ -12,7 +13,7 @@ from repbias.tasks import BooleanTask
 from repbias.training import SGD, Phase, Training
 
 LIMIT = 15_000  # steps
-# About how many steps a network takes at each width, for the estimate of cost.
+# About how many steps a network takes at each width (for the estimate of cost).
 STEPS = {32: 6_500, 64: 5_800, 128: 4_800, 256: 4_100, 512: 3_800}
 
 
@@ -48,13 +49,14 @@ STUDY = Study(
         ),
     ),
     notes=(
-        "Replicated means here: the change of the gap per doubling of width is shown to be smaller than 0.02 in either "
-        "direction. Not replicated means that this is not shown: the gap changes with width, or there are too few "
-        "seeds to exclude it. The interval tells which.",
-        "The bound is our choice. Little is meant beside depth: in an independent prototype the easy feature's R2 rose "
-        "from 0.2 with one layer to 0.6 with six, about 0.15 per doubling of depth. 0.02 is an eighth of that, and "
-        "0.08 over the whole range of widths.",
-        "A network of width 512 takes about as long as seventy of width 64: 2 cores need half an hour or more for all.",
-        "A wider network learns the parity in fewer steps, and so trains for fewer steps in all.",
+        "Here “replicated” means that the change of the gap per doubling of width is shown to be smaller than 0.02 "
+        "in either direction, and “contradicted” that it is shown to be larger. Otherwise there are too few seeds to "
+        "decide, and the interval shows what remains possible.",
+        "The bound is our choice. Width matters little compared with depth: in an independent prototype the easy "
+        "feature's R2 rose from 0.2 with one layer to 0.6 with six, about 0.15 per doubling of depth. A change of "
+        "0.02 per doubling is an eighth of that, and 0.08 over the whole range of widths.",
+        "A network of width 512 takes about as long as seventy of width 64: two cores need half an hour or more for "
+        "all of them.",
+        "A wider network learns the parity in fewer steps, and therefore trains for fewer steps in all.",
     ),
 )

@@ -1,8 +1,8 @@
-"""The predecessor's figures: what training on one feature does to how well the others can be decoded.
+"""The predecessor's figures: how does training on one feature change how well the others can be decoded?
 
 Hermann & Lampinen (2020) train networks to report one of shape, texture and colour of Trifeature images, with three of
-ten classes of each held out, and decode all three from every layer before and after. At reduced size: 64 px, narrow
-networks, and Adam until the gate.
+ten classes of each held out, and decode all three from every layer before and after training. This study repeats their
+experiment at reduced size: 64 px, narrow networks, and Adam until the feature is mastered.
 """
 
 from repbias.experiments.analysis import Analysis
@@ -61,7 +61,7 @@ def _claims(target: str) -> tuple[Claim, ...]:
 STUDY = Study(
     name="trifeature2020",
     title="Trifeature (2020)",
-    question="What does training on one feature of an image do to how well the others can be decoded?",
+    question="How does training on one feature of an image change how well the others can be decoded?",
     domain="images",
     conditions=tuple(_condition(network, target) for network in NETWORKS for target in FACTORS),
     scales={
@@ -88,12 +88,13 @@ STUDY = Study(
     ),
     notes=(
         NOTE,
-        "Images have 64 px here. Three classes of each of the three features never occur in training; validation and "
-        "test images show the others, with a held-out class of another feature in each.",
-        "Textures are the hard ones at such sizes. A trial network of another seed, without norm, reported them in "
-        "99.8 % of the images that it was trained on, and in 57 % of those with a shape or a colour that it had never "
-        "seen; one with batch norm in 68 % of these. A network that fails the accuracy criterion does not count.",
-        "The classifier is a logistic regression on the layer as it is, trained on 2,048 images and scored on 1,024 "
-        "others. Chance is 1 in 7 for the target, and 1 in 10 for the others.",
+        "Here images have 64 px. Three classes of each of the three features never occur in training; validation and "
+        "test images show the other classes, each with a held-out class of another feature.",
+        "Textures are the hard feature at this size. A trial network of another seed, without norm, reported the "
+        "texture of 99.8 % of its training images, and of 57 % of images with a shape or colour that it had never "
+        "seen; a trial network with batch norm reported it of 68 % of these. A network that fails the accuracy "
+        "criterion does not count.",
+        "The classifier is a logistic regression on the unscaled layer, trained on 2,048 images and scored on 1,024 "
+        "others. Chance is 1 in 7 for the target and 1 in 10 for the others.",
     ),
 )

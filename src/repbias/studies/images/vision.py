@@ -1,8 +1,8 @@
-"""Vision: does a plain network favour colour and a residual one shape, and is it the skips that turn the sign?
+"""Vision: does a plain network favour colour and a residual one shape, and do skips cause the change?
 
-Colour is the easy feature, shape the hard one. The paper compares a plain network with a ResNet, which differ in more
-than skips. Here one narrow network has its skips or not, crossed with batch norm or none and three optimisers; deeper
-ones, a plain network, an MLP that knows nothing of space, and textured images stand beside it.
+Colour is the easy feature and shape the hard one. The paper compares a plain network with a ResNet, which differ in
+more than skips. Here one narrow network has skips or not, crossed with batch norm or none and with three optimisers.
+For comparison, there are deeper networks, a plain network, an MLP, which has no notion of space, and textured images.
 """
 
 from itertools import product
@@ -29,7 +29,7 @@ OPTIMIZERS: dict[str, AnyOptimizer] = {
 RESIDUAL, PLAIN, PIXELS = "residual", "plain", "MLP"
 DEEPER, TEXTURED = "residual, deeper", "residual, textured"
 LIMIT = 6_000
-# About how many steps a network takes, for the estimate of cost.
+# About how many steps a network takes (for the estimate of cost).
 STEPS = {
     RESIDUAL: {
         (NO_NORM, "SGD"): 2_200, (NO_NORM, "momentum"): 1_400, (NO_NORM, "Adam"): 700,
@@ -86,7 +86,7 @@ LEAN = FeatureDifference(measure="r2", more="colour", less="shape")
 STUDY = Study(
     name="vision",
     title="Vision",
-    question="Do networks favour colour over shape, and is it skips that turn the sign?",
+    question="Do networks favour colour over shape, and do skips change the sign?",
     domain="images",
     conditions=(*CROSSED, *BESIDE),
     scales={
@@ -153,15 +153,16 @@ STUDY = Study(
     ),
     notes=(
         NOTE,
-        "The network without skips is the same but for them; the deeper one has two blocks a stage, the textured one "
-        "sees images with all ten textures. That one has no norm: with batch norm, trial networks that saw textures "
-        "told 97 % of the shapes with the statistics of a batch, and 66 to 85 % with the running ones.",
-        "Learning rates are 0.05 (SGD), 0.005 (momentum 0.9) and 0.001 (Adam), the same with and without norm, and at "
-        f"most {LIMIT:,} steps are taken. All this was fixed on single networks of other seeds.",
-        "The plain network has four convolutions of 16, 32, 64 and 64 channels. The MLP reads pixels through hidden "
-        "layers of 256, 128, 64 and 64 units, and has no pooling layer: its last hidden layer is in its place.",
-        "A network counts where it reports both features with more than 95 % accuracy: networks are compared "
-        "at matched "
-        "accuracy, not at matched steps.",
+        "The network without skips is otherwise the same as the one with skips. The deeper network has two blocks "
+        "per stage. The textured networks see images with all ten textures and have no norm: with batch norm, trial "
+        "networks on textured images reported 97 % of the shapes correctly with the statistics of a batch, but 66 to "
+        "85 % with the running averages.",
+        "Learning rates are 0.05 (SGD), 0.005 (momentum 0.9) and 0.001 (Adam), the same with and without norm, and "
+        f"training takes at most {LIMIT:,} steps. We fixed all of this on single networks of other seeds.",
+        "The plain network has four convolutions with 16, 32, 64 and 64 channels. The MLP reads pixels through "
+        "hidden layers of 256, 128, 64 and 64 units. It has no pooling layer, and its last hidden layer takes that "
+        "place.",
+        "A network counts where it reports both features with more than 95 % accuracy: networks are compared at "
+        "matched accuracy and not at matched steps.",
     ),
 )

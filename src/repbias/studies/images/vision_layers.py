@@ -1,7 +1,7 @@
-"""Vision, stage by stage: where do colour and shape gain and lose their shares between the image and the pooling layer?
+"""Vision, stage by stage: where between image and pooling layer do colour and shape gain and lose their shares?
 
-The networks are the convolutional ones of `vision` that are trained by Adam, and need not be trained again. Each stage
-is read after the mean over space while they train, and before it, channel by channel, once they are trained.
+The networks are the convolutional ones of `vision` that Adam trains. Each stage is read after the mean over space
+during training and, once training has ended, also before it, channel by channel.
 """
 
 from repbias.experiments.analysis import Analysis
@@ -21,7 +21,7 @@ CONVOLUTIONAL = tuple(
 STUDY = Study(
     name="vision_layers",
     title="Vision, stage by stage",
-    question="How do the shares of colour and shape build up from stage to stage?",
+    question="How do the shares of colour and shape change from stage to stage?",
     domain="images",
     conditions=CONVOLUTIONAL,
     scales={"quick": VISION.scales["quick"], "full": Scale(seeds=10)},
@@ -58,10 +58,12 @@ STUDY = Study(
     ),
     notes=(
         NOTE,
-        f"Here at most {LIMIT:,} steps are taken, as in the study of which the networks are.",
-        "Read is the mean over space of each stage's feature map; of the last stage it is the pooling layer. Before "
-        "pooling, channels are read at every place of the map. `map_r2` of a layer is the R2 of the map whose mean the "
-        "layer is, and `map_density` the share of its channels with an R2 above the number named.",
-        "Position (4 cells) and rotation (4 bins) of the object are measured beside the features, and not reported.",
+        f"Here training takes at most {LIMIT:,} steps, as in `vision`, where the networks come from.",
+        "The study reads the mean over space of each stage's feature map; for the last stage this is the pooling "
+        "layer. Before pooling, channels are read at every place of the map. `map_r2` of a layer is the R2 of the "
+        "map whose mean the layer holds, and `map_density` is the share of its channels with an R2 above the number "
+        "in its name.",
+        "Position (4 cells) and rotation (4 bins) of the object are measured beside the features, but networks do "
+        "not report them.",
     ),
 )

@@ -1,8 +1,8 @@
-"""Methods on images: do components, steering and classifiers follow colour, and does that depend on the network?
+"""Methods on images: do components, steering and classifiers follow colour, and does this depend on the network?
 
-Two colours beside two shapes of the same area. Read, truncated and pushed is the spatial pooling layer. For reliance,
-the classifier learns on images in which colour and shape agree and is asked about images in which they conflict: the
-cue-conflict test.
+Images show two colours and two shapes of the same area. The methods read, truncate and push the spatial pooling layer.
+For reliance, the classifier is trained on images in which colour and shape agree and tested on images in which they
+conflict: the cue-conflict test.
 """
 
 from repbias.experiments.contrasts import FeatureDifference
@@ -43,8 +43,8 @@ STUDY = Study(
     ),
     notes=(
         NOTE,
-        "Colours are red and green. Shapes are plus and tee, which cover the same area: the area of "
-        "the coloured spot would tell other shapes.",
-        "The plain network has four convolutions of 16, 32, 64 and 64 channels and no norm.",
+        "Colours are red and green. Shapes are plus and tee, which cover the same area; shapes of different areas "
+        "could be distinguished by the size of the coloured region alone.",
+        "The plain network has four convolutions with 16, 32, 64 and 64 channels and no norm.",
     ),
 )

@@ -1,7 +1,7 @@
-"""Learning order of images: does training shape first narrow colour's lead, or add to its own?
+"""Learning order of images: does training shape first narrow the lead of colour, or add to a lead of shape?
 
-The counterpart of `order` and `string_order`: colour and shape learned together, or the hard one, shape, first, alone
-until it passes the accuracy criterion.
+This is the counterpart of `order` and `string_order`. Colour and shape are learned together, or one of them is trained
+alone until it is mastered.
 """
 
 from repbias.experiments.comparisons import LevelDifference
@@ -20,7 +20,7 @@ LEAN = FeatureDifference(measure="r2", more="colour", less="shape")
 STUDY = Study(
     name="vision_order",
     title="Learning order of images",
-    question="Does a feature of an image that is learned first keep more of the pooling layer?",
+    question="Does the feature of an image that is learned first keep more of the pooling layer?",
     domain="images",
     conditions=tuple(
         image_condition(
@@ -55,5 +55,8 @@ STUDY = Study(
             sesoi=0.0,
         ),
     ),
-    notes=(NOTE, "The plain network has four convolutions of 16, 32, 64 and 64 channels and no norm."),
+    notes=(
+        NOTE,
+        "The plain network has four convolutions with 16, 32, 64 and 64 channels and no norm.",
+    ),
 )

@@ -1,7 +1,7 @@
-"""Prevalence of images: does a feature that is labelled more rarely in training lose some of the pooling layer?
+"""Prevalence of images: does a feature that is labelled less often in training lose some of the pooling layer?
 
-The counterpart of `prevalence`, where the rare one of two is colour or shape. A feature is labelled in all training
-images, in a third, or in a tenth; validation and test images always ask.
+This is the counterpart of `prevalence`, in which either colour or shape is the rare feature. A feature is labelled in
+all training images, in a third of them, or in a tenth; validation and test images are always labelled.
 """
 
 from repbias.experiments.comparisons import Trend
@@ -27,7 +27,7 @@ def _condition(rare: str, labelled: str, steps: int) -> Condition:
 STUDY = Study(
     name="vision_prevalence",
     title="Prevalence of images",
-    question="Does a feature of an image that is labelled more rarely lose some of the pooling layer?",
+    question="Does a feature of an image that is labelled less often lose some of the pooling layer?",
     domain="images",
     conditions=tuple(_condition(rare, labelled, steps) for rare in FACTORS for labelled, steps in LEVELS.items()),
     scales={
@@ -44,5 +44,8 @@ STUDY = Study(
             sesoi=0.01,
         ),
     ),
-    notes=(NOTE, "A rare feature is also learned later. Prevalence and learning order are not told apart here."),
+    notes=(
+        NOTE,
+        "A rare feature is also learned later. This study does not separate prevalence from learning order.",
+    ),
 )

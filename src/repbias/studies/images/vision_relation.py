@@ -1,7 +1,7 @@
-"""Relation: of colour, shape, and whether two shapes are the same, is the simpler given more of the pooling layer?
+"""Relation: of colour, shape and the sameness of two shapes, does the simpler get more of the pooling layer?
 
-Two objects, a larger and a smaller one, of one colour. Colour can be told from a pixel, shape from an object, and
-whether the shapes are the same only from both together: the hard feature of the study of vision.
+Images show two objects of one colour, a larger and a smaller one. A single pixel reveals the colour and one object the
+shape, but whether the two shapes are the same requires both objects. This relation is the hard feature of the study.
 """
 
 from repbias.experiments.contrasts import FeatureDifference
@@ -35,7 +35,7 @@ def _more(more: str, less: str, statement: str) -> Claim:
 STUDY = Study(
     name="vision_relation",
     title="Relation",
-    question="Of colour, shape, and the relation of two shapes, is the simpler given more of the pooling layer?",
+    question="Of colour, shape and the relation of two shapes, does the simpler get more of the pooling layer?",
     domain="images",
     conditions=tuple(
         image_condition(network, {"network": network}, FEATURES, model=model, steps=steps)
@@ -49,7 +49,7 @@ STUDY = Study(
     ),
     notes=(
         NOTE,
-        "All features have two classes; shape is that of the larger object, and the "
-        "smaller one has the same or the other. Neither object alone says whether they are the same.",
+        "All features have two classes. The shape is that of the larger object, and the smaller one has the same "
+        "shape or the other. Neither object alone shows whether they are the same.",
     ),
 )

@@ -1,7 +1,7 @@
 """RSA on images: does a network that reports colour and shape look like one that reports colour alone?
 
-The counterpart of `rsa`: networks of one architecture, the same images, and ten colours (the easy feature) beside ten
-shapes (the hard one). Some report both, some one of the two, and some are not trained at all.
+This is the counterpart of `rsa`. Networks of one architecture see the same images, with ten colours (the easy feature)
+and ten shapes (the hard one). Some report both features, some only one, and some are untrained.
 """
 
 from repbias.experiments.study import Scale, Study
@@ -14,7 +14,7 @@ STEPS = {"both": 2_200, "easy": 400, "hard": 2_200}
 STUDY = Study(
     name="vision_rsa",
     title="Similarity of networks on images",
-    question="Does the similarity of two networks that see images tell what they have in common?",
+    question="Does the similarity of two networks that see images show what they have in common?",
     domain="images",
     conditions=tuple(
         image_condition(
@@ -32,7 +32,7 @@ STUDY = Study(
     claims=RSA.claims,
     notes=(
         NOTE,
-        "Networks are plain: four convolutions of 16, 32, 64 and 64 channels, no norm. Read is the pooling layer. The "
-        "comparison, its stimuli and its statistics are those of `rsa`, as are the smallest effects worth the name.",
+        "The networks are plain: four convolutions with 16, 32, 64 and 64 channels, no norm. The comparison reads "
+        "the pooling layer. Its stimuli, statistics and smallest effects of interest are those of `rsa`.",
     ),
 )

@@ -1,7 +1,7 @@
-"""What the studies of strings have in common: a two-layer encoder-decoder, and how it is trained.
+"""What the studies of strings share: a two-layer encoder-decoder and how it is trained.
 
-Sizes, optimiser and stop rule are our choice (the paper's are not known). Read is the encoder's last layer, mean over
-the string's tokens: what all outputs have in common.
+Sizes, optimiser and stopping rule are our choice (the paper's are not known to us). The studies read the mean over the
+string's tokens after the encoder's last layer, which all outputs have in common.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ from repbias.tasks.strings.features import AnyStringFeature
 from repbias.training import Adam, Phase, Training
 from repbias.training.optimizers import AnyOptimizer
 
-LIMIT, EXTRA = 4_000, 400  # steps of a phase, and steps beyond the gate
-CHECKPOINTS = 3  # a decade: greedy decoding of all held-out strings costs as much as many steps
+LIMIT, EXTRA = 4_000, 400  # most steps of a phase, and steps after mastery
+CHECKPOINTS = 3  # per decade of steps; greedy decoding of all held-out strings costs as much as many training steps
 Features = Mapping[str, str | AnyStringFeature]
 NOTE = (
-    "Strings have 16 tokens, of which each feature has its own. The encoder-decoder has two layers of width 64; it is "
-    f"trained by Adam with 0.001 in batches of 64 until {EXTRA} steps after every feature passed 99 %, or {LIMIT:,} "
-    "steps. Accuracy is that of greedy decoding; orders of reporting are balanced over seeds unless a study sets them."
+    "Strings have 16 tokens, and each feature has tokens of its own. The encoder-decoder has two layers of width 64. "
+    "Adam trains it with a learning rate of 0.001 and batches of 64, until "
+    f"{EXTRA} steps after it has mastered every feature (99 %), or for {LIMIT:,} steps. Accuracy is that of greedy "
+    "decoding. The order in which features are reported is balanced over seeds unless a study fixes it."
 )
 
 
@@ -38,13 +39,15 @@ def string_condition(
     model: AnyModel | None = None,
     steps: int = 800,
 ) -> Condition:
-    """Return a condition on strings.
+    """Return a condition in which a model reads a string and reports its features.
 
     Parameters
     ----------
-    order : of reporting, see `StringTask`.
-    first : a feature that is trained alone before all are. only : the one feature that is trained at all.
-    optimizer : Adam with 0.001 where it is None. steps : expected.
+    order : the order in which features are reported, see `StringTask`.
+    first : a feature that is trained alone until it is mastered, before all features are trained.
+    only : the only feature that is trained.
+    optimizer : None means Adam with a learning rate of 0.001.
+    steps : about how many steps a network takes, for estimates of cost.
     """
     final = Phase(features=None if only is None else (only,), steps=LIMIT, extra=EXTRA)
     phases = (final,) if first is None else (Phase(features=(first,), steps=LIMIT, extra=0), final)

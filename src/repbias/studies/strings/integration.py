@@ -1,7 +1,8 @@
-"""Integration: do encoders with residual paths lean towards features that integrate over more of the input?
+"""Integration: do encoders with residual paths favour features that integrate over more of the input?
 
-Two features of one kind, the equality of two slots, that differ in how far apart the slots may lie: next to each other
-or up to twelve tokens. The encoder has its residual paths, half of them, or none.
+Both features state whether two slots hold the same symbol. They differ in how far apart the slots may lie: next to each
+other, or up to twelve tokens apart. The encoder has its residual paths at full strength, at half strength, or not at
+all.
 """
 
 from repbias.experiments.comparisons import LevelDifference
@@ -17,7 +18,7 @@ LEAN = FeatureDifference(measure="r2", more="wide", less="narrow")
 STUDY = Study(
     name="integration",
     title="Integration",
-    question="Do encoders with residual paths lean towards features that integrate over more of the string?",
+    question="Do encoders with residual paths favour features that integrate over more of the string?",
     domain="strings",
     conditions=tuple(
         string_condition(
@@ -29,7 +30,7 @@ STUDY = Study(
         )
         for name, factor in RESIDUAL.items()
     ),
-    # With half the residual paths, or none, equality takes thousands of steps: in full only.
+    # With residual paths at half strength or none, equality takes thousands of steps, so only at full scale.
     scales={"quick": Scale(conditions=("residual paths x 1",), seeds=4), "full": Scale(seeds=16)},
     claims=(
         Claim(
@@ -51,7 +52,7 @@ STUDY = Study(
     ),
     notes=(
         NOTE,
-        "Of equality of two slots neither slot alone says anything, so that how far apart they may lie is all that "
-        "differs between the two features.",
+        "One slot alone carries no information about the equality of two, so the two features differ only in how far "
+        "apart their slots may lie.",
     ),
 )

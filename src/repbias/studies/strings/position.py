@@ -1,10 +1,10 @@
-"""Position: of features that a model reports one after another, are the earlier ones given more of the representation?
+"""Position: do features that a model reports earlier get more of the representation?
 
-Strings of tokens with features of one kind, all equally hard. The order in which they are reported is rotated over
-networks by a Latin square, so that what a feature is does not go along with its place. A position counts only where it
-could not count by itself: the encoder's states, which all outputs have in common. The state before the first output
-*is* the first feature; such states are measured and shown, and no claim reads them. Models, sizes and steps are our
-choice (the paper's are not known).
+Strings of tokens have features of one kind, all equally hard. A Latin square rotates the order in which they are
+reported over networks, so that a feature's identity is not confounded with its position. Claims read only the
+encoder's states, which all outputs have in common. The decoder's state before the first output *is* the first feature;
+such states are measured and shown, but no claim reads them. Models, sizes and steps are our choice (the paper's are
+not known to us).
 """
 
 from repbias.experiments.contrasts import PositionSlope
@@ -16,7 +16,7 @@ from repbias.tasks import StringTask
 from repbias.training import Adam, Phase, Training
 
 STEPS, LONG = 600, 2_400
-DECODER = ("decoder.mean", "decoder.state.*")  # shown beside the encoder; no claim reads them
+DECODER = ("decoder.mean", "decoder.state.*")  # shown beside the encoder, but read by no claim
 NAMES = ("a", "b", "c", "d", "e", "f", "g", "h")
 
 
@@ -30,7 +30,7 @@ def position_condition(
     factors: dict[str, str] | None = None,
     position_weights: tuple[float, ...] | None = None,
 ) -> Condition:
-    """Return a condition with features of one kind, reported in rotated orders and trained for a fixed time."""
+    """Return a condition with features of one kind, reported in rotated orders, and a fixed training time."""
     return Condition(
         name=name,
         factors=factors or {"model": name, "kind": kind, "features": str(features)},
@@ -71,7 +71,7 @@ IN_SEQUENCE = tuple(c.name for c in CONDITIONS if c.name != CONTROL and c.factor
 STUDY = Study(
     name="position",
     title="Position in the output",
-    question="Of equally complex features, is one that is reported earlier given more of the encoder?",
+    question="Of equally complex features, does one that is reported earlier get more of the encoder?",
     domain="strings",
     conditions=CONDITIONS,
     scales={"quick": Scale(conditions=(FIRST, CONTROL), seeds=4), "full": Scale(seeds=16)},
@@ -103,14 +103,16 @@ STUDY = Study(
         ),
     ),
     notes=(
-        "The statistic is the slope over the features of one network, so that networks of all orders count "
-        "alike; orders "
-        "are those of a Latin square balanced for what follows what, and the seeds are a multiple of its rows.",
-        "The smallest effect of interest was set beforehand: with four features of some .05 to .1 each, .005 per "
-        "position is a fifth of what the first has, from first to last. An independent prototype found about .02.",
-        "Read is the mean over the string's tokens after the last layer of the encoder; of the decoder-only model, the "
-        "last layer whose states the answers can see; through a summary token, that token; of the GRU, the last state.",
-        "A model with heads has no order of reporting; its features are numbered as if it had.",
+        "The statistic is the slope over the features of one network, so that networks of all orders have the same "
+        "weight. Orders come from a Latin square in which every feature follows every other equally often, and the "
+        "number of seeds is a multiple of its rows.",
+        "The smallest effect of interest was fixed before the run. Each of four features explains about .05 to .1; a "
+        "slope of .005 per position means that from first to last a fifth of the first feature's share is lost. An "
+        "independent prototype found a slope of about .02.",
+        "The statistic reads the mean over the string's tokens after the encoder's last layer; in the decoder-only "
+        "model, the last layer whose states the answers can see; with a summary token, that token; in the GRU, the "
+        "last state.",
+        "A model with heads has no order of reporting; its features are numbered as if it had one.",
         "Accuracy is that of greedy decoding, in which a model reads its own answers and not the true ones.",
     ),
 )

@@ -1,6 +1,7 @@
-"""Position against complexity: does reporting the hard feature first outweigh that it is hard?
+"""Position against complexity: does reporting the hard feature first outweigh its complexity?
 
-The presence of a marker and the order of two markers, reported easy first or hard first by an encoder-decoder.
+An encoder-decoder reports the presence of a marker (easy) and either the order of two markers or a count (hard), with
+the easy or the hard feature first.
 """
 
 from repbias.experiments.comparisons import LevelDifference
@@ -15,7 +16,7 @@ PAIRS = {"order of two markers": "precedes", "count": "count"}
 STUDY = Study(
     name="position_complexity",
     title="Position against complexity",
-    question="Does reporting the hard feature first outweigh that it is hard?",
+    question="Does reporting the hard feature first outweigh its complexity?",
     domain="strings",
     conditions=tuple(
         string_condition(

@@ -1,8 +1,8 @@
-"""Position or learning order: are earlier features given more because they are learned earlier?
+"""Position or learning order: do earlier features get more because they are learned earlier?
 
-The models and features of `position`, trained in other ways. Positions are learned at other speeds where their losses
-weigh more or less; the decoder reads its own answers, where teacher forcing gives it the true ones; or one position
-alone is in the loss, so that no other feature is there to compete.
+The models and features are those of `position`, trained in other ways. Weights in the loss change how fast each
+position is learned; the decoder reads its own answers instead of the true ones, which teacher forcing gives it; or
+only one position is in the loss, so that no other feature competes with it.
 """
 
 from repbias.experiments.comparisons import LevelDifference
@@ -36,7 +36,7 @@ TRANSFORMERS = (TRANSFORMER, SUMMARY)
 STUDY = Study(
     name="position_learning",
     title="Position or learning order",
-    question="Is a feature that is reported earlier given more because it is learned earlier?",
+    question="Does a feature that is reported earlier get more because it is learned earlier?",
     domain="strings",
     conditions=(
         *(_condition(TRANSFORMER, EncoderDecoder(), regime) for regime in (TEACHER, LATER, FIRST, LAST)),
@@ -106,11 +106,13 @@ STUDY = Study(
         ),
     ),
     notes=(
-        "Steps, sizes and read-outs are those of `position`. A bound of 0.1 on the rise of log2 of the step of mastery "
-        "is 7 % later for each position; that positions are learned about equally fast by Transformers, and not by a "
-        "GRU, was known from `position` when it was set.",
-        "Later weigh more: losses of the four positions weigh 1/8, 1/4, 1/2 and 1. Equal speed: 0.3, 1, 1.2 and 1.3, "
-        "found on four networks of other seeds, which master the positions of a GRU within a tenth of one another.",
-        "A decoder that reads its own answers is scheduled sampling at a constant rate of one half, or of one.",
+        "Steps, sizes and read-outs are those of `position`. A bound of 0.1 on the rise of log2 of the step of "
+        "mastery corresponds to mastery 7 % later at each position. When we fixed it, we knew from `position` that "
+        "Transformers learn the positions about equally fast and that a GRU does not.",
+        "“Later weigh more”: the losses of the four positions have weights 1/8, 1/4, 1/2 and 1. “Equal speed”: they "
+        "have weights 0.3, 1, 1.2 and 1.3, which we found on four networks of other seeds; with these weights a GRU "
+        "masters all positions within a tenth of one another.",
+        "A decoder that reads its own answers is trained with scheduled sampling at a constant rate of one half, or "
+        "of one.",
     ),
 )

@@ -1,7 +1,8 @@
-"""Complexity of strings: is the simpler of two features given more of an encoder, as it is of an MLP?
+"""Complexity of strings: does the simpler of two features get more of an encoder, as it does of an MLP?
 
-The easy feature is the presence of a marker, which a sum over tokens tells. The hard one asks for order, for equality,
-for a parity of markers, for a count, or for balanced brackets. The counterpart of `complexity`.
+The easy feature is the presence of a marker, which a sum over tokens reveals. The hard feature is the order of two
+markers, the equality of two slots, a parity of markers, a count, or whether brackets are balanced. This is the
+counterpart of `complexity`.
 """
 
 from repbias.experiments.contrasts import FeatureDifference
@@ -22,7 +23,7 @@ STEPS = {"count": 700, "order of two markers": 900, "equality of two slots": 1_5
 STUDY = Study(
     name="string_complexity",
     title="Complexity of strings",
-    question="Of two features of a string, is the simpler one given more of the encoder?",
+    question="Of two features of a string, does the simpler one get more of the encoder?",
     domain="strings",
     conditions=tuple(
         string_condition(name, {"hard": name}, {"easy": "presence", "hard": kind}, steps=STEPS.get(name, 2_500))
@@ -47,7 +48,7 @@ STUDY = Study(
     ),
     notes=(
         NOTE,
-        "A mean over tokens holds a marker's presence in plain sight, whatever the network does with it: the step 0 of "
-        "the learning curves shows what the untrained encoder gives to each feature.",
+        "A mean over tokens contains a marker's presence whatever the network does with it: step 0 of the learning "
+        "curves shows how much of the untrained encoder each feature explains.",
     ),
 )

@@ -1,7 +1,8 @@
 """Methods on strings: do components, steering and classifiers show in a Transformer what they show in an MLP?
 
-The encoder-decoder hands everything through a summary token: its last state is all that the decoder sees, so that it
-can be truncated and pushed. The presence of a marker stands beside the order of two markers, or a count.
+The encoder-decoder passes everything through a summary token. The decoder sees only this token's last state, so the
+state can be truncated and pushed. The easy feature is the presence of a marker; the hard feature is the order of two
+markers, or a count.
 """
 
 from repbias.experiments.study import Scale, Study
@@ -14,7 +15,7 @@ HARD = {"order of two markers": "precedes", "count": "count"}
 STUDY = Study(
     name="string_methods",
     title="Methods on strings",
-    question="Do the usual methods favour the easy feature in a Transformer, too?",
+    question="Do the usual methods favour the easy feature in a Transformer?",
     domain="strings",
     conditions=tuple(
         string_condition(
@@ -29,5 +30,8 @@ STUDY = Study(
     scales={"quick": Scale(conditions=("order of two markers",), seeds=4), "full": Scale(seeds=16)},
     analysis=METHODS,
     claims=claims_on_methods("the summary", "the easy feature", "the hard feature"),
-    notes=(NOTE, "Read, truncated and pushed is the summary token's state after the last layer of the encoder."),
+    notes=(
+        NOTE,
+        "The methods read, truncate and push the state of the summary token after the last layer of the encoder.",
+    ),
 )

@@ -1,7 +1,7 @@
-"""Learning order of strings: does training the hard feature first narrow the gap in an encoder, too?
+"""Learning order of strings: does training the hard feature first narrow the gap in an encoder?
 
-The counterpart of `order`: the presence of a marker beside the order of two markers, learned together or the hard one
-first, alone until it passes the accuracy criterion.
+This is the counterpart of `order`. The easy feature is the presence of a marker and the hard one the order of two
+markers. They are learned together, or the hard one is trained alone until it is mastered.
 """
 
 from repbias.experiments.comparisons import LevelDifference
@@ -16,7 +16,7 @@ UNEQUAL = {"easy": "presence", "hard": "precedes"}
 STUDY = Study(
     name="string_order",
     title="Learning order of strings",
-    question="Does a feature of a string that is learned first keep more of the encoder?",
+    question="Does the feature of a string that is learned first keep more of the encoder?",
     domain="strings",
     conditions=(
         string_condition(TOGETHER, {"regime": TOGETHER, "pair": "easy and hard"}, UNEQUAL, steps=900),

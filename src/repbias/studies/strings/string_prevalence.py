@@ -1,7 +1,7 @@
-"""Prevalence of strings: is the more prevalent of two equal features given more of the encoder?
+"""Prevalence of strings: does the more prevalent of two equal features get more of the encoder?
 
-The counterpart of `prevalence`, with two markers: one is present in fewer of the training strings, or labelled for in
-fewer of them. Validation and test strings are clean.
+This is the counterpart of `prevalence`, with two markers. One of them is present in fewer training strings, or
+labelled in fewer of them. Validation and test strings are not manipulated.
 """
 
 from repbias.experiments.comparisons import Trend
@@ -27,7 +27,7 @@ def _condition(reading: str, level: str) -> Condition:
 STUDY = Study(
     name="string_prevalence",
     title="Prevalence of strings",
-    question="Of two equal features of a string, is the more prevalent one given more of the encoder?",
+    question="Of two equal features of a string, does the more prevalent one get more of the encoder?",
     domain="strings",
     conditions=tuple(_condition(reading, level) for reading, levels in LEVELS.items() for level in levels),
     scales={"quick": Scale(conditions=QUICK, seeds=2), "full": Scale(seeds=16)},

@@ -1,7 +1,7 @@
-"""RSA on strings: does a Transformer that reports both features look like one that reports only the easy one, too?
+"""RSA on strings: does a Transformer that reports both features look like one that reports only the easy one?
 
-The counterpart of `rsa`: the presence of a marker beside the order of two markers, through a summary token. Some
-networks report both, some one of the two, and some are not trained at all.
+This is the counterpart of `rsa`. The features are the presence of a marker and the order of two markers, and
+everything passes through a summary token. Some networks report both features, some only one, and some are untrained.
 """
 
 from repbias.experiments.study import Scale, Study
@@ -15,9 +15,9 @@ PAIR = {"easy": "presence", "hard": HARD["order of two markers"]}
 STUDY = Study(
     name="string_rsa",
     title="Similarity of networks on strings",
-    question="Does the similarity of two Transformers tell what they have in common?",
+    question="Does the similarity of two Transformers show what they have in common?",
     domain="strings",
-    conditions=tuple(  # "both" is a condition of `string_methods`, and need not be trained again
+    conditions=tuple(  # "both" is also a condition of `string_methods`, so its networks are trained once
         string_condition(
             reported,
             {"reports": reported},
@@ -33,8 +33,8 @@ STUDY = Study(
     claims=RSA.claims,
     notes=(
         NOTE,
-        "Read is the summary token's state after the last layer of the encoder. The comparison, its stimuli and its "
-        "statistics are those of `rsa`; the smallest effects worth the name are, too.",
-        "A network that reports one feature has no loss on the other; the string still holds its markers.",
+        "The comparison reads the state of the summary token after the last layer of the encoder. Its stimuli, "
+        "statistics and smallest effects of interest are those of `rsa`.",
+        "A network that reports one feature has no loss on the other, whose markers are still in the string.",
     ),
 )

@@ -1,7 +1,8 @@
-"""Shape of Transformers: do depth, width, heads, dropout, decoder or optimiser change what position and complexity do?
+"""Shape of Transformers: do depth, width, heads, dropout, decoder and optimiser change the effects on an encoder?
 
-One thing at a time is changed of a base encoder-decoder, on two tasks: four equal features reported in rotated orders,
-and an easy beside a hard feature. The counterpart of `architecture`, `depth` and `width`.
+The study changes one thing at a time in a base encoder-decoder, on two tasks: four equal features reported in rotated
+orders (the effect of position), and an easy and a hard feature (the effect of complexity). It is the counterpart of
+`architecture`, `depth` and `width`.
 """
 
 from repbias.experiments.contrasts import FeatureDifference, PositionSlope
@@ -38,7 +39,7 @@ TASKS = {
 STUDY = Study(
     name="transformer_shape",
     title="Shape of Transformers",
-    question="Do the shape of a Transformer and its optimiser change what position and complexity do to it?",
+    question="Do a Transformer's shape and optimiser change the effects of position and complexity?",
     domain="strings",
     conditions=tuple(
         string_condition(
@@ -75,8 +76,8 @@ STUDY = Study(
     ),
     notes=(
         NOTE,
-        "The base has two layers of width 64, four heads, learned positions and no dropout. Networks train to the gate "
-        "and a little beyond, so that shapes are compared at matched accuracy, not at matched steps.",
-        "Optimisers are put to the base.",
+        "The base has two layers of width 64, four heads, learned positions and no dropout. Networks stop soon after "
+        "mastery, so shapes are compared at matched accuracy and not at matched steps.",
+        "Other optimisers train the base.",
     ),
 )

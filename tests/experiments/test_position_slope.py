@@ -1,4 +1,4 @@
-"""The slope over output positions, and the study that asks whether there is one."""
+"""The slope over output positions: how much less each position explains, within every network."""
 
 from __future__ import annotations
 
@@ -8,23 +8,21 @@ import pytest
 
 from repbias.experiments.contrasts import PositionSlope
 from repbias.models import EncoderDecoder
-from repbias.studies import find_study
 from repbias.tasks import StringTask
 from repbias.training import Adam, Phase, Training, train
 
-STUDY = find_study("position")
 COLUMNS = ["seed", "step", "layer", "feature", "measure", "value"]
 SLOPE = PositionSlope(of=("a", "b", "c"))
 
 
-def network(number: int, places: dict[str, int], r2: dict[str, float], accuracy: float = 1.0) -> pd.DataFrame:
+def network(seed: int, places: dict[str, int], r2: dict[str, float], accuracy: float = 1.0) -> pd.DataFrame:
     rows = []
     for name, place in places.items():
         rows += [
-            (number, 9, "output", name, "accuracy", accuracy),
-            (number, 9, "output", name, "output_position", place),
-            (number, 9, "encoder.0.mean", name, "r2", -1.0),
-            (number, 9, "encoder.1.mean", name, "r2", r2[name]),
+            (seed, 9, "output", name, "accuracy", accuracy),
+            (seed, 9, "output", name, "output_position", place),
+            (seed, 9, "encoder.0.mean", name, "r2", -1.0),
+            (seed, 9, "encoder.1.mean", name, "r2", r2[name]),
         ]
     return pd.DataFrame(rows, columns=COLUMNS)
 
@@ -34,7 +32,7 @@ def slopes(table: pd.DataFrame) -> list[float]:
 
 
 class TestSlope:
-    def test_it_is_the_fall_per_position_within_each_member(self) -> None:
+    def test_it_is_the_fall_per_position_within_each_network(self) -> None:
         falling = network(0, {"a": 1, "b": 2, "c": 3}, {"a": 0.5, "b": 0.3, "c": 0.1})
         other_order = network(1, {"a": 3, "b": 1, "c": 2}, {"a": 0.5, "b": 0.3, "c": 0.1})
         found = slopes(pd.concat([falling, other_order]))
@@ -48,7 +46,7 @@ class TestSlope:
         table = pd.concat([network(i, order, r2) for i, order in enumerate(orders)])
         assert np.mean(slopes(table)) == pytest.approx(0, abs=1e-12)
 
-    def test_a_member_below_the_gate_has_none(self) -> None:
+    def test_a_network_that_fails_the_accuracy_criterion_has_none(self) -> None:
         table = network(0, {"a": 1, "b": 2, "c": 3}, {"a": 0.5, "b": 0.3, "c": 0.1}, accuracy=0.9)
         assert np.isnan(slopes(table)).all()
 
@@ -60,25 +58,7 @@ class TestSlope:
         assert SLOPE.describe() == "fall of R2 per output position, penultimate layer, last step"
 
 
-class TestStudy:
-    def test_no_claim_reads_a_state_of_the_decoder(self) -> None:
-        for claim in STUDY.claims:
-            for condition in STUDY.conditions:
-                (layer,) = claim.contrast.layers_read(condition.model.layer_names)
-                assert layer.startswith("encoder.")
-
-    @pytest.mark.parametrize("scale", ["quick", "full"])
-    def test_seeds_are_whole_latin_squares(self, scale: str) -> None:
-        for condition in STUDY.at(scale):  # type: ignore[arg-type]
-            assert condition.task.order == "rotated"
-            assert STUDY.scales[scale].seeds % len(condition.task.features) == 0  # type: ignore[index]
-
-    def test_features_are_of_one_kind(self) -> None:
-        for condition in STUDY.conditions:
-            assert {feature.kind for feature in condition.task.features.values()} == {condition.factors["kind"]}
-
-
-def test_a_trained_member_tells_its_positions_and_no_numbers_of_tokens() -> None:
+def test_a_trained_network_records_its_output_positions() -> None:
     task = StringTask(
         features=dict.fromkeys("abc", "presence"), order="rotated", length=8, train=256, validation=64, test=64
     )
