@@ -13,8 +13,8 @@ from tiny_studies import make_study
 
 from repbias.experiments.comparisons import Trend
 from repbias.experiments.contrasts import Contrast, Growth, Level, Mastery
+from repbias.experiments.evaluation import evaluate
 from repbias.experiments.study import Study
-from repbias.experiments.verdicts import evaluate
 
 HIDDEN = ("hidden.0", "hidden.1")
 COLUMNS = ["condition", "seed", "step", "layer", "feature", "measure", "value"]
@@ -99,7 +99,12 @@ class TestGrowth:
         given = make_study().model_dump()
         given["conditions"][0]["task"]["features"] = {name: "copy", "hard": "and"}
         given["claims"] = [
-            {"id": "T", "statement": "", "contrast": {"kind": "growth", "feature": name, "over": ["hard", "end"]}}
+            {
+                "id": "T",
+                "statement": "",
+                "contrast": {"kind": "growth", "feature": name, "over": ["hard", "end"]},
+                "sesoi": 0.1,
+            }
         ]
         with pytest.raises(ValidationError, match=f"a feature called '{name}'.*rename the feature"):
             Study.model_validate(given)
@@ -137,7 +142,7 @@ class TestTrendAlong:
             condition["factors"] = {"kind": kind, "sensitivity": level}
         compare = {"kind": "trend", "factor": "sensitivity", "falling": True, "along": along}
         contrast = {"kind": "level", "of": ["hard"]}
-        given["claims"] = [{"id": "T", "statement": "", "contrast": contrast, "compare": compare}]
+        given["claims"] = [{"id": "T", "statement": "", "contrast": contrast, "compare": compare, "sesoi": 0.1}]
         return given
 
     def test_conditions_that_share_a_level_each_count(self) -> None:

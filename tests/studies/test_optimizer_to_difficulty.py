@@ -6,8 +6,8 @@ import pytest
 
 from repbias.experiments.comparisons import LevelDifference, Trend
 from repbias.experiments.contrasts import Growth, Level, Mastery
+from repbias.experiments.evaluation import groups
 from repbias.experiments.study import Claim, Study
-from repbias.experiments.verdicts import groups
 from repbias.studies import NAMES, find_study
 from repbias.studies.bits.complexity import STUDY as COMPLEXITY
 from repbias.tasks import check_design
@@ -112,7 +112,7 @@ class TestOptimizer:
         concerned = [c for c in self.STUDY.conditions if turned.concerns(c)]
         assert {(c.factors["dropout"], c.training.optimizer.kind) for c in concerned} == {("0.2", "adam")}
         assert turned.contrast.describe().startswith("R2(hard) - R2(easy)")
-        assert turned.sesoi == 0
+        assert (turned.test, turned.quantifier) == ("sign", "some")
 
     def test_quick_judges_every_part_of_the_claim(self) -> None:
         assert [len(labels(self.STUDY, c, "quick")) for c in claims(self.STUDY, "C10")] == [2, 3, 2]
@@ -132,7 +132,7 @@ class TestArchitecture:
         gap, *changes = self.STUDY.claims
         assert labels(self.STUDY, gap) == [c.name for c in self.STUDY.conditions]
         assert [len(labels(self.STUDY, claim)) for claim in changes] == [1] * 8
-        assert all(claim.equivalent for claim in changes)
+        assert all(claim.test == "equivalence" for claim in changes)
 
 
 class TestCorrelation:

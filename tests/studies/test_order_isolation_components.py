@@ -10,8 +10,8 @@ import pytest
 
 from repbias.experiments.comparisons import LevelDifference, Trend
 from repbias.experiments.contrasts import FeatureDifference, Level
+from repbias.experiments.evaluation import evaluate, groups
 from repbias.experiments.study import Claim, Condition, Study
-from repbias.experiments.verdicts import evaluate, groups
 from repbias.models import MLP
 from repbias.studies import find_study
 from repbias.tasks import BooleanTask, check_design
@@ -52,7 +52,7 @@ class TestEveryStudy:
 
     def test_quick_judges_every_claim_id(self, study: Study) -> None:
         assert {c.id for c in study.claims if groups(c, study.at("quick"))} >= {
-            claim.id for claim in study.claims if claim.strength != "C"
+            claim.id for claim in study.claims if claim.role == "paper"
         }
 
     def test_full_judges_every_claim(self, study: Study) -> None:
@@ -199,7 +199,7 @@ class TestComponents:
                     assert claim.contrast.of == tuple(f"bit {i + 1}" for i in range(own))
 
     def test_a_short_run_measures_what_the_claims_read(self) -> None:
-        """Ten steps of a small task: the hard feature is not learned, and C7 has no verdict; the control needs none."""
+        """Ten steps of a small task: the hard feature is not learned, and C7 has no data; the control needs none."""
         condition = COMPONENTS.conditions[0]
         sizes = {"bits": 8, "train": 256, "validation": 128, "test": 128}
         task = condition.task.model_copy(update=sizes)
@@ -213,7 +213,7 @@ class TestComponents:
         assert (last.loc[last["measure"] == "joint_r2", "feature"] == "(all)").sum() == 2
         claims = evaluate(COMPONENTS, [condition], table, "quick", 2)
         assert claims["n"].to_list() == [0, 0, 2]
-        assert claims["verdict"].to_list()[:2] == ["no verdict"] * 2
+        assert claims["verdict"].to_list()[:2] == ["no data"] * 2
 
     def test_a_probe_needs_no_accuracy_and_a_feature_does(self) -> None:
         """Networks 0 and 1 have bits of .1 each beside a hard feature of .2; network 1 does not report it."""

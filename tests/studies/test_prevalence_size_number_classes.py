@@ -10,8 +10,9 @@ import pytest
 
 from repbias.experiments.comparisons import Trend
 from repbias.experiments.contrasts import FeatureDifference, Level
+from repbias.experiments.evaluation import evaluate, groups
 from repbias.experiments.study import Claim, Condition, Study
-from repbias.experiments.verdicts import NOT_REPLICATED, REPLICATED, evaluate, groups
+from repbias.experiments.verdicts import CONTRADICTED, INCONCLUSIVE, NO_EFFECT, REPLICATED, REVERSED
 from repbias.models import MLP
 from repbias.studies import find_study
 from repbias.tasks import BooleanTask, SymbolTask, check_design
@@ -64,7 +65,7 @@ class TestEveryStudy:
 
     def test_both_scales_judge_every_claim_of_the_paper_and_full_judges_all(self, study: Study) -> None:
         assert all(groups(claim, study.conditions) for claim in study.claims)
-        assert all(groups(claim, study.at("quick")) for claim in study.claims if claim.strength != "C")
+        assert all(groups(claim, study.at("quick")) for claim in study.claims if claim.role == "paper")
 
     def test_conditions_differ_in_their_factors_and_in_nothing_that_is_not_declared(self, study: Study) -> None:
         factors = Counter(tuple(condition.factors.items()) for condition in study.conditions)
@@ -117,7 +118,7 @@ class TestPrevalence:
         assert equal == ["P(f=1) 0.5, copy", "P(f=1) 0.5, xor", "labelled 1, copy", "labelled 1, xor"]
 
     def test_a_gap_that_widens_as_the_feature_gets_rarer_is_the_claim_and_the_reverse_is_not(self) -> None:
-        for sign, verdict in ((1, REPLICATED), (-1, NOT_REPLICATED)):
+        for sign, verdict in ((1, REPLICATED), (-1, REVERSED)):
             gaps = {
                 c.name: {"common": 0.3, "rare": 0.3 + sign * 0.04 * np.log2(float(c.factors["prevalence"]))}
                 for c in PREVALENCE.conditions
@@ -144,23 +145,23 @@ class TestDepthAndWidth:
         }
 
     def test_a_growing_gap_is_the_claim_and_a_gap_that_stays_is_not(self) -> None:
-        for slope, verdict in ((0.05, REPLICATED), (0.0, NOT_REPLICATED), (-0.05, NOT_REPLICATED)):
+        for slope, verdict in ((0.05, REPLICATED), (0.0, NO_EFFECT), (-0.05, REVERSED)):
             gaps = {c.name: {"easy": 0.2 + slope * len(c.model.widths)} for c in DEPTH.conditions}
             judged = evaluate(DEPTH, DEPTH.conditions, results(DEPTH, gaps), "full", 6)
             assert judged["verdict"].tolist() == [verdict]
 
     def test_width_is_judged_by_equivalence(self) -> None:
-        for slope, verdict in ((0.0, REPLICATED), (0.04, NOT_REPLICATED), (-0.04, NOT_REPLICATED)):
+        for slope, verdict in ((0.0, REPLICATED), (0.04, CONTRADICTED), (-0.04, CONTRADICTED)):
             gaps = {c.name: {"easy": 0.4 + slope * np.log2(c.model.widths[0] / 32)} for c in WIDTH.conditions}
             judged = evaluate(WIDTH, WIDTH.conditions, results(WIDTH, gaps), "full", 6)
             assert judged["verdict"].tolist() == [verdict]
 
     def test_too_few_seeds_do_not_show_that_width_matters_little(self) -> None:
         random = np.random.default_rng(1)
-        table = results(WIDTH, {c.name: {"easy": 0.4} for c in WIDTH.conditions}, seeds=3)
+        table = results(WIDTH, {c.name: {"easy": 0.4} for c in WIDTH.conditions}, seeds=4)
         table.loc[table["measure"] == "r2", "value"] += random.normal(0, 0.2, (table["measure"] == "r2").sum())
-        judged = evaluate(WIDTH, WIDTH.conditions, table, "full", 3)
-        assert judged["verdict"].tolist() == [NOT_REPLICATED]
+        judged = evaluate(WIDTH, WIDTH.conditions, table, "full", 4)
+        assert judged["verdict"].tolist() == [INCONCLUSIVE]
 
 
 class TestNumber:
@@ -190,13 +191,13 @@ class TestNumber:
     def test_a_budget_that_is_shared_equally_makes_the_shares_fall(self) -> None:
         gaps = {c.name: dict.fromkeys(c.task.feature_names, 0.9 / len(c.task.feature_names)) for c in NUMBER.conditions}
         judged = evaluate(NUMBER, NUMBER.conditions, results(NUMBER, gaps), "full", 6)
-        shares = judged[judged["id"].str.startswith("share")]
+        shares = judged[judged["id"].str.startswith("number/share")]
         assert len(shares) == 16
         assert (shares["estimate"] > 0).all()
-        sums = judged[judged["id"] == "all easy and all hard"].set_index("condition")["estimate"]
+        sums = judged[judged["id"] == "number/all easy and all hard"].set_index("condition")["estimate"]
         assert sums["8 easy, 1 hard"] == pytest.approx(0.7, abs=0.03)
         assert sums["1 easy, 8 hard"] == pytest.approx(-0.7, abs=0.03)
-        means = judged[judged["id"] == "one easy and one hard"]["estimate"]
+        means = judged[judged["id"] == "number/one easy and one hard"]["estimate"]
         np.testing.assert_allclose(means, 0, atol=0.02)
 
 

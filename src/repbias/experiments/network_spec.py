@@ -61,7 +61,7 @@ AnyModel = Annotated[
     ),
 ]
 # Part of every run's identity: raise it when a change to the code changes what a run computes.
-RESULTS_VERSION = 2
+RESULTS_VERSION = 3
 
 
 class NetworkSpec(Spec):

@@ -28,28 +28,25 @@ def claims_on_methods(layer: str, easy: str, hard: str) -> tuple[Claim, ...]:
         Claim(
             id="C15",
             statement=f"The leading principal component of {layer} shows {easy} more than {hard}",
-            strength="A, B",
             contrast=FeatureDifference(measure="r2_component_1", more="easy", less="hard"),
             sesoi=0.1,
         ),
         Claim(
             id="C16",
             statement="A push of one difference vector flips each feature's output",
-            strength="A, B",
             contrast=Level(measure="own_flips", of=("easy", "hard")),
             sesoi=0.9,
         ),
         Claim(
             id="C16",
             statement=f"{hard.capitalize()} flips with a smaller push than {easy}, in the layer's own units",
-            strength="A, B",
             contrast=FeatureDifference(measure="flip_length", more="easy", less="hard"),
-            sesoi=0.0,
+            test="sign",
+            sesoi=0.5,  # in the layer's own units, which differ between layers: only the sign is claimed
         ),
         Claim(
             id="C17",
             statement=f"A logistic regression on {layer} sides with {easy} where the two conflict",
-            strength="A, B",
             contrast=FeatureDifference(measure="sides_with_logistic", more="easy", less="hard"),
             sesoi=0.2,
         ),
