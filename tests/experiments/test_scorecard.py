@@ -106,7 +106,7 @@ class TestOnce:
 
 def test_the_level_allows_one_false_replicated_in_forty_verdicts() -> None:
     scores = scorecard(pd.concat([rows(f"s{i}", id=f"C{i}") for i in range(1, 21)], ignore_index=True))
-    assert "Of 20 verdicts here, at most 0.5 " in chance_sentence(scores)
+    assert "20 verdicts allow for 0.5 false " in chance_sentence(scores)
 
 
 def test_rows_carry_the_verdict_on_their_claim() -> None:

@@ -74,7 +74,7 @@ def test_the_page_is_complete_and_asks_for_nothing_from_outside(page: Path) -> N
     assert html.count("not studied</span>") == 22 - 6
     assert "6 of 22 claims were studied: " in html
     assert "The studies ask one question of their own: 1 inconclusive." in html
-    assert "Of 7 verdicts here, at most 0.2 " in html
+    assert "7 verdicts allow for 0.2 false " in html
     assert "<b>mine" not in html
     assert "<script" not in html
     assert [link for link in re.findall(r'href="(http[^"]*)"', html)] == ["https://arxiv.org/abs/2405.05847"]

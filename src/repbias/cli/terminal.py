@@ -241,7 +241,8 @@ def _headline(name: str, study: str, found: dict[Hashable, Any] | None) -> Text:
 def _condition_rows(rows: pd.DataFrame) -> Padding:
     sesoi = rows["sesoi"].iloc[0]
     view = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 1, 0, 0))
-    view.add_column(f"SESOI {sesoi:g}" if pd.notna(sesoi) else "")
+    test = "" if rows["test"].iloc[0] == "larger" else f", {rows['test'].iloc[0]}"
+    view.add_column(f"SESOI {sesoi:g}{test}" if pd.notna(sesoi) else "")
     for name in ("mean", "95 % interval", "n", "finds", "needs"):
         view.add_column(name, justify="right", no_wrap=True)
     view.add_column("verdict")

@@ -101,8 +101,8 @@ def chance_sentence(scores: Sequence[Score]) -> str:
     """Return how many verdicts "replicated" the level allows to be false."""
     verdicts = sum(len(score.domains) + len(score.further) for score in scores)
     return (
-        f"Of {verdicts} verdicts here, at most {LEVEL * verdicts:.1f} are expected to be a false “replicated”: each is "
-        f"tested at a level of {100 * LEVEL:g} %, and nothing is corrected over claims or studies."
+        f"At a level of {100 * LEVEL:g} % each, {verdicts} verdicts allow for {LEVEL * verdicts:.1f} false "
+        "“replicated” at most, on average; nothing is corrected over claims or studies."
     )
 
 

@@ -122,11 +122,13 @@ def interval(low: object, high: object) -> str:
 
 
 def bound(row: Mapping[Any, Any]) -> str:
-    """The smallest effect of interest; the bound on both sides where the claim is that there is no effect."""
+    """The smallest effect of interest; on both sides where both bound the claim, marked where only the sign counts."""
     smallest = number(row.get("sesoi"))
     if not smallest:
         return "–"
-    return f"within ±{smallest}" if row.get("test") == "equivalence" else smallest
+    return {"equivalence": f"within ±{smallest}", "change": f"±{smallest}", "sign": f"sign; {smallest}"}.get(
+        str(row.get("test")), smallest
+    )
 
 
 def number_of_seeds(value: object) -> str:

@@ -1,7 +1,6 @@
-"""Claims on methods at one layer: what components, pushes and a classifier make of an easy and a hard feature.
+"""Claims on methods at one layer, for an easy and a hard feature: principal components, steering and a classifier.
 
-What `pca`, `steering` and `reliance` ask of bits is asked of other domains by one analysis,
-`repbias.analyses.methods`.
+One analysis, `repbias.analyses.methods`, does in other domains what `pca`, `steering` and `reliance` do on bits.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ METHODS = Analysis(
 
 
 def claims_on_methods(layer: str, easy: str, hard: str) -> tuple[Claim, ...]:
-    """Return C15 to C17 of the features `easy` and `hard`; the arguments are how statements call them and the layer."""
+    """Return the parts of C15 to C17; the arguments are what statements call the layer and the two features."""
     return (
         Claim(
             id="C15",
