@@ -9,7 +9,8 @@ import pytest
 
 from repbias.core.functions import resolve_function
 from repbias.experiments.analysis import TABLES, check_findings
-from repbias.experiments.verdicts import NO_VERDICT, evaluate
+from repbias.experiments.evaluation import evaluate
+from repbias.experiments.verdicts import NO_DATA
 from repbias.models import MLP
 from repbias.studies import NAMES, find_study
 
@@ -127,7 +128,7 @@ def test_before_its_analysis_is_done_a_study_has_no_verdict(name, trained, summi
     assert of_analysis
     claims = evaluate(study.model_copy(update={"claims": tuple(of_analysis)}), conditions, table, "full", SEEDS)
     assert (claims["n"] == 0).all()
-    assert (claims["verdict"] == NO_VERDICT).all()
+    assert (claims["verdict"] == NO_DATA).all()
 
 
 def test_a_measure_that_a_study_does_not_declare_is_refused(analysed):

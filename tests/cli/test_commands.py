@@ -18,15 +18,14 @@ from rich.console import Console
 from tiny_studies import make_study, write_study
 
 from repbias.cli import commands, terminal
+from repbias.experiments.evaluation import CLAIM_COLUMNS
 from repbias.runs import runner
 from repbias.runs.plan import make_plan
 from repbias.runs.results import TABLE_COLUMNS, StudyResult
 from repbias.runs.store import Store
 from repbias.runs.workers import WorkerError
 
-CLAIM_KEYS = [
-    "id", "study", "condition", "statement", "statistic", "estimate", "ci_low", "ci_high", "n", "verdict", "scale",
-]  # fmt: skip
+CLAIM_KEYS = [*CLAIM_COLUMNS, "headline", "scorecard"]
 
 
 @pytest.fixture
@@ -46,8 +45,8 @@ def _one_worker() -> Iterator[None]:
 def studies(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of studies of one's own."""
     folder = tmp_path_factory.mktemp("studies")
-    write_study(folder / "sound.toml", claims={"T1": 0.0})
-    write_study(folder / "mixed.toml", claims={"T1": 0.0, "T2": 0.9})
+    write_study(folder / "sound.toml", seeds=4, claims={"T1": 0.001})
+    write_study(folder / "mixed.toml", seeds=4, claims={"T1": 0.001, "T2": 0.9})
     write_study(folder / "overlapping.toml", bits=4)
     write_study(folder / "diverging.toml", optimizer='kind = "sgd", lr = 1e6', seeds=2)
     return folder
@@ -208,7 +207,7 @@ class TestDamage:
             assert_refused(call(*command), "1 damaged run", run.name, "--remake")
         said = call(*words, "--remake")
         assert said.status == 0
-        assert "of 3 networks 1 to train" in said.err
+        assert "of 4 networks 1 to train" in said.err
         assert call("claims", "--json", "--store", copied).out == before
 
 
@@ -241,8 +240,10 @@ class TestRun:
         assert said.status == 2
         assert written == ["mixed", "sound"]
         assert said.err.splitlines()[-1] == "error: no room"
-        assert said.out.index("T1  The copy") < said.out.index("no page for mixed: 'repbias report mixed' tries again")
-        assert said.out.count("T1  The copy") == 2
+        assert said.out.index("mixed/T1  replicated") < said.out.index(
+            "no page for mixed: 'repbias report mixed' tries again"
+        )
+        assert said.out.count("/T1  replicated") == 2
         assert f"page: {copied}" in said.out
 
     def test_strict_is_1_where_a_claim_is_not_replicated(self, call: Call, studies: Path, copied: Path) -> None:
@@ -256,11 +257,11 @@ class TestRun:
             rows = commands.claims_table(commands.stored_results(copied, ["mixed"]))
             return set(rows["n_planned"])
 
-        again = write_study(tmp_path / "mixed.toml", claims={"T1": 0.0, "T2": 0.9})
+        again = write_study(tmp_path / "mixed.toml", seeds=4, claims={"T1": 0.001, "T2": 0.9})
         said = call("run", again, "--seeds", "2", "--store", copied)
-        assert "2 of 2" in said.out
-        assert planned() == {3}
-        call("run", write_study(tmp_path / "mixed.toml", claims={"T3": 0.0}), "--seeds", "2", "--store", copied)
+        assert "2/2" in said.out
+        assert planned() == {4}
+        call("run", write_study(tmp_path / "mixed.toml", claims={"T3": 0.001}), "--seeds", "2", "--store", copied)
         assert planned() == {2}
 
     def test_networks_that_diverge_are_shown_and_the_study_completes(
@@ -269,8 +270,8 @@ class TestRun:
         store = tmp_path / "store"
         said = call("run", studies / "diverging.toml", "--store", store)
         assert said.status == 0, said.err
-        assert "0 of 2" in said.out
-        assert "no verdict" in said.out
+        assert "0/2" in said.out
+        assert "no data" in said.out
         assert said.err.count(": failed after") == 2
         (result,) = commands.stored_results(store)
         assert result.networks["status"].to_list() == ["failed"] * 2
@@ -294,14 +295,14 @@ class TestAnalysis:
     def test_networks_are_analysed_once_told_and_drawn_and_without_it_there_is_no_verdict(
         self, call: Call, tmp_path: Path, copied: Path
     ) -> None:
-        study = write_study(tmp_path / "mixed.toml", claims={"T1": 0.0, "T2": 0.9})
+        study = write_study(tmp_path / "mixed.toml", seeds=4, claims={"T1": 0.001, "T2": 0.9})
         text = study.read_text().replace('kind = "difference"', 'kind = "difference", measure = "r2_component_1"', 1)
         study.write_text(text + ANALYSIS)
         said = call("run", study, "--store", copied)
         assert said.status == 0, said.err
         assert said.err.splitlines()[-2:] == [
-            "mixed (quick): 1 condition, 3 seeds each; of 3 networks all are in the store",
-            "  3/3 analyses of trained networks",
+            "mixed (quick): 1 condition, 4 seeds each; of 4 networks all are in the store",
+            "  4/4 analyses of trained networks",
         ]
         page = copied / "reports" / "mixed-quick" / "index.html"
         assert (page.parent / "figures" / "analysis-curves.png").exists()
@@ -314,11 +315,11 @@ class TestAnalysis:
             shutil.rmtree(folder)
         rows = json.loads(call("claims", "--json", "--store", copied).out)
         assert [(row["id"], row["n"], row["verdict"]) for row in rows] == [
-            ("T1", 0, "no verdict"),
-            ("T2", 3, "not replicated"),
+            ("mixed/T1", 0, "no data"),
+            ("mixed/T2", 4, "no effect"),
         ]
         assert call("report", "--store", copied).status == 0
-        assert "Analyses not done yet: 3." in page.read_text()
+        assert "Analyses not done yet: 4." in page.read_text()
 
     def test_an_analysis_that_cannot_be_imported_is_refused_before_training(self, call: Call, tmp_path: Path) -> None:
         study = write_study(tmp_path / "own.toml")
@@ -344,30 +345,33 @@ class TestReading:
         rows = json.loads(said.out)
         assert [list(row) for row in rows] == [CLAIM_KEYS] * 2
         assert [(row["id"], row["n"], row["verdict"]) for row in rows] == [
-            ("T1", 3, "replicated"),
-            ("T2", 3, "not replicated"),
+            ("mixed/T1", 4, "replicated"),
+            ("mixed/T2", 4, "no effect"),
         ]
         shown = call("claims", "--store", trained).out
-        for word in ("T1", "T2", "short", "3 of 3", "replicated", f"{rows[0]['estimate']:+.3f}"):
+        for word in ("T1", "T2", "short", "4/4", "replicated", f"{rows[0]['estimate']:+.3f}"):
             assert word in shown
 
-    def test_the_scorecard_has_a_line_a_claim_and_study(self) -> None:
-        row = dict.fromkeys(CLAIM_KEYS, "word") | {"n_planned": 4, "study": "one", "scale": "full"}
-        first = row | {"id": "C2", "estimate": 0.25, "n": 4, "verdict": "replicated"}
-        second = first | {"estimate": 0.5, "n": 3, "verdict": "not replicated"}
-        part = first | {"statement": "more", "estimate": math.nan, "n": 0, "verdict": "no verdict"}
-        other = row | {"id": "C10", "estimate": 0.125, "n": 4, "verdict": "replicated"}
+    def test_the_scorecard_has_a_line_for_each_study_of_a_claim(self, trained: Path) -> None:
+        claims = commands.claims_table(commands.stored_results(trained))
         file = StringIO()
-        table = pd.DataFrame([other, first, second, part])
-        Console(file=file, width=120).print(terminal.scorecard(table))
-        _, *lines = [line.split() for line in file.getvalue().splitlines()]
-        assert [" ".join(line) for line in lines] == [
-            "C2 one mixed +0.250 to +0.500; - 0 to 4 of 4 full",
-            "C10 one replicated +0.125 4 of 4 full",
+        table = claims.assign(id=["C10", "C2"], about=["C10", "C2"])
+        Console(file=file, width=80).print(terminal.scorecard(table))
+        lines = [" ".join(line.split()) for line in file.getvalue().splitlines()]
+        estimate = f"{claims['estimate'].iloc[0]:+.3f}"
+        assert [line for line in lines if line.startswith(("C", "mixed", "replicated", "no effect"))] == [
+            "C2 The simpler feature is represented more densely: more units carry it",
+            "no effect in bits",
+            f"mixed (quick) no effect {estimate} n 4 of 4",
+            "C10 The optimiser and dropout change the bias; Adam with moderate dropout can",
+            "replicated in bits",
+            f"mixed (quick) replicated {estimate} n 4 of 4",
         ]
+        assert "20 claims of the catalogue were not studied" in file.getvalue()
 
     def test_json_is_valid_where_numbers_are_missing_or_infinite(self) -> None:
-        row = dict.fromkeys(CLAIM_KEYS, "word") | {"n": 1, "estimate": 0.1, "ci_low": -math.inf, "ci_high": math.inf}
+        row = dict.fromkeys(CLAIM_KEYS, "word") | {"family": "descriptive", "n_planned": 1}
+        row |= {"n": 1, "estimate": 0.1, "ci_low": -math.inf, "ci_high": math.inf}
         rows = pd.DataFrame([row, row | {"n": 0, "estimate": math.nan, "ci_low": math.nan, "ci_high": math.nan}])
         text = commands.claims_json(rows)
         first, second = json.loads(text, parse_constant=lambda constant: pytest.fail(f"{constant} is no JSON"))

@@ -66,6 +66,7 @@ steps = 12
 id = "mine"
 statement = "It does"
 contrast = { kind = "difference", more = "easy", less = "hard" }
+sesoi = 0.05
 """
 
 
@@ -88,7 +89,7 @@ def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
 def test_a_study_of_ones_own_code_is_trained_measured_and_judged(here: str, call: Call) -> None:
     said = call("run", "mine.toml")
     assert said.status == 0, said.err
-    assert "mine  It does" in said.out
+    assert "mine/mine" in said.out
     assert call("table", "mine", "--out", "mine.csv").status == 0
     table = pd.read_csv("mine.csv")
     assert set(table.loc[table["measure"] == "r2", "layer"]) == {"input", "body.0", "body.1"}

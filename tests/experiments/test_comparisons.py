@@ -16,8 +16,8 @@ from tiny_studies import study_text
 
 from repbias.experiments.comparisons import LevelDifference, Trend
 from repbias.experiments.contrasts import FeatureDifference
+from repbias.experiments.evaluation import groups
 from repbias.experiments.study import Claim, Condition, Study
-from repbias.experiments.verdicts import groups
 
 CONTRAST = FeatureDifference(more="easy", less="hard")
 NUMBERS = st.floats(-100, 100)
@@ -30,7 +30,7 @@ def conditions(*factors: dict[str, str]) -> list[Condition]:
 
 def study(claim: dict[str, Any], *factors: dict[str, str]) -> Study:
     text = tomllib.loads(study_text())
-    claim = {"id": "T1", "statement": "so", "contrast": CONTRAST.model_dump(), **claim}
+    claim = {"id": "T1", "statement": "so", "contrast": CONTRAST.model_dump(), "sesoi": 0.1, **claim}
     return Study.model_validate({**text, "name": "tiny", "conditions": conditions(*factors), "claims": [claim]})
 
 
@@ -39,7 +39,7 @@ def names(claim: Claim, chosen: list[Condition]) -> dict[str, list[str]]:
 
 
 def comparing(compare: LevelDifference | Trend, **changes: Any) -> Claim:
-    return Claim(id="T1", statement="so", contrast=CONTRAST, compare=compare, **changes)
+    return Claim(id="T1", statement="so", contrast=CONTRAST, compare=compare, sesoi=0.1, **changes)
 
 
 class TestTrend:
@@ -134,7 +134,7 @@ class TestGroups:
         }
 
     def test_without_a_comparison_each_condition_is_judged(self) -> None:
-        claim = Claim(id="T1", statement="so", contrast=CONTRAST)
+        claim = Claim(id="T1", statement="so", contrast=CONTRAST, sesoi=0.1)
         assert names(claim, conditions({"n": "1"}, {"n": "2"})) == {"c0": ["c0"], "c1": ["c1"]}
 
     def test_the_order_in_which_factors_are_written_is_no_difference(self) -> None:
@@ -194,7 +194,7 @@ REFUSED = {
         ({"a": "1", "b": "1"}, {"a": "2", "b": "2"}),
         "claim T1 concerns no condition",
     ),
-    "no effect within no bound": ({"equivalent": True}, TWO, "set sesoi"),
+    "no effect within no bound": ({"test": "equivalence", "sesoi": None}, TWO, "set sesoi"),
 }
 
 
@@ -209,4 +209,4 @@ def test_what_is_refused_above_is_accepted_put_right() -> None:
     assert study({"compare": DIFFERENCE}, *TWO).claims[0].compare == LevelDifference(factor="depth", more="2", less="1")
     trend = {"kind": "trend", "factor": "depth", "scale": "log2"}
     assert study({"compare": trend, "where": {"depth": ["1", "2"]}}, *TWO, {"depth": "deep"}).claims
-    assert study({"equivalent": True, "sesoi": 0.1}, *TWO).claims
+    assert study({"test": "equivalence", "sesoi": 0.1}, *TWO).claims

@@ -63,8 +63,8 @@ class TestReading:
                 Claim(
                     id="T1",
                     statement="The copy explains more than the conjunction",
-                    strength="C",
                     contrast=FeatureDifference(more="easy", less="hard"),
+                    sesoi=0.001,
                 ),
             ),
         )
@@ -89,7 +89,7 @@ class TestReading:
         assert {scale: study.scales[scale].seeds for scale in study.scales} == {"quick": 4, "full": 20}
 
     def test_every_problem_is_listed_at_once(self, tmp_path: Path) -> None:
-        text = study_text(claims={"T1": 0.0, "T2": 0.0})
+        text = study_text(claims={"T1": 0.1, "T2": 0.1})
         text = text.replace('question = "Is the copy favoured?"', "questoin = 1")
         text = text.replace("seeds = 3", 'seeds = 3\nconditions = ["shrot", "short"]\n[scales.full]\nseeds = 0')
         text = text.replace('more = "easy", less = "hard"', 'more = "eesy", less = "hard"', 1)
@@ -220,49 +220,49 @@ def test_claims_on_every_kind_of_layer_and_measure_are_accepted() -> None:
 class TestRunIds:
     def test_the_first_networks_of_the_studies_are_pinned(self) -> None:
         """Whoever changes what a run computes raises RESULTS_VERSION, and pins anew; old runs are then made again."""
-        assert RESULTS_VERSION == 2
+        assert RESULTS_VERSION == 3
         pinned = {
-            "complexity": "21023f7b9db6701f-0000",
-            "order": "80904b71c58edbdf-0000",
-            "isolation": "377422f41ddebf28-0000",
-            "components": "ed57e17abc07584b-0000",
-            "dynamics": "21023f7b9db6701f-0000",
-            "optimizer": "3e2fd73f4d6da982-0000",
-            "architecture": "4ab7652048fe797f-0000",
-            "correlation": "a8597b9895a0d9b4-0000",
-            "difficulty": "d0348462edf0cdc5-0000",
-            "prevalence": "7bb709ba8bc52fff-0000",
-            "depth": "b156b99f56e630eb-0000",
-            "width": "58304cc09cc1cd05-0000",
-            "number": "eda39a46a42b13fc-0000",
-            "classes": "91bdfdf195bd9243-0000",
-            "pca": "21023f7b9db6701f-0000",
-            "steering": "c1318648a85f110b-0000",
-            "reliance": "21023f7b9db6701f-0000",
-            "clustering": "21023f7b9db6701f-0000",
-            "rsa": "9b1c60bc40221554-0000",
-            "regression": "9b1c60bc40221554-0000",
-            "encryption": "91bdfdf195bd9243-0000",
-            "debiased": "9b1c60bc40221554-0000",
-            "autoencoder": "c1318648a85f110b-0000",
-            "position": "6b297207a9e0b480-0000",
-            "position_learning": "6b297207a9e0b480-0000",
-            "position_complexity": "0fb56a845461efbf-0000",
-            "integration": "583a930968282e00-0000",
-            "string_complexity": "cfd669dcabb5106b-0000",
-            "string_order": "5a251cc0e69afc31-0000",
-            "string_prevalence": "7952d0655c5304c7-0000",
-            "string_methods": "90004ba3920c1eab-0000",
-            "string_rsa": "90004ba3920c1eab-0000",
-            "transformer_shape": "bdd151257e4a9eb6-0000",
-            "vision": "08d476bc141e2a59-0000",
-            "vision_layers": "6bb7155b2fe9bafe-0000",
-            "vision_order": "2abee3928a4b313b-0000",
-            "vision_prevalence": "8e98172ce2a76b51-0000",
-            "vision_relation": "d0dbd38f0032a04e-0000",
-            "vision_methods": "ebe83ae285b3a224-0000",
-            "vision_rsa": "24fa71b70c29c977-0000",
-            "trifeature2020": "1403db9860228861-0000",
+            "complexity": "213d94186f6218cc-0000",
+            "order": "e7b529a3d3d9d575-0000",
+            "isolation": "0d5351b94865d54a-0000",
+            "components": "ae3b077520c1b8e5-0000",
+            "dynamics": "213d94186f6218cc-0000",
+            "optimizer": "e88847e6cac94d8e-0000",
+            "architecture": "65ea88036e1b7bed-0000",
+            "correlation": "88e65a0ee546b9b0-0000",
+            "difficulty": "a69ef24fe191fa35-0000",
+            "prevalence": "4afabe5228784ca7-0000",
+            "depth": "df22a2ab093b6877-0000",
+            "width": "25deabcbf30dd3c0-0000",
+            "number": "4881e1aae49e5884-0000",
+            "classes": "f1d96642908394a1-0000",
+            "pca": "213d94186f6218cc-0000",
+            "steering": "f9af3108526c46ac-0000",
+            "reliance": "213d94186f6218cc-0000",
+            "clustering": "213d94186f6218cc-0000",
+            "rsa": "cba7d2df36586e15-0000",
+            "regression": "cba7d2df36586e15-0000",
+            "encryption": "f1d96642908394a1-0000",
+            "debiased": "cba7d2df36586e15-0000",
+            "autoencoder": "f9af3108526c46ac-0000",
+            "position": "ed605db60f09353e-0000",
+            "position_learning": "ed605db60f09353e-0000",
+            "position_complexity": "38eceadd28028db7-0000",
+            "integration": "d70d720f57793a45-0000",
+            "string_complexity": "99b15f0e3de3f00e-0000",
+            "string_order": "143f79a466f71fab-0000",
+            "string_prevalence": "bf345c4c950f8cd3-0000",
+            "string_methods": "9861e9daaad307e6-0000",
+            "string_rsa": "9861e9daaad307e6-0000",
+            "transformer_shape": "e0bfe3e854023c15-0000",
+            "vision": "e49d2f1b076e3ed8-0000",
+            "vision_layers": "59513cfdea3da178-0000",
+            "vision_order": "fe926be0f6f4b2ca-0000",
+            "vision_prevalence": "7eeff977181ee8b6-0000",
+            "vision_relation": "a499dce5eb4b534d-0000",
+            "vision_methods": "55723a621941dbe0-0000",
+            "vision_rsa": "86be010363d029fc-0000",
+            "trifeature2020": "583be2cc10a05eab-0000",
         }
         assert {name: find_study(name).conditions[0].network(0).run_id for name in NAMES} == pinned
 

@@ -1,323 +1,243 @@
-"""The rule that turns numbers into verdicts, at its edges."""
+"""The verdict on one row: the rule at its edges, attrition, power, and how often the words are wrong."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import ClassVar
+import math
 
 import numpy as np
-import pandas as pd
 import pytest
-from numpy.typing import NDArray
 from scipy import stats
-from tiny_studies import make_study
 
-from repbias.experiments.study import Claim, Study
+from repbias.experiments.claim import Test
 from repbias.experiments.verdicts import (
-    CLAIM_COLUMNS,
-    LEVEL,
-    MIXED,
-    NO_VERDICT,
-    NOT_REPLICATED,
+    CONTRADICTED,
+    FEW_PASS,
+    INCONCLUSIVE,
+    NO_DATA,
+    NO_EFFECT,
     REPLICATED,
-    combine,
-    evaluate,
-    overall,
+    REVERSED,
+    SIZE_OPEN,
+    WHO_PASSED,
+    Row,
+    Verdict,
+    judged,
 )
 
-COLUMNS = ["condition", "seed", "step", "layer", "feature", "measure", "value"]
+M = 0.25  # exact in binary, as are the numbers below
+ABOVE, BELOW = np.nextafter(M, 1), np.nextafter(M, 0)
 
 
-def table(gaps: Sequence[float], condition: str = "short", missed: Sequence[int] = ()) -> pd.DataFrame:
-    """Return networks whose easy feature has so much more R2 than the hard one; some fail the accuracy criterion."""
-    rows = []
-    for network, gap in enumerate(gaps):
-        for feature, r2 in (("easy", 0.25 + gap), ("hard", 0.25)):
-            accuracy = 0.95 if network in missed and feature == "hard" else 1.0
-            rows.append((condition, network, 60, "output", feature, "accuracy", accuracy))
-            rows.append((condition, network, 60, "hidden.1", feature, "r2", r2))
-    return pd.DataFrame(rows, columns=COLUMNS)
-
-
-def judged(frame: pd.DataFrame, sesoi: float = 0.0, seeds: int = 9) -> pd.Series:
-    study = make_study(claims={"T1": sesoi})
-    claims = evaluate(study, study.conditions, frame, "quick", seeds)
-    assert len(claims) == 1
-    return claims.iloc[0]
-
-
-def test_the_columns_are_those_documented() -> None:
-    row = judged(table([0.25, 0.5]), sesoi=0.125)
-    assert list(row.index) == CLAIM_COLUMNS == [
-        "id", "study", "condition", "statement", "statistic", "estimate", "ci_low", "ci_high", "n", "verdict", "scale",
-        "n_planned", "sesoi", "p", "strength",
-    ]  # fmt: skip
-    words = ["id", "study", "condition", "statement", "statistic", "scale", "n_planned", "sesoi", "strength"]
-    assert row[words].to_list() == [
-        "T1", "tiny", "short", "The copy explains more than the conjunction",
-        "R2(easy) - R2(hard), penultimate layer, last step", "quick", 9, 0.125, "C",
-    ]  # fmt: skip
-
-
-def test_the_interval_is_students_over_networks() -> None:
-    gaps = [0.1, 0.3, 0.2, 0.6]
-    row = judged(table(gaps))
-    half = stats.t.ppf(0.975, 3) * np.std(gaps, ddof=1) / 2
-    assert row[["estimate", "ci_low", "ci_high"]].to_list() == pytest.approx([0.3, 0.3 - half, 0.3 + half])
-    assert row["n"] == 4
-
-
-def claimed(frame: pd.DataFrame, steps: dict[str, int], *changes: dict[str, object]) -> pd.DataFrame:
-    """Judge the claim of the tiny study with each of these changes, in conditions of these lengths."""
-    study = make_study(steps=steps)
-    (stated,) = study.claims
-    claims = [{**stated.model_dump(), **change} for change in changes]
-    study = Study.model_validate({**study.model_dump(), "claims": claims})
-    return evaluate(study, study.conditions, frame, "quick", 9)
-
-
-def spread_around(mean: float, error: float, n: int = 5) -> list[float]:
-    """Return n numbers of this mean and standard error of the mean."""
-    scores = stats.zscore(np.arange(n, dtype=float), ddof=1)
-    return list(mean + error * np.sqrt(n) * scores)
-
-
-class TestRule:
-    def test_p_is_students_one_sided(self) -> None:
-        gaps = [0.1, 0.3, 0.2, 0.6]
-        row = judged(table(gaps), sesoi=0.05)
-        assert row["p"] == pytest.approx(stats.ttest_1samp(gaps, 0.05, alternative="greater").pvalue)
-
-    @pytest.mark.parametrize(("nudge", "verdict"), [(1.001, REPLICATED), (0.999, NOT_REPLICATED)])
-    def test_it_turns_at_two_and_a_half_percent(self, nudge: float, verdict: str) -> None:
-        """So does the whole 95 % interval's place, for one test alone."""
-        edge = stats.t.ppf(1 - LEVEL, 4)
-        row = judged(table(spread_around(0.1 + 0.02 * edge * nudge, 0.02)), sesoi=0.1)
-        assert row["p"] == pytest.approx(LEVEL, rel=0.01)
-        assert row["verdict"] == verdict
-        assert (row["ci_low"] > 0.1) == (verdict == REPLICATED)
-
-    def test_the_other_direction_is_no_evidence(self) -> None:
-        row = judged(table([-0.5, -0.6, -0.4]))
-        assert row["verdict"] == NOT_REPLICATED
-        assert row["p"] > 0.99
-
-
-class TestHolm:
-    STEPS = ("one", "two", "three")
-
-    def test_over_all_rows_of_the_study_by_hand(self) -> None:
-        """Two claims in three conditions are six tests; the strictest is multiplied by six, the next by five, ..."""
-        gaps = {"one": spread_around(0.3, 0.05), "two": spread_around(0.2, 0.06), "three": spread_around(0.1, 0.06)}
-        frame = pd.concat([table(values, name) for name, values in gaps.items()], ignore_index=True)
-        claims = claimed(frame, dict.fromkeys(self.STEPS, 60), {"sesoi": 0.0}, {"id": "T2", "sesoi": 0.125})
-        raw = [
-            stats.ttest_1samp(gaps[name], sesoi, alternative="greater").pvalue
-            for sesoi in (0.0, 0.125)
-            for name in self.STEPS
-        ]
-        expected, least = dict.fromkeys(range(6), 0.0), 0.0
-        for rank, test in enumerate(np.argsort(raw)):
-            least = max(least, raw[test] * (6 - rank))
-            expected[int(test)] = min(least, 1.0)
-        assert claims["p"].to_list() == pytest.approx(list(expected.values()))
-        assert claims["verdict"].to_list() == [REPLICATED if p < LEVEL else NOT_REPLICATED for p in expected.values()]
-        assert REPLICATED in set(claims["verdict"])
-
-    def test_what_is_replicated_alone_may_not_be_among_many(self) -> None:
-        once = spread_around(0.1, 0.1 / stats.t.ppf(1 - 0.02, 4))  # p = 0.02
-        assert claimed(table(once, "one"), {"one": 60}, {})["verdict"].to_list() == [REPLICATED]
-        both = pd.concat([table(once, "one"), table(once, "two")], ignore_index=True)
-        claims = claimed(both, {"one": 60, "two": 60}, {})
-        assert claims["p"].to_list() == pytest.approx([0.04, 0.04])
-        assert claims["verdict"].to_list() == [NOT_REPLICATED, NOT_REPLICATED]
-
-    def test_rows_without_a_verdict_are_no_tests(self) -> None:
-        once = spread_around(0.1, 0.1 / stats.t.ppf(1 - 0.02, 4))
-        claims = claimed(pd.concat([table(once, "one"), table([0.3], "two")]), dict.fromkeys(self.STEPS, 60), {})
-        assert claims["verdict"].to_list() == [REPLICATED, NO_VERDICT, NO_VERDICT]
-        assert claims["p"].to_list() == pytest.approx([0.02, np.nan, np.nan], nan_ok=True)
-        assert claims["n"].to_list() == [5, 1, 0]
-
-
-class TestEquivalence:
-    @pytest.mark.parametrize(
-        ("values", "verdict"),
-        [
-            (spread_around(0.0, 0.01), REPLICATED),
-            (spread_around(0.04, 0.01), REPLICATED),
-            (spread_around(-0.04, 0.01), REPLICATED),
-            (spread_around(0.09, 0.01), NOT_REPLICATED),  # inside, and not surely so
-            (spread_around(-0.09, 0.01), NOT_REPLICATED),
-            (spread_around(0.3, 0.01), NOT_REPLICATED),
-            (spread_around(-0.3, 0.01), NOT_REPLICATED),
-            (spread_around(0.0, 0.2), NOT_REPLICATED),  # a wide interval says nothing
-            ([0.0, 0.0], REPLICATED),
-            ([0.125, 0.125], NOT_REPLICATED),
-            ([0.3], NO_VERDICT),
-        ],
-    )
-    def test_no_effect_is_claimed_where_both_bounds_hold(self, values: list[float], verdict: str) -> None:
-        sesoi = 0.125 if len(values) == 2 else 0.1
-        (row,) = claimed(table(values), {"short": 60}, {"equivalent": True, "sesoi": sesoi}).to_dict("records")
-        assert row["verdict"] == verdict
-
-    def test_its_p_is_the_larger_of_the_two(self) -> None:
-        values = spread_around(0.04, 0.02)
-        claims = claimed(table(values), {"short": 60}, {"equivalent": True, "sesoi": 0.1})
-        sides = [
-            stats.ttest_1samp(values, -0.1, alternative="greater").pvalue,
-            stats.ttest_1samp(values, 0.1, alternative="less").pvalue,
-        ]
-        assert claims["p"].to_list() == pytest.approx([max(sides)])
-
-
-class TestComparisons:
-    STEPS: ClassVar = {"1": 10, "2": 20, "4": 40}  # conditions are named, and differ in the factor "steps"
-
-    def frame(self, missed: Sequence[int] = ()) -> pd.DataFrame:
-        noise = np.array([0.0, 0.01, -0.02, 0.015])
-        gaps = {"1": 0.5 + noise, "2": 0.4 - noise, "4": 0.1 + 2 * noise}
-        parts = [table(list(g), name, missed if name == "4" else ()) for name, g in gaps.items()]
-        return pd.concat(parts, ignore_index=True)
-
-    def gaps(self) -> NDArray[np.float64]:
-        noise = np.array([0.0, 0.01, -0.02, 0.015])
-        return np.stack([0.5 + noise, 0.4 - noise, 0.1 + 2 * noise])
-
-    def test_a_difference_is_taken_within_networks(self) -> None:
-        compare = {"kind": "difference", "factor": "steps", "more": "10", "less": "40"}
-        (row,) = claimed(self.frame(), self.STEPS, {"compare": compare, "sesoi": 0.1}).to_dict("records")
-        differences = self.gaps()[0] - self.gaps()[2]
-        assert (row["condition"], row["n"], row["verdict"]) == ("all conditions", 4, REPLICATED)
-        assert row["estimate"] == pytest.approx(differences.mean())
-        assert row["p"] == pytest.approx(
-            stats.ttest_rel(*(self.gaps()[[0, 2]] - [[0.1], [0]]), alternative="greater").pvalue
-        )
-        assert row["statistic"].endswith(": steps 10 minus 40")
-
-    def test_who_missed_the_gate_in_one_of_two_conditions_has_no_difference(self) -> None:
-        compare = {"kind": "difference", "factor": "steps", "more": "10", "less": "40"}
-        (row,) = claimed(self.frame(missed=[1]), self.STEPS, {"compare": compare}).to_dict("records")
-        assert row["n"] == 3
-        assert row["estimate"] == pytest.approx((self.gaps()[0] - self.gaps()[2])[[0, 2, 3]].mean())
-
-    def test_a_trend_over_conditions(self) -> None:
-        compare = {"kind": "trend", "factor": "steps", "scale": "log2", "falling": True}
-        (row,) = claimed(self.frame(missed=[2]), self.STEPS, {"compare": compare}).to_dict("records")
-        x = np.log2([10, 20, 40])
-        slopes = [-np.polyfit(x, network, 1)[0] for network in self.gaps().T]
-        slopes[2] = -np.polyfit(x[:2], self.gaps()[:2, 2], 1)[0]  # two of three levels are two thirds
-        assert row["n"] == 4
-        assert row["estimate"] == pytest.approx(np.mean(slopes))
-
-    def test_a_condition_that_was_not_run_leaves_no_verdict(self) -> None:
-        compare = {"kind": "difference", "factor": "steps", "more": "10", "less": "40"}
-        frame = self.frame().query("condition != '4'")
-        (row,) = claimed(frame, self.STEPS, {"compare": compare}).to_dict("records")
-        assert (row["n"], row["verdict"]) == (0, NO_VERDICT)
-        assert np.isnan(row["p"])
-
-    def test_where_keeps_a_claim_to_some_conditions(self) -> None:
-        claims = claimed(self.frame(), self.STEPS, {"where": {"steps": ("10", "40")}}, {"id": "T2"})
-        assert claims[["id", "condition"]].to_numpy().tolist() == [
-            ["T1", "1"], ["T1", "4"], ["T2", "1"], ["T2", "2"], ["T2", "4"],
-        ]  # fmt: skip
-
-
-def test_a_claim_concerns_conditions_with_one_of_the_levels_of_every_factor() -> None:
-    (condition,) = make_study().conditions  # its factors are {"steps": "60"}
-    (claim,) = make_study().claims
-
-    def concerned(where: dict[str, tuple[str, ...]] | None) -> bool:
-        return Claim.model_validate({**claim.model_dump(), "where": where}).concerns(condition)
-
-    assert concerned(None)
-    assert concerned({"steps": ("30", "60")})
-    assert not concerned({"steps": ("30",)})
-    assert not concerned({"steps": ("60",), "depth": ("1",)})
-
-
-def test_the_lower_end_must_lie_above_the_smallest_effect() -> None:
-    gaps = [0.25, 0.25, 0.25]  # exact in binary, and without spread: the interval is the point .25
-    assert judged(table(gaps), sesoi=0.25)["verdict"] == NOT_REPLICATED
-    assert judged(table(gaps), sesoi=np.nextafter(0.25, 0))["verdict"] == REPLICATED
-    assert judged(table(gaps), sesoi=np.nextafter(0.25, 1))["verdict"] == NOT_REPLICATED
-
-
-def test_an_estimate_above_the_smallest_effect_is_not_enough() -> None:
-    row = judged(table([0.1, 0.5]), sesoi=0.05)
-    assert row["estimate"] > 0.05
-    assert row["verdict"] == NOT_REPLICATED
-
-
-def test_one_member_gives_no_verdict_and_no_interval() -> None:
-    row = judged(table([0.5]))
-    assert (row["n"], row["verdict"], row["estimate"]) == (1, NO_VERDICT, 0.5)
-    assert [row["ci_low"], row["ci_high"]] == [-np.inf, np.inf]
-
-
-@pytest.mark.parametrize("frame", [table([]), table([0.5] * 3, missed=[0, 1, 2]), table([0.5], condition="another")])
-def test_no_member_gives_no_verdict_and_no_estimate(frame: pd.DataFrame) -> None:
-    row = judged(frame)
-    assert (row["n"], row["n_planned"], row["verdict"]) == (0, 9, NO_VERDICT)
-    assert row[["estimate", "ci_low", "ci_high", "p"]].isna().all()
-
-
-def test_networks_that_missed_the_gate_are_counted_and_never_averaged() -> None:
-    among = judged(table([0.25, 100.0, 0.5, -100.0], missed=[1, 3]), seeds=4)
-    alone = judged(table([0.25, 0.5]), seeds=4)
-    assert (among["n"], among["n_planned"]) == (2, 4)
-    numbers = ["estimate", "ci_low", "ci_high", "verdict"]
-    assert among[numbers].to_list() == alone[numbers].to_list()
-
-
-def two_conditions(first: Sequence[float], second: Sequence[float], claims: dict[str, float]) -> pd.DataFrame:
-    study = make_study(steps={"one": 60, "two": 90}, claims=claims)
-    frame = pd.concat([table(first, "one"), table(second, "two")], ignore_index=True)
-    return evaluate(study, study.conditions, frame, "quick", 3)
-
-
-YES, NO, NONE = [0.25] * 3, [-0.25] * 3, []
+def row(
+    estimate: float,
+    spread: float = 0.0,
+    test: Test = "larger",
+    *,
+    n: int = 10,
+    planned: int = 10,
+    twin: tuple[float, float, float] = (math.nan,) * 3,
+) -> Row:
+    return Row(test, M, estimate, spread, n, planned, *twin)
 
 
 @pytest.mark.parametrize(
-    ("first", "second", "verdict"),
+    ("test", "low", "high", "verdict"),
     [
-        (YES, YES, REPLICATED),
-        (YES, NO, MIXED),
-        (NO, NO, NOT_REPLICATED),
-        (YES, NONE, REPLICATED),
-        (NO, NONE, NOT_REPLICATED),
-        (NONE, NONE, NO_VERDICT),
+        ("larger", ABOVE, 9, REPLICATED),
+        ("larger", M, 9, INCONCLUSIVE),  # the bound itself is not exceeded
+        ("larger", -BELOW, BELOW, NO_EFFECT),
+        ("larger", 0.125, BELOW, NO_EFFECT),  # above zero, and too small to matter
+        ("larger", -BELOW, -0.125, NO_EFFECT),  # reversed, and too small to matter
+        ("larger", -M, -0.125, REVERSED),
+        ("larger", -9, -ABOVE, REVERSED),
+        ("larger", -M, 0, CONTRADICTED),
+        ("larger", -9, BELOW, CONTRADICTED),
+        ("larger", -9, M, INCONCLUSIVE),
+        ("larger", -BELOW, M, INCONCLUSIVE),
+        ("sign", 1e-9, BELOW, REPLICATED),
+        ("sign", 0, BELOW, NO_EFFECT),
+        ("sign", 0, M, INCONCLUSIVE),
+        ("sign", -9, -1e-9, REVERSED),
+        ("sign", -9, 0.125, CONTRADICTED),
+        ("change", ABOVE, 9, REPLICATED),
+        ("change", -9, -ABOVE, REPLICATED),
+        ("change", -M, -M, INCONCLUSIVE),
+        ("change", -BELOW, BELOW, NO_EFFECT),
+        ("change", -9, BELOW, INCONCLUSIVE),
+        ("equivalence", -BELOW, BELOW, REPLICATED),
+        ("equivalence", -BELOW, M, INCONCLUSIVE),
+        ("equivalence", -M, BELOW, INCONCLUSIVE),
+        ("equivalence", ABOVE, 9, CONTRADICTED),
+        ("equivalence", -9, -ABOVE, CONTRADICTED),
+        ("equivalence", M, M, INCONCLUSIVE),
     ],
 )
-def test_over_conditions(first: list[float], second: list[float], verdict: str) -> None:
-    claims = two_conditions(first, second, {"T1": 0.0})
-    assert claims["condition"].to_list() == ["one", "two"]
-    assert overall(claims)["verdict"].to_list() == [verdict]
+def test_the_rule_at_its_edges(test: Test, low: float, high: float, verdict: str) -> None:
+    assert judged(test, low, high, M) == verdict
 
 
-def test_claims_of_one_id_are_parts_of_one_claim() -> None:
-    study = make_study(claims={"T1": 0.0})
-    (claim,) = study.claims
-    parts = (claim, claim.model_copy(update={"statement": "and by much", "sesoi": 0.5}))
-    study = study.model_copy(update={"claims": (*parts, claim.model_copy(update={"id": "T2"}))})
-    total = overall(evaluate(study, study.conditions, table(YES), "quick", 3))
-    assert list(total.columns) == ["id", "study", "statement", "verdict", "strength", "scale"]
-    assert total.to_numpy().tolist() == [
-        ["T1", "tiny", "The copy explains more than the conjunction; and by much", MIXED, "C", "quick"],
-        ["T2", "tiny", "The copy explains more than the conjunction", REPLICATED, "C", "quick"],
-    ]
+class TestInterval:
+    @pytest.mark.parametrize(("n", "level"), [(4, 0.025), (10, 0.025), (20, 0.0125)])
+    def test_it_is_students_as_scipy_has_it(self, n: int, level: float) -> None:
+        low, high = stats.t.interval(1 - 2 * level, n - 1, loc=0.3, scale=0.2 / math.sqrt(n))
+        assert row(0.3, 0.2, n=n).interval(level) == pytest.approx((low, high), rel=1e-12)
+
+    def test_the_p_values_agree_with_scipy(self) -> None:
+        values = [0.1, 0.5, 0.35, 0.6, 0.2]
+        mean, spread = float(np.mean(values)), float(np.std(values, ddof=1))
+
+        def p(test: Test) -> float:
+            return row(mean, spread, test, n=5, planned=5).p
+
+        def scipy(bound: float, side: str) -> float:
+            return float(stats.ttest_1samp(values, bound, alternative=side).pvalue)
+
+        assert p("larger") == pytest.approx(scipy(M, "greater"))
+        assert p("sign") == pytest.approx(scipy(0, "greater"))
+        assert p("change") == pytest.approx(min(scipy(M, "greater"), scipy(-M, "less")))
+        assert p("equivalence") == pytest.approx(max(scipy(-M, "greater"), scipy(M, "less")))
+        assert row(mean, spread, n=5, planned=5).least_p == pytest.approx(min(scipy(M, "greater"), scipy(M, "less")))
+
+    @pytest.mark.parametrize("test", ["larger", "sign", "equivalence"])
+    def test_a_verdict_turns_where_p_crosses_the_level(self, test: Test) -> None:
+        """Replicated at a level is the same as p below it."""
+        for estimate in np.linspace(-0.5, 0.8, 400):
+            found = row(float(estimate), 0.2, test)
+            assert (found.verdict().word == REPLICATED) == (found.p < 0.025)
+
+    def test_seeds_that_agree_are_judged_by_their_value(self) -> None:
+        assert row(ABOVE).verdict().word == REPLICATED
+        assert row(M).verdict().word == INCONCLUSIVE
+        assert (row(ABOVE).p, row(M).p) == (0, 1)
 
 
-def test_combining_nothing_gives_no_verdict() -> None:
-    assert combine([]) == NO_VERDICT
+class TestSeedsAndNotes:
+    @pytest.mark.parametrize(("n", "word"), [(0, NO_DATA), (3, NO_DATA), (4, REPLICATED)])
+    def test_fewer_than_four_seeds_are_no_data(self, n: int, word: str) -> None:
+        assert row(1.0, 0.01, n=n, planned=n).verdict().word == word
+
+    def test_an_interval_above_zero_leaves_the_size_open(self) -> None:
+        assert row(0.3, 0.2).verdict() == Verdict(INCONCLUSIVE, SIZE_OPEN)
+        assert row(0.1, 0.9).verdict() == Verdict(INCONCLUSIVE)
+        assert row(0.1, 0.9, "sign").verdict() == Verdict(INCONCLUSIVE)
 
 
-def test_a_study_without_claims_has_an_empty_table_with_all_columns() -> None:
-    study: Study = make_study().model_copy(update={"claims": ()})
-    claims = evaluate(study, study.conditions, table(YES), "quick", 3)
-    assert list(claims.columns) == CLAIM_COLUMNS
-    assert claims.empty
-    assert overall(claims).empty
+class TestAttrition:
+    def test_below_four_fifths_of_the_seeds_no_row_is_conclusive(self) -> None:
+        assert row(1.0, 0.01, n=8, planned=10).verdict().word == REPLICATED
+        for estimate in (1.0, 0.0, -1.0):
+            assert row(estimate, 0.01, n=7, planned=10).verdict() == Verdict(INCONCLUSIVE, FEW_PASS)
+
+    @pytest.mark.parametrize(
+        ("estimate", "test", "twin", "verdict"),
+        [
+            (1.0, "larger", (0.5, 0.1, 0.9), Verdict(REPLICATED)),
+            (1.0, "larger", (0.5, 0.0, 1.0), Verdict(INCONCLUSIVE, WHO_PASSED)),  # its interval contains 0
+            (1.0, "larger", (-0.5, -0.9, -0.1), Verdict(INCONCLUSIVE, WHO_PASSED)),  # its sign differs
+            (1.0, "change", (-0.5, -0.9, -0.1), Verdict(INCONCLUSIVE, WHO_PASSED)),
+            (-1.0, "change", (-0.5, -0.9, -0.1), Verdict(REPLICATED)),
+            (0.1, "sign", (0.1, -0.1, 0.3), Verdict(INCONCLUSIVE, WHO_PASSED)),
+            (-1.0, "larger", (-0.5, -0.9, -0.1), Verdict(REVERSED)),
+            (-1.0, "larger", (-0.5, -0.9, 0.1), Verdict(INCONCLUSIVE, WHO_PASSED)),
+            (1.0, "equivalence", (0.5, -0.1, 0.9), Verdict(INCONCLUSIVE, WHO_PASSED)),
+            (0.0, "larger", (-0.1, -0.2, 0.2), Verdict(NO_EFFECT)),  # that an effect is small has no sign to keep
+            (0.0, "larger", (0.1, -0.1, 0.3), Verdict(INCONCLUSIVE, WHO_PASSED)),
+            (0.0, "equivalence", (-0.1, -0.2, 0.2), Verdict(REPLICATED)),
+            (0.0, "equivalence", (0.1, -0.1, 0.3), Verdict(INCONCLUSIVE, WHO_PASSED)),
+        ],
+    )
+    def test_a_conclusion_holds_only_where_the_ungated_twin_agrees(
+        self, estimate: float, test: Test, twin: tuple[float, float, float], verdict: Verdict
+    ) -> None:
+        assert row(estimate, 0.01, test, twin=twin).verdict() == verdict
+
+    def test_too_small_in_the_claimed_direction_must_be_so_in_the_twin(self) -> None:
+        """Its own interval contains 0, and so may the twin's."""
+        contradicted = (-0.05, 0.35)
+        assert row(*contradicted, n=10, twin=(-0.1, -0.4, 0.2)).verdict() == Verdict(CONTRADICTED)
+        assert row(*contradicted, n=10, twin=(0.1, -0.2, 0.4)).verdict() == Verdict(INCONCLUSIVE, WHO_PASSED)
+
+
+class TestPower:
+    RNG = np.random.default_rng(0)
+
+    def share_replicated(self, test: Test, effect: float, spread: float, n: int, m: float) -> float:
+        values = self.RNG.normal(effect, spread, (4_000, n))
+        mean, half = values.mean(axis=1), stats.t.isf(0.025, n - 1) * values.std(axis=1, ddof=1) / math.sqrt(n)
+        words = [judged(test, low, high, m) for low, high in zip(mean - half, mean + half, strict=True)]
+        return words.count(REPLICATED) / len(words)
+
+    @pytest.mark.parametrize(("n", "test"), [(10, "larger"), (20, "larger"), (20, "sign"), (20, "change")])
+    def test_the_detectable_effect_is_found_in_four_of_five(self, n: int, test: Test) -> None:
+        found = row(0.0, 0.5, test, n=n, planned=n)
+        assert found.detectable == pytest.approx(
+            (0 if test == "sign" else M) + (stats.t.ppf(0.975, n - 1) + stats.t.ppf(0.8, n - 1)) * 0.5 / math.sqrt(n)
+        )
+        assert self.share_replicated(test, found.detectable, 0.5, n, M) == pytest.approx(0.8, abs=0.03)
+
+    def test_the_detectable_bound_of_an_equivalence_is_shown_in_four_of_five(self) -> None:
+        bound = row(0.0, 0.5, "equivalence", n=20, planned=20).detectable
+        assert self.share_replicated("equivalence", 0.0, 0.5, 20, bound) == pytest.approx(0.8, abs=0.03)
+
+    @pytest.mark.parametrize("test", ["larger", "sign", "change", "equivalence"])
+    def test_the_seeds_needed_are_the_fewest_that_would_do(self, test: Test) -> None:
+        needed = int(row(0.0, 0.5, test).seeds_needed)
+
+        def bar(n: int) -> float:
+            return row(0.0, 0.5, test, n=n, planned=n).detectable
+
+        room = M if test == "equivalence" else 2 * M
+        assert bar(needed) <= room < bar(needed - 1)
+
+    def test_no_number_of_seeds_is_given_where_none_would_do(self) -> None:
+        assert row(0.0, 0.0).seeds_needed == 4
+        assert math.isnan(row(0.0, 1e3).seeds_needed)
+
+
+# Spread in units of m, seeds, and true effect in units of m; then how often each word is the verdict.
+RATES = [
+    (1, 4, 0.0, (0.000, 0.020, 0.096, 0.177, 0.707)),
+    (1, 4, 2.0, (0.289, 0.000, 0.000, 0.000, 0.711)),
+    (1, 10, 0.0, (0.000, 0.019, 0.612, 0.174, 0.195)),
+    (1, 10, 2.0, (0.804, 0.000, 0.000, 0.000, 0.196)),
+    (1, 20, 0.0, (0.000, 0.006, 0.978, 0.004, 0.011)),
+    (1, 20, 1.0, (0.029, 0.000, 0.026, 0.000, 0.945)),
+    (1, 20, 2.0, (0.988, 0.000, 0.000, 0.000, 0.012)),
+    (2, 20, 0.5, (0.001, 0.002, 0.103, 0.079, 0.816)),
+    (2, 20, 2.0, (0.567, 0.000, 0.000, 0.000, 0.433)),
+]
+WORDS = (REPLICATED, REVERSED, NO_EFFECT, CONTRADICTED, INCONCLUSIVE)
+
+
+def rates(values: np.ndarray) -> list[float]:
+    """How often each word is the verdict on experiments `[repetition, seed]` with m = 1."""
+    _, n = values.shape
+    rows = zip(values.mean(axis=1), values.std(axis=1, ddof=1), strict=True)
+    words = [Row("larger", 1.0, float(mean), float(spread), n, n).verdict().word for mean, spread in rows]
+    return [words.count(word) / len(words) for word in WORDS]
+
+
+class TestErrorRates:
+    """The table of error rates that the rule was chosen by."""
+
+    def check(self, repetitions: int) -> None:
+        rng = np.random.default_rng(1)
+        for spread, n, effect, expected in RATES:
+            found = rates(rng.normal(effect, spread, (repetitions, n)))
+            for one, p in zip(found, expected, strict=True):  # the table itself comes from 20,000 repetitions
+                noise = math.sqrt(max(p * (1 - p), 1e-3) * (1 / repetitions + 1 / 20_000))
+                assert one == pytest.approx(p, abs=4 * noise), (spread, n, effect, found)
+
+    def test_they_are_those_of_the_table_coarsely(self) -> None:
+        self.check(500)
+
+    @pytest.mark.slow
+    def test_they_are_those_of_the_table(self) -> None:
+        self.check(20_000)
+
+    @pytest.mark.slow
+    def test_skewed_seeds_make_replicated_at_the_bound_too_frequent(self) -> None:
+        rng = np.random.default_rng(2)
+        for n, expected in ((4, 0.074), (10, 0.068), (20, 0.058)):
+            replicated = rates(1 - (rng.chisquare(4, (20_000, n)) - 4) / 4)[0]
+            assert 0.025 < replicated == pytest.approx(expected, abs=0.01)

@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-
 from marker_strings import Markers
+
 from repbias.models import MLP
 from repbias.models.decoding import START
 from repbias.models.recurrent import Recurrent

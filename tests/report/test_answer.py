@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from study_results import result, study_of
 
+from repbias.experiments.claim import Claim
 from repbias.experiments.contrasts import FeatureDifference
-from repbias.experiments.study import Claim
 from repbias.report.answer import answer
 from repbias.report.study_report import write_report
 from repbias.runs.results import StudyResult
@@ -32,17 +32,17 @@ def told(made: StudyResult) -> list[str]:
         ),
         (
             ((0.2, 0.2), (0.2, 0.22)),
-            "Not replicated in 2 of 2 conditions: easy explains 20 % of the penultimate layer’s variance, "
-            "hard 20 % to 22 % (means over 4 seeds).",
+            "Contradicted (no effect in 1, contradicted in 1 of 2 conditions): easy explains 20 % of the "
+            "penultimate layer’s variance, hard 20 % to 22 % (means over 4 seeds).",
         ),
         (
             ((0.53, 0.025), (0.2, 0.2)),
-            "Mixed, replicated in 1 of 2 conditions and not replicated in 1: easy explains 20 % to 53 % of the "
+            "Mixed (replicated in 1, no effect in 1 of 2 conditions): easy explains 20 % to 53 % of the "
             "penultimate layer’s variance, hard 2.5 % to 20.0 % (means over 4 seeds).",
         ),
         (
             ((-0.002, -0.004), (0.0001, -0.0001)),
-            "Not replicated in 2 of 2 conditions: easy explains −0.2 % to 0.0 % of the penultimate layer’s variance, "
+            "Inconclusive in 2 of 2 conditions: easy explains −0.2 % to 0.0 % of the penultimate layer’s variance, "
             "hard −0.4 % to 0.0 % (means over 4 seeds).",
         ),
     ],
@@ -51,33 +51,34 @@ def test_the_first_sentence_tells_the_verdict_and_the_shares(r2: tuple[tuple[flo
     assert told(result(r2))[0] == lead
 
 
-def test_one_seed_gives_no_verdict_and_no_numbers() -> None:
+def test_one_seed_is_no_data_and_gives_no_numbers() -> None:
     lead = told(result(seeds=1))[0]
-    assert lead == "No verdict in 2 of 2 conditions: fewer than two networks could be analysed in each."
+    assert lead.startswith("No data in 2 of 2 conditions: ")
+    assert lead.endswith("fewer than four seeds count in each.")
 
 
-def test_networks_below_the_gate_are_neither_averaged_nor_hidden() -> None:
+def test_networks_that_fail_the_criterion_are_neither_averaged_nor_hidden() -> None:
     missed = [(1, seed) for seed in range(3)]
     sentences = told(result(((0.53, 0.11), (0.9, 0.9)), missed=missed))
     assert sentences[0] == (
-        "Replicated in 1 of 2 conditions, no verdict in 1: easy explains 53 % of the penultimate layer’s variance, "
-        "hard 11 % (means over 4 seeds)."
+        "Inconclusive (replicated in 1, no data in 1 of 2 conditions): easy explains 53 % of the penultimate layer’s "
+        "variance, hard 11 % (means over 4 seeds)."
     )
     assert sentences[-1] == (
-        "Missed the accuracy gate on hard: 3 of 8 networks; a claim leaves out the networks that missed one of its "
-        "features."
+        "Failed the accuracy criterion on hard: 3 of 8 networks; a claim leaves out the networks that failed it on one "
+        "of the claim’s features."
     )
-    assert told(result(((0.53, 0.11), (0.55, 0.14)), missed=[(0, 0), (0, 1)]))[0] == (
-        "Mixed, replicated in 1 of 2 conditions and not replicated in 1: easy explains 54 % to 55 % of the "
-        "penultimate layer’s variance, hard 10 % to 14 % (means over 2 to 4 seeds)."
+    assert told(result(((0.53, 0.11), (0.55, 0.14)), seeds=6, missed=[(0, 0), (0, 1)]))[0] == (
+        "Inconclusive (replicated in 1, inconclusive in 1 of 2 conditions); fewer than 80 % of the seeds count in 1: "
+        "easy explains 54 % to 55 % of the penultimate layer’s variance, hard 10 % to 14 % (means over 4 to 6 seeds)."
     )
 
 
 def test_networks_that_failed_are_not_averaged() -> None:
-    made = result(status={(0, 0): "failed", (0, 1): "failed"})
+    made = result(seeds=6, status={(0, 0): "failed", (0, 1): "failed"})
     assert "easy explains 54 % to 55 % of" in told(made)[0]
-    assert "hard 10 % to 14 % (means over 2 to 4 seeds)" in told(made)[0]
-    assert made.claims["n"].min() == 2
+    assert "hard 10 % to 14 % (means over 4 to 6 seeds)" in told(made)[0]
+    assert made.claims["n"].min() == 4
 
 
 def test_what_was_left_out_is_counted() -> None:
@@ -85,11 +86,11 @@ def test_what_was_left_out_is_counted() -> None:
     assert sentences[-3:] == [
         "The quick scale covers 2 of the study’s 12 conditions.",
         "Not run yet: 1 of 8 networks.",
-        "Failed in training: 2 of 8 networks.",
+        "Diverged in training: 2 of 8 networks.",
     ]
     everything = {(place, seed): "not run" for place in range(2) for seed in range(4)}
     nothing = told(result(status=everything))
-    assert nothing[0].startswith("No verdict in 2 of 2 conditions: fewer than two networks")
+    assert nothing[0].startswith("No data in 2 of 2 conditions: ")
     assert nothing[-1] == "Not run yet: 8 of 8 networks."
 
 
@@ -103,8 +104,8 @@ def test_each_further_claim_has_one_sentence_and_its_parts_stay_together() -> No
     assert sentences[2].count("“") == 2
     assert sentences[2].startswith("C3, mixed as a whole: “The easy feature's variance goes on growing")
     assert "”: replicated in 2 of 2 conditions (mean effect" in sentences[2]
-    assert "”: not replicated in 2 of 2 conditions (mean effect" in sentences[2]
-    assert "percentage points a layer" in sentences[3]
+    assert "”: no effect in 2 of 2 conditions (mean effect" in sentences[2]
+    assert "percentage points per layer" in sentences[3]
 
 
 def test_a_first_claim_of_parts_tells_the_others_after_the_lead() -> None:
@@ -112,12 +113,12 @@ def test_a_first_claim_of_parts_tells_the_others_after_the_lead() -> None:
     sentences = told(result(study=study_of(first, second)))
     assert sentences[0].startswith(f"Replicated in 2 of 2 conditions: {first.statement}; mean effect ")
     assert sentences[0].endswith(" percentage points.")
-    assert sentences[1].startswith(f"C3, mixed as a whole: “{second.statement}”: not replicated in 2 of 2 conditions (")
+    assert sentences[1].startswith(f"C3, mixed as a whole: “{second.statement}”: no effect in 2 of 2 conditions (")
 
 
 def test_a_measure_that_is_no_share_is_told_in_its_own_unit() -> None:
     contrast = FeatureDifference(measure="participation", more="easy", less="hard")
-    made = result(study=study_of(Claim(id="C9", statement="It is wider.", contrast=contrast)))
+    made = result(study=study_of(Claim(id="C9", statement="It is wider.", contrast=contrast, sesoi=0.1)))
     table = made.table.replace({"measure": {"density_0.1": "participation"}})
     assert (
         told(replace(made, table=table))[0] == "Replicated in 2 of 2 conditions: It is wider; mean effect 0.41 to 0.42."
@@ -140,7 +141,7 @@ def test_hostile_names_of_features_reach_the_page_escaped(tmp_path: Path) -> Non
         for one in STUDY.conditions
     ]
     contrast = FeatureDifference(measure="r2", more=HOSTILE, less="hard")
-    claim = Claim(id="C1", statement=HOSTILE, contrast=contrast)
+    claim = Claim(id="C1", statement=HOSTILE, contrast=contrast, sesoi=0.1)
     study = STUDY.model_copy(update={"conditions": tuple(conditions), "claims": (claim,)})
     made = result(study=study, features=(HOSTILE, "hard"))
     assert f"{HOSTILE} explains 53 % to 55 % of" in told(made)[0]

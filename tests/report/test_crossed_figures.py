@@ -11,13 +11,12 @@ from matplotlib.patches import Rectangle
 from study_results import crossed, result
 
 from repbias.core.statistics import mean_interval
+from repbias.experiments.evaluation import LEVEL_COLUMNS, levels_table
 from repbias.experiments.study import Scale
-from repbias.experiments.verdicts import LEVEL_COLUMNS, levels_table
 from repbias.report import claim_forest, condition_map, forms_grid, trend
 from repbias.report.answer import answer
 from repbias.report.figures import select
 from repbias.report.study_figures import (
-    claims_with_kind,
     contrast_values,
     described_conditions,
     labelled_features,
@@ -167,24 +166,24 @@ def test_a_study_without_probes_or_comparisons_has_the_five_figures() -> None:
 
 
 def test_a_claim_of_no_effect_has_two_bounds(made: StudyResult) -> None:
-    figure = claim_forest(claims_with_kind(made), described_conditions(made))
+    figure = claim_forest(made.claims, described_conditions(made))
     gap, slope, alike = figure.drawing.axes
     bounds = [{line.get_xdata()[0] for line in axes.lines if line.is_dashed()} for axes in (gap, slope, alike)]
     assert bounds == [{0.05}, {0.02}, {-0.06, 0.06}]
     assert alike.get_xlim()[0] < -0.06
-    assert "two dashed lines" in figure.caption
+    assert "Two dashed lines" in figure.caption
     groups = [label.get_text() for label in slope.get_yticklabels()]
     assert groups == ["depth 1, SGD", "depth 2, SGD", "depth 1, Adam", "depth 2, Adam"]
 
 
 def test_the_answer_counts_comparisons_and_says_what_a_slope_is_per(made: StudyResult) -> None:
     sentences = [sentence.replace("\N{NO-BREAK SPACE}", " ") for sentence in answer(made)]
-    assert sentences[0].startswith("Replicated in 11 of 12 conditions, no verdict in 1: easy explains ")
+    assert sentences[0].startswith("Inconclusive (replicated in 10, no data in 2 of 12 conditions): easy explains ")
     assert sentences[1] == (
         "C9, replicated in 4 of 4 comparisons: “The gap grows with width” "
         "(mean effect 10 percentage points per doubling of width)."
     )
-    assert sentences[2].startswith("C10, replicated in 5 of 6 comparisons, no verdict in 1: “Alike”")
+    assert sentences[2].startswith("C10, inconclusive (replicated in 4, no data in 2 of 6 comparisons): “Alike”")
 
 
 def test_a_claim_whose_conditions_are_of_another_scale_is_not_tested(made: StudyResult) -> None:
@@ -193,7 +192,7 @@ def test_a_claim_whose_conditions_are_of_another_scale_is_not_tested(made: Study
     update = {"scales": {"quick": Scale(conditions=names, seeds=4)}, "claims": study.claims[::-1]}
     sentences = answer(result([(0.5, 0.1)] * 6, study=study.model_copy(update=update)))
     assert sentences[0] == "Not tested at the quick scale: Alike."
-    assert sentences[1].startswith("C9, not replicated in 2 of 2 comparisons")
+    assert sentences[1].startswith("C9, no effect in 2 of 2 comparisons")
 
 
 def test_the_page_tells_groups_bounds_and_corrected_p(tmp_path: Path) -> None:
@@ -201,10 +200,9 @@ def test_the_page_tells_groups_bounds_and_corrected_p(tmp_path: Path) -> None:
     html = page.read_text(encoding="utf-8")
     assert '<th scope="row">depth 1, Adam</th>' in html
     assert "within ±0.060" in html
-    assert "p (Holm)" in html
     assert "&lt; 0.001" in html
     claims = pd.read_csv(page.parent / "tables" / "claims.csv")
-    assert {"p", "equivalent"} <= set(claims.columns)
+    assert {"p", "test", "corrected"} <= set(claims.columns)
 
 
 @pytest.fixture(scope="module")

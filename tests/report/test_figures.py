@@ -193,7 +193,7 @@ def test_empty_tables_give_a_plain_sentence(small: Tables, tmp_path: Path) -> No
 
 
 def test_a_claim_that_could_not_be_estimated_is_said_so(small: Tables) -> None:
-    claims = small.claims.assign(estimate=np.nan, ci_low=np.nan, ci_high=np.nan, n=0, verdict="no verdict")
+    claims = small.claims.assign(estimate=np.nan, ci_low=np.nan, ci_high=np.nan, n=0, verdict="no data")
     figure = claim_forest(claims.drop(columns=["n_planned", "sesoi"]), small.conditions)
     texts = [text.get_text().strip() for axes in figure.drawing.axes for text in axes.texts]
     assert texts.count("not estimated") == len(claims)

@@ -65,7 +65,7 @@ def test_hostile_words_are_escaped_everywhere(content: PageContent, tmp_path: Pa
         content,
         **dict.fromkeys(("title", "question", "scale", "verdict_rule"), HOSTILE),
         answer=(HOSTILE, HOSTILE),
-        verdicts=content.verdicts.assign(statement=HOSTILE, verdict=HOSTILE, strength=HOSTILE),
+        verdicts=content.verdicts.assign(statement=HOSTILE, verdict=HOSTILE, tally=HOSTILE),
         claims=content.claims.assign(condition=HOSTILE, statistic=HOSTILE, verdict=HOSTILE),
         figures=[(replace(figure, title=HOSTILE, caption=HOSTILE), files) for figure, files in content.figures],
         settings={HOSTILE: {HOSTILE: [HOSTILE], "list": [{HOSTILE: HOSTILE}]}},

@@ -31,8 +31,8 @@ def test_the_page_its_figures_and_its_tables_lie_together(page: Path) -> None:
 
 def test_the_page_shows_the_answer_and_the_design(page: Path) -> None:
     html = page.read_text(encoding="utf-8")
-    assert '<p class="lead">Replicated in 2 of 2 conditions: easy explains' in html
-    assert "<li>C2, replicated in 2 of 2 conditions" in html
+    assert '<p class="lead">Inconclusive (replicated in 1, no data in 1 of 2 conditions): easy explains' in html
+    assert "<li>C2, inconclusive (replicated in 1, no data in 1 of 2 conditions)" in html
     assert "All 26 checks passed." in html
     assert "7 of 8 networks passed; 1 failed the accuracy criterion on hard." in html
 

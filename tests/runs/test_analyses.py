@@ -99,6 +99,7 @@ CLAIM = {
     "id": "T1",
     "statement": "The copy parts its classes further than nothing does",
     "contrast": {"kind": "difference", "measure": "gap", "more": "easy", "less": "nothing"},
+    "sesoi": 0.001,
 }
 
 
@@ -182,7 +183,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory, module: str) -> Whole:
 class TestDone:
     def test_each_network_is_analysed_once_and_told(self, whole: Whole) -> None:
         given, store, told = whole
-        jobs = analysis_jobs(given, store)
+        jobs = analysis_jobs(given, store).gated
         assert told == [job.run_id for job in jobs]
         assert [(job.conditions, [one.seed for one in job.networks]) for job in jobs] == [
             (("both",), [0]),
@@ -280,10 +281,12 @@ class TestDone:
 
 
 class TestLeftOut:
-    def test_networks_that_failed_or_missed_what_they_were_trained_on(self, store: Store, module: str) -> None:
+    def test_only_networks_that_diverged_are_not_analysed(self, store: Store, module: str) -> None:
         given = plan(f"{module}:of_network", conditions=tuple(TRAINING))
-        kept = {(job.conditions[0], job.networks[0].seed) for job in analysis_jobs(given, store)}
-        assert kept == {(name, seed) for name in ("both", "easy alone") for seed in range(2)}
+        jobs = analysis_jobs(given, store)
+        assert jobs.ungated == ()
+        kept = {(job.conditions[0], job.networks[0].seed) for job in jobs.gated}
+        assert kept == {(name, seed) for name in ("both", "easy alone", "too short") for seed in range(2)}
         statuses = {c.name: store.load(m.run_id).experiment for c, m in given.networks()}
         assert statuses["diverging"]["status"] == "failed"
         assert statuses["too short"]["failed_criterion"]
@@ -294,7 +297,9 @@ class TestLeftOut:
         without = make_plan(given.study.model_copy(update={"analysis": None, "claims": ()}), "quick", 2)
         result = do(given, store)
         own = result.table["measure"] == "gap"
-        assert places(result.table[own]) == {(name, seed) for name in ("both", "easy alone") for seed in range(2)}
+        assert places(result.table[own]) == {
+            (name, seed) for name in ("both", "easy alone", "too short") for seed in range(2)
+        }
         assert_frame_equal(result.table[~own], read_result(without, store).table, check_exact=True)
         assert result.n_analyses_missing == 0
 
@@ -378,7 +383,7 @@ class TestNotDone:
         result = read_result(given, store)
         assert result.n_analyses_missing == 2
         assert result.findings == {}
-        assert result.claims[["n", "verdict"]].to_numpy().tolist() == [[0, "no verdict"]]
+        assert result.claims[["n", "verdict"]].to_numpy().tolist() == [[0, "no data"]]
         assert "Analyses not done yet: 2." in answer(result)
         page = write_report(result, store.root).read_text(encoding="utf-8")
         assert "Analyses not done yet: 2." in page
@@ -397,9 +402,14 @@ class TestNotDone:
 class TestOfTheWholeStudy:
     def test_it_gets_all_that_learned_by_condition(self, store: Store, module: str) -> None:
         given = plan(f"{module}:of_study", conditions=tuple(TRAINING), of="study")
-        (job,) = missing_analyses(given, store)
-        assert job.conditions == ("both", "both", "easy alone", "easy alone")
+        gated, ungated = missing_analyses(given, store)
+        assert gated.conditions == ("both", "both", "easy alone", "easy alone")
+        assert ungated.conditions == (*("both",) * 2, *("easy alone",) * 2, *("too short",) * 2)
         result = do(given, store)
+        assert result.ungated is not None
+        assert places(result.ungated.query("measure == 'gap'")) == {
+            (name, seed) for name in ("both", "easy alone", "too short") for seed in range(2)
+        }
         own = result.table[result.table["measure"] == "gap"]
         assert own[["condition", "seed", "step", "value"]].to_numpy().tolist() == [
             ["both", 0, 60, 400.0], ["both", 1, 60, 401.0], ["easy alone", 0, 60, 400.0], ["easy alone", 1, 60, 401.0],

@@ -16,7 +16,7 @@ from repbias.runs.worker import save
 from repbias.training.job import Outcome
 from repbias.training.record import COLUMNS, Record
 
-STUDY = make_study(steps={"one": 60, "two": 90}, claims={"T1": 0.0})
+STUDY = make_study(steps={"one": 60, "two": 90}, claims={"T1": 0.1})
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def store(tmp_path: Path) -> Store:
 
 @pytest.fixture
 def plan() -> Plan:
-    return make_plan(STUDY, "quick", 3)
+    return make_plan(STUDY, "quick", 5)
 
 
 def measured(gap: float, *, accuracy: float = 1.0, last: int = 60) -> pd.DataFrame:
@@ -75,8 +75,8 @@ def test_a_whole_study(store: Store, plan: Plan) -> None:
     assert result.n_missing == 0
     assert result.networks["run"].to_list() == [m.run_id for _, m in plan.networks()]
     assert set(result.table["study"]) == {"tiny"}
-    assert result.table.groupby(["condition", "seed"]).ngroups == 6
-    assert numbers(result) == [("one", 3, 3, "replicated"), ("two", 3, 3, "replicated")]
+    assert result.table.groupby(["condition", "seed"]).ngroups == 10
+    assert numbers(result) == [("one", 5, 5, "replicated"), ("two", 5, 5, "replicated")]
     assert result.verdicts["verdict"].to_list() == ["replicated"]
     assert result.conditions.to_dict("records") == [
         {"condition": "one", "steps": "60", "penultimate": "hidden.1"},
@@ -91,27 +91,27 @@ def test_an_empty_store(store: Store, plan: Plan) -> None:
     assert list(result.table.columns) == TABLE_COLUMNS
     assert result.table.empty
     assert result.units.empty
-    assert result.n_missing == 6
+    assert result.n_missing == 10
     assert (result.networks["status"] == "not run").all()
-    assert numbers(result) == [("one", 0, 3, "no verdict"), ("two", 0, 3, "no verdict")]
+    assert numbers(result) == [("one", 0, 5, "no data"), ("two", 0, 5, "no data")]
     assert result.versions == {}
 
 
 def test_networks_that_are_not_there_are_named_and_not_averaged(store: Store, plan: Plan) -> None:
-    result = fill(store, plan, {("one", 0): 0.25, ("one", 2): 0.25, ("two", 1): 0.25})
+    result = fill(store, plan, {**{("one", seed): 0.25 for seed in (0, 2, 3, 4)}, ("two", 1): 0.25})
     assert result.networks["status"].to_list() == [
-        "finished", "not run", "finished", "not run", "finished", "not run",
+        *("finished", "not run", "finished", "finished", "finished"), "not run", "finished", *["not run"] * 3,
     ]  # fmt: skip
-    assert numbers(result) == [("one", 2, 3, "replicated"), ("two", 1, 3, "no verdict")]
+    assert numbers(result) == [("one", 4, 5, "replicated"), ("two", 1, 5, "no data")]
 
 
 @pytest.mark.parametrize(
     "left", [NOTHING, PASSED_THEN_FAILED], ids=["no table", "passed the accuracy criterion before"]
 )
 def test_a_member_that_failed_is_not_averaged(store: Store, plan: Plan, left: pd.DataFrame) -> None:
-    result = fill(store, plan, {("one", 0): 0.25, ("one", 1): left, ("one", 2): 0.25, ("two", 0): left})
-    assert numbers(result) == [("one", 2, 3, "replicated"), ("two", 0, 3, "no verdict")]
-    assert result.claims["estimate"].to_list()[0] == 0.25
+    result = fill(store, plan, {**{("one", seed): 0.25 for seed in range(5)}, ("one", 1): left, ("two", 0): left})
+    assert numbers(result) == [("one", 4, 5, "replicated"), ("two", 0, 5, "no data")]
+    assert (result.claims["estimate"].to_list()[0], result.claims["twin_n"].to_list()[0]) == (0.25, 4)
     row = result.networks.iloc[1]
     assert (row["status"], row["failed_step"], row["failed_criterion"]) == ("failed", 70, "easy, hard")
     assert (result.table["value"].dtype, result.table["step"].dtype) == ("float64", "int64")
@@ -122,9 +122,9 @@ def test_a_member_that_failed_is_not_averaged(store: Store, plan: Plan, left: pd
 )
 def test_all_networks_failed(store: Store, plan: Plan, left: pd.DataFrame) -> None:
     result = fill(store, plan, {(c.name, m.seed): left for c, m in plan.networks()})
-    assert numbers(result) == [("one", 0, 3, "no verdict"), ("two", 0, 3, "no verdict")]
+    assert numbers(result) == [("one", 0, 5, "no data"), ("two", 0, 5, "no data")]
     assert list(result.table.columns) == TABLE_COLUMNS
-    assert len(result.table) == 6 * len(left)
+    assert len(result.table) == 10 * len(left)
 
 
 def test_versions_and_how_many_runs_they_made(store: Store, plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,7 +26,7 @@ from repbias.runs.store import Store
 from repbias.runs.worker import train_networks
 
 # One stack; networks of "short" are saved while those of "long" still train, for a second or two.
-SETTINGS = {"steps": {"short": 60, "middle": 300, "long": 3000}, "claims": {"T1": 0.0}}
+SETTINGS = {"steps": {"short": 60, "middle": 300, "long": 3000}, "claims": {"T1": 0.1}}
 STUDY = make_study(**SETTINGS)
 
 

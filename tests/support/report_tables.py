@@ -110,7 +110,7 @@ def _claims(rng: np.random.Generator, conditions: pd.DataFrame, seeds: int) -> p
         ("C3", "The easy feature's variance goes on growing after it is mastered", "growth of R2(easy)", 0.06),
         ("C3", "It grows most while the hard feature is being learned", "early minus late growth of R2(easy)", 0.03),
     ]
-    verdicts = ["replicated", "replicated", "not replicated", "mixed", "no verdict"]
+    verdicts = ["replicated", "no effect", "reversed", "inconclusive", "no data"]
     rows = []
     for identity, statement, statistic, size in statements:
         for index, condition in enumerate(conditions["condition"]):
@@ -152,7 +152,7 @@ def all_figures(tables: Tables) -> list[Figure]:
 
 def page(tables: Tables, folder: Path, **changes: Any) -> PageContent:
     """A page as a finished study fills it, with its figures saved under `folder`."""
-    overall = tables.claims.drop_duplicates("id")[["id", "statement", "verdict"]].assign(strength="A, B")
+    overall = tables.claims.drop_duplicates("id")[["id", "statement", "verdict"]].assign(tally="replicated in 12")
     content = PageContent(
         title="Complexity",
         question="Of two features learned equally well, is the simpler one represented more strongly?",

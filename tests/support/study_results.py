@@ -92,7 +92,7 @@ def crossed(widths: Sequence[int], depths: Sequence[int], optimizers: Sequence[s
     claims = (
         Claim(id="C1", statement="Easy explains more", contrast=gap, sesoi=0.05),
         Claim(id="C9", statement="The gap grows with width", contrast=gap, compare=trend, sesoi=0.02),
-        Claim(id="C10", statement="Alike", contrast=gap, compare=same, sesoi=0.06, equivalent=True),
+        Claim(id="C10", statement="Alike", contrast=gap, compare=same, sesoi=0.06, test="equivalence"),
     )
     scales = {"quick": Scale(seeds=4)}
     return Study(name="crossed", question="What matters?", conditions=conditions, scales=scales, claims=claims)

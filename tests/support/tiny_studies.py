@@ -22,7 +22,6 @@ CLAIM = """
 [[claims]]
 id = "{id}"
 statement = "The copy explains more than the conjunction"
-strength = "C"
 sesoi = {sesoi}
 contrast = {{kind = "difference", more = "easy", less = "hard"}}
 """
@@ -39,13 +38,13 @@ def study_text(
 ) -> str:
     """Return a study as TOML.
 
-    `steps` names the conditions with their lengths, `claims` the claims with the smallest effects worth the name.
+    `steps` names the conditions with their lengths, `claims` the claims with their smallest effects of interest.
     """
     conditions = [
         CONDITION.format(name=name, steps=count, bits=bits, optimizer=optimizer, measures=measures)
         for name, count in (steps or {"short": 60}).items()
     ]
-    stated = [CLAIM.format(id=id, sesoi=sesoi) for id, sesoi in (claims or {"T1": 0.0}).items()]
+    stated = [CLAIM.format(id=id, sesoi=sesoi) for id, sesoi in (claims or {"T1": 0.001}).items()]
     lead = f'question = "Is the copy favoured?"\n\n[scales.quick]\nseeds = {seeds}\n'
     return "".join([lead, *conditions, *stated])
 

@@ -17,6 +17,8 @@ from rich.console import Console
 from repbias.cli import terminal
 from repbias.core import atomic
 from repbias.core.specs import Spec, did_you_mean, explain
+from repbias.experiments.families import headlines
+from repbias.experiments.scorecard import with_headlines
 from repbias.experiments.study import ScaleName, Study
 from repbias.experiments.verdicts import REPLICATED
 from repbias.runs.analyses import missing_analyses
@@ -26,10 +28,6 @@ from repbias.runs.results import StudyResult, read_result
 from repbias.runs.runner import check_plan, choose_device, complete, complete_analyses, missing_networks
 from repbias.runs.store import Store
 from repbias.studies import NAMES, find_study
-
-_JSON_KEYS = [
-    "id", "study", "condition", "statement", "statistic", "estimate", "ci_low", "ci_high", "n", "verdict", "scale",
-]  # fmt: skip
 
 
 class Request(Spec):
@@ -156,13 +154,17 @@ def claims_table(results: Sequence[StudyResult]) -> pd.DataFrame:
 
 
 def claims_json(claims: pd.DataFrame) -> str:
-    """Return claims as a JSON list of objects; what is not known, or infinite, is null."""
+    """Return claims as a JSON list of objects, one per row of the claims table; unknown and infinite numbers are null.
+
+    The keys are the columns of `repbias.experiments.evaluation`, and `headline` and `scorecard`: the verdict on the
+    claim in its study, and over all studies in the words of the scorecard.
+    """
     rows = [
         {
             str(key): None if isinstance(value, float) and not math.isfinite(value) else value
             for key, value in row.items()
         }
-        for row in claims[_JSON_KEYS].to_dict("records")
+        for row in with_headlines(claims).to_dict("records")
     ]
     return json.dumps(rows, indent=2, ensure_ascii=False, allow_nan=False)
 
@@ -209,7 +211,7 @@ def run_and_print(
         _stdout().print(terminal.scorecard(claims))
     if failures:
         raise failures[0]
-    return int(strict and not (claims["verdict"] == REPLICATED).all())
+    return int(strict and not (headlines(claims)["verdict"] == REPLICATED).all())
 
 
 def report_and_print(store: Path, names: Sequence[str], scale: str | None) -> None:

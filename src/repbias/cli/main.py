@@ -49,7 +49,7 @@ class Run:
     """Where to train."""
     store: StorePath = DEFAULT_STORE
     strict: bool = False
-    """Exit with status 1 where a claim is not replicated in every condition."""
+    """Exit with status 1 unless every claim is replicated, by its primary conditions."""
     remake: bool = False
     """Delete damaged runs and make them again."""
 
@@ -68,7 +68,7 @@ class Claims:
     """Print the scorecard of a store, then every claim condition by condition, without training."""
 
     json: bool = False
-    """Print a JSON list of objects."""
+    """Print a JSON list of objects: one per row, with the columns of the claims table, `headline` and `scorecard`."""
     scale: Scale = None
     store: StorePath = DEFAULT_STORE
 
@@ -165,7 +165,7 @@ Command = List | Run | Report | Claims | Table | Render | Audit
 
 
 def main() -> None:
-    """Parse the command line, do what it says, and exit: 0 done, 1 not replicated, 2 wrong input, 130 interrupted."""
+    """Parse the command line, run it, exit: 0 done, 1 not replicated (--strict), 2 wrong input, 130 stopped."""
     command = tyro.cli(Command, prog="repbias", description=_ABOUT, config=(tyro.conf.FlagCreatePairsOff,))
     look_here()
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,12 +15,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from repbias.experiments import scorecard as scoring
+from repbias.experiments.families import BEYOND, PRIMARY, headlines
 from repbias.experiments.study import Condition
-from repbias.experiments.verdicts import combine
+from repbias.experiments.verdicts import AGAINST
 from repbias.runs.plan import Plan
 
 OnProgress = Callable[[int, str | None, str, int], None]
-_STYLES = {"replicated": "green", "not replicated": "red", "mixed": "yellow"}
+_STYLES = {"replicated": "green", **dict.fromkeys(AGAINST, "red"), "mixed": "yellow"}
 _SECONDS_BETWEEN_LINES = 10.0
 _LEAST_SHARE = 0.02  # before that, the time left would be a guess from the workers' start
 
@@ -155,32 +157,50 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def scorecard(table: pd.DataFrame) -> Table:
-    """Return one line a claim and study: the verdict over all conditions, and the ranges of effect and n.
+def scorecard(table: pd.DataFrame) -> Group:
+    """Return the scorecard of a claims table: for each claim its verdict, then a line per study with effects and n."""
+    scores = scoring.scorecard(table)
+    parts: list[RenderableType] = []
+    for score in scores:
+        if not score.studies and not score.further:
+            continue
+        if score.claim is None:
+            parts.append(Text("Questions that bear on no claim of the catalogue", style="bold"))
+        else:
+            parts.append(Text(f"{score.claim.id}  {score.claim.statement}", style="bold"))
+            parts.append(Padding(Text(score.sentence, style=_STYLES.get(score.verdict, "")), (0, 0, 0, 4)))
+        parts.append(_studies_of(score.studies, ""))
+        parts.append(_studies_of(score.further, "further: " if score.claim else ""))
+    if not parts:
+        return Group(Text("no claims were tested"))
+    left = sum(score.claim is not None and not score.studies for score in scores)
+    return Group(
+        *parts, Text(), Text(f"{left} claims of the catalogue were not studied. {scoring.chance_sentence(scores)}")
+    )
 
-    The parts of a claim are tested on statistics of their own, so each has a range, in their order.
-    """
-    view = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("claim", "study", "verdict"):
-        view.add_column(name, no_wrap=True)
-    for name in ("effect", "n seeds"):
-        view.add_column(name, justify="right")
-    view.add_column("scale", no_wrap=True)
-    scored = [(_claim_number(str(name)), study, rows) for (name, study), rows in table.groupby(["id", "study"])]
-    for _, study, rows in sorted(scored, key=lambda one: one[:2]):
-        verdict = combine(rows["verdict"].tolist())
-        parts = [part["estimate"] for _, part in rows.groupby(["statement", "statistic"], sort=False)]
+
+def _studies_of(found: Sequence[scoring.StudyScore], lead: str) -> RenderableType:
+    if not found:
+        return Group()
+    view = Table(box=None, pad_edge=False, show_header=False)
+    view.add_column("study")
+    view.add_column("verdict", no_wrap=True)
+    view.add_column("effect", justify="right")
+    view.add_column("n", justify="right", no_wrap=True)
+    for one in found:
+        primary = one.rows[one.rows["family"] == PRIMARY]
+        parts = [part["estimate"] for _, part in primary.groupby(["statement", "statistic"], sort=False)]
         effect = "; ".join(_range(_number(part.min()), _number(part.max())) for part in parts)
-        n = f"{_range(str(rows['n'].min()), str(rows['n'].max()))} of {rows['n_planned'].max()}"
-        words = (Text(str(rows["id"].iloc[0])), Text(str(study)), Text(verdict, style=_STYLES.get(verdict, "")))
-        view.add_row(*words, effect, n, str(rows["scale"].iloc[0]))
-    return view
-
-
-def _claim_number(name: str) -> tuple[int, str]:
-    """A sorting key by which C2 comes before C10."""
-    digits = "".join(letter for letter in name if letter.isdecimal())
-    return int(digits or 0), name
+        n = (
+            f"{_range(str(primary['n'].min()), str(primary['n'].max()))} of {primary['n_planned'].max()}"
+            if parts
+            else "-"
+        )
+        name = one.id if "/" in one.id else one.study
+        view.add_row(
+            Text(f"{lead}{name} ({one.scale})"), Text(one.verdict, style=_STYLES.get(one.verdict, "")), effect, f"n {n}"
+        )
+    return Padding(view, (0, 0, 0, 4))
 
 
 def _range(low: str, high: str) -> str:
@@ -188,34 +208,60 @@ def _range(low: str, high: str) -> str:
 
 
 def claims(table: pd.DataFrame) -> Group:
-    """Return the claims for the terminal: each statement, its statistic, and a line for each condition or group.
+    """Return the claims of a study for the terminal: each part with its statistic, and a line per condition or group.
 
-    p is corrected for all tests of the study.
+    A claim's verdict stands before its first part.
     """
+    verdicts = {(row["study"], row["id"]): row for row in headlines(table).to_dict("records")}
     parts: list[RenderableType] = []
-    for _, rows in table.groupby(["study", "id", "statement", "statistic"], sort=False):
-        first = rows.iloc[0]
-        parts += [
-            Text.assemble((f"{first['id']}  {first['statement']}", "bold"), (f"  {first['study']}", "dim")),
-            Text(f"    {first['statistic']}"),
-            _condition_rows(rows),
-            Text(),
-        ]
-    return Group(*(parts or [Text("no claims are stated")]))
+    for _, claim in table.groupby(["study", "id"], sort=False):
+        study, name = str(claim["study"].iloc[0]), str(claim["id"].iloc[0])
+        parts.append(_headline(name, study, verdicts.get((study, name))))
+        for (statement, statistic), rows in claim.groupby(["statement", "statistic"], sort=False):
+            parts += [Padding(Group(Text(str(statement)), Text(str(statistic), style="dim")), (0, 0, 0, 2))]
+            parts += [_condition_rows(rows), Text()]
+    return Group(*parts, *_LEGEND) if parts else Group(Text("no claims are stated"))
+
+
+_LEGEND = (
+    Text("finds: the smallest true effect that would be called replicated in 80 % of repetitions", style="dim"),
+    Text("needs: the seeds that would find twice the smallest effect of interest (SESOI) in 80 %", style="dim"),
+)
+
+
+def _headline(name: str, study: str, found: dict[Hashable, Any] | None) -> Text:
+    own = f"  {study}" if "/" not in name else ""
+    if found is None:
+        return Text.assemble((name, "bold"), (own, "dim"), "  descriptive")
+    counts = "; ".join(filter(None, (found["tally"], found["beyond"])))
+    verdict = (found["verdict"], _STYLES.get(found["verdict"], ""))
+    return Text.assemble((name, "bold"), (own, "dim"), "  ", verdict, (f"  ({counts})", "dim"))
 
 
 def _condition_rows(rows: pd.DataFrame) -> Padding:
-    view = Table(box=None, pad_edge=False, header_style="dim")
-    view.add_column("condition")
-    for name in ("estimate", "95 % interval", "p", "n seeds"):
+    sesoi = rows["sesoi"].iloc[0]
+    view = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 1, 0, 0))
+    test = "" if rows["test"].iloc[0] == "larger" else f", {rows['test'].iloc[0]}"
+    view.add_column(f"SESOI {sesoi:g}{test}" if pd.notna(sesoi) else "")
+    for name in ("mean", "95 % interval", "n", "finds", "needs"):
         view.add_column(name, justify="right", no_wrap=True)
-    view.add_column("verdict", no_wrap=True)
-    for row in rows.itertuples():
-        verdict = str(row.verdict)
-        interval = f"[{_number(row.ci_low)}, {_number(row.ci_high)}]"
-        numbers = (_number(row.estimate), Text(interval), _p_value(row.p), f"{row.n} of {row.n_planned}")
-        view.add_row(Text(str(row.condition)), *numbers, Text(verdict, style=_STYLES.get(verdict, "")))
-    return Padding(view, (0, 0, 0, 4))
+    view.add_column("verdict")
+    for row in rows.to_dict("records"):
+        view.add_row(*_cells(row))
+    if (rows["family"] == BEYOND).any():
+        view.add_row(Text("* not primary", style="dim"))
+    return Padding(view, (0, 0, 0, 2))
+
+
+def _cells(row: dict[Hashable, Any]) -> Iterator[str | Text]:
+    yield Text(f"{row['condition']}{' *' if row['family'] == BEYOND else ''}")
+    yield _number(row["estimate"])
+    yield Text(f"{_number(row['ci_low'])}, {_number(row['ci_high'])}")
+    yield f"{row['n']}/{row['n_planned']}"
+    yield "-" if pd.isna(row["detectable"]) else f"{row['detectable']:.3f}"
+    yield "-" if pd.isna(row["seeds_needed"]) else f"{row['seeds_needed']:.0f}"
+    note = f", {row['note']}" if row["note"] else ""
+    yield Text.assemble((row["verdict"] or "descriptive", _STYLES.get(row["verdict"], "")), note)
 
 
 def studies(rows: Sequence[dict[str, Any]]) -> Table:
@@ -227,12 +273,6 @@ def studies(rows: Sequence[dict[str, Any]]) -> Table:
         cost = ", ".join(f"{scale} {duration(seconds)}" for scale, seconds in row["cost"].items())
         view.add_row(row["name"], row["question"], row["domain"], ", ".join(row["claims"]), cost)
     return view
-
-
-def _p_value(value: Any) -> str:
-    if pd.isna(value):
-        return "-"
-    return "<.001" if value < 0.001 else f"{value:.3f}"
 
 
 def _number(value: Any) -> str:

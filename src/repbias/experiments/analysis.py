@@ -1,17 +1,19 @@
-"""An analysis: what a study computes from its trained networks once they are trained, as data.
+"""Analyses as data: what a study computes from its networks once they are trained.
 
-Variance and density are measured along the way, while a network trains. What asks for the network itself (its
-read-out, a push at one of its layers) or for several networks at once (their similarity) is an analysis.
+Variance and density are measured while a network trains. What needs the network itself (its read-out, a push at one of
+its layers) or several networks at once (their similarity) is an analysis.
 
-The function gets one `Network`, or all of a study's by condition, and returns tables by name (pandas DataFrames):
+The function takes one `Network`, or all networks of a study by condition, and returns tables by name (pandas
+DataFrames):
 
-    measures   layer, feature, measure, value                  what claims are decided by; like any other measure
-    curves     layer, feature, curve, x, value                 drawn as lines over x, a panel for each `curve`
-    pairs      condition, network, other, other_seed, measure, value      drawn as a matrix of networks
-    blocks     condition, other, measure, value, ci_low, ci_high           means of the matrix, written into it
-    points     layer, stimulus, x, y, and a column a feature   drawn as a picture of the stimuli
+    measures   layer, feature, measure, value                       decide claims, like any other measure
+    curves     layer, feature, curve, x, value                      drawn as lines over x, a panel for each `curve`
+    pairs      condition, seed, other, other_seed, measure, value   drawn as a matrix of networks
+    blocks     condition, other, measure, value, ci_low, ci_high    means of the matrix, written into it
+    points     layer, stimulus, x, y, and a column per feature      drawn as a picture of the stimuli
 
-`measures` is always there. Of all networks at once, `measures` and `curves` have the columns condition and network too.
+`measures` is required. Where the function takes all networks, `measures` and `curves` have the columns condition and
+seed too.
 """
 
 from __future__ import annotations
@@ -43,10 +45,11 @@ class Analysis(Spec):
     Attributes
     ----------
     function : "package.module:function".
-    of : "network": each network alone, with `function(network, **settings)`. "study": all of them together, with
-        `function({condition: [network, ...]}, **settings)`. Networks that failed, or failed the accuracy criterion
-        on a feature that
-        they were trained to report, are left out.
+    of : "network": each network alone, with `function(network, **settings)`, whether or not it passed the accuracy
+        criterion, which each claim applies to the features that it is about. "study": all of them together, with
+        `function({condition: [network, ...]}, **settings)`, without those that failed the criterion on a feature that
+        they were trained to report; for the ungated twins of claims it is done again with these. Networks that
+        diverged are left out of both.
     measures : the names of the measures in its table.
     features : what else stands in the table's column of features, beside those of the tasks.
     settings : further arguments of the function.
@@ -64,12 +67,12 @@ class Analysis(Spec):
 
     @property
     def computation(self) -> str:
-        """What decides its numbers, as JSON: the function, what it is given, and its settings."""
+        """What decides its numbers, as JSON: the function, its input, and its settings."""
         return self.model_copy(update={"measures": (), "features": (), "curves": {}, "pairs": {}}).canonical_json()
 
 
 class AnalysisJob(Spec):
-    """An analysis and the networks whose networks it is done on; its digest names what is stored of it.
+    """An analysis and the networks on which it is done; its digest names the stored run.
 
     Attributes
     ----------

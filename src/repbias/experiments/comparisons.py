@@ -1,8 +1,8 @@
-"""What a claim may compare over conditions, network by network: a difference, an interaction, a trend over many.
+"""Comparisons of conditions within seeds: a difference, an interaction, and a trend over many.
 
-The same seed draws the same stimuli and weights in every condition as far as they are alike, so conditions are
-compared within seeds. The conditions that are alike but for one factor (of an interaction, for two) form a group, and
-each group is judged apart.
+The same seed draws the same stimuli and weights in every condition as far as they are alike, so conditions are compared
+within seeds. Conditions that differ in one factor only (for an interaction, in two) form a group, and each group is
+judged separately.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from repbias.core.specs import Spec, did_you_mean
 
 
 class Comparison(Spec):
-    """One number a network from its numbers in the conditions of a group.
+    """One number per seed, from that of its network in each condition of a group.
 
     Attributes
     ----------
@@ -34,7 +34,7 @@ class Comparison(Spec):
         return (self.factor,)
 
     def level(self, factors: Mapping[str, str]) -> str:
-        """Return what tells a condition with these factors from the others of its group."""
+        """Return what distinguishes a condition with these factors from the others of its group."""
         return factors[self.factor]
 
     @abstractmethod
@@ -43,10 +43,10 @@ class Comparison(Spec):
 
     @abstractmethod
     def compute(self, values: pd.DataFrame) -> pd.Series:
-        """Return one number a network, NaN where its conditions are too few, from `[network, level]`; see `level`."""
+        """Return one number per seed, NaN where too few conditions have one, from `[seed, level]`; see `level`."""
 
     def problems(self, levels: Sequence[str]) -> list[str]:
-        """Return what keeps the comparison from being made in a group with these levels; see `level`."""
+        """Return what keeps the comparison from being made in a group with these levels, one sentence per problem."""
         return []
 
 
@@ -78,7 +78,7 @@ class Interaction(Comparison):
     """How much larger the difference of a contrast between two levels of the factor is at one level of another factor.
 
     A difference of differences: (more - less) at `by_more`, minus (more - less) at `by_less`. It is the same with the
-    two factors exchanged, and 0 where neither's effect depends on the other.
+    two factors exchanged, and 0 where the effect of neither depends on the other.
 
     Attributes
     ----------
@@ -141,7 +141,7 @@ class Interaction(Comparison):
 class Trend(Comparison):
     """The least-squares slope of a contrast over the levels of a factor, read as numbers.
 
-    A network counts where it was analysed at two thirds of the levels or more, and at two at least.
+    A seed counts where its networks have a number at two thirds of the levels or more, and at two at least.
 
     Attributes
     ----------

@@ -1,8 +1,8 @@
-"""What a claim is decided by: one number a network, computed from the tidy table of one condition.
+"""The base of contrasts: one number per network, computed from the tidy table of one condition.
 
-A contrast is data: what is compared, where, and when. Networks that do not report every feature involved with more
-than 95 % test accuracy at the end (the gate) get NaN: they are counted and shown, and are not averaged. So do networks
-of which the table says nothing at their last step.
+A contrast is data: it names what is compared, where, and when. Networks that fail the accuracy criterion on a feature
+involved have no number (NaN): they are counted and shown, and not averaged. Neither have networks that the table does
+not follow to their last step.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import pandas as pd
 
 from repbias.core.specs import Spec
 from repbias.measures.variance.density import THRESHOLDS
-from repbias.training.job import ACCURACY_CRITERION
+from repbias.training.job import passes
 
 START, END = "start", "end"
 PENULTIMATE = "penultimate"
@@ -30,7 +30,7 @@ MEASURES = (
 
 
 class Contrast(Spec):
-    """One number a network."""
+    """One number per network."""
 
     @abstractmethod
     def describe(self) -> str:
@@ -38,38 +38,59 @@ class Contrast(Spec):
 
     @abstractmethod
     def features(self) -> tuple[str, ...]:
-        """What it reads: features, which must pass the accuracy criterion, and probes, which have none."""
+        """Return what it reads: features, which must pass the accuracy criterion, and probes, which have none."""
 
     def criterion_features(self) -> tuple[str, ...]:
-        """Which of them must pass the accuracy criterion for a network to count: all, where nothing else is said."""
+        """Return the features on which a network must pass the accuracy criterion to count; by default all it reads."""
         return self.features()
 
     @abstractmethod
     def layers_read(self, layers: tuple[str, ...]) -> tuple[str, ...]:
-        """The layers it reads of a network whose hidden layers are `layers`, input to output."""
+        """Return the layers it reads of a network whose hidden layers are `layers`, from input to output."""
 
     def measures_read(self) -> tuple[str, ...]:
-        """The measures it reads."""
+        """Return the measures it reads."""
         return ("r2_final",)
 
     @abstractmethod
     def compute(self, table: pd.DataFrame, layers: tuple[str, ...]) -> pd.Series:
-        """Return one number a network from a condition's table; `layers` are its hidden layers, input to output."""
+        """Return one number per network from a condition's table; `layers` are its hidden layers, input to output."""
 
     def per_seed(self, table: pd.DataFrame, layers: tuple[str, ...]) -> pd.Series:
         """Return `compute`, with NaN for every network that fails the accuracy criterion on one of the features."""
         accuracy = at_last_step(table, "accuracy").droplevel("layer")
         reported = set(table.loc[table["measure"] == "accuracy", "feature"])
         gated = [name for name in self.criterion_features() if name in reported]
-        passed = (accuracy[gated] > ACCURACY_CRITERION).all(axis=1)
-        networks = pd.Index(np.sort(table["seed"].unique()), name="seed")
+        passed = passes(accuracy[gated]).all(axis=1)
+        networks = _networks(table)
         return self.compute(table, layers).reindex(networks).where(passed.reindex(networks, fill_value=False))
+
+    def per_seed_ungated(self, table: pd.DataFrame, layers: tuple[str, ...]) -> pd.Series:
+        """Return `compute` for every network, those that fail the accuracy criterion read at their last step.
+
+        A feature that was never mastered counts as mastered at the last step.
+        """
+        return self.compute(_mastered_at_last(table), layers).reindex(_networks(table))
+
+
+def _networks(table: pd.DataFrame) -> pd.Index:
+    return pd.Index(np.sort(table["seed"].unique()), name="seed")
+
+
+def _mastered_at_last(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with a step of mastery for every feature that is reported: the last, where it was never mastered."""
+    keys = ["seed", "feature"]
+    reported = table[table["measure"] == "accuracy"]
+    last = reported.loc[reported["step"] == reported.groupby("seed")["step"].transform("max")]
+    mastered = pd.MultiIndex.from_frame(table.loc[table["measure"] == "mastery_step", keys])
+    never = last[~pd.MultiIndex.from_frame(last[keys]).isin(mastered)]
+    return pd.concat([table, never.assign(measure="mastery_step", value=never["step"].astype(float))])
 
 
 def at_last_step(table: pd.DataFrame, measure: str) -> pd.DataFrame:
-    """Return a measure at each network's last step: rows (network, layer), one column a feature.
+    """Return a measure at each network's last step: rows (seed, layer), one column per feature.
 
-    Networks of which it was not taken there have no rows.
+    Networks for which it was not measured there have no rows.
     """
     last = table["step"] == table.groupby("seed")["step"].transform("max")
     rows = table[last & (table["measure"] == measure)]
@@ -78,12 +99,12 @@ def at_last_step(table: pd.DataFrame, measure: str) -> pd.DataFrame:
 
 
 def chosen_layer(layer: str, layers: tuple[str, ...]) -> str:
-    """Return the layer that is meant: the one named, or of the hidden ones the last."""
+    """Return the layer named, or the last hidden one for "penultimate"."""
     return layers[-1] if layer == PENULTIMATE else layer
 
 
 def in_layer(table: pd.DataFrame, measure: str, layer: str, features: tuple[str, ...]) -> pd.DataFrame:
-    """Return a measure in one layer at each network's last step, `[network, feature]`; NaN where it was not taken."""
+    """Return a measure in one layer at each network's last step, `[seed, feature]`; NaN where it was not measured."""
     values = at_last_step(table, measure).reindex(columns=list(features))
     return values[values.index.get_level_values("layer") == layer].droplevel("layer")
 

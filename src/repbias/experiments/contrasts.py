@@ -1,4 +1,4 @@
-"""The contrasts that a claim may be decided by: of what is represented here, of learning in `growth`."""
+"""The contrasts that can decide a claim: those of what is represented at the end; `growth` has those of learning."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from repbias.experiments.contrast import at_last_step as at_last_step
 from repbias.experiments.growth import Growth as Growth
 from repbias.experiments.growth import Mastery as Mastery
 from repbias.experiments.growth import events as events
-from repbias.experiments.learned import LearnedLevel as LearnedLevel
-from repbias.experiments.learned import MasterySlope as MasterySlope
+from repbias.experiments.positions import MasterySlope as MasterySlope
 from repbias.experiments.positions import PositionSlope as PositionSlope
+from repbias.training.job import passes
 
 
 class FeatureDifference(Contrast):
@@ -70,9 +70,8 @@ class Level(Contrast):
     of, less : features or probes.
     how : "mean" or "sum" over the features of each.
     layer : a layer's name, or "penultimate" for the last hidden one.
-    criterion : which of the features must pass the accuracy criterion; by default all. With none, `()`, every
-    network counts that has
-        not failed: for questions in which not learning a feature is part of the answer.
+    criterion : which of the features must pass the accuracy criterion; by default all. With none, `()`, every network
+        counts that did not diverge: for questions in which not learning a feature is part of the answer.
     """
 
     kind: Literal["level"] = "level"
@@ -160,6 +159,63 @@ class LayerSlope(Contrast):
         return pd.Series(gaps.to_numpy() @ positions / (positions @ positions), index=gaps.index)
 
 
+class LearnedLevel(Contrast):
+    """How much of `measure` those of some features have that the network learned: their mean at its last step.
+
+    For conditions that train one feature each and differ in which: the others do not pass the accuracy criterion and
+    are left out. A network that learned none of them has no number; without the criterion, it is read by the feature
+    that it reports best.
+
+    Attributes
+    ----------
+    of : the features. layer : a layer's name, or "penultimate" for the last hidden one.
+    """
+
+    kind: Literal["learned level"] = "learned level"
+    measure: str = "r2"
+    of: tuple[str, ...] = Field(min_length=1)
+    layer: str = PENULTIMATE
+
+    def describe(self) -> str:
+        """See `Contrast`."""
+        of = ", ".join(self.of)
+        return f"mean {symbol(self.measure)} of those of {of} that pass the criterion, {self.layer} layer, last step"
+
+    def features(self) -> tuple[str, ...]:
+        """See `Contrast`."""
+        return self.of
+
+    def criterion_features(self) -> tuple[str, ...]:
+        """See `Contrast`: the criterion is applied feature by feature."""
+        return ()
+
+    def layers_read(self, layers: tuple[str, ...]) -> tuple[str, ...]:
+        """See `Contrast`."""
+        return (chosen_layer(self.layer, layers),)
+
+    def measures_read(self) -> tuple[str, ...]:
+        """See `Contrast`."""
+        return (self.measure,)
+
+    def compute(self, table: pd.DataFrame, layers: tuple[str, ...]) -> pd.Series:
+        """See `Contrast`."""
+        values, accuracy = self._read(table, layers)
+        return values.where(passes(accuracy)).mean(axis=1)
+
+    def per_seed_ungated(self, table: pd.DataFrame, layers: tuple[str, ...]) -> pd.Series:
+        """See `Contrast`."""
+        values, accuracy = self._read(table, layers)
+        best = accuracy.eq(accuracy.max(axis=1), axis=0)
+        return self.per_seed(table, layers).fillna(values.where(best).mean(axis=1))
+
+    def _read(self, table: pd.DataFrame, layers: tuple[str, ...]) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """The measure and the accuracy of the features, each `[seed, feature]`."""
+        (layer,) = self.layers_read(layers)
+        values = in_layer(table, self.measure, layer, self.of)
+        accuracy = at_last_step(table, "accuracy").droplevel("layer").reindex(values.index, columns=list(self.of))
+        return values, accuracy
+
+
 AnyContrast = Annotated[
     FeatureDifference | Level | Growth | Mastery | LayerSlope | PositionSlope | MasterySlope | LearnedLevel,
     Field(discriminator="kind"),
@@ -167,9 +223,9 @@ AnyContrast = Annotated[
 
 
 def _gaps(table: pd.DataFrame, measure: str, more: str, less: str) -> pd.DataFrame:
-    """Return one feature's measure minus another's at the last step: one row a network, one column a layer.
+    """Return one feature's measure minus another's at the last step: one row per network, one column per layer.
 
-    NaN where nothing was measured of one of them, as of what an analysis has not come to yet.
+    NaN where one of them was not measured, for example where an analysis is still to be done.
     """
     values = at_last_step(table, measure).reindex(columns=[more, less])
     return (values[more] - values[less]).unstack("layer").reindex(columns=table["layer"].unique())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -14,29 +13,25 @@ from pydantic import Field, field_validator
 
 from repbias.core.specs import Spec, did_you_mean
 from repbias.core.statistics import contrast_interval
+from repbias.experiments.condition import Condition, Where
 from repbias.experiments.contrasts import AnyContrast
-from repbias.experiments.ladder import Where
-
-if TYPE_CHECKING:
-    from repbias.experiments.study import Condition
 
 MAIN, INTERACTION = "main effect", "interaction"
 EFFECT_COLUMNS = ["kind", "effect", "estimate", "ci_low", "ci_high", "n", "settings", "n_settings"]
-CELL_COLUMNS = ["seed", "value", "n_trained", "mark", "sesoi"]  # beside the factors, wherever cells are told
+CELL_COLUMNS = ["seed", "value", "n_trained", "mark", "sesoi"]  # beside the factors, in tables of cells
 
 
 class Effects(Spec):
     """Main effects and two-factor interactions of a contrast over conditions that cross several factors.
 
-    The main effect of a level is the contrast there minus the contrast at the factor's first level, an interaction is
-    the difference between two such differences; both are of cell means, averaged over the settings of the other
-    factors. A cell's mean is that of its networks that passed the accuracy criterion. A level's place is that in
-    the order of the
-    conditions.
+    The main effect of a level is the contrast there minus the contrast at the factor's first level. An interaction is
+    the difference between two such differences. Both are of cell means, averaged over the settings of the other
+    factors; a cell's mean is that of its networks that passed the accuracy criterion. Levels stand in the order in
+    which the conditions first have them.
 
     Attributes
     ----------
-    factors : what is crossed: the conditions have every combination of their levels, each once.
+    factors : what is crossed: every combination of their levels is one condition.
     where : only conditions with one of these levels of these factors, or all.
     sesoi : the smallest effect of interest, in the contrast's units.
     """
@@ -60,12 +55,12 @@ class Effects(Spec):
 
     @property
     def title(self) -> str:
-        """What they are called where something is wrong with them."""
+        """What error messages call them."""
         return f"effects of {', '.join(self.factors)}"
 
     def concerns(self, condition: Condition) -> bool:
         """Whether a condition is part of the crossing."""
-        return all(condition.factors.get(name) in levels for name, levels in self.where.items())
+        return condition.matches(self.where)
 
     def levels(self, conditions: Sequence[Condition]) -> dict[str, list[str]]:
         """Return the levels of each factor in these conditions, the one that others are compared with first."""
@@ -73,7 +68,7 @@ class Effects(Spec):
         return {name: list(dict.fromkeys(condition.factors[name] for condition in chosen)) for name in self.factors}
 
     def cells(self, conditions: Sequence[Condition], table: pd.DataFrame) -> pd.DataFrame:
-        """Return the contrast in every cell: one row a trained network, columns the factors, network, value.
+        """Return the contrast in every cell: one row per trained network, columns the factors, seed and value.
 
         The value is NaN where the network failed the accuracy criterion.
 
@@ -96,9 +91,8 @@ class Effects(Spec):
         """Return every effect with its 95 % interval (see `contrast_interval`), `EFFECT_COLUMNS`.
 
         An effect is averaged over those settings of the other factors in which two networks or more passed the
-        accuracy criterion in
-        every cell that it compares (`settings`, of `n_settings`; one network, where no setting has two); an effect
-        without such a setting is left out.
+        accuracy criterion in every cell that it compares (`settings`, of `n_settings`; one network, where no setting
+        has two). An effect without such a setting is left out.
 
         Parameters
         ----------
@@ -116,7 +110,7 @@ class Effects(Spec):
         return pd.DataFrame(rows, columns=EFFECT_COLUMNS)
 
     def problems(self, conditions: Sequence[Condition]) -> Iterator[str]:
-        """Yield in words what keeps the factors from being crossed in the conditions of the study."""
+        """Yield what keeps the factors from being crossed in the conditions of the study, one sentence per problem."""
         lead = self.title
         known = dict.fromkeys(name for condition in conditions for name in condition.factors)
         unknown = [name for name in self.factors if name not in known]

@@ -16,14 +16,14 @@ class Growth(Contrast):
     """How much a feature's variance explained grows in one stretch of training, or more than in another.
 
     Variance is on the scale of the network's final total variance, in the penultimate layer. A stretch runs from one
-    event to another: the name of a feature stands for the step at which it was mastered, "start" for step 0 and
-    "end" for the last step.
-    NaN where the first stretch does not run forwards (the features were mastered in the other order, or at once).
+    event to another: the name of a feature stands for the step at which it was mastered, "start" for step 0 and "end"
+    for the last step. NaN where the first stretch does not run forwards (the features were mastered in the other
+    order, or at once).
 
     Attributes
     ----------
-    per_step : divide each growth by the length of its stretch, and give it per 1,000 steps: a rate does not depend on
-        how long training goes on, where an amount does.
+    per_step : divide each growth by the length of its stretch, and give it per 1,000 steps. A rate does not depend on
+        how long training goes on; an amount does.
     """
 
     kind: Literal["growth"] = "growth"
@@ -68,7 +68,7 @@ class Mastery(Contrast):
     """How late a feature is mastered: log2 of the step, or of how many times later than another feature it is.
 
     A feature that is mastered before training counts as mastered at step 1. A network that never masters a feature has
-    no number; over conditions that differ in how many do not, the mean is of the quick ones.
+    no number, so where many do not, the mean is that of the networks that learn fast.
 
     Attributes
     ----------
@@ -104,7 +104,7 @@ class Mastery(Contrast):
 
 
 def events(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the step of each event: one row a network, a column for each feature's mastery and one for "end"."""
+    """Return the step of each event: one row per network, a column for each feature's mastery and one for "end"."""
     mastery = table[table["measure"] == "mastery_step"].pivot(index="seed", columns="feature", values="step")
     last = table[table["measure"] == "accuracy"].groupby("seed")["step"].max().rename(END)
     return mastery.reindex(columns=table["feature"].unique()).join(last, how="right")

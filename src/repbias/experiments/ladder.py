@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import pandas as pd
 from pydantic import Field
 
 from repbias.core.specs import Spec, did_you_mean
 from repbias.core.statistics import mean_interval
+from repbias.experiments.condition import Condition, Where
 from repbias.experiments.contrasts import AnyContrast
 
-if TYPE_CHECKING:
-    from repbias.experiments.study import Condition
-
-Where = dict[str, tuple[str, ...]]
 POINT_COLUMNS = ["ladder", "point", "x", "x_low", "x_high", "x_n", "y", "y_low", "y_high", "y_n"]
 
 
@@ -28,9 +24,8 @@ class Rung(Spec):
     def values(
         self, by: str, point: str, conditions: Sequence[Condition], tables: Mapping[str, pd.DataFrame]
     ) -> pd.Series:
-        """Return the contrast at one level of the factor `by`, one number an analysed network."""
-        where = {**self.where, by: (point,)}
-        chosen = [c for c in conditions if all(c.factors.get(name) in levels for name, levels in where.items())]
+        """Return the contrast at one level of the factor `by`, one number per analysed network."""
+        chosen = [condition for condition in conditions if condition.matches({**self.where, by: (point,)})]
         found = [
             self.contrast.per_seed(tables[c.name], c.model.layer_names).dropna() for c in chosen if c.name in tables
         ]
@@ -38,7 +33,7 @@ class Rung(Spec):
 
 
 class Ladder(Spec):
-    """What is drawn: `y` over `x`, a point for each level of the factor `by`."""
+    """A figure of `y` over `x`, with a point for each level of the factor `by`."""
 
     title: str
     by: str
@@ -62,7 +57,7 @@ class Ladder(Spec):
         return pd.DataFrame(rows, columns=POINT_COLUMNS)
 
     def problems(self, conditions: Sequence[Condition]) -> Iterator[str]:
-        """Yield in words what keeps the ladder from being drawn in the conditions of its study."""
+        """Yield what keeps the ladder from being drawn in the conditions of its study, one sentence per problem."""
         known = dict.fromkeys(name for condition in conditions for name in condition.factors)
         for factor in (self.by, *self.x.where, *self.y.where):
             if factor not in known:

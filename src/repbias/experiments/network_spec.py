@@ -24,7 +24,7 @@ from repbias.training import Training
 
 
 def _kind(default: str) -> Callable[[Any], str]:
-    """Return what tells a spec's kind; specs from before there were several kinds have none written in them."""
+    """Return a function that finds the kind of a spec; one that names none has the default."""
 
     def kind(given: Any) -> str:
         return str(given.get("kind", default) if isinstance(given, dict) else getattr(given, "kind", default))
@@ -61,7 +61,7 @@ AnyModel = Annotated[
     ),
 ]
 # Part of every run's identity: raise it when a change to the code changes what a run computes.
-RESULTS_VERSION = 2
+RESULTS_VERSION = 3
 
 
 class NetworkSpec(Spec):

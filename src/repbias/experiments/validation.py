@@ -1,66 +1,73 @@
-"""What a claim needs and the conditions of its study have not: said before training rather than after it."""
+"""Checks, before training, that the conditions of a study have what its claims need."""
 
 from __future__ import annotations
 
 import fnmatch
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from repbias.core.specs import did_you_mean
-from repbias.experiments.contrasts import END, MEASURES, START, Growth, LayerSlope
+from repbias.experiments.analysis import Analysis
+from repbias.experiments.claim import Claim
+from repbias.experiments.comparisons import AnyComparison
+from repbias.experiments.condition import Condition, Where
+from repbias.experiments.contrasts import END, MEASURES, START, Contrast, Growth, LayerSlope
 from repbias.training.checkpoint import INPUT
-
-if TYPE_CHECKING:
-    from repbias.experiments.analysis import Analysis
-    from repbias.experiments.comparisons import AnyComparison
-    from repbias.experiments.study import Claim, Condition
 
 
 def misfits(claim: Claim, conditions: Sequence[Condition], analysis: Analysis | None = None) -> Iterator[str]:
-    """Yield in words what keeps a claim from being judged in the conditions of its study, with its analysis."""
-    where = f"claim {claim.id}"
-    yield from _unknown_where(where, claim.where or {}, conditions)
+    """Yield what keeps a claim from being judged in the conditions of its study, one sentence per problem."""
+    lead = f"claim {claim.id}"
+    yield from unread(lead, claim.contrast, claim.where, conditions, analysis)
+    yield from _unknown_levels(lead, claim.primary, conditions)
     chosen = [condition for condition in conditions if claim.concerns(condition)]
-    if not chosen:
-        yield f"{where} concerns no condition; check its where"
-    for condition in chosen:
-        yield from _lacking(claim, condition, analysis)
     if chosen and claim.compare is not None:
-        yield from _incomparable(where, claim.compare, chosen)
+        yield from _incomparable(lead, claim.compare, chosen)
 
 
-def _unknown_where(where: str, asked: dict[str, tuple[str, ...]], conditions: Sequence[Condition]) -> Iterator[str]:
-    for factor, levels in asked.items():
+def unread(
+    lead: str, contrast: Contrast, where: Where | None, conditions: Sequence[Condition], analysis: Analysis | None
+) -> Iterator[str]:
+    """Yield what a contrast reads and the conditions lack: features, measures, layers; `lead` opens each sentence."""
+    yield from _unknown_levels(lead, where, conditions)
+    chosen = [condition for condition in conditions if condition.matches(where)]
+    if not chosen:
+        yield f"{lead} concerns no condition; check its where"
+    for condition in chosen:
+        yield from _lacking(lead, contrast, condition, analysis)
+
+
+def _unknown_levels(lead: str, where: Where | None, conditions: Sequence[Condition]) -> Iterator[str]:
+    for factor, levels in (where or {}).items():
         known = list(dict.fromkeys(c.factors[factor] for c in conditions if factor in c.factors))
         if known:
-            yield from _unknown(f"{where}: no condition has {factor}", levels, known)
+            yield from _unknown(f"{lead}: no condition has {factor}", levels, known)
         else:
             factors = dict.fromkeys(name for condition in conditions for name in condition.factors)
-            yield f"{where}: no condition has a factor {factor!r}; {did_you_mean(factor, factors)}"
+            yield f"{lead}: no condition has a factor {factor!r}; {did_you_mean(factor, factors)}"
 
 
-def _incomparable(where: str, compare: AnyComparison, chosen: Sequence[Condition]) -> Iterator[str]:
+def _incomparable(lead: str, compare: AnyComparison, chosen: Sequence[Condition]) -> Iterator[str]:
     for condition in chosen:
         for missing in (name for name in compare.varying if name not in condition.factors):
             known = did_you_mean(missing, condition.factors)
-            yield f"{where}: condition {condition.name!r} has no factor {missing!r}; {known}"
+            yield f"{lead}: condition {condition.name!r} has no factor {missing!r}; {known}"
     able = [condition.factors for condition in chosen if set(compare.varying) <= set(condition.factors)]
     levels = dict.fromkeys(map(compare.level, able))
     if levels:
-        yield from (f"{where}: {problem}" for problem in compare.problems(list(levels)))
+        yield from (f"{lead}: {problem}" for problem in compare.problems(list(levels)))
     first: dict[frozenset[tuple[str, str]], str] = {}
     for condition in chosen:
         same = first.setdefault(frozenset(condition.factors.items()), condition.name)
         if same != condition.name:
-            yield f"{where} compares by factors, and those of {same!r} and {condition.name!r} are the same; add another"
+            yield f"{lead} compares by factors, and those of {same!r} and {condition.name!r} are the same; add another"
 
 
-def _lacking(claim: Claim, condition: Condition, analysis: Analysis | None) -> Iterator[str]:
-    contrast, hidden = claim.contrast, condition.model.layer_names
+def _lacking(lead: str, contrast: Contrast, condition: Condition, analysis: Analysis | None) -> Iterator[str]:
+    hidden = condition.model.layer_names
     features, measures = condition.task.measured_names, (*MEASURES, *condition.measures)
     if analysis is not None:
         features, measures = (*features, *analysis.features), (*measures, *analysis.measures)
-    where = f"claim {claim.id}: condition {condition.name!r}"
+    where = f"{lead}: condition {condition.name!r}"
     if isinstance(contrast, Growth):
         for event in (START, END):
             if event in features:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import pandas as pd
 
+from repbias.experiments.claim import Claim
 from repbias.experiments.comparisons import Trend
+from repbias.experiments.condition import Condition
 from repbias.experiments.contrasts import FeatureDifference, Growth, LayerSlope, Level, at_last_step
-from repbias.experiments.study import Claim, Condition
-from repbias.experiments.verdicts import MIXED, NO_VERDICT, NOT_REPLICATED, REPLICATED, combine
+from repbias.experiments.families import BEYOND, DESCRIPTIVE, PRIMARY, counted, headlines
+from repbias.experiments.verdicts import NO_DATA
 from repbias.report.study_figures import trained_networks
 from repbias.report.views import joined
 from repbias.runs.results import StudyResult
@@ -20,10 +23,10 @@ _SPACE = "\N{NO-BREAK SPACE}"
 
 
 def answer(result: StudyResult) -> tuple[str, ...]:
-    """Return the answer: one sentence on the study's first claim, one for each further claim, then what was left out.
+    """Return the answer: a sentence on the study's first claim, one on each further claim, then what was left out.
 
     A claim's numbers are means over the networks that its estimate counts; they are given as the smallest and the
-    largest of the conditions that have a verdict.
+    largest over the primary conditions that have data.
     """
     claims = result.plan.study.claims
     if not claims:
@@ -38,68 +41,76 @@ def answer(result: StudyResult) -> tuple[str, ...]:
 
 
 def _lead(claim: Claim, result: StudyResult) -> str:
-    rows = _rows(claim, result.claims)
-    decided = rows[rows["verdict"] != NO_VERDICT]
-    opening = _capital(_verdict(claim, result))
+    rows = _rows(claim, result)
+    estimated = _estimated(rows)
+    opening, statement = _capital(_verdict(claim, result)), claim.statement.rstrip(".")
     if rows.empty:
-        return f"{opening}: {claim.statement.rstrip('.')}."
-    if decided.empty:
-        return f"{opening}: fewer than two networks could be analysed in each."
+        return f"{opening}: {statement}."
+    if estimated.empty:
+        return f"{opening}: {statement}; fewer than four seeds count in each."
     if isinstance(claim.contrast, FeatureDifference) and claim.contrast.measure == "r2" and claim.compare is None:
-        return f"{opening}: {_explained(claim.contrast, result, decided)} (means over {_seeds(decided['n'])})."
-    return f"{opening}: {claim.statement.rstrip('.')}; {_effect(claim, decided)}."
+        return f"{opening}: {_explained(claim.contrast, result, estimated)} (means over {_seeds(estimated['n'])})."
+    return f"{opening}: {statement}; {_effect(claim, estimated)}."
 
 
 def _further(parts: Sequence[Claim], result: StudyResult) -> str:
-    """One claim, or the parts of one that the lead does not tell."""
-    told = [_part(claim, result) for claim in parts]
-    every = result.claims[result.claims["id"] == parts[0].id]
+    """A sentence on one claim, or on the parts of one that the lead does not cover."""
+    name = parts[0].name_in(result.plan.study.name)
+    each = [_part(claim, result) for claim in parts]
     if sum(claim.id == parts[0].id for claim in result.plan.study.claims) == 1:
-        (statement, verdict, effect) = told[0]
-        return f"{parts[0].id}, {verdict}: {statement}{effect}."
-    whole = combine(every["verdict"].tolist())
-    each = "; ".join(f"{statement}: {verdict}{effect}" for statement, verdict, effect in told)
-    return f"{parts[0].id}, {whole} as a whole: {each}."
+        ((statement, verdict, effect),) = each
+        return f"{name}, {verdict}: {statement}{effect}."
+    whole = result.verdicts.loc[result.verdicts["id"] == name, "verdict"]
+    as_a_whole = f", {whole.item()} as a whole" if len(whole) else ""
+    return f"{name}{as_a_whole}: " + "; ".join(f"{words}: {verdict}{effect}" for words, verdict, effect in each) + "."
 
 
 def _part(claim: Claim, result: StudyResult) -> tuple[str, str, str]:
     """The statement in quotes, its verdict with counts, and its mean effect in brackets where there is one."""
-    rows = _rows(claim, result.claims)
-    decided = rows[rows["verdict"] != NO_VERDICT]
-    effect = "" if decided.empty else f" ({_effect(claim, decided)})"
+    estimated = _estimated(_rows(claim, result))
+    effect = "" if estimated.empty else f" ({_effect(claim, estimated)})"
     return f"“{claim.statement.rstrip('.')}”", _verdict(claim, result), effect
 
 
-def _rows(claim: Claim, claims: pd.DataFrame) -> pd.DataFrame:
+def _rows(claim: Claim, result: StudyResult) -> pd.DataFrame:
     """The conditions, or groups of them, of one claim or one part of a claim."""
-    same = (claims["id"] == claim.id) & (claims["statement"] == claim.statement)
+    claims = result.claims
+    same = (claims["id"] == claim.name_in(result.plan.study.name)) & (claims["statement"] == claim.statement)
     return claims[same & (claims["statistic"] == claim.describe())]
 
 
+def _estimated(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows that decide a claim, or describe it, and have data."""
+    deciding = rows[rows["family"] == (PRIMARY if (rows["family"] != DESCRIPTIVE).any() else DESCRIPTIVE)]
+    return deciding[deciding["estimate"].notna() & (deciding["verdict"] != NO_DATA)]
+
+
 def _verdict(claim: Claim, result: StudyResult) -> str:
-    """The verdict over conditions, with in how many of them it was reached: "replicated in 2 of 2 conditions".
+    """The verdict on one part, with the conditions or comparisons in which it was reached, and what qualifies it.
 
-    A claim that compares conditions counts the comparisons made, one for each group of conditions.
+    "replicated in 2 of 2 conditions"; "inconclusive (replicated in 1, inconclusive in 1 of 2 conditions)".
     """
-    verdicts = _rows(claim, result.claims)["verdict"]
-    if verdicts.empty:
+    rows = _rows(claim, result)
+    if rows.empty:
         return f"not tested at the {result.plan.scale} scale"
-    noun = "condition" if claim.compare is None else "comparison"
-    total = f"of {len(verdicts)} {noun}{'s' if len(verdicts) > 1 else ''}"
-    count = verdicts.value_counts()
-    undecided = int(count.get(NO_VERDICT, 0))
-    overall = combine(verdicts.tolist())
-    if overall == MIXED:
-        held, failed = int(count[REPLICATED]), int(count[NOT_REPLICATED])
-        without = f", {NO_VERDICT} in {undecided}" if undecided else ""
-        return f"{MIXED}, {REPLICATED} in {held} {total} and {NOT_REPLICATED} in {failed}{without}"
-    without = f", {NO_VERDICT} in {undecided}" if undecided and overall != NO_VERDICT else ""
-    return f"{overall} in {int(count[overall])} {total}{without}"
+    found = headlines(rows)
+    if found.empty:
+        return "descriptive"
+    ((verdict, tally, beyond),) = found[["verdict", "tally", "beyond"]].itertuples(index=False, name=None)
+    primary = rows[rows["family"] == PRIMARY]
+    if primary.empty:
+        return f"beyond the primary conditions it {beyond}" if beyond else "not tested"
+    noun = "condition" if claim.compare is None and claim.quantifier != "average" else "comparison"
+    kind = "primary " if (rows["family"] == BEYOND).any() else ""
+    of = f"of {len(primary)} {kind}{noun}{'s' if len(primary) > 1 else ''}"
+    words = f"{tally} {of}" if tally.startswith(verdict) and "," not in tally else f"{verdict} ({tally} {of})"
+    notes = counted(Counter(str(note) for note in primary["note"] if note))
+    return "; ".join([words, *([f"elsewhere it {beyond}"] if beyond else []), *([notes] if notes else [])])
 
 
-def _explained(contrast: FeatureDifference, result: StudyResult, decided: pd.DataFrame) -> str:
-    """How much of a layer each of the two features explains, as means over the networks that the claim counts."""
-    conditions = [one for one in result.plan.conditions if one.name in set(decided["condition"])]
+def _explained(contrast: FeatureDifference, result: StudyResult, estimated: pd.DataFrame) -> str:
+    """How much of a layer each of the two features explains: means over the networks that count."""
+    conditions = [one for one in result.plan.conditions if one.name in set(estimated["condition"])]
     tables = {str(name): rows for name, rows in trained_networks(result.table, result.networks).groupby("condition")}
     means = pd.DataFrame([_means(contrast, condition, tables[condition.name]) for condition in conditions])
     more, less = (_shares(means[name].min(), means[name].max(), f"{_SPACE}%") for name in means)
@@ -108,16 +119,16 @@ def _explained(contrast: FeatureDifference, result: StudyResult, decided: pd.Dat
 
 
 def _means(contrast: FeatureDifference, condition: Condition, table: pd.DataFrame) -> pd.Series:
-    """The two features' means in one condition, over the networks that the claim counts: not failed, and not NaN."""
+    """The two features' means in one condition, over the networks that count: those that have a contrast."""
     counted = contrast.per_seed(table, condition.model.layer_names).dropna().index
     (layer,) = contrast.layers_read(condition.model.layer_names)
     values = at_last_step(table, contrast.measure).xs(layer, level="layer").loc[counted]
     return pd.Series({name: values[name].mean() for name in (contrast.more, contrast.less)})
 
 
-def _effect(claim: Claim, decided: pd.DataFrame) -> str:
+def _effect(claim: Claim, estimated: pd.DataFrame) -> str:
     """The smallest and largest mean effect; the difference of two shares is in percentage points."""
-    low, high = float(decided["estimate"].min()), float(decided["estimate"].max())
+    low, high = float(estimated["estimate"].min()), float(estimated["estimate"].max())
     per = _per(claim)
     if not _is_share(claim):
         return f"mean effect {_range(_minus(f'{low:.2g}'), _minus(f'{high:.2g}'))}{per}"
@@ -125,8 +136,8 @@ def _effect(claim: Claim, decided: pd.DataFrame) -> str:
 
 
 def _per(claim: Claim) -> str:
-    """What the effect is counted for: a layer, a doubling of a factor."""
-    layer = " a layer" if isinstance(claim.contrast, LayerSlope) else ""
+    """The unit to which the effect refers: a layer, a doubling of a factor."""
+    layer = " per layer" if isinstance(claim.contrast, LayerSlope) else ""
     if not isinstance(claim.compare, Trend):
         return layer
     return f"{layer} per {'doubling' if claim.compare.scale == 'log2' else 'unit'} of {claim.compare.factor}"
@@ -141,13 +152,13 @@ def _is_share(claim: Claim) -> bool:
 
 
 def _left_out(result: StudyResult) -> list[str]:
-    """Say what the numbers leave out: conditions of another scale, and networks not run, failed, or below criterion."""
+    """Say what the numbers leave out: conditions of another scale, and networks not run, diverged or inaccurate."""
     sentences = []
     all_conditions, networks = len(result.plan.study.conditions), result.networks
     if len(result.plan.conditions) < all_conditions:
         here = len(result.plan.conditions)
         sentences.append(f"The {result.plan.scale} scale covers {here} of the study’s {all_conditions} conditions.")
-    for status, what in (("not run", "Not run yet"), ("failed", "Failed in training")):
+    for status, what in (("not run", "Not run yet"), ("failed", "Diverged in training")):
         if count := int((networks["status"] == status).sum()):
             sentences.append(f"{what}: {count} of {len(networks)} networks.")
     if result.n_analyses_missing:
@@ -158,8 +169,8 @@ def _left_out(result: StudyResult) -> list[str]:
     if len(missed):
         names = joined(dict.fromkeys(name for cell in missed for name in cell.split(", ")))
         sentences.append(
-            f"Missed the accuracy gate on {names}: {len(missed)} of {len(networks)} networks; "
-            "a claim leaves out the networks that missed one of its features."
+            f"Failed the accuracy criterion on {names}: {len(missed)} of {len(networks)} networks; "
+            "a claim leaves out the networks that failed it on one of the claim’s features."
         )
     return sentences
 

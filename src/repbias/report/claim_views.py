@@ -1,4 +1,4 @@
-"""Claims as the page lays them out: one verdict a claim, one table for each of its parts."""
+"""Claims as a page lays them out: one verdict per claim, one table for each of its parts."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from repbias.experiments.catalogue import CATALOGUE
 from repbias.report.figures.select import claim_parts, natural, require_columns
 from repbias.report.figures.style import formula
 from repbias.report.views import VerdictView, native, verdict_view, words
@@ -16,7 +17,7 @@ from repbias.report.views import VerdictView, native, verdict_view, words
 
 @dataclass(frozen=True)
 class PartView:
-    """One statement of a claim, how it is decided, and its conditions."""
+    """One statement of a claim, the statistic that decides it, and its conditions."""
 
     statement: str
     statistic: str
@@ -25,13 +26,21 @@ class PartView:
 
 @dataclass(frozen=True)
 class ClaimView:
-    """One claim: its overall verdict and its parts, most often one."""
+    """One claim: its verdict, how many rows it rests on, and its parts, most often one.
+
+    Attributes
+    ----------
+    counts : the verdicts of the primary rows, and what the other conditions show.
+    source, against : where the claim is known from, and what would count against it; empty for a study's own question.
+    """
 
     anchor: str
     id: str
     statement: str
-    strength: str
     verdict: VerdictView
+    counts: str
+    source: str
+    against: str
     parts: list[PartView]
 
 
@@ -53,12 +62,16 @@ def _claim(place: int, name: str, verdicts: pd.DataFrame, claims: pd.DataFrame) 
     rows = claims[claims["id"].astype(str) == name]
     stated = pd.concat([overall, rows]).get("statement", pd.Series(dtype=object)).dropna().tolist()
     slug = re.sub(r"[^A-Za-z0-9-]+", "-", name).strip("-")
+    first = overall.iloc[0].to_dict() if len(overall) else {}
+    known = CATALOGUE.get(name)
     return ClaimView(
         anchor=f"claim-{slug}" if slug == name else f"claim-{slug}-{place}-",
         id=name,
         statement=words(stated[0]) if stated else "",
-        strength=words(overall["strength"].iloc[0]) if "strength" in overall and len(overall) else "",
-        verdict=verdict_view(overall["verdict"].iloc[0] if len(overall) else None),
+        verdict=verdict_view(first.get("verdict")),
+        counts="; ".join(filter(None, (words(first.get(column)) for column in ("tally", "beyond")))),
+        source=", ".join(known.sources) if known else "",
+        against=known.against if known else "",
         parts=[_part(part) for part in claim_parts(rows)],
     )
 
@@ -69,29 +82,63 @@ def _part(rows: pd.DataFrame) -> PartView:
 
 
 def _condition(row: Mapping[Any, Any]) -> dict[str, Any]:
-    low, high = number(row["ci_low"]), number(row["ci_high"])
     n, planned = words(row["n"]), words(row.get("n_planned"))
     return {
         "condition": words(row["condition"]) or "all conditions",
+        "is_beyond": row.get("family") == "beyond",
         "estimate": number(row["estimate"]) or "not estimated",
-        "interval": f"{low} to {high}" if low and high else "–",
-        "sesoi": _smallest(row),
+        "interval": interval(row["ci_low"], row["ci_high"]),
+        "sesoi": bound(row),
+        "detectable": number(row.get("detectable")) or "–",
+        "seeds_needed": number_of_seeds(row.get("seeds_needed")),
         "p": p_value(row.get("p")),
         "n": f"{n or '?'} of {planned}" if planned else n or "?",
         "verdict": verdict_view(row["verdict"]),
+        "note": _note(row),
+        "twin": _twin(row),
     }
 
 
-def _smallest(row: Mapping[Any, Any]) -> str:
-    """The smallest effect of interest; the bound on both sides where the claim is that there is none."""
+def _note(row: Mapping[Any, Any]) -> str:
+    """What qualifies a row's verdict: its note, and the verdict by the steps of its family where that differs."""
+    corrected = words(row.get("corrected"))
+    differs = corrected and corrected != row["verdict"]
+    return "; ".join(filter(None, (words(row.get("note")), f"{corrected} in its family" if differs else "")))
+
+
+def _twin(row: Mapping[Any, Any]) -> str:
+    """The ungated twin where it has more seeds than the row."""
+    n, twin = native(row.get("n")), native(row.get("twin_n"))
+    if not isinstance(n, int) or not isinstance(twin, int) or twin <= n:
+        return ""
+    low, high = row.get("twin_ci_low"), row.get("twin_ci_high")
+    return f"{number(row.get('twin_estimate'))} ({interval(low, high)}), n {twin}"
+
+
+def interval(low: object, high: object) -> str:
+    """An interval from end to end."""
+    ends = number(low), number(high)
+    return f"{ends[0]} to {ends[1]}" if all(ends) else "–"
+
+
+def bound(row: Mapping[Any, Any]) -> str:
+    """The smallest effect of interest; on both sides where both bound the claim, marked where only the sign counts."""
     smallest = number(row.get("sesoi"))
     if not smallest:
         return "–"
-    return f"within ±{smallest}" if native(row.get("equivalent")) is True else smallest
+    return {"equivalence": f"within ±{smallest}", "change": f"±{smallest}", "sign": f"sign; {smallest}"}.get(
+        str(row.get("test")), smallest
+    )
+
+
+def number_of_seeds(value: object) -> str:
+    """A number of seeds; a dash where there is none, or more than ten thousand."""
+    value = native(value)
+    return f"{value:,.0f}" if isinstance(value, int | float) and not pd.isna(value) else "–"
 
 
 def p_value(value: object) -> str:
-    """A p value with three decimals, or that it is smaller than those can say."""
+    """A p value with three decimals, or "< 0.001" below that."""
     value = native(value)
     if not isinstance(value, int | float) or pd.isna(value):
         return "–"

@@ -8,16 +8,8 @@ from typing import Any
 
 import pandas as pd
 
+from repbias.experiments.verdicts import VERDICT_RULE
 from repbias.report.figures import Figure, FigureFiles
-
-VERDICT_RULE = (
-    "The verdict on a condition follows from the estimate, its interval over networks and the smallest effect "
-    "worth the "
-    "name, by a rule fixed before the run. The verdict on a claim follows from its conditions: “mixed” where they "
-    "disagree, “no verdict” where too few networks passed the accuracy criterion to say. Nothing is left out "
-    "because of how it "
-    "turned out."
-)
 
 
 @dataclass(frozen=True)
@@ -30,7 +22,7 @@ class PageContent:
     question : the question, as a sentence.
     answer : the answer in one sentence, then further sentences, each shown as an item of a list.
     scale : ``quick`` or ``full``.
-    verdicts : one row a claim: ``id``, ``statement``, ``verdict``, ``strength`` (its source, such as ``A, B``).
+    verdicts : one row per claim: ``id``, ``statement``, ``verdict``, and where they are known ``tally`` and ``beyond``.
     claims : one row a claim and condition, or group of conditions, as `repbias.report.figures.claim_forest` takes it,
         with ``p`` where it was tested; rows of one ``id`` that differ in ``statement`` or ``statistic`` are parts of
         one claim.

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from repbias.experiments.catalogue import SOURCES
 from repbias.report.check_views import design_view, networks_view
 from repbias.report.claim_views import claim_views
 from repbias.report.content import PageContent
@@ -82,4 +83,5 @@ def _render(page: PageContent, figures: Sequence[FigureView]) -> bytes:
         networks=networks_view(page.networks),
         design=design_view(page.design),
         downloads={name: relative(target) for name, target in page.downloads.items()},
+        sources=SOURCES,
     )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 
 from repbias.analyses import channels
 from repbias.experiments.analysis import TABLES
+from repbias.experiments.evaluation import levels_table
 from repbias.experiments.positions import OUTPUT_POSITION
 from repbias.experiments.study import Claim, Condition
-from repbias.experiments.verdicts import levels_table
 from repbias.report.figures import (
     Figure,
     analysis_curves,
@@ -31,6 +32,7 @@ from repbias.report.figures import (
 from repbias.report.figures.effects import factor_effects
 from repbias.report.figures.positions import position_profile, position_slopes
 from repbias.runs.results import StudyResult
+from repbias.training.job import counts
 
 
 def study_figures(result: StudyResult) -> list[Figure]:
@@ -49,7 +51,7 @@ def study_figures(result: StudyResult) -> list[Figure]:
     analysed = labelled_features(everything, result)
     figures = [feature_gap(analysed, conditions)]
     if not result.claims.empty:
-        figures.append(claim_forest(claims_with_kind(result), conditions))
+        figures.append(claim_forest(result.claims, conditions))
     if result.plan.study.claims and forms_grid(conditions):
         first = result.plan.study.claims[0]
         values = contrast_values(first, result)
@@ -79,6 +81,8 @@ def _of_analysis(result: StudyResult, conditions: pd.DataFrame) -> list[Figure]:
     analysis, found = result.plan.study.analysis, result.findings
     if analysis is None:
         return []
+    if analysis.of == "network":  # done on every network, whether or not it passed the accuracy criterion
+        found = {name: analysed_networks(table, result.networks) for name, table in found.items()}
     figures = []
     if "pairs" in found:
         blocks = found.get("blocks", pd.DataFrame(columns=list(TABLES["blocks"])))
@@ -139,17 +143,6 @@ def described_conditions(result: StudyResult) -> pd.DataFrame:
     return conditions.astype(object).where(conditions.notna(), "–")
 
 
-def claims_with_kind(result: StudyResult) -> pd.DataFrame:
-    """Return the claims table with a column `equivalent`: whether the claim is that there is no effect."""
-    kinds = {_key(claim): claim.equivalent for claim in result.plan.study.claims}
-    keys = zip(result.claims["id"], result.claims["statement"], result.claims["statistic"], strict=True)
-    return result.claims.assign(equivalent=[kinds[key] for key in keys])
-
-
-def _key(claim: Claim) -> tuple[str, str, str]:
-    return claim.id, claim.statement, claim.describe()
-
-
 def contrast_values(claim: Claim, result: StudyResult) -> pd.DataFrame:
     """Return a claim's contrast wherever it can be computed: condition, seed, value; NaN below the criterion.
 
@@ -198,9 +191,8 @@ def trained_networks(table: pd.DataFrame, networks: pd.DataFrame) -> pd.DataFram
 
 def analysed_networks(table: pd.DataFrame, networks: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of the networks that finished and passed the accuracy criterion on every feature."""
-    return _of(
-        table, networks[networks["status"].isin(["finished", "step limit"]) & (networks["failed_criterion"] == "")]
-    )
+    pairs = zip(networks["status"], networks["failed_criterion"], strict=True)
+    return _of(table, networks[np.array([counts(status, failed) for status, failed in pairs], dtype=bool)])
 
 
 def _of(table: pd.DataFrame, networks: pd.DataFrame) -> pd.DataFrame:

@@ -9,7 +9,16 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-_SIGNS = {"replicated": ("yes", "●"), "not replicated": ("no", "✕"), "mixed": ("mixed", "◆")}
+_SIGNS = {
+    "replicated": ("yes", "●"),
+    "no effect": ("no", "✕"),
+    "reversed": ("no", "✕"),
+    "contradicted": ("no", "✕"),
+    "mixed": ("mixed", "◆"),
+    "descriptive": ("none", "–"),
+    "no data": ("none", "–"),
+    "not studied": ("none", "–"),
+}
 
 
 @dataclass(frozen=True)
@@ -23,7 +32,7 @@ class TableView:
 
 @dataclass(frozen=True)
 class VerdictView:
-    """A verdict in words, with a sign and a CSS class, so that colour is never alone in telling it."""
+    """A verdict in words, with a sign and a CSS class, so that it does not depend on colour alone."""
 
     words: str
     css: str
@@ -64,8 +73,8 @@ def table_view(frame: pd.DataFrame) -> TableView | None:
 
 
 def verdict_view(verdict: object) -> VerdictView:
-    """The look of a verdict; one that is not known looks like no verdict and keeps its own words."""
-    text = words(verdict) or "no verdict"
+    """The look of a verdict; words that are none look like "inconclusive", and nothing is "descriptive"."""
+    text = words(verdict) or "descriptive"
     css, sign = _SIGNS.get(text, ("none", "○"))
     return VerdictView(text, css, sign)
 

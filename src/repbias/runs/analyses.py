@@ -6,43 +6,67 @@ import datetime
 import functools
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from repbias.core.functions import resolve_function
 from repbias.experiments.analysis import ANALYSIS_VERSION, Analysis, AnalysisJob, check_findings
 from repbias.experiments.network_spec import NetworkSpec
 from repbias.runs.networks import learned, load_network
 from repbias.runs.plan import Plan
-from repbias.runs.store import Store
+from repbias.runs.store import Store, StoredRun
 from repbias.training import Network
+from repbias.training.job import counts
 
 
-def analysis_jobs(plan: Plan, store: Store) -> list[AnalysisJob]:
-    """Return a study's analyses of the networks that a store holds, those that learned what they were trained on.
+class AnalysisJobs(NamedTuple):
+    """The analyses of a study.
+
+    Attributes
+    ----------
+    gated : those that its claims and figures read: of each trained network alone, since a claim drops a network only
+        for the features that it is about; or of all networks together that learned what they were trained on.
+    ungated : the analysis of all trained networks together, for the ungated twins of claims, where some did not learn.
+    """
+
+    gated: tuple[AnalysisJob, ...] = ()
+    ungated: tuple[AnalysisJob, ...] = ()
+
+
+def analysis_jobs(plan: Plan, store: Store) -> AnalysisJobs:
+    """Return a study's analyses of the trained networks that a store holds.
 
     Raises
     ------
     DamagedRun : a run is there and is not whole.
     """
-    return jobs_on(plan.study.analysis, list(_learned(plan, store))) if plan.study.analysis is not None else []
-
-
-def jobs_on(analysis: Analysis, networks: Sequence[tuple[str, NetworkSpec]]) -> list[AnalysisJob]:
-    """Return the analyses of networks, each given with its condition: one a network, or one of all."""
-    if analysis.of == "network":
-        return [AnalysisJob(analysis=analysis, conditions=(name,), networks=(one,)) for name, one in networks]
-    if not networks:
-        return []
-    names, given = zip(*networks, strict=True)
-    return [AnalysisJob(analysis=analysis, conditions=names, networks=given)]
-
-
-def _learned(plan: Plan, store: Store) -> Iterator[tuple[str, NetworkSpec]]:
+    if plan.study.analysis is None:
+        return AnalysisJobs()
     planned = plan.networks()
     missing = set(store.missing([network.run_id for _, network in planned]))
-    for condition, network in planned:
-        if network.run_id not in missing and learned(network, store.load(network.run_id)):
-            yield condition.name, network
+    runs = [
+        (condition.name, network, store.load(network.run_id))
+        for condition, network in planned
+        if network.run_id not in missing
+    ]
+    return jobs_on(plan.study.analysis, runs)
+
+
+def jobs_on(analysis: Analysis, runs: Sequence[tuple[str, NetworkSpec, StoredRun]]) -> AnalysisJobs:
+    """Return the analyses of networks, each given with its condition and its run."""
+    trained = [(name, network) for name, network, run in runs if counts(run.experiment["status"], ())]
+    if analysis.of == "network":
+        return AnalysisJobs(tuple(_job(analysis, [one]) for one in trained))
+    passed = [(name, network) for name, network, run in runs if learned(network, run)]
+    return AnalysisJobs(
+        (_job(analysis, passed),) if passed else (),
+        (_job(analysis, trained),) if len(passed) < len(trained) else (),
+    )
+
+
+def _job(analysis: Analysis, networks: Sequence[tuple[str, NetworkSpec]]) -> AnalysisJob:
+    names, given = zip(*networks, strict=True)
+    return AnalysisJob(analysis=analysis, conditions=names, networks=given)
 
 
 def missing_analyses(plan: Plan, store: Store, *, remake: bool = False) -> list[AnalysisJob]:
@@ -52,7 +76,7 @@ def missing_analyses(plan: Plan, store: Store, *, remake: bool = False) -> list[
     ----------
     remake : delete damaged ones, which are then missing.
     """
-    by_id = {job.run_id: job for job in analysis_jobs(plan, store)}
+    by_id = {job.run_id: job for jobs in analysis_jobs(plan, store) for job in jobs}
     return [by_id[run_id] for run_id in store.missing(by_id, remake=remake)]
 
 

@@ -6,11 +6,11 @@ from repbias.experiments.network_spec import NetworkSpec
 from repbias.runs.store import Store
 from repbias.runs.stored_run import StoredRun
 from repbias.training import Network, Training
-from repbias.training.job import Outcome
+from repbias.training.job import Outcome, counts
 
 
 def load_network(network: NetworkSpec, store: Store) -> Network:
-    """Return a network's trained network, as `repbias.train` would have.
+    """Return a trained network from a store, as `repbias.train` would return it.
 
     Raises
     ------
@@ -34,11 +34,8 @@ def load_network(network: NetworkSpec, store: Store) -> Network:
 
 def learned(network: NetworkSpec, run: StoredRun) -> bool:
     """Whether a network finished, and passed the accuracy criterion on every feature that it was trained to report."""
-    if run.experiment["status"] == "failed":
-        return False
-    return not set(run.experiment["failed_criterion"]) & set(
-        trained_features(network.training, network.task.feature_names)
-    )
+    trained = trained_features(network.training, network.task.feature_names)
+    return counts(run.experiment["status"], set(run.experiment["failed_criterion"]) & set(trained))
 
 
 def trained_features(training: Training, names: tuple[str, ...]) -> tuple[str, ...]:

@@ -10,10 +10,11 @@ from typing import Any
 import pandas as pd
 
 from repbias.experiments.analysis import AnalysisJob
+from repbias.experiments.evaluation import evaluate
+from repbias.experiments.families import headlines
 from repbias.experiments.network_spec import NetworkSpec
-from repbias.experiments.verdicts import evaluate, overall
-from repbias.runs.analyses import jobs_on
-from repbias.runs.networks import learned, trained_features
+from repbias.runs.analyses import AnalysisJobs, jobs_on
+from repbias.runs.networks import trained_features
 from repbias.runs.plan import Plan
 from repbias.runs.store import Store, StoredRun
 from repbias.tasks import check_design
@@ -37,6 +38,8 @@ class StudyResult:
     where the
         store lacks it.
     versions : versions and devices of the runs, each with how many runs it made.
+    ungated : `table` for the ungated twins of claims (see `repbias.experiments.verdicts`), where it differs: with the
+        measures of an analysis of all networks together, those that failed the accuracy criterion among them.
     """
 
     plan: Plan
@@ -46,23 +49,26 @@ class StudyResult:
     versions: dict[str, Any]
     findings: dict[str, pd.DataFrame] = field(default_factory=dict)
     n_analyses_missing: int = 0
+    ungated: pd.DataFrame | None = None
 
     @cached_property
     def claims(self) -> pd.DataFrame:
-        """One row a claim and condition, with estimate, interval, n and verdict."""
-        return evaluate(self.plan.study, self.plan.conditions, self._trained, self.plan.scale, self.plan.seeds)
+        """One row per claim and condition, with estimate, interval, n and verdict."""
+        ungated = None if self.ungated is None else self._trained(self.ungated)
+        return evaluate(
+            self.plan.study, self.plan.conditions, self._trained(self.table), self.plan.scale, self.plan.seeds, ungated
+        )
 
-    @property
-    def _trained(self) -> pd.DataFrame:
-        """The table without the networks that failed: their last step is not the end of their training."""
+    def _trained(self, table: pd.DataFrame) -> pd.DataFrame:
+        """A table without the networks that diverged: their last step is not the end of their training."""
         place = ["condition", "seed"]
         failed = pd.MultiIndex.from_frame(self.networks.loc[self.networks["status"] == "failed", place])
-        return self.table[~pd.MultiIndex.from_frame(self.table[place]).isin(failed)]
+        return table[~pd.MultiIndex.from_frame(table[place]).isin(failed)]
 
     @cached_property
     def verdicts(self) -> pd.DataFrame:
-        """One row a claim: its verdict over all its parts and conditions."""
-        return overall(self.claims)
+        """One row per claim: its verdict over all its parts and primary conditions."""
+        return headlines(self.claims)
 
     @property
     def conditions(self) -> pd.DataFrame:
@@ -91,8 +97,8 @@ def read_result(plan: Plan, store: Store) -> StudyResult:
     DamagedRun : a run is there and is not whole.
     """
     missing = set(store.missing([network.run_id for _, network in plan.networks()]))
-    tables, units, networks, runs = [], [], [], []
-    able: list[tuple[str, NetworkSpec]] = []
+    tables, units, networks = [], [], []
+    runs: list[tuple[str, NetworkSpec, StoredRun]] = []
     for condition, network in plan.networks():
         place: dict[str, Any] = {"condition": condition.name, "seed": network.seed}
         if network.run_id in missing:
@@ -102,21 +108,23 @@ def read_result(plan: Plan, store: Store) -> StudyResult:
         tables.append(run.table("measures").assign(study=plan.study.name, **place))
         units.append(run.table("units").assign(study=plan.study.name, **place))
         networks.append({**place, **_network_row(run, network)})
-        runs.append(run)
-        if learned(network, run):
-            able.append((condition.name, network))
-    jobs = [] if plan.study.analysis is None else jobs_on(plan.study.analysis, able)
-    findings, n_missing = _findings(jobs, store)
-    if "measures" in findings:
-        tables.append(_at_last_step(findings.pop("measures"), tables).assign(study=plan.study.name))
+        runs.append((condition.name, network, run))
+    jobs = AnalysisJobs() if plan.study.analysis is None else jobs_on(plan.study.analysis, runs)
+    findings, n_missing = _findings(jobs.gated, store)
+    twins, n_twins_missing = _findings(jobs.ungated, store)
+    measures = [
+        [_at_last_step(found["measures"], tables).assign(study=plan.study.name)] if "measures" in found else []
+        for found in (findings, twins)
+    ]
     return StudyResult(
         plan,
-        _concatenated(tables, TABLE_COLUMNS),
+        _concatenated([*tables, *measures[0]], TABLE_COLUMNS),
         _concatenated(units, UNIT_COLUMNS),
         pd.DataFrame(networks).reindex(columns=NETWORK_COLUMNS),
-        _versions(runs),
-        findings,
-        n_missing,
+        _versions([run for _, _, run in runs]),
+        {name: table for name, table in findings.items() if name != "measures"},
+        n_missing + n_twins_missing,
+        _concatenated([*tables, *measures[1]], TABLE_COLUMNS) if measures[1] else None,
     )
 
 

@@ -1,7 +1,6 @@
-"""Claims on methods at one layer: what components, pushes and a classifier make of an easy and a hard feature.
+"""Claims on methods at one layer, for an easy and a hard feature: principal components, steering and a classifier.
 
-What `pca`, `steering` and `reliance` ask of bits is asked of other domains by one analysis,
-`repbias.analyses.methods`.
+One analysis, `repbias.analyses.methods`, does in other domains what `pca`, `steering` and `reliance` do on bits.
 """
 
 from __future__ import annotations
@@ -23,33 +22,30 @@ METHODS = Analysis(
 
 
 def claims_on_methods(layer: str, easy: str, hard: str) -> tuple[Claim, ...]:
-    """Return C15 to C17 of the features `easy` and `hard`; the arguments are how statements call them and the layer."""
+    """Return the parts of C15 to C17; the arguments are what statements call the layer and the two features."""
     return (
         Claim(
             id="C15",
             statement=f"The leading principal component of {layer} shows {easy} more than {hard}",
-            strength="A, B",
             contrast=FeatureDifference(measure="r2_component_1", more="easy", less="hard"),
             sesoi=0.1,
         ),
         Claim(
             id="C16",
             statement="A push of one difference vector flips each feature's output",
-            strength="A, B",
             contrast=Level(measure="own_flips", of=("easy", "hard")),
             sesoi=0.9,
         ),
         Claim(
             id="C16",
             statement=f"{hard.capitalize()} flips with a smaller push than {easy}, in the layer's own units",
-            strength="A, B",
             contrast=FeatureDifference(measure="flip_length", more="easy", less="hard"),
-            sesoi=0.0,
+            test="sign",
+            sesoi=0.5,  # in the layer's own units, which differ between layers: only the sign is claimed
         ),
         Claim(
             id="C17",
             statement=f"A logistic regression on {layer} sides with {easy} where the two conflict",
-            strength="A, B",
             contrast=FeatureDifference(measure="sides_with_logistic", more="easy", less="hard"),
             sesoi=0.2,
         ),

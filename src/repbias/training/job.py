@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeVar
 
 import pandas as pd
 from torch import nn
@@ -16,6 +16,7 @@ from repbias.training.ensemble import State
 
 ACCURACY_CRITERION = 0.95
 Progress = Callable[[int, int], None]
+Accuracy = TypeVar("Accuracy", float, pd.Series, pd.DataFrame)
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,22 @@ class Outcome:
     units: pd.DataFrame
     state: State
     seconds: float
+
+
+def passes(accuracy: Accuracy) -> Accuracy:
+    """Return whether each test accuracy at the end of training is above 95 %."""
+    return accuracy > ACCURACY_CRITERION
+
+
+def counts(status: str, failed: Collection[str]) -> bool:
+    """Return whether a network counts in an analysis.
+
+    Parameters
+    ----------
+    status : what became of the network; one that diverged ("failed"), or was not run, has no last step to read.
+    failed : those of the features that the analysis is about for which the network failed the accuracy criterion.
+    """
+    return status in ("finished", "step limit") and not failed
 
 
 def refuse_unlike(jobs: Sequence[Job]) -> None:

@@ -18,7 +18,7 @@ from repbias.training.course import Course
 from repbias.training.curriculum import check_steps, checkpoint_steps
 from repbias.training.dropout import MaskStream
 from repbias.training.ensemble import Stack, State, trains_apart
-from repbias.training.job import ACCURACY_CRITERION, Job, Outcome, Progress, refuse_unlike
+from repbias.training.job import Job, Outcome, Progress, passes, refuse_unlike
 from repbias.training.record import Record
 
 
@@ -158,7 +158,7 @@ class _Session:
             status="step limit" if member.course.hit_limit else "finished",
             steps=step,
             failed_step=None,
-            failed_criterion=tuple(n for n, value in zip(names, accuracy, strict=True) if value <= ACCURACY_CRITERION),
+            failed_criterion=tuple(n for n, value in zip(names, accuracy, strict=True) if not passes(float(value))),
             table=member.record.table(member.course.mastery, member.job.task.given(member.job.seed)),
             units=member.record.units(),
             state={name: tensor.detach().cpu().clone() for name, tensor in state.items()},

@@ -13,26 +13,30 @@ from repbias.report.figures.figure import Figure
 
 TITLE = "Claims, condition by condition"
 CLAIMS = ("id", "condition", "statement", "statistic", "estimate", "ci_low", "ci_high", "n", "verdict")
-_COLUMNS = [*CLAIMS, "n_planned", "sesoi", "equivalent", "p"]
+_COLUMNS = [*CLAIMS, "n_planned", "sesoi", "test", "family", "note", "detectable", "seeds_needed", "p"]
 _MARKS = {
     "replicated": ("o", "#00695C", "#00695C"),
-    "not replicated": ("X", "#B3341F", "white"),
-    "mixed": ("D", "#8A5A00", "#F3C567"),
-    "no verdict": ("o", "#59616b", "white"),
+    "no effect": ("s", "#B3341F", "white"),
+    "reversed": ("X", "#B3341F", "white"),
+    "contradicted": ("v", "#B3341F", "white"),
+    "inconclusive": ("o", "#59616b", "white"),
+    "no data": ("o", "#59616b", "#59616b"),
+    "descriptive": ("D", "#59616b", "white"),
 }
+_BOTH_SIDES = ("equivalence", "change")
 _WIDTH, _LEFT, _RIGHT = 10.6, 2.6, 2.15
 _ROW, _HEAD, _FOOT, _TOP = 0.25, 0.5, 0.6, 0.35
 
 
 @style.house_style()
 def claim_forest(claims: pd.DataFrame, conditions: pd.DataFrame) -> Figure:
-    """One panel a claim or part of a claim, one row a condition: estimate, interval, smallest effect, verdict and n.
+    """One panel per claim or part, one row per condition: estimate, interval, smallest effect, verdict and n.
 
     Parameters
     ----------
-    claims : one row a claim and condition, or group of conditions; ``n_planned`` and ``sesoi`` are drawn where they
-        are given, ``sesoi`` on both sides of zero where ``equivalent`` says that the claim is of no effect. Rows of
-        one ``id`` that differ in ``statement`` or ``statistic`` are parts of one claim, each with an axis of its own.
+    claims : one row per claim and condition, or group of conditions; ``n_planned`` and ``sesoi`` are drawn where they
+        are given, ``sesoi`` on both sides of zero where ``test`` is "equivalence" or "change". Rows of one ``id`` that
+        differ in ``statement`` or ``statistic`` are parts of one claim, each with an axis of its own.
     conditions : their order is the order of the rows; groups come after them, as they first appear.
 
     Returns
@@ -68,9 +72,9 @@ def _ordered(claims: pd.DataFrame, conditions: pd.DataFrame) -> pd.DataFrame:
 
     parts = [part.sort_values("condition", key=place, kind="stable") for part in select.claim_parts(claims)]
     numbers = pd.concat([claims[:0], *parts], ignore_index=True).reindex(columns=_COLUMNS)
-    numeric = ["estimate", "ci_low", "ci_high", "sesoi", "p"]
-    equivalent = numbers["equivalent"].astype("boolean").fillna(False).astype(bool)
-    return numbers.assign(equivalent=equivalent, **{name: pd.to_numeric(numbers[name]) for name in numeric})
+    numeric = ["estimate", "ci_low", "ci_high", "sesoi", "detectable", "seeds_needed", "p"]
+    verdict = numbers["verdict"].replace("", "descriptive")
+    return numbers.assign(verdict=verdict, **{name: pd.to_numeric(numbers[name]) for name in numeric})
 
 
 def _draw(axes: Axes, rows: pd.DataFrame, titles: dict[str, str]) -> None:
@@ -101,7 +105,7 @@ def _draw(axes: Axes, rows: pd.DataFrame, titles: dict[str, str]) -> None:
 def _limits(axes: Axes, rows: pd.DataFrame) -> None:
     """Room for all intervals, zero and the smallest effect."""
     given = rows[["estimate", "ci_low", "ci_high", "sesoi"]].to_numpy(dtype=float).ravel()
-    drawn = np.concatenate([given, -rows.loc[rows["equivalent"], "sesoi"], [0.0]])
+    drawn = np.concatenate([given, -rows.loc[rows["test"].isin(_BOTH_SIDES), "sesoi"], [0.0]])
     drawn = drawn[np.isfinite(drawn)]
     room = max(float(np.ptp(drawn)) * 0.06, 1e-3)
     axes.set_xlim(drawn.min() - room, drawn.max() + room)
@@ -109,7 +113,7 @@ def _limits(axes: Axes, rows: pd.DataFrame) -> None:
 
 def _draw_row(axes: Axes, place: int, row: pd.Series) -> None:
     """Estimate, interval and smallest effect of one condition, with verdict and n to the right."""
-    marker, edge, face = _MARKS.get(str(row["verdict"]), _MARKS["no verdict"])
+    marker, edge, face = _MARKS.get(str(row["verdict"]), _MARKS["inconclusive"])
     if place % 2 == 0:
         axes.axhspan(place - 0.5, place + 0.5, color="#f5f6f8", zorder=0, linewidth=0)
     for bound in _bounds(row):
@@ -130,10 +134,10 @@ def _draw_row(axes: Axes, place: int, row: pd.Series) -> None:
 
 
 def _bounds(row: pd.Series) -> list[float]:
-    """Where the dashed lines stand: the smallest effect, on both sides where the claim is that there is none."""
+    """Where the dashed lines stand: the smallest effect, on both sides where both bound the claim."""
     if not np.isfinite(row["sesoi"]):
         return []
-    return [-row["sesoi"], row["sesoi"]] if row["equivalent"] else [row["sesoi"]]
+    return [-row["sesoi"], row["sesoi"]] if row["test"] in _BOTH_SIDES else [row["sesoi"]]
 
 
 def _count(value: object) -> str:
@@ -148,23 +152,24 @@ def _verdict_key(drawing: matplotlib.figure.Figure, numbers: pd.DataFrame) -> No
         marker, edge, face = _MARKS[name]
         handles.append(Line2D([], [], color=edge, marker=marker, markerfacecolor=face, linewidth=1.7, label=name))
     if numbers["sesoi"].notna().any():
-        handles.append(Line2D([], [], color=style.MUTED, linewidth=1, dashes=(3, 2), label="smallest effect"))
-    drawing.legend(handles=handles, loc="upper left", ncols=6, frameon=False, borderaxespad=0.3, columnspacing=1.8)
+        handles.append(
+            Line2D([], [], color=style.MUTED, linewidth=1, dashes=(3, 2), label="smallest effect of interest")
+        )
+    drawing.legend(handles=handles, loc="upper left", ncols=4, frameon=False, borderaxespad=0.3, columnspacing=1.8)
 
 
 def _caption(numbers: pd.DataFrame) -> str:
     least, most = _count(numbers["n"].min()), _count(numbers["n"].max())
     several = least if least == most else f"{least} to {most}"
     between = (
-        " Where a claim says that there is no effect, two dashed lines bound what counts as none."
-        if numbers["equivalent"].any()
+        " Two dashed lines stand where the claim is that there is no effect, or an effect in either direction."
+        if numbers["test"].isin(_BOTH_SIDES).any()
         else ""
     )
     return (
-        "Estimate and interval of each claim's statistic in each condition, or in each group of conditions that it "
-        "compares; the solid line is zero, the dashed line the smallest effect of interest, fixed before the run."
-        f"{between} Intervals are 95 % each, while verdicts are corrected for the number of tests. Shape and colour "
-        "tell the verdict. Each claim, and "
-        "each part of a claim, has an axis of its own. n, at the right, counts networks (seeds), not units or stimuli: "
-        f"{several} a row."
+        "Estimate and 95 % interval of each claim's statistic in each condition, or in each group of conditions that "
+        "it compares. The solid line is zero, the dashed line the smallest effect of interest, fixed before the run."
+        f"{between} Shape and colour give the verdict on the row alone, before any correction for several rows. Each "
+        "claim, and each part of a claim, has an axis of its own. n, at the right, counts networks (seeds), not units "
+        f"or stimuli: {several} per row."
     )

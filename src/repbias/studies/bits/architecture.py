@@ -57,12 +57,12 @@ GAP = FeatureDifference(measure="r2", more="easy", less="hard")
 def _change(factor: str, level: str) -> Claim:
     return Claim(
         id=f"{factor} {level}",
+        illuminates="C1",
         statement=f"{factor} {level} instead of {BASE[factor]} leaves the gap within 0.1 of the base network's",
-        strength="C",
         contrast=GAP,
         compare=LevelDifference(factor=factor, more=level, less=BASE[factor]),
         sesoi=0.1,
-        equivalent=True,
+        test="equivalence",
     )
 
 
@@ -78,8 +78,8 @@ STUDY = Study(
     claims=(
         Claim(
             id="gap",
+            illuminates="C1",
             statement="The easy feature explains more variance than the hard one, in every network",
-            strength="C",
             contrast=GAP,
             sesoi=0.05,
         ),

@@ -34,28 +34,24 @@ STUDY = Study(
         Claim(
             id="easy latent",
             statement="With 64 latents, one of them stands for the easy feature",
-            strength="C",
             contrast=Level(measure="auroc_64", of=("easy",), criterion=("easy",)),
             sesoi=0.9,
         ),
         Claim(
             id="hard latent",
             statement="With 64 latents, one of them stands for the hard feature",
-            strength="C",
             contrast=Level(measure="auroc_64", of=("hard",), criterion=("hard",)),
             sesoi=0.9,
         ),
         Claim(
             id="dictionary bias",
             statement="With 64 latents, the best latent tells the easy feature better than the best tells the hard one",
-            strength="C",
             contrast=FeatureDifference(measure="auroc_64", more="easy", less="hard"),
             sesoi=0.05,
         ),
         Claim(
             id="small dictionary",
             statement="With 8 latents, the best latent tells the easy feature better than the best tells the hard one",
-            strength="C",
             contrast=FeatureDifference(measure="auroc_8", more="easy", less="hard"),
             sesoi=0.05,
         ),

@@ -56,7 +56,6 @@ STUDY = Study(
     name="classes",
     title="Classes",
     question="Is the gap between an easy and a hard feature wider, the more classes they have?",
-    domain="symbols",
     conditions=tuple(_condition(*setting) for setting in STEPS),
     scales={
         "quick": Scale(
@@ -72,16 +71,15 @@ STUDY = Study(
         Claim(
             id="C14",
             statement="The gap between easy and hard is wider for larger output spaces",
-            strength="B, tentative",
             contrast=GAP,
             compare=Trend(factor="classes", scale="log2"),
             where={"labels": (CLEAN,)},
             sesoi=0.02,
         ),
         Claim(
-            id="C14 with noise",
+            id="with noise",
+            illuminates="C14",
             statement="The gap is wider for larger output spaces where a tenth of the training labels is redrawn",
-            strength="C",
             contrast=GAP,
             compare=Trend(factor="classes", scale="log2"),
             where={"labels": (NOISY,)},
@@ -89,8 +87,8 @@ STUDY = Study(
         ),
         Claim(
             id="noise",
+            illuminates="C14",
             statement="Noise in the training labels of both features widens the gap",
-            strength="C",
             contrast=GAP,
             compare=LevelDifference(factor="labels", more=NOISY, less=CLEAN),
             where={"classes": ("2", "8"), "hard": ("sum of 2",)},

@@ -28,24 +28,24 @@ STUDY = Study(
     claims=(
         Claim(
             id="clusters",
+            illuminates="C1",
             statement="Two clusters follow the easy feature more than the hard one",
-            strength="C",
             contrast=FeatureDifference(measure="ari_2", more="easy", less="hard"),
             where={"hard": HARD},
             sesoi=0.2,
         ),
         Claim(
             id="neighbours",
+            illuminates="C1",
             statement="A stimulus's neighbours share its easy feature more often than its hard one",
-            strength="C",
             contrast=FeatureDifference(measure="neighbour_purity", more="easy", less="hard"),
             where={"hard": HARD},
             sesoi=0.1,
         ),
         Claim(
             id="variance, not difficulty",
+            illuminates="C1",
             statement="Where the harder feature has more variance, two clusters follow the harder one",
-            strength="C",
             contrast=FeatureDifference(measure="ari_2", more="hard", less="easy"),
             where={"hard": ("AND",)},
             sesoi=0.2,

@@ -53,26 +53,26 @@ def _condition(hard: str) -> Condition:
 
 
 READINGS = (
-    # id, statement, strength, how the bits are taken together, what they are compared with, smallest effect
-    ("C7", "An input of the hard feature is represented more strongly than the feature, on average", "B",
+    # id, statement, how the bits are taken together, what they are compared with, smallest effect of interest
+    ("C7", "An input of the hard feature is represented more strongly than the feature, on average",
      "mean", "hard", 0.02),
-    ("C7", "The hard feature's inputs taken together are represented more strongly than the feature", "B",
+    ("C7", "The hard feature's inputs taken together are represented more strongly than the feature",
      "sum", "hard", 0.05),
-    ("C7 control", "An input of the hard feature is represented more strongly than a bit that no feature reads", "C",
+    ("control", "An input of the hard feature is represented more strongly than a bit that no feature reads",
      "mean", "noise", 0.02),
 )  # fmt: skip
 
 
 def _claims() -> Iterator[Claim]:
     """Each reading for each number of bits: with their number, the names of what it reads differ."""
-    for id, statement, strength, how, less, sesoi in READINGS:
+    for id, statement, how, less, sesoi in READINGS:
         for n in sorted({n for _, n, _ in HARD.values()}):
             concerned = tuple(hard for hard, (_, inputs, _) in HARD.items() if inputs == n)
             bits, noise = (tuple(f"{kind} {i}" for i in range(1, n + 1)) for kind in ("bit", "noise"))
             yield Claim(
                 id=id,
+                illuminates="C7" if id == "control" else None,
                 statement=f"{statement} ({', '.join(concerned)})",
-                strength=strength,
                 contrast=Level(of=bits, less=("hard",) if less == "hard" else noise, how=how),
                 where={"hard": concerned},
                 sesoi=sesoi,

@@ -57,7 +57,6 @@ STUDY = Study(
         Claim(
             id="suppression",
             statement="The more two features agree in training, the wider the gap (learned or not)",
-            strength="P",
             contrast=Level(of=("easy",), less=("hard",), criterion=()),
             compare=RISE,
             where=HERE,
@@ -66,7 +65,6 @@ STUDY = Study(
         Claim(
             id="suppression",
             statement="The same among networks that report both features",
-            strength="P",
             contrast=FeatureDifference(more="easy", less="hard"),
             compare=RISE,
             where=HERE,
@@ -75,7 +73,6 @@ STUDY = Study(
         Claim(
             id="suppression",
             statement="The hard feature explains less, the more it agrees with the easy one",
-            strength="P",
             contrast=Level(of=("hard",), criterion=()),
             compare=FALL,
             where=HERE,
@@ -84,7 +81,6 @@ STUDY = Study(
         Claim(
             id="preference",
             statement="Where the two agree, it is the easy one that is represented more strongly; every network counts",
-            strength="P",
             contrast=Level(of=("easy",), less=("hard",), criterion=()),
             where={**HERE, "share": ("0.65", "0.8", "0.95")},
             sesoi=0.05,
@@ -92,7 +88,6 @@ STUDY = Study(
         Claim(
             id="easy feature",
             statement="The easy feature explains more, the more it agrees with the hard one",
-            strength="C",
             contrast=Level(of=("easy",)),
             compare=RISE,
             where=HERE,
@@ -101,12 +96,11 @@ STUDY = Study(
         Claim(
             id="equals",
             statement="Between two easy features, agreement opens no gap",
-            strength="C",
             contrast=FeatureDifference(more="easy", less="twin"),
             compare=RISE,
             where={"pair": (EQUAL,)},
             sesoi=SLOPE,
-            equivalent=True,
+            test="equivalence",
         ),
     ),
     notes=(

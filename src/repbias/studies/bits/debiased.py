@@ -36,16 +36,14 @@ STUDY = Study(
         Claim(
             id="equal shares",
             statement="After the map both features explain the same share of variance on stimuli it was not fitted on",
-            strength="C",
             contrast=FeatureDifference(measure="r2_equalized", more="easy", less="hard"),
             where=BOTH,
             sesoi=0.05,
-            equivalent=True,
+            test="equivalence",
         ),
         Claim(
             id="components",
             statement="The leading component comes to show less of the easy feature, as against the hard one",
-            strength="C",
             contrast=FeatureDifference(measure="r2_component_1_change", more="hard", less="easy"),
             where=BOTH,
             sesoi=0.1,
@@ -53,7 +51,6 @@ STUDY = Study(
         Claim(
             id="clusters",
             statement="Two clusters come to follow the easy feature less, as against the hard one",
-            strength="C",
             contrast=FeatureDifference(measure="ari_2_change", more="hard", less="easy"),
             where=BOTH,
             sesoi=0.1,
@@ -61,7 +58,6 @@ STUDY = Study(
         Claim(
             id="reliance",
             statement="A nearest-mean classifier comes to side less with the easy feature",
-            strength="C",
             contrast=FeatureDifference(measure="sides_with_change", more="hard", less="easy"),
             where=BOTH,
             sesoi=0.2,
@@ -71,7 +67,6 @@ STUDY = Study(
                 id=f"{name}",
                 statement=f"By {name}, networks that report both move from those that report the easy feature towards "
                 "those that report the hard one",
-                strength="C",
                 contrast=FeatureDifference(measure=f"{measure}_change", more="hard network", less="easy network"),
                 where=BOTH,
                 sesoi=0.05,
@@ -81,10 +76,10 @@ STUDY = Study(
         Claim(
             id="same task",
             statement="By RSA, two networks that report both come to look more alike",
-            strength="C",
             contrast=Level(measure="rsa_change", of=("both network",), criterion=()),
             where=BOTH,
-            sesoi=0.0,
+            test="sign",
+            sesoi=0.05,
         ),
     ),
     notes=(

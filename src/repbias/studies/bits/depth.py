@@ -37,7 +37,6 @@ STUDY = Study(
         Claim(
             id="C9",
             statement="The gap between easy and hard grows with an MLP's depth",
-            strength="B",
             contrast=FeatureDifference(measure="r2", more="easy", less="hard"),
             compare=Trend(factor="depth"),
             sesoi=0.01,

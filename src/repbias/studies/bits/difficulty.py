@@ -62,7 +62,6 @@ def _claims(id: str, said: str, contrast: Contrast, setting: str, sesoi: float, 
         Claim(
             id=id,
             statement=f"{said} {what}",
-            strength="C",
             contrast=contrast,
             compare=Trend(factor=factor, along=("kind", other), falling=falling),
             where={"setting": (setting,), "kind": NONLINEAR},

@@ -26,26 +26,23 @@ def _parts(system: str, words: str) -> tuple[Claim, ...]:
         Claim(
             id="C21",
             statement=f"The outputs of {words} are right",
-            strength="F",
             contrast=_level(system, "exact"),
             sesoi=0.999,
         ),
         Claim(
             id="C21",
             statement=f"The RDM of {words} has nothing in common with that of the plain values",
-            strength="F",
             contrast=_level(system, "rsa"),
             sesoi=0.05,
-            equivalent=True,
+            test="equivalence",
         ),
         *(
             Claim(
                 id="C21",
                 statement=f"From the activity of {words}, {probe} decodes the sum no better than chance",
-                strength="F",
                 contrast=_level(system, measure),
                 sesoi=0.05,
-                equivalent=True,
+                test="equivalence",
             )
             for measure, probe in (("linear", "a linear probe"), ("neighbours", "nearest neighbours"))
         ),
@@ -56,7 +53,6 @@ STUDY = Study(
     name="encryption",
     title="Computing on encrypted values",
     question="Can a system compute something exactly while its activity has nothing in common with it?",
-    domain="symbols",
     conditions=tuple(condition for condition in CLASSES.conditions if condition.name in NAMES),
     scales={"quick": Scale(conditions=NAMES[:1], seeds=4), "full": Scale(seeds=20)},
     analysis=Analysis(
@@ -67,16 +63,16 @@ STUDY = Study(
         *(claim for system, words in SYSTEMS.items() for claim in _parts(system, words)),
         Claim(
             id="plain values",
+            illuminates="C21",
             statement="The same network on plain values has an RDM like that of the values",
-            strength="C",
             contrast=_level("plain", "rsa"),
             sesoi=0.5,
         ),
         Claim(
             id="trained network",
+            illuminates="C21",
             statement="From a trained network's last hidden layer, a linear probe decodes the sum",
-            strength="C",
-            contrast=_level("trained", "linear"),
+            contrast=Level(measure="trained_linear", of=("hard",)),
             sesoi=0.3,
         ),
     ),

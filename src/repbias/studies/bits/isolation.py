@@ -62,7 +62,6 @@ STUDY = Study(
         Claim(
             id="C6",
             statement="A feature learned alone is represented more strongly than one learned with seven more",
-            strength="B",
             contrast=TARGET,
             compare=LevelDifference(factor="companions", more="0", less="7"),
             sesoi=0.05,
@@ -70,7 +69,6 @@ STUDY = Study(
         Claim(
             id="C6",
             statement="The more features are learned with it, the less strongly a feature is represented",
-            strength="B",
             contrast=TARGET,
             compare=Trend(factor="companions", falling=True),
             sesoi=0.01,

@@ -15,6 +15,7 @@ from repbias.training import SGD, Phase, Training
 LIMIT = 25_000  # steps
 NUMBERS = (1, 2, 4, 8)
 KINDS = {"easy": "copy", "hard": "xor"}
+FEWEST_AND_MOST = dict.fromkeys(("easy features", "hard features"), ("1", "8"))
 
 
 def _names(kind: str, number: int) -> tuple[str, ...]:
@@ -45,8 +46,8 @@ def _share_claim(kind: str, others: str) -> Claim:
     beside = "features of its own kind" if kind == others else f"{others} features"
     return Claim(
         id=f"share of one {kind} feature",
+        illuminates="C6",
         statement=f"One {kind} feature explains less, the more {beside} there are",
-        strength="C",
         contrast=Level(of=(f"{kind}1",)),
         compare=Trend(factor=f"{others} features", scale="log2", falling=True),
         sesoi=0.02,
@@ -60,10 +61,11 @@ def _gap_claim(easy: int, hard: int, how: str, sesoi: float) -> Claim:
     }
     return Claim(
         id={"sum": "all easy and all hard", "mean": "one easy and one hard"}[how],
+        illuminates="C6",
         statement=statements[how],
-        strength="C",
         contrast=Level(of=_names("easy", easy), less=_names("hard", hard), how="sum" if how == "sum" else "mean"),
         where={"easy features": (str(easy),), "hard features": (str(hard),)},
+        primary=FEWEST_AND_MOST,
         sesoi=sesoi,
     )
 

@@ -65,7 +65,6 @@ STUDY = Study(
         Claim(
             id="C4",
             statement="Training the hard feature first narrows the gap",
-            strength="B",
             contrast=GAP,
             compare=LevelDifference(factor="regime", more=TOGETHER, less=HARD_FIRST),
             where={"hard": tuple(HARD)},
@@ -74,15 +73,15 @@ STUDY = Study(
         Claim(
             id="C4",
             statement="Training the hard feature first does not close the gap",
-            strength="B",
             contrast=GAP,
             where={"hard": tuple(HARD), "regime": (HARD_FIRST,)},
-            sesoi=0.0,
+            test="sign",
+            sesoi=0.05,
         ),
         Claim(
-            id="C4 control",
+            id="control",
+            illuminates="C4",
             statement="It is the order that narrows the gap, not training in two stages: easy first leaves it wider",
-            strength="C",
             contrast=GAP,
             compare=LevelDifference(factor="regime", more=EASY_FIRST, less=HARD_FIRST),
             where={"hard": tuple(HARD)},
@@ -91,7 +90,6 @@ STUDY = Study(
         Claim(
             id="C5",
             statement="Of features of equal complexity, the one learned first is represented more strongly",
-            strength="A, B",
             contrast=FeatureDifference(measure="r2", more="first", less="second"),
             where={"pair": tuple(f"{function} and {function}" for function in EQUAL)},
             sesoi=0.05,

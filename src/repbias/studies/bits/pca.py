@@ -33,7 +33,6 @@ STUDY = Study(
         Claim(
             id="C15",
             statement="The leading principal component shows the easy feature more than the hard one",
-            strength="A, B",
             contrast=FeatureDifference(measure="r2_component_1", more="easy", less="hard"),
             where={"hard": HARD},
             sesoi=0.1,
@@ -41,7 +40,6 @@ STUDY = Study(
         Claim(
             id="C15",
             statement="The hard feature needs more components to survive a top-k truncation",
-            strength="A, B",
             contrast=FeatureDifference(measure="components_needed", more="hard", less="easy"),
             where={"hard": HARD},
             sesoi=0.5,
@@ -49,15 +47,14 @@ STUDY = Study(
         Claim(
             id="C15",
             statement="With one component kept, the easy feature is reported better than the hard one",
-            strength="A, B",
             contrast=FeatureDifference(measure="top_1_accuracy", more="easy", less="hard"),
             where={"hard": HARD},
             sesoi=0.1,
         ),
         Claim(
             id="variance, not difficulty",
+            illuminates="C15",
             statement="Where the harder feature has more variance, the leading component shows the harder one",
-            strength="C",
             contrast=FeatureDifference(measure="r2_component_1", more="hard", less="easy"),
             where={"hard": ("AND",)},
             sesoi=0.1,

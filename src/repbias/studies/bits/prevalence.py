@@ -61,7 +61,6 @@ STUDY = Study(
         Claim(
             id="C8",
             statement="The rarer one of two equally complex features, the further it falls behind the other",
-            strength="A, B",
             contrast=GAP,
             compare=Trend(factor="prevalence", scale="log2", falling=True),
             sesoi=0.01,
@@ -69,7 +68,6 @@ STUDY = Study(
         Claim(
             id="C8",
             statement="The more prevalent one explains more variance where the other is rare",
-            strength="A, B",
             contrast=GAP,
             where={"prevalence": ("0.1", "0.02")},
             sesoi=0.05,

@@ -28,7 +28,6 @@ STUDY = Study(
             id="C19",
             statement="A network that computes only the easy feature reaches most of the R2 that another network which "
             "computes both reaches",
-            strength="F",
             contrast=Level(measure="relative_r2", of=("easy network",), criterion=()),
             where={"reports": ("both",)},
             sesoi=0.5,
@@ -36,23 +35,22 @@ STUDY = Study(
         Claim(
             id="C19",
             statement="It scores higher than a network that computes only the hard feature",
-            strength="F",
             contrast=FeatureDifference(measure="regression_r2", more="easy network", less="hard network"),
             where={"reports": ("both",)},
             sesoi=0.05,
         ),
         Claim(
             id="the easy part",
+            illuminates="C19",
             statement="Of what one network that computes both explains of another, more than half is the easy feature",
-            strength="C",
             contrast=Level(measure="easy_share", of=("both network",), criterion=()),
             where={"reports": ("both",)},
             sesoi=0.5,
         ),
         Claim(
             id="beyond chance",
+            illuminates="C19",
             statement="A network that computes only the easy feature predicts more than an untrained one",
-            strength="C",
             contrast=FeatureDifference(measure="regression_r2", more="easy network", less="untrained network"),
             where={"reports": ("both",)},
             sesoi=0.05,

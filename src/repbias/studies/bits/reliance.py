@@ -42,7 +42,6 @@ STUDY = Study(
             Claim(
                 id="C17",
                 statement=f"{words} sides with the easy feature where the two conflict",
-                strength="A, B",
                 contrast=FeatureDifference(measure=f"sides_with_{classifier}", more="easy", less="hard"),
                 where={"hard": HARD},
                 sesoi=0.2,
@@ -51,8 +50,8 @@ STUDY = Study(
         ),
         Claim(
             id="variance, not difficulty",
+            illuminates="C17",
             statement="Where the harder feature has more variance, the nearest-mean classifier sides with it",
-            strength="C",
             contrast=FeatureDifference(measure="sides_with_nearest_mean", more="hard", less="easy"),
             where={"hard": ("AND",)},
             sesoi=0.2,

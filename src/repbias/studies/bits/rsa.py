@@ -38,7 +38,6 @@ def _parts(measure: str, name: str) -> tuple[Claim, ...]:
             id="C18",
             statement=f"By {name}, a network that reports both looks more like one that reports only the easy feature "
             "than like one that reports only the hard one",
-            strength="A, F, P",
             contrast=FeatureDifference(measure=measure, more="easy network", less="hard network"),
             where={"reports": ("both",)},
             sesoi=0.1,
@@ -47,7 +46,6 @@ def _parts(measure: str, name: str) -> tuple[Claim, ...]:
             id="C18",
             statement=f"By {name}, two networks that report both look less alike than either does to one that reports "
             "only the easy feature",
-            strength="A, F, P",
             contrast=FeatureDifference(measure=measure, more="easy network", less="both network"),
             where={"reports": ("both",)},
             sesoi=0.05,
@@ -56,7 +54,6 @@ def _parts(measure: str, name: str) -> tuple[Claim, ...]:
             id="C20",
             statement=f"By {name}, networks that report the hard feature are less alike from seed to seed than those "
             "that report the easy one",
-            strength="F, P",
             contrast=Level(measure=measure, of=("own kind",), criterion=()),
             compare=LevelDifference(factor="reports", more="easy", less="hard"),
             sesoi=0.1,

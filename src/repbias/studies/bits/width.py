@@ -41,11 +41,10 @@ STUDY = Study(
         Claim(
             id="C9",
             statement="An MLP's width matters little to the gap between easy and hard",
-            strength="B",
             contrast=FeatureDifference(measure="r2", more="easy", less="hard"),
             compare=Trend(factor="width", scale="log2"),
             sesoi=0.02,
-            equivalent=True,
+            test="equivalence",
         ),
     ),
     notes=(

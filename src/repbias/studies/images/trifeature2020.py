@@ -42,7 +42,6 @@ def _claims(target: str) -> tuple[Claim, ...]:
         Claim(
             id="target enhanced",
             statement=f"Training on {target} makes {target} easier to decode from the pooling layer",
-            strength="P",
             contrast=Level(measure="decodable_gain", of=(target,)),
             where=where,
             sesoi=0.05,
@@ -50,7 +49,6 @@ def _claims(target: str) -> tuple[Claim, ...]:
         Claim(
             id="others suppressed",
             statement=f"Training on {target} makes the other features harder to decode",
-            strength="P",
             contrast=Level(measure="decodable_loss", of=others),
             where=where,
             sesoi=0.05,
@@ -80,7 +78,6 @@ STUDY = Study(
         Claim(
             id="colour is given",
             statement="An untrained network's pooling layer gives away colour more than shape",
-            strength="P",
             contrast=FeatureDifference(measure="decodable_untrained", more="colour", less="shape"),
             sesoi=0.1,
         ),

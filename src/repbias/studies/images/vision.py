@@ -97,7 +97,6 @@ STUDY = Study(
         Claim(
             id="C12",
             statement="A residual network with batch norm favours shape",
-            strength="B",
             contrast=FeatureDifference(measure="r2", more="shape", less="colour"),
             where={"network": ALL_RESIDUAL, "norm": (BATCH_NORM,), "wiring": (WITH_SKIPS,)},
             sesoi=0.05,
@@ -105,7 +104,6 @@ STUDY = Study(
         Claim(
             id="C12",
             statement="A plain network, without norm and trained by SGD, favours colour at its pooling layer",
-            strength="B",
             contrast=LEAN,
             where={"network": (PLAIN,), "norm": (NO_NORM,), "optimizer": ("SGD",)},
             sesoi=0.05,
@@ -113,7 +111,6 @@ STUDY = Study(
         Claim(
             id="C12",
             statement="Skips move the balance from colour to shape",
-            strength="B",
             contrast=LEAN,
             compare=LevelDifference(factor="wiring", more=NO_SKIPS, less=WITH_SKIPS),
             where={"network": ALL_RESIDUAL},
@@ -121,8 +118,8 @@ STUDY = Study(
         ),
         Claim(
             id="norm",
+            illuminates="C12",
             statement="Batch norm moves the balance from colour to shape",
-            strength="C",
             contrast=LEAN,
             compare=LevelDifference(factor="norm", more=NO_NORM, less=BATCH_NORM),
             where={"network": (RESIDUAL, PLAIN)},
@@ -130,8 +127,8 @@ STUDY = Study(
         ),
         Claim(
             id="skips by norm",
+            illuminates="C12",
             statement="Skips move the balance by more without norm than with it",
-            strength="C",
             contrast=LEAN,
             compare=Interaction(
                 factor="wiring", more=NO_SKIPS, less=WITH_SKIPS, by="norm", by_more=NO_NORM, by_less=BATCH_NORM
@@ -141,11 +138,12 @@ STUDY = Study(
         ),
         Claim(
             id="per stimulus",
+            illuminates="C12",
             statement="The per-stimulus form of R2 favours shape in a residual network with batch norm, too",
-            strength="C",
             contrast=FeatureDifference(measure="r2_per_stimulus", more="shape", less="colour"),
             where={"network": ALL_RESIDUAL, "norm": (BATCH_NORM,), "wiring": (WITH_SKIPS,)},
-            sesoi=0.0,
+            test="sign",
+            sesoi=0.05,
         ),
     ),
     effects=(

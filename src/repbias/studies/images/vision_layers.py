@@ -35,15 +35,14 @@ STUDY = Study(
     claims=(
         Claim(
             id="first stage",
+            illuminates="C12",
             statement="The first stage favours colour, whatever the last one favours",
-            strength="C",
             contrast=FeatureDifference(measure="r2", more="colour", less="shape", layer="stage.0.mean"),
             sesoi=0.05,
         ),
         Claim(
             id="C22",
             statement="The balance moves from colour to shape from the first stage to the pooling layer",
-            strength="C",
             contrast=LayerSlope(measure="r2", more="shape", less="colour"),
             sesoi=0.01,
         ),

@@ -35,7 +35,6 @@ STUDY = Study(
         Claim(
             id="C1",
             statement="Colour explains more variance of the pooling layer than shape",
-            strength="A, B",
             contrast=FeatureDifference(measure="r2", more="easy", less="hard"),
             sesoi=0.05,
         ),

@@ -41,18 +41,18 @@ STUDY = Study(
         Claim(
             id="C4",
             statement="Training shape first moves the balance from colour to shape",
-            strength="B",
             contrast=LEAN,
             compare=LevelDifference(factor="regime", more=TOGETHER, less=SHAPE_FIRST),
             sesoi=0.02,
         ),
         Claim(
-            id="C4 control",
-            statement="Training colour first does not",
-            strength="B",
+            id="control",
+            illuminates="C4",
+            statement="Training colour first moves the balance towards colour",
             contrast=LEAN,
             compare=LevelDifference(factor="regime", more=COLOUR_FIRST, less=TOGETHER),
-            sesoi=0.0,
+            test="sign",
+            sesoi=0.02,
         ),
     ),
     notes=(

@@ -38,7 +38,6 @@ STUDY = Study(
         Claim(
             id="C8",
             statement="The more rarely a feature is labelled, the further it falls behind the other",
-            strength="A, B",
             contrast=FeatureDifference(measure="r2", more="common", less="rare"),
             compare=Trend(factor="labelled", scale="log2", falling=True),
             sesoi=0.01,

@@ -26,7 +26,6 @@ def _more(more: str, less: str, statement: str) -> Claim:
     return Claim(
         id="C1",
         statement=statement,
-        strength="A, B",
         contrast=FeatureDifference(measure="r2", more=more, less=less),
         sesoi=0.05,
     )

@@ -27,7 +27,7 @@ STUDY = Study(
         )
         for reported, steps in STEPS.items()
     ),
-    scales={"quick": Scale(seeds=3), "full": Scale(seeds=10)},
+    scales={"quick": Scale(seeds=4), "full": Scale(seeds=10)},
     analysis=RSA.analysis,
     claims=RSA.claims,
     notes=(

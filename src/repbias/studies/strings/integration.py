@@ -36,7 +36,6 @@ STUDY = Study(
         Claim(
             id="C13",
             statement="With residual paths, the feature that integrates over more of the string explains more",
-            strength="B",
             contrast=LEAN,
             where={"residual": ("1",)},
             sesoi=0.01,
@@ -44,7 +43,6 @@ STUDY = Study(
         Claim(
             id="C13",
             statement="It leads by more with residual paths than without",
-            strength="B",
             contrast=LEAN,
             compare=LevelDifference(factor="residual", more="1", less="0"),
             sesoi=0.01,

@@ -79,7 +79,6 @@ STUDY = Study(
         Claim(
             id="C11",
             statement="Features reported earlier explain more of the last encoder layer, mean over tokens",
-            strength="A, B",
             contrast=FOUR,
             where={"model": IN_SEQUENCE},
             sesoi=0.005,
@@ -87,19 +86,19 @@ STUDY = Study(
         Claim(
             id="C11",
             statement="The same with eight features",
-            strength="A, B",
             contrast=EIGHT,
             where={"features": ("8",)},
+            primary={"model": (FIRST,)},  # beyond it, as are the other models
             sesoi=0.0025,
         ),
         Claim(
             id="no order, no effect",
+            illuminates="C11",
             statement="Where every feature has an output of its own, and no order, place says nothing",
-            strength="C",
             contrast=FOUR,
             where={"model": (CONTROL,)},
             sesoi=0.005,
-            equivalent=True,
+            test="equivalence",
         ),
     ),
     notes=(

@@ -36,19 +36,20 @@ STUDY = Study(
     claims=(
         Claim(
             id="position",
+            illuminates="C11",
             statement="The gap between easy and hard is wider where the easy feature is reported first",
-            strength="C",
             contrast=GAP,
             compare=LevelDifference(factor="order", more="easy first", less="hard first"),
             sesoi=0.01,
         ),
         Claim(
             id="complexity outweighs",
+            illuminates="C1",
             statement="Also where the hard feature is reported first, the easy one explains more",
-            strength="C",
             contrast=GAP,
             where={"order": ("hard first",)},
-            sesoi=0.0,
+            test="sign",
+            sesoi=0.02,
         ),
     ),
     notes=(NOTE,),

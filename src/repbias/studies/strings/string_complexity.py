@@ -34,14 +34,12 @@ STUDY = Study(
         Claim(
             id="C1",
             statement="Of two features of a string, the simpler explains more of the last encoder layer",
-            strength="A, B",
             contrast=FeatureDifference(measure="r2", more="easy", less="hard"),
             sesoi=0.02,
         ),
         Claim(
             id="C2",
             statement="The simpler feature is represented more densely: more units carry it",
-            strength="A, B",
             contrast=FeatureDifference(measure="density_0.1", more="easy", less="hard"),
             sesoi=0.05,
         ),

@@ -34,7 +34,6 @@ STUDY = Study(
         Claim(
             id="C4",
             statement="Training the hard feature of a string first narrows the gap",
-            strength="B",
             contrast=GAP,
             compare=LevelDifference(factor="regime", more=TOGETHER, less=HARD_FIRST),
             where={"pair": ("easy and hard",)},
@@ -43,15 +42,14 @@ STUDY = Study(
         Claim(
             id="C4",
             statement="It does not close the gap",
-            strength="B",
             contrast=GAP,
             where={"regime": (HARD_FIRST,)},
-            sesoi=0.0,
+            test="sign",
+            sesoi=0.02,
         ),
         Claim(
             id="C5",
             statement="Of two equally complex features of a string, the one learned first is represented more strongly",
-            strength="A, B",
             contrast=FeatureDifference(measure="r2", more="first", less="second"),
             where={"pair": ("equal",)},
             sesoi=0.02,

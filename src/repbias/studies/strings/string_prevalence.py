@@ -30,12 +30,11 @@ STUDY = Study(
     question="Of two equal features of a string, does the more prevalent one get more of the encoder?",
     domain="strings",
     conditions=tuple(_condition(reading, level) for reading, levels in LEVELS.items() for level in levels),
-    scales={"quick": Scale(conditions=QUICK, seeds=2), "full": Scale(seeds=16)},
+    scales={"quick": Scale(conditions=QUICK, seeds=4), "full": Scale(seeds=16)},
     claims=(
         Claim(
             id="C8",
             statement="The rarer one of two equal features of a string, the further it falls behind the other",
-            strength="A, B",
             contrast=FeatureDifference(measure="r2", more="common", less="rare"),
             compare=Trend(factor="prevalence", scale="log2", falling=True),
             sesoi=0.005,

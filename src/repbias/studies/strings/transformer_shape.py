@@ -59,16 +59,16 @@ STUDY = Study(
     claims=(
         Claim(
             id="position",
+            illuminates="C11",
             statement="Features reported earlier explain more of the last encoder layer, whatever shape or optimiser",
-            strength="C",
             contrast=PositionSlope(of=("a", "b", "c", "d")),
             where={"task": (POSITION,)},
             sesoi=0.005,
         ),
         Claim(
             id="complexity",
+            illuminates="C1",
             statement="The simpler feature explains more of the last encoder layer, whatever shape or optimiser",
-            strength="C",
             contrast=FeatureDifference(measure="r2", more="easy", less="hard"),
             where={"task": (COMPLEXITY,)},
             sesoi=0.02,

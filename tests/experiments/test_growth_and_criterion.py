@@ -1,4 +1,4 @@
-"""Mastery, growth as a rate, levels with a gate of their own, and trends over conditions that share a level."""
+"""Mastery, growth as a rate, the accuracy criterion and its ungated twin, and trends over shared levels."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from pydantic import ValidationError
 from tiny_studies import make_study
 
 from repbias.experiments.comparisons import Trend
-from repbias.experiments.contrasts import Contrast, Growth, Level, Mastery
+from repbias.experiments.contrasts import Contrast, Growth, LearnedLevel, Level, Mastery
+from repbias.experiments.evaluation import evaluate
 from repbias.experiments.study import Study
-from repbias.experiments.verdicts import evaluate
+from repbias.training.job import counts, passes
 
 HIDDEN = ("hidden.0", "hidden.1")
 COLUMNS = ["condition", "seed", "step", "layer", "feature", "measure", "value"]
@@ -99,35 +100,81 @@ class TestGrowth:
         given = make_study().model_dump()
         given["conditions"][0]["task"]["features"] = {name: "copy", "hard": "and"}
         given["claims"] = [
-            {"id": "T", "statement": "", "contrast": {"kind": "growth", "feature": name, "over": ["hard", "end"]}}
+            {
+                "id": "T",
+                "statement": "",
+                "contrast": {"kind": "growth", "feature": name, "over": ["hard", "end"]},
+                "sesoi": 0.1,
+            }
         ]
         with pytest.raises(ValidationError, match=f"a feature called '{name}'.*rename the feature"):
             Study.model_validate(given)
 
 
-class TestGate:
+class TestCriterion:
     MISSED = network(accuracy=0.5)
 
     def test_by_default_every_feature_read_must_pass(self) -> None:
         assert np.isnan(value(Level(of=("easy",), less=("hard",)), self.MISSED))
         assert value(Level(of=("easy",), less=("hard",)), network()) == 0.375
 
-    def test_without_a_gate_every_member_counts(self) -> None:
+    def test_without_a_criterion_every_network_counts(self) -> None:
         ungated = Level(of=("easy",), less=("hard",), criterion=())
         assert value(ungated, self.MISSED) == 0.375
         assert "accuracy criterion on none" in ungated.describe()
 
-    def test_a_gate_on_one_asks_only_for_that_one(self) -> None:
+    def test_a_criterion_on_one_feature_is_on_that_one_alone(self) -> None:
         assert value(Level(of=("easy",), less=("hard",), criterion=("easy",)), self.MISSED) == 0.375
         assert np.isnan(value(Level(of=("easy",), less=("hard",), criterion=("hard",)), self.MISSED))
 
-    def test_a_member_that_failed_counts_in_no_case(self) -> None:
+    def test_a_network_without_a_last_step_never_counts(self) -> None:
         cut = self.MISSED[~((self.MISSED["step"] == 140) & (self.MISSED["measure"] == "accuracy"))]
         assert np.isnan(value(Level(of=("easy",), criterion=()), cut))
 
-    def test_a_gate_on_what_is_not_read_is_refused(self) -> None:
+    def test_a_criterion_on_what_is_not_read_is_refused(self) -> None:
         with pytest.raises(ValueError, match=r"criterion names 'hrad', which is not read; did you mean 'hard'"):
             Level(of=("hard",), criterion=("hrad",))
+
+
+class TestUngated:
+    """The ungated twin: networks that fail the accuracy criterion, read at their last step."""
+
+    MISSED = network(accuracy=0.5)
+
+    def twin(self, contrast: Contrast, table: pd.DataFrame) -> float:
+        (found,) = contrast.per_seed_ungated(table, HIDDEN)
+        return float(found)
+
+    def test_a_network_that_passes_has_the_same_number(self) -> None:
+        for contrast in (
+            Level(of=("easy",), less=("hard",)),
+            Growth(feature="easy", over=("easy", "hard"), minus=("hard", "end")),
+            Mastery(later="hard", earlier="easy"),
+            LearnedLevel(of=("easy", "hard")),
+        ):
+            assert self.twin(contrast, network()) == value(contrast, network())
+
+    def test_variance_is_that_of_the_last_step(self) -> None:
+        gap = Level(of=("easy",), less=("hard",))
+        assert np.isnan(value(gap, self.MISSED))
+        assert self.twin(gap, self.MISSED) == 0.375
+
+    def test_a_feature_that_is_never_mastered_counts_as_mastered_at_the_last_step(self) -> None:
+        never = network(hard=None, accuracy=0.5)
+        assert self.twin(Mastery(later="hard"), never) == pytest.approx(np.log2(140))
+        amount = Growth(feature="easy", over=("easy", "hard"), minus=("hard", "end"))
+        assert self.twin(amount, never) == pytest.approx(0.4)  # all of its growth lies before, none after
+
+    def test_of_a_network_that_learned_no_feature_the_best_is_read(self) -> None:
+        none = self.MISSED.copy()
+        none.loc[(none["measure"] == "accuracy") & (none["feature"] == "easy"), "value"] = 0.9
+        level = LearnedLevel(of=("easy", "hard"))
+        assert np.isnan(value(level, none))
+        assert self.twin(level, none) == 0.5
+
+    def test_networks_that_diverged_have_no_last_step(self) -> None:
+        cut = self.MISSED[~((self.MISSED["step"] == 140) & (self.MISSED["layer"] == "hidden.1"))]
+        assert np.isnan(self.twin(Level(of=("easy",)), cut))
 
 
 class TestTrendAlong:
@@ -137,7 +184,7 @@ class TestTrendAlong:
             condition["factors"] = {"kind": kind, "sensitivity": level}
         compare = {"kind": "trend", "factor": "sensitivity", "falling": True, "along": along}
         contrast = {"kind": "level", "of": ["hard"]}
-        given["claims"] = [{"id": "T", "statement": "", "contrast": contrast, "compare": compare}]
+        given["claims"] = [{"id": "T", "statement": "", "contrast": contrast, "compare": compare, "sesoi": 0.1}]
         return given
 
     def test_conditions_that_share_a_level_each_count(self) -> None:
@@ -159,3 +206,19 @@ class TestTrendAlong:
     def test_by_default_nothing_else_may_vary(self) -> None:
         assert Trend(factor="sensitivity").varying == ("sensitivity",)
         assert Trend(factor="sensitivity", along=("kind",)).varying == ("sensitivity", "kind")
+
+
+@pytest.mark.parametrize(
+    ("status", "failed", "expected"),
+    [("finished", (), True), ("step limit", (), True), ("finished", ("hard",), False), ("failed", (), False),
+     ("not run", (), False)],
+)  # fmt: skip
+def test_a_network_counts_that_was_trained_to_the_end_and_reports_what_is_analysed(
+    status: str, failed: tuple[str, ...], expected: bool
+) -> None:
+    assert counts(status, failed) is expected
+
+
+def test_the_criterion_is_above_95_percent() -> None:
+    assert [passes(accuracy) for accuracy in (0.95, np.nextafter(0.95, 1), 1.0)] == [False, True, True]
+    assert passes(pd.Series([0.9, 0.96, np.nan])).to_list() == [False, True, False]

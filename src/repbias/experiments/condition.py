@@ -1,0 +1,71 @@
+"""A condition of a study: one setting of task, model and training, repeated over seeds."""
+
+from __future__ import annotations
+
+from pydantic import Field, field_validator, model_validator
+
+from repbias.core.specs import Spec
+from repbias.experiments.contrast import MEASURES
+from repbias.experiments.network_spec import AnyModel, AnyTask, NetworkSpec
+from repbias.models import MLP
+from repbias.training import Training
+
+# Conditions by their factors: those that have one of the levels listed for every factor named.
+Where = dict[str, tuple[str, ...]]
+
+
+class Condition(Spec):
+    """One setting of task, model and training, repeated over seeds.
+
+    Attributes
+    ----------
+    factors : what distinguishes the condition from the others, in words for tables and figures.
+    layers : layers to measure; by default all hidden layers and the read-out.
+    measures : further measures, name -> "package.module:function"; see `repbias.train`.
+    steps : about how many steps a network takes, for estimates of cost and of the time left. It decides nothing.
+    """
+
+    name: str = Field(min_length=1)
+    factors: dict[str, str] = Field(default_factory=dict)
+    task: AnyTask
+    model: AnyModel = MLP()
+    training: Training = Training()
+    layers: tuple[str, ...] | None = None
+    measures: dict[str, str] = Field(default_factory=dict)
+    steps: int = Field(default=5_000, ge=1)
+
+    @field_validator("measures")
+    @classmethod
+    def _names_are_free(cls, measures: dict[str, str]) -> dict[str, str]:
+        if taken := [name for name in measures if name in (*MEASURES, "accuracy", "mastery_step")]:
+            raise ValueError(f"{', '.join(taken)} is measured already; give your own measure another name")
+        return measures
+
+    @model_validator(mode="after")
+    def _curriculum_fits(self) -> Condition:
+        self.training.check_features(self.task.feature_names)
+        if self.training.batch > self.task.train:
+            raise ValueError(
+                f"a batch of {self.training.batch} is larger than the training set of {self.task.train} stimuli"
+            )
+        return self
+
+    @property
+    def layers_measured(self) -> tuple[str, ...]:
+        """The layers to measure, as glob patterns."""
+        return self.layers or self.model.layers_read
+
+    def matches(self, where: Where | None) -> bool:
+        """Whether the condition has one of the levels listed for every factor named; always, where none is."""
+        return all(self.factors.get(factor) in levels for factor, levels in (where or {}).items())
+
+    def network(self, seed: int) -> NetworkSpec:
+        """Return the network of this condition with a seed."""
+        return NetworkSpec(
+            task=self.task,
+            model=self.model,
+            training=self.training,
+            layers=self.layers_measured,
+            measures=self.measures,
+            seed=seed,
+        )
