@@ -40,9 +40,9 @@ RSA = ("rsa", "rsa_equalised")  # before and after shares are made equal
 def trials() -> pd.DataFrame:
     """The labels, the stimulus and the session of each trial."""
     random = rng(0, "recordings", "trials")
-    stimuli = pd.DataFrame(list(product(*map(range, CLASSES.values()), range(EXEMPLARS))), columns=[*CLASSES, "user"])
+    stimuli = pd.DataFrame(list(product(*map(range, CLASSES.values()), range(EXEMPLARS))), columns=[*CLASSES, "exemplar"])
     stimuli["stimulus"] = stimuli.index
-    table = stimuli.drop(columns="own").loc[np.tile(np.repeat(stimuli.index, SHOWN), SESSIONS)].reset_index(drop=True)
+    table = stimuli.drop(columns="exemplar").loc[np.tile(np.repeat(stimuli.index, SHOWN), SESSIONS)].reset_index(drop=True)
     table["session"] = np.repeat(np.arange(SESSIONS), len(stimuli) * SHOWN)
     table["choice"] = random.integers(0, 2, len(table))
     agree = random.random(len(table)) < TOGETHER
