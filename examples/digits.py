@@ -69,7 +69,7 @@ def main() -> None:
     print(wide.round(3).to_string(na_rep=""), "\n")
     print(*report.sentences, sep="\n")
     print("\nPolicies:", *report.notes, sep="\n")
-    report.save(page)
+    report.save_html(page)
     print(f"\nThe page is {page}")
 
 

@@ -40,9 +40,13 @@ RSA = ("rsa", "rsa_equalised")  # before and after shares are made equal
 def trials() -> pd.DataFrame:
     """The labels, the stimulus and the session of each trial."""
     random = rng(0, "recordings", "trials")
-    stimuli = pd.DataFrame(list(product(*map(range, CLASSES.values()), range(EXEMPLARS))), columns=[*CLASSES, "exemplar"])
+    stimuli = pd.DataFrame(
+        list(product(*map(range, CLASSES.values()), range(EXEMPLARS))), columns=[*CLASSES, "exemplar"]
+    )
     stimuli["stimulus"] = stimuli.index
-    table = stimuli.drop(columns="exemplar").loc[np.tile(np.repeat(stimuli.index, SHOWN), SESSIONS)].reset_index(drop=True)
+    table = (
+        stimuli.drop(columns="exemplar").loc[np.tile(np.repeat(stimuli.index, SHOWN), SESSIONS)].reset_index(drop=True)
+    )
     table["session"] = np.repeat(np.arange(SESSIONS), len(stimuli) * SHOWN)
     table["choice"] = random.integers(0, 2, len(table))
     agree = random.random(len(table)) < TOGETHER
@@ -125,7 +129,7 @@ def main() -> int:
     print("both hold the choice, and of the reward only what goes along with the choice. The audit says:\n")
     print(*(f"- {sentence}" for sentence in report.sentences), sep="\n")
     if len(sys.argv) > 1:
-        report.save(sys.argv[1])
+        report.save_html(sys.argv[1])
         print(f"\npage: {sys.argv[1]}")
     wrong = misses(report, truth)
     print("\nThe audit misses the truth:" if wrong else "\nThe audit agrees with the truth.", *wrong, sep="\n")

@@ -244,7 +244,7 @@ def main() -> int:
         wide = shown.pivot_table("value", ["layer", "feature"], "measure", sort=False).reindex(columns=list(SHOWN))
         print("\n" + wide.round(3).to_string(na_rep=""))
     print("", *report.sentences, sep="\n")
-    report.save(page)
+    report.save_html(page)
     print(f"\nThe page is {page}\n")
     found = by_cell(report)
     print("Guessed before the first look:")

@@ -1,4 +1,4 @@
-"""What `repbias audit` does: read files, audit, print the short table, write the page."""
+"""What `repbias audit` does: read files, audit, print a table and the conclusions, write the page."""
 
 from __future__ import annotations
 
@@ -12,33 +12,32 @@ from rich.table import Table
 from rich.text import Text
 from torch import nn
 
-from repbias.audit.files.arrays import check_out, read_arrays, read_inputs, read_mask
-from repbias.audit.files.chunks import read_chunks
+from repbias.audit.files.arrays import read_arrays, read_chunks, read_inputs, read_mask
 from repbias.audit.files.table import FeatureTable, read_features
+from repbias.audit.measures import R2, all_measures
 from repbias.audit.report import AuditReport
-from repbias.audit.summary import in_short, meanings
+from repbias.audit.status import meanings, summary
 from repbias.core.functions import resolve_function
 from repbias.measures.variance.result import ALL_FEATURES
 
-_COLUMNS = """R2: share of the layer's variance; p: its permutation test, after Holm's correction
-decoded: balanced accuracy of a linear probe; detectable: the smallest R2 found with 80 % power"""
+_SHOWN = [measure for measure in all_measures() if measure.short]
 
 
 @dataclass(frozen=True)
 class AuditRequest:
-    """What is asked of any audit, whatever is audited."""
+    """The options of any audit, whatever is audited."""
 
     features: Path
-    """A table with a row a stimulus and a column a feature."""
+    """A table with a row per stimulus and a column per feature."""
 
     out: Path
     """The page to write."""
 
     overwrite: bool = False
-    """Whether a page that is there is replaced."""
+    """Whether to replace a file that exists."""
 
     columns: tuple[str, ...] = ()
-    """The columns that are features; all but the groups and repeats where none is named."""
+    """The columns that are features; if none are named, all but those of groups and repeats."""
 
     groups: str | None = None
     """The column of groups of stimuli."""
@@ -47,7 +46,7 @@ class AuditRequest:
     """The column of stimuli, where they were shown more than once."""
 
     missing: Literal["refuse", "drop"] = "refuse"
-    """What to do with a stimulus without a label."""
+    """What to do with a stimulus that lacks a label."""
 
     resamples: int = 500
     """Bootstrap resamples."""
@@ -59,7 +58,7 @@ class AuditRequest:
     """Seed of everything random."""
 
     stream: bool = False
-    """Whether activity is gone through once and never held whole."""
+    """Whether to read the activity once, in parts, instead of holding it in memory."""
 
 
 def audit_array_files(request: AuditRequest, arrays: Sequence[Path]) -> None:
@@ -103,8 +102,8 @@ def audit_model_files(
 
     Raises
     ------
-    ValueError : as `audit_array_files`, or a function that cannot be imported or fails, or a factory that makes no
-        model.
+    ValueError : as `audit_array_files`, or a function that cannot be imported or fails, or one that does not return
+        a model.
     """
     from repbias.audit.causal.edits import KINDS
     from repbias.audit.model import audit
@@ -129,49 +128,71 @@ def audit_model_files(
 
 
 def short_table(report: AuditReport) -> Table:
-    """Return the audit for the terminal: a line a layer and feature; p is that of R2, after Holm's correction."""
+    """Return the audit for the terminal: a line per layer and feature; p is that of R2, after Holm's correction."""
     view = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("layer", "feature"):
         view.add_column(name, overflow="fold", min_width=8)
-    for name in ("R2 [95 % interval]", "p", "decoded", "chance", "detectable"):
-        view.add_column(Text(name), justify="right", no_wrap=True)
+    for measure in _SHOWN:
+        headings = [f"{measure.short} [95 % interval]", "p"] if measure is R2 else [measure.short]
+        for heading in headings:
+            view.add_column(Text(heading), justify="right", no_wrap=True)
     cells = {(row["layer"], row["feature"], row["measure"]): row for row in report.results.to_dict("records")}
     for layer in report.layers:
         for feature in (*report.features, ALL_FEATURES):
-            r2 = cells[layer, feature, "r2"]
-            share = f"{_number(r2['value'])} [{_number(r2['ci_low'])}, {_number(r2['ci_high'])}]"
-            p = "<.001" if r2["p_holm"] < 0.001 else _number(r2["p_holm"])
-            others = [
-                _number(cells.get((layer, feature, measure), {}).get("value"))
-                for measure in ("decodability", "chance", "detectable_r2")
-            ]
-            view.add_row(Text(layer), Text(feature), Text(share), p, *others)
+            texts: list[str] = []
+            for measure in _SHOWN:
+                row = cells.get((layer, feature, measure.name), {})
+                value = _number(row.get("value"))
+                if measure is R2:
+                    p = "<.001" if row["p_holm"] < 0.001 else _number(row["p_holm"])
+                    texts += [f"{value} [{_number(row['ci_low'])}, {_number(row['ci_high'])}]", p]
+                else:
+                    texts.append(value)
+            view.add_row(*(Text(text) for text in (layer, feature, *texts)))
     return view
 
 
+def check_out(path: Path, *, overwrite: bool) -> None:
+    """Refuse a page that cannot be written, or that would replace a file, before anything is computed.
+
+    Raises
+    ------
+    ValueError : not an ``.html`` file, no such folder, or a file that exists and may not be overwritten.
+    """
+    from repbias.report.pages import check_page_path
+
+    check_page_path(path, overwrite=True)
+    if not path.parent.is_dir():
+        raise ValueError(f"cannot write {path}: there is no folder {path.parent}")
+    if path.exists() and not overwrite:
+        raise ValueError(f"{path} exists already; name another file, or add --overwrite")
+
+
 def _finish(request: AuditRequest, measure: Callable[[dict[str, Any]], AuditReport]) -> None:
-    """Read the features, audit, print, and write the page; what is wrong with the request is found first."""
+    """Read the features, audit, print, and write the page, after checking where it goes."""
     check_out(request.out, overwrite=request.overwrite)
     table = read_features(request.features, request.columns, request.groups, request.repeats)
     try:
         report = measure(_options(request, table))
-    except TypeError as error:  # the audit's own word for what is of the wrong kind
+    except TypeError as error:  # what an audit raises for input of the wrong kind
         raise ValueError(str(error)) from error
     console = Console(soft_wrap=False, highlight=False)
     console.print(short_table(report))
-    print(f"{_COLUMNS}\n")
+    meaning = [f"{one.short}: {one.meaning}" for one in _SHOWN] + ["p: that of R2, after Holm's correction"]
+    console.print("\n".join(meaning), "", markup=False, soft_wrap=True, sep="\n")
     for sentence in report.sentences:
         console.print(f"- {sentence}", markup=False, soft_wrap=True)
-    report.save(request.out)
-    console.print(_in_short(report), markup=False, soft_wrap=True)
+    report.save_html(request.out, overwrite=request.overwrite)
+    console.print(_summary(report), markup=False, soft_wrap=True)
     print(f"page: {request.out}")
 
 
-def _in_short(report: AuditReport) -> str:
-    """The answer, and what its words mean: last, where a terminal is read."""
-    answer = [f"  {feature}: {where}" for feature, where in in_short(report).items()]
-    words = [f"  {word}: {meaning}" for word, meaning in meanings(report).items()]
-    return "\n".join(["", "In short", *answer, "", "where", *words, ""])
+def _summary(report: AuditReport) -> str:
+    """Return the status of each feature, and what these words mean: last, where the eye is when a command ends."""
+    statuses = report.statuses()
+    lines = [f"  {feature}: {status}" for feature, status in summary(statuses).items()]
+    words = [f"  {word}: {meaning}" for word, meaning in meanings(statuses).items()]
+    return "\n".join(["", "Summary", *lines, "", "where", *words, ""])
 
 
 def _options(request: AuditRequest, table: FeatureTable) -> dict[str, Any]:
@@ -189,7 +210,7 @@ def _options(request: AuditRequest, table: FeatureTable) -> dict[str, Any]:
 
 
 def _find_predict(path: str) -> Callable[[Any], Any]:
-    """Return the function of a model's output, which says of its own errors that they are its own."""
+    """Return the function that reads labels from a model's output; its errors name --predict."""
     predict = resolve_function("--predict", path)
 
     def guarded(output: Any) -> Any:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 
 import numpy as np
 import pandas as pd
 
-from repbias.audit.inputs import Missing, check_inputs, n_labels, refuse_wrong_settings
+from repbias.audit.inputs import Missing, Settings, check_stimuli, unit_notes
 from repbias.audit.intervals import CONFIDENCE
-from repbias.audit.report import AuditReport
-from repbias.audit.sentences import calibration, conclusions
+from repbias.audit.report import AuditReport, make_report
 from repbias.audit.stream.chunks import Chunk
 from repbias.audit.stream.layer import audit_sums
 from repbias.audit.stream.plan import StreamPlan, stream_plan
-from repbias.audit.stream.sums import LayerSums, read_sums
-from repbias.audit.tables import components_table, results_table, units_table
+from repbias.audit.stream.sums import read_sums
 from repbias.core.arrays import ArrayLike
 
 CLASSIFIER = "shrinkage discriminant"
@@ -83,61 +82,31 @@ def audit_stream(
 
     Source: as `audit_arrays`.
     """
-    refuse_wrong_settings(seed, resamples, permutations, "logistic")
+    settings = Settings(seed, resamples, permutations, missing)
     _refuse_small_sample(sample)
-    n = n_labels(features)
-    # The running numbers of the stimuli stand in for their activity, to tell which of them are kept.
-    stimuli = check_inputs({"stimuli": np.arange(n)[:, None]}, features, None, missing)
-    kept = stimuli.arrays["stimuli"][:, 0].astype(np.int64)
-    plan = stream_plan(stimuli.labels, kept, n, sample, seed)
+    stimuli = check_stimuli(features, missing=missing)
+    plan = stream_plan(stimuli.labels, stimuli.kept, stimuli.n_given, sample, seed)
     layers = read_sums(chunks, plan)
     n_units = {layer: len(sums.varies) for layer, sums in layers.items()}
-    notes = (*stimuli.notes, *_unit_notes(layers), *_plan_notes(plan))
-    found = {}
-    for layer in n_units:
-        found[layer] = audit_sums(layers.pop(layer), plan, resamples, permutations)
-    results = results_table({layer: one.rows for layer, one in found.items()}, plan.n_stimuli)
-    return AuditReport(
-        layers=tuple(n_units),
-        features=tuple(plan.labels),
-        classes={name: labels.classes for name, labels in plan.labels.items()},
-        n_stimuli=plan.n_stimuli,
-        n_units=n_units,
-        results=results,
-        units=units_table({layer: one.units for layer, one in found.items()}),
-        components=components_table({layer: one.components for layer, one in found.items()}),
-        sentences=(*conclusions(results, {layer: one.shared for layer, one in found.items()}), calibration(results)),
-        notes=notes,
-        settings={
-            "seed": seed,
-            "resamples": resamples,
-            "permutations": permutations,
-            "missing": missing,
-            "classifier": CLASSIFIER,
-            "folds": plan.n_folds,
-            "confidence": CONFIDENCE,
-            "grouped": False,
-            "sample": len(plan.representative),
-        },
-    )
+    constant = {layer: ~sums.varies for layer, sums in layers.items()}
+    silent = {layer: sums.silent for layer, sums in layers.items()}
+    notes = (*stimuli.notes, *unit_notes(constant, silent), *_plan_notes(plan))
+    found = {layer: audit_sums(layers.pop(layer), plan, resamples, permutations) for layer in n_units}
+    more = {
+        "classifier": CLASSIFIER,
+        "folds": plan.n_folds,
+        "confidence": CONFIDENCE,
+        "grouped": False,
+        "sample": len(plan.representative),
+    }
+    return make_report(found, stimuli, n_units, notes, asdict(settings) | more)
 
 
 def _refuse_small_sample(sample: int) -> None:
     if isinstance(sample, bool) or not isinstance(sample, (int, np.integer)):
         raise TypeError(f"sample must be a whole number, got {sample!r}")
     if sample < LEAST_SAMPLE:
-        raise ValueError(
-            f"sample must be {LEAST_SAMPLE:,} or more, got {sample}: intervals are not to be had from fewer"
-        )
-
-
-def _unit_notes(layers: dict[str, LayerSums]) -> tuple[str, ...]:
-    return tuple(
-        f"{int((~sums.varies).sum())} of {len(sums.varies)} units of {layer!r} never change ({int(sums.silent.sum())} "
-        "are always 0); they are kept, and count as units that no feature explains."
-        for layer, sums in layers.items()
-        if not sums.varies.all()
-    )
+        raise ValueError(f"sample must be {LEAST_SAMPLE:,} or more, got {sample}: fewer do not determine the intervals")
 
 
 def _plan_notes(plan: StreamPlan) -> tuple[str, ...]:

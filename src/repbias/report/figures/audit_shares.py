@@ -1,4 +1,4 @@
-"""Where an audit found each feature: its shares of every layer's variance, alone and with others, and components."""
+"""The variance of each layer that features explain: in all, uniquely and shared, and in the leading components."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from matplotlib.ticker import PercentFormatter
 from repbias.audit.report import AuditReport
 from repbias.measures.variance.result import ALL_FEATURES
 from repbias.report.figures import style
-from repbias.report.figures.audit import drawn_layers, left_out
+from repbias.report.figures.audit import drawn_layers, left_out, panels
 from repbias.report.figures.figure import Figure
 
-SHARES_TITLE = "Variance explained, with and without the other features"
-COMPONENTS_TITLE = "Which components hold which feature"
+SHARES_TITLE = "Variance explained: in all, unique and shared"
+COMPONENTS_TITLE = "Variance explained in the leading components"
 _SHARES = ["r2", "r2_unique", "r2_common"]
 _INK, _GREY = style.INK, "#8b939c"
 _MOST_COMPONENTS = 10
@@ -26,7 +26,7 @@ _ROW, _CELL = 0.42, 0.36
 
 @style.house_style()
 def variance_shares(report: AuditReport) -> Figure:
-    """R2 of each feature in each layer as bars with intervals: in all, by it alone, and shared with other features.
+    """R2 of each feature in each layer as bars with intervals: in all, uniquely, and shared with other features.
 
     Returns
     -------
@@ -37,18 +37,13 @@ def variance_shares(report: AuditReport) -> Figure:
     results = report.results
     chosen = results["measure"].isin(_SHARES) & results["layer"].isin(layers) & results["feature"].isin(names)
     numbers = results.loc[chosen, ["layer", "feature", "measure", "value", "ci_low", "ci_high"]].assign(mark="bar")
-    if numbers.empty:
-        sentence = "No shares: variance explained was measured in no layer."
-        return Figure("variance-shares", SHARES_TITLE, sentence, style.sentence_only(sentence), numbers)
     colours = {**style.feature_colours(report.features), ALL_FEATURES: _INK}
     key = {name: colours[name] for name in names}
     size = (2.6, max(_ROW * len(names), 0.8))
     drawing, cells = style.blocks(len(layers), _IN_A_ROW, size, key, gap=(0.3, 0.8), left=1.75)
     limits = (min(0.0, float(numbers["ci_low"].min()), float(numbers["value"].min())) * 1.1,
               max(float(numbers["ci_high"].max()), float(numbers["value"].max()), 0.05) * 1.05)  # fmt: skip
-    for index, (cell, layer) in enumerate(zip(cells, layers, strict=True)):
-        axes = drawing.add_subplot(cell)
-        style.panel_title(axes, layer)
+    for index, (axes, layer) in enumerate(panels(drawing, cells, layers)):
         _draw_bars(axes, numbers[numbers["layer"] == layer], names, colours)
         axes.set_xlim(*limits)
         _name_rows(axes, names, leftmost=index % _IN_A_ROW == 0)
@@ -60,7 +55,7 @@ def variance_shares(report: AuditReport) -> Figure:
 
 @style.house_style()
 def component_contents(report: AuditReport) -> Figure:
-    """R2 of the leading principal components by each feature: a panel a layer, a row a feature, a column a component.
+    """R2 of the leading principal components by each feature: a panel per layer, a row per feature.
 
     Returns
     -------
@@ -72,16 +67,11 @@ def component_contents(report: AuditReport) -> Figure:
     chosen = table["layer"].isin(layers) & table["feature"].isin(names) & (table["component"] < _MOST_COMPONENTS)
     numbers = table.loc[chosen, ["layer", "feature", "component", "share", "r2"]].assign(mark="cell")
     numbers["component"] += 1
-    if numbers.empty:
-        sentence = "No components: they were measured in no layer."
-        return Figure("component-contents", COMPONENTS_TITLE, sentence, style.sentence_only(sentence), numbers)
     count = int(numbers["component"].max())
     size = (max(_CELL * count, 1.6), max(0.27 * len(names), 0.6))
     columns = max(min(_IN_A_ROW, int(11 / (size[0] + 0.3))), 1)
     drawing, cells = style.blocks(len(layers), columns, size, {}, gap=(0.3, 0.95), left=1.75, below=0.75)
-    for index, (cell, layer) in enumerate(zip(cells, layers, strict=True)):
-        axes = drawing.add_subplot(cell)
-        style.panel_title(axes, layer)
+    for index, (axes, layer) in enumerate(panels(drawing, cells, layers)):
         _draw_cells(axes, numbers[numbers["layer"] == layer], names, count)
         _name_rows(axes, names, leftmost=index % columns == 0)
         axes.set_xlabel("component, and its share of the variance")
@@ -89,7 +79,7 @@ def component_contents(report: AuditReport) -> Figure:
 
 
 def _drawn_features(report: AuditReport) -> list[str]:
-    """All features, or as many as a panel has room for: those that explain most in any layer, in their own order."""
+    """Return the features that are drawn: all, or, of many, those that explain most in any layer, in their order."""
     if len(report.features) <= _MOST_FEATURES:
         return list(report.features)
     r2 = report.results[report.results["measure"] == "r2"].groupby("feature")["value"].max()
@@ -98,7 +88,7 @@ def _drawn_features(report: AuditReport) -> list[str]:
 
 
 def _draw_bars(axes: Axes, rows: pd.DataFrame, names: list[str], colours: dict[str, str]) -> None:
-    """Three bars a feature, full, half-toned and hatched, so that they are told apart without colour."""
+    """Draw three bars per feature, full, pale and hatched, so that colour is not needed."""
     places = {name: place for place, name in enumerate(names)}
     looks: dict[str, dict[str, Any]] = {
         "r2": {"alpha": 0.95},
@@ -116,7 +106,7 @@ def _draw_bars(axes: Axes, rows: pd.DataFrame, names: list[str], colours: dict[s
 
 
 def _draw_cells(axes: Axes, rows: pd.DataFrame, names: list[str], count: int) -> None:
-    """A grey cell with its number a feature and component; the darker, the more of the component it explains."""
+    """Draw a grey cell per feature and component with its number; darker cells explain more of the component."""
     places = {name: place for place, name in enumerate(names)}
     for row in rows.to_dict("records"):
         x, y, shade = row["component"] - 1, places[row["feature"]], min(max(row["r2"], 0.0), 1.0)
@@ -140,23 +130,25 @@ def _name_rows(axes: Axes, names: list[str], *, leftmost: bool) -> None:
 
 def _shares_caption(report: AuditReport, layers: list[str]) -> str:
     return (
-        "Share of each layer’s variance by feature. The full bar is what the feature explains on its own; the pale bar "
-        "what all features together would lose without it, which is its alone; the hatched bar the rest, which other "
-        "features explain as well, negative where features explain more together than one by one. Thin lines are 95 % "
-        f"intervals. “{ALL_FEATURES}” is what all features explain together.{left_out(report, layers)}"
+        "Share of each layer’s variance by feature. Full bar: what the feature explains. Pale bar: its unique "
+        "variance, which all features together would lose without it. Hatched bar: the rest, which other features "
+        "explain as well; it is negative where features explain more together than the sum of what each explains. Thin "
+        f"lines are 95 % intervals. “{ALL_FEATURES}” is what all features explain together.{left_out(report, layers)}"
         f"{_features_left_out(report)}"
     )
 
 
 def _components_caption(report: AuditReport, layers: list[str]) -> str:
     return (
-        "Per cent of each leading principal component that each feature explains, the darker the more; below each "
-        "component its share of the layer’s variance. An analysis that keeps only the first components sees what "
-        f"stands in them.{left_out(report, layers)}{_features_left_out(report)}"
+        "Per cent of each leading principal component that each feature explains; darker cells explain more. Below "
+        "each component is its share of the layer’s variance. An analysis that keeps only the first components sees "
+        f"only what they contain.{left_out(report, layers)}{_features_left_out(report)}"
     )
 
 
 def _features_left_out(report: AuditReport) -> str:
     if len(report.features) <= _MOST_FEATURES:
         return ""
-    return f" The {_MOST_FEATURES} of {len(report.features)} features that explain most are drawn; the table has all."
+    return (
+        f" Only the {_MOST_FEATURES} of {len(report.features)} features that explain most are drawn; the table has all."
+    )
