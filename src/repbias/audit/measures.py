@@ -94,7 +94,7 @@ VARIANCE = MeasureTable(
         Measure(
             "r2_of_ceiling",
             "R² of ceiling",
-            "r2 / noise_ceiling in the stimuli that were repeated, for features with one label in all presentations of "
+            "the ratio r2 / noise_ceiling in the stimuli that were repeated, for features with one label in all presentations of "
             "a stimulus; NaN where the interval of the ceiling includes 0",
             _BOOTSTRAP,
             interval_shown=True,
@@ -109,7 +109,7 @@ VARIANCE = MeasureTable(
         Measure(
             "rdm_share",
             "RDM share",
-            "r2 after each principal component was scaled by its standard deviation: the feature's share of the "
+            "the R2 after each principal component is scaled by its standard deviation: the feature's share of the "
             "variance of the centred linear kernel zz', which determines linear CKA and RSA",
             _BOOTSTRAP,
         ),
@@ -117,7 +117,7 @@ VARIANCE = MeasureTable(
             "detectable_r2",
             "detectable R²",
             "smallest R2 of a planted feature that the test detects, at a level of 5 %, with 80 % power",
-            "exact interval of a quantile",
+            "exact, of a quantile",
             short="detectable",
         ),
         Measure(
@@ -150,7 +150,7 @@ READOUT = MeasureTable(
         Measure(
             f"density_{DENSE:g}",
             "density",
-            f"share of the units of which the feature explains more than {DENSE:.0%} of the variance",
+            f"share of the units of which the feature explains more than {100 * DENSE:g} % of the variance",
             "closed tests of the units",
         ),
         Measure(
@@ -179,15 +179,15 @@ SCORES = MeasureTable(
         Measure(
             "rsa_equalised",
             "RSA, equal shares",
-            "rsa after the linear map of `equalize`, fitted on the other folds, which gives all features with unique "
+            "RSA after the linear map of `equalize`, fitted on the other folds, which gives all features with unique "
             "variance (interval of r2_unique above 0) equal shares; unchanged where there are fewer than two",
             _SCORE,
             interval_shown=True,
         ),
         Measure("cka", "CKA", "debiased linear CKA with the one-hot code of the feature", _SCORE, interval_shown=True),
-        Measure("cka_equalised", "CKA, equal shares", "cka after the same map", _SCORE, interval_shown=True),
+        Measure("cka_equalised", "CKA, equal shares", "CKA after the same map", _SCORE, interval_shown=True),
         R2,
-        Measure("r2_equalised", "R², equal shares", "r2 after the same map", _BOOTSTRAP, interval_shown=True),
+        Measure("r2_equalised", "R², equal shares", "R2 after the same map", _BOOTSTRAP, interval_shown=True),
     ),
 )
 

@@ -105,10 +105,12 @@ def test_where_all_stimuli_are_kept_intervals_are_those_of_the_audit_of_arrays(b
             assert found == pytest.approx(expected, abs=apart)
 
 
-def test_the_statuses_are_the_same_and_nothing_is_detected_in_noise(both):
-    streamed, whole = (report.statuses().query("layer == 'full'") for report in both)
-    assert streamed.equals(whole)
-    assert set(both[0].statuses().query("layer == 'noise'")["status"]) <= {"not detected", "inconclusive"}
+def test_what_is_present_has_the_same_status_and_what_is_absent_is_not_detected(both):
+    streamed, whole = (report.statuses() for report in both)
+    present = (streamed["layer"] == "full") & (streamed["feature"] != "absent")
+    assert streamed[present].equals(whole[present])
+    assert set(streamed[present]["status"]) == {"dominant", "weak but decodable", "detected"}
+    assert set(streamed[~present]["status"]) <= {"not detected", "inconclusive"}
     assert any("cannot be distinguished from loud" in str(line) and "echo" in str(line) for line in both[0].sentences)
 
 
