@@ -7,6 +7,7 @@ p values.
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,8 +19,7 @@ DENSE = 0.1
 _Function = TypeVar("_Function", bound=Callable[..., object])
 _BOOTSTRAP = "studentised bootstrap"
 _SCORE = "Student's t, standard error from at most 200 bootstrap resamples"
-_PERMUTED = "permutation of the labels"
-_CONTROL = "larger than the shuffled-label control, one-sided t test"
+_CONTROL = "t test, one-sided, of an effect larger than that of the shuffled-label control"
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,6 @@ class Measure:
 class MeasureTable:
     """A table of the page: a row per layer and feature, a column per measure."""
 
-    name: str
     caption: str
     measures: tuple[Measure, ...]
 
@@ -64,166 +63,124 @@ class MeasureTable:
 
 
 R2 = Measure(
-    "r2",
-    "R²",
+    "r2", "R²",
     "variance explained by the feature, sum q.z / sum ||z||^2; for the feature (all), by all features together",
-    _BOOTSTRAP,
-    _PERMUTED,
-    interval_shown=True,
-    short="R2",
-)
-
-
-def _causal(name: str, heading: str, meaning: str, *, tested: bool = True) -> Measure:
-    return Measure(name, heading, meaning, _BOOTSTRAP, _CONTROL if tested else "", interval_shown=True)
-
+    _BOOTSTRAP, "permutation of the labels", interval_shown=True, short="R2",
+)  # fmt: skip
 
 VARIANCE = MeasureTable(
-    "variance",
     "Variance explained, as a share of the layer’s variance; 95 % intervals in brackets, p of R²",
     (
         R2,
         Measure(
-            "noise_ceiling",
-            "noise ceiling",
+            "noise_ceiling", "noise ceiling",
             "for the feature (all), where `repeats` are given: sum q.z / sum ||z||^2 with q the mean of the other "
             "presentations of the stimulus, the share of the variance that repeats reproduce",
-            _BOOTSTRAP,
-            interval_shown=True,
+            _BOOTSTRAP, interval_shown=True,
         ),
         Measure(
-            "r2_of_ceiling",
-            "R² of ceiling",
-            "the ratio r2 / noise_ceiling in the stimuli that were repeated, for features with one label in all presentations of "
-            "a stimulus; NaN where the interval of the ceiling includes 0",
-            _BOOTSTRAP,
-            interval_shown=True,
+            "r2_of_ceiling", "R² of ceiling",
+            "the ratio r2 / noise_ceiling in the stimuli that were repeated, for features with one label in all "
+            "presentations of a stimulus; NaN where the interval of the ceiling includes 0",
+            _BOOTSTRAP, interval_shown=True,
         ),
         Measure(
-            "r2_unique",
-            "unique",
+            "r2_unique", "unique",
             "unique (semipartial) variance: the R2 of all features together minus that without this feature",
             _BOOTSTRAP,
         ),
         Measure("r2_common", "shared", "variance shared with other features: r2 - r2_unique", _BOOTSTRAP),
         Measure(
-            "rdm_share",
-            "RDM share",
+            "rdm_share", "RDM share",
             "the R2 after each principal component is scaled by its standard deviation: the feature's share of the "
             "variance of the centred linear kernel zz', which determines linear CKA and RSA",
             _BOOTSTRAP,
         ),
         Measure(
-            "detectable_r2",
-            "detectable R²",
+            "detectable_r2", "detectable R²",
             "smallest R2 of a planted feature that the test detects, at a level of 5 %, with 80 % power",
-            "exact, of a quantile",
-            short="detectable",
+            "exact, of a quantile", short="detectable",
         ),
         Measure(
-            "false_positives",
-            "false positives",
+            "false_positives", "false positives",
             "empirical false-positive rate: how often the test at 5 % detects a planted feature of zero strength",
             "Clopper-Pearson",
         ),
     ),
     tested="r2",
     whole=True,
-)
+)  # fmt: skip
 
 READOUT = MeasureTable(
-    "readout",
     "Readout (balanced accuracy) and spread (density a share, units used a number of units); 95 % intervals in "
     "brackets, p of decodability",
     (
         Measure(
-            "decodability",
-            "decodability",
-            "balanced accuracy of a linear classifier on held-out folds",
-            "Clopper-Pearson",
-            "permutation of the labels, for a shrinkage discriminant with equal priors that is fitted anew each time, "
-            "whatever the classifier",
-            interval_shown=True,
-            short="decoded",
+            "decodability", "decodability", "balanced accuracy of a linear classifier on held-out folds",
+            "Clopper-Pearson", "permutation of the labels, for a shrinkage discriminant with equal priors that is "
+            "fitted anew each time, whatever the classifier", interval_shown=True, short="decoded",
         ),
         Measure("chance", "chance", "1 / number of classes", short="chance"),
         Measure(
-            f"density_{DENSE:g}",
-            "density",
+            f"density_{DENSE:g}", "density",
             f"share of the units of which the feature explains more than {100 * DENSE:g} % of the variance",
             "closed tests of the units",
         ),
         Measure(
-            "participation",
-            "units used",
+            "participation", "units used",
             "participation ratio (sum_u e_u)^2 / sum_u e_u^2, with e_u the sum of squares explained in unit u: the "
             "number of units over which the feature is spread",
             "Fieller's, by a jackknife",
         ),
     ),
     tested="decodability",
-)
+)  # fmt: skip
 
 SCORES = MeasureTable(
-    "scores",
     "Scores of a model that represents one feature alone; 95 % intervals in brackets",
     (
         Measure(
-            "rsa",
-            "RSA",
+            "rsa", "RSA",
             "correlation of squared Euclidean distances with those of a model that represents the feature alone (0 "
             "within a class, 1 between classes); the noise of the responses lowers it",
-            _SCORE,
-            interval_shown=True,
+            _SCORE, interval_shown=True,
         ),
         Measure(
-            "rsa_equalised",
-            "RSA, equal shares",
+            "rsa_equalised", "RSA, equal shares",
             "RSA after the linear map of `equalize`, fitted on the other folds, which gives all features with unique "
             "variance (interval of r2_unique above 0) equal shares; unchanged where there are fewer than two",
-            _SCORE,
-            interval_shown=True,
+            _SCORE, interval_shown=True,
         ),
         Measure("cka", "CKA", "debiased linear CKA with the one-hot code of the feature", _SCORE, interval_shown=True),
         Measure("cka_equalised", "CKA, equal shares", "CKA after the same map", _SCORE, interval_shown=True),
         R2,
         Measure("r2_equalised", "R², equal shares", "R2 after the same map", _BOOTSTRAP, interval_shown=True),
     ),
-)
+)  # fmt: skip
+
+
+def _causal(name: str, heading: str, meaning: str, test: str = _CONTROL) -> Measure:
+    return Measure(name, heading, meaning, _BOOTSTRAP, test, interval_shown=True)
+
 
 CAUSAL = MeasureTable(
-    "causal",
     "Causal effects of ablation and steering, as shares; 95 % intervals in brackets",
     (
         _causal("ablation_own", "ablated: own report", "accuracy lost on the feature itself, where it is reported"),
         _causal("ablation_others", "ablated: others", "mean accuracy lost on the other features that are reported"),
-        _causal(
-            "ablation_output",
-            "ablated: outputs",
-            "without `predict`: sum of the squared changes of the output over its variance",
-        ),
-        _causal(
-            "ablation_control",
-            "ablated: control",
-            "the first of these that was measured, with the labels of the feature shuffled",
-            tested=False,
-        ),
-        _causal(
-            "steering_own",
-            "steered: own report",
-            "share of the stimuli whose reported class changes to the class steered towards, minus the share that "
-            "changes away from it",
-        ),
+        _causal("ablation_output", "ablated: outputs",
+                "without `predict`: sum of the squared changes of the output over its variance"),
+        _causal("ablation_control", "ablated: control",
+                "the first of these that was measured, with the labels of the feature shuffled", test=""),
+        _causal("steering_own", "steered: own report",
+                "share of the stimuli whose reported class changes to the class steered towards, minus the share that "
+                "changes away from it"),
         _causal("steering_others", "steered: others", "mean share of the reports of the other features that change"),
         _causal("steering_output", "steered: outputs", "without `predict`: as ablation_output"),
-        _causal(
-            "steering_control",
-            "steered: control",
-            "the first of these that was measured, steered as far by shuffled labels",
-            tested=False,
-        ),
+        _causal("steering_control", "steered: control",
+                "the first of these that was measured, steered as far by shuffled labels", test=""),
     ),
-)
+)  # fmt: skip
 
 TABLES = (VARIANCE, READOUT, CAUSAL, SCORES)
 
@@ -237,18 +194,20 @@ def documented(*tables: MeasureTable) -> Callable[[_Function], _Function]:
     """Return a decorator that lists the measures of these tables in place of ``{measures}`` in a docstring."""
 
     def fill(function: _Function) -> _Function:
-        if function.__doc__:  # Python drops docstrings when it optimises
-            function.__doc__ = function.__doc__.replace("{measures}", _listed(all_measures(tables)))
+        text = function.__doc__ or ""  # Python drops docstrings when it optimises
+        if place := re.search(r"( *)\{measures\}", text):
+            function.__doc__ = text.replace(place[0], _listed(all_measures(tables), place[1]))
         return function
 
     return fill
 
 
-def _listed(measures: Sequence[Measure]) -> str:
-    """Return one entry per measure, indented like the docstring of a function."""
-    entries = []
+def _listed(measures: Sequence[Measure], indent: str) -> str:
+    """Return one entry per measure, its meaning indented below its name."""
+    entries, inner = [], f"{indent}    "
     for measure in measures:
         how = [f"Interval: {measure.interval}."] * bool(measure.interval) + [f"p: {measure.test}."] * bool(measure.test)
         text = " ".join([f"{measure.meaning}.", *how])
-        entries.append(f"{measure.name}\n{textwrap.fill(text, 110, initial_indent=' ' * 8, subsequent_indent=' ' * 8)}")
-    return "\n    ".join(entries)
+        filled = textwrap.fill(text, 120, initial_indent=inner, subsequent_indent=inner, break_on_hyphens=False)
+        entries.append(f"{indent}{measure.name}\n{filled}")
+    return "\n".join(entries)
