@@ -10,14 +10,7 @@ import numpy as np
 from repbias.audit.ceiling import ceiling_rows
 from repbias.audit.coordinates import Coordinates, coordinates
 from repbias.audit.decoding import accuracy_interval, fold_maps, held_out_right
-from repbias.audit.estimates import (
-    Contributions,
-    FoldedActivity,
-    contributions,
-    folded,
-    held_out_predictions,
-    unit_r2,
-)
+from repbias.audit.estimates import Contributions, FoldedActivity, contributions, folded, held_out_predictions, unit_r2
 from repbias.audit.intervals import NO_INTERVAL, r2_interval
 from repbias.audit.measures import DENSE
 from repbias.audit.nulls import critical_value, null_scores, p_value

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import matplotlib.figure
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.gridspec import SubplotSpec
 from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter
 
 from repbias.audit.report import AuditReport
@@ -42,14 +43,14 @@ def variance_and_decodability(report: AuditReport) -> Figure:
     numbers = pd.concat([_points(report, layers), *(rows for rows in levels if len(rows))], ignore_index=True)
     colours = style.feature_colours(report.features)
     key = {f"{place}  {name}": colour for place, (name, colour) in enumerate(colours.items(), start=1)}
-    drawing, cells = style.blocks(len(layers), _IN_A_ROW, (3.0, 2.8), key, gap=(0.3, 0.8), below=0.62)
-    lowest, highest = _range(numbers)
-    for index, (axes, layer) in enumerate(panels(drawing, cells, layers)):
-        _plane(axes, _least_x(numbers), lowest, highest, leftmost=index % _IN_A_ROW == 0)
-        rows = numbers[numbers["layer"] == layer]
-        _draw_detectable(axes, rows[rows["mark"] == "detectable"], colours)
-        _draw_ceiling(axes, rows[rows["mark"] == "noise_ceiling"])
-        _draw_points(axes, rows[rows["mark"] == "feature"], colours)
+    drawing, made = panels(layers, (3.0, 2.8), key, gap=(0.3, 0.8), below=0.62)
+    limits = _least_x(numbers), *_range(numbers)
+    for panel in made:
+        _plane(panel.axes, *limits, leftmost=panel.leftmost)
+        rows = numbers[numbers["layer"] == panel.layer]
+        _draw_detectable(panel.axes, rows[rows["mark"] == "detectable"], colours)
+        _draw_ceiling(panel.axes, rows[rows["mark"] == "noise_ceiling"])
+        _draw_points(panel.axes, rows[rows["mark"] == "feature"], colours)
     return Figure("variance-and-decodability", TITLE, _caption(report, layers), drawing, numbers)
 
 
@@ -61,14 +62,26 @@ def drawn_layers(report: AuditReport) -> list[str]:
     return [names[place] for place in np.linspace(0, len(names) - 1, _MOST_LAYERS).round().astype(int)]
 
 
+@dataclass(frozen=True)
+class Panel:
+    """The axes of a layer, and whether they are at the left and at the bottom of their figure."""
+
+    axes: Axes
+    layer: str
+    leftmost: bool
+    lowest: bool
+
+
 def panels(
-    drawing: matplotlib.figure.Figure, cells: Sequence[SubplotSpec], layers: Sequence[str]
-) -> Iterator[tuple[Axes, str]]:
-    """Yield the axes of each layer's panel, with the layer's name as its title, and the layer."""
-    for cell, layer in zip(cells, layers, strict=True):
-        axes = drawing.add_subplot(cell)
-        style.panel_title(axes, layer)
-        yield axes, layer
+    layers: Sequence[str], size: tuple[float, float], key: dict[str, str], columns: int = _IN_A_ROW, **spacing: Any
+) -> tuple[matplotlib.figure.Figure, list[Panel]]:
+    """Return a figure with one panel per layer, named by it; the arguments are those of `style.blocks`."""
+    drawing, cells = style.blocks(len(layers), columns, size, key, **spacing)
+    made = []
+    for index, (cell, layer) in enumerate(zip(cells, layers, strict=True)):
+        made.append(Panel(drawing.add_subplot(cell), layer, index % columns == 0, index + columns >= len(layers)))
+        style.panel_title(made[-1].axes, layer)
+    return drawing, made
 
 
 def left_out(report: AuditReport, layers: list[str]) -> str:
@@ -168,26 +181,10 @@ def _draw_points(axes: Axes, rows: pd.DataFrame, colours: dict[str, str]) -> Non
         colour = colours[row["feature"]]
         axes.plot([row["x_low"], row["x_high"]], [row["y"], row["y"]], color=colour, linewidth=1.3, zorder=3)
         axes.plot([row["x"], row["x"]], [row["y_low"], row["y_high"]], color=colour, linewidth=1.3, zorder=3)
-        axes.plot(
-            row["x"],
-            row["y"],
-            "o",
-            color="white",
-            markeredgecolor=colour,
-            markersize=9.5,
-            markeredgewidth=1.4,
-            zorder=4,
-        )
-        axes.annotate(
-            numbered[row["feature"]],
-            (row["x"], row["y"]),
-            ha="center",
-            va="center_baseline",
-            color=colour,
-            fontsize=6.8,
-            fontweight="bold",
-            zorder=5,
-        )
+        point, number = (row["x"], row["y"]), numbered[row["feature"]]
+        axes.plot(*point, "o", color="white", mec=colour, markersize=9.5, mew=1.4, zorder=4)
+        look: dict[str, Any] = {"ha": "center", "va": "center_baseline", "fontsize": 6.8, "fontweight": "bold"}
+        axes.annotate(number, point, color=colour, zorder=5, **look)
     if rows.empty:
         style.say(axes, "not measured")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 from matplotlib.axes import Axes
 
@@ -12,7 +14,6 @@ from repbias.report.figures.figure import Figure
 
 TITLE = "Scores of a model that represents one feature alone"
 _METHODS = {"rsa": "RSA", "cka": "CKA", "r2": "R²"}
-_IN_A_ROW = 3
 _GREY = "#8b939c"
 _BEFORE, _AFTER = 0.0, 0.52  # places of a method's two columns; the next method is one further
 
@@ -29,11 +30,11 @@ def scores_before_and_after(report: AuditReport) -> Figure:
     layers = drawn_layers(report)
     numbers = _scores(report, layers)
     colours = style.feature_colours(report.features)
-    drawing, cells = style.blocks(len(layers), _IN_A_ROW, (3.3, 2.7), colours, gap=(0.3, 0.9), below=0.7)
+    drawing, made = panels(layers, (3.3, 2.7), colours, gap=(0.3, 0.9), below=0.7)
     lowest = min(float(numbers["ci_low"].min()), float(numbers["value"].min()), 0.0)
-    for index, (axes, layer) in enumerate(panels(drawing, cells, layers)):
-        _columns(axes, lowest, leftmost=index % _IN_A_ROW == 0)
-        _draw_lines(axes, numbers[numbers["layer"] == layer], colours)
+    for panel in made:
+        _columns(panel.axes, lowest, leftmost=panel.leftmost)
+        _draw_lines(panel.axes, numbers[numbers["layer"] == panel.layer], colours)
     return Figure("scores", TITLE, _caption(report, layers), drawing, numbers)
 
 
@@ -56,15 +57,8 @@ def _columns(axes: Axes, lowest: float, *, leftmost: bool) -> None:
     axes.tick_params(axis="x", length=0)
     axes.tick_params(labelleft=leftmost)
     for number, name in enumerate(_METHODS.values()):
-        axes.text(
-            number + _AFTER / 2,
-            -0.13,
-            name,
-            transform=axes.get_xaxis_transform(),
-            ha="center",
-            va="top",
-            color=style.INK,
-        )
+        place: dict[str, Any] = {"transform": axes.get_xaxis_transform(), "ha": "center", "va": "top"}
+        axes.text(number + _AFTER / 2, -0.13, name, color=style.INK, **place)
     axes.axhline(0, color=_GREY, linewidth=0.7, zorder=1)
     if leftmost:
         axes.set_ylabel("score")

@@ -40,16 +40,16 @@ def variance_shares(report: AuditReport) -> Figure:
     colours = {**style.feature_colours(report.features), ALL_FEATURES: _INK}
     key = {name: colours[name] for name in names}
     size = (2.6, max(_ROW * len(names), 0.8))
-    drawing, cells = style.blocks(len(layers), _IN_A_ROW, size, key, gap=(0.3, 0.8), left=1.75)
+    drawing, made = panels(layers, size, key, gap=(0.3, 0.8), left=1.75)
     limits = (min(0.0, float(numbers["ci_low"].min()), float(numbers["value"].min())) * 1.1,
               max(float(numbers["ci_high"].max()), float(numbers["value"].max()), 0.05) * 1.05)  # fmt: skip
-    for index, (axes, layer) in enumerate(panels(drawing, cells, layers)):
-        _draw_bars(axes, numbers[numbers["layer"] == layer], names, colours)
-        axes.set_xlim(*limits)
-        _name_rows(axes, names, leftmost=index % _IN_A_ROW == 0)
-        axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-        if index + _IN_A_ROW >= len(layers):
-            axes.set_xlabel("share of variance explained")
+    for panel in made:
+        _draw_bars(panel.axes, numbers[numbers["layer"] == panel.layer], names, colours)
+        panel.axes.set_xlim(*limits)
+        _name_rows(panel.axes, names, leftmost=panel.leftmost)
+        panel.axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        if panel.lowest:
+            panel.axes.set_xlabel("share of variance explained")
     return Figure("variance-shares", SHARES_TITLE, _shares_caption(report, layers), drawing, numbers)
 
 
@@ -70,11 +70,11 @@ def component_contents(report: AuditReport) -> Figure:
     count = int(numbers["component"].max())
     size = (max(_CELL * count, 1.6), max(0.27 * len(names), 0.6))
     columns = max(min(_IN_A_ROW, int(11 / (size[0] + 0.3))), 1)
-    drawing, cells = style.blocks(len(layers), columns, size, {}, gap=(0.3, 0.95), left=1.75, below=0.75)
-    for index, (axes, layer) in enumerate(panels(drawing, cells, layers)):
-        _draw_cells(axes, numbers[numbers["layer"] == layer], names, count)
-        _name_rows(axes, names, leftmost=index % columns == 0)
-        axes.set_xlabel("component, and its share of the variance")
+    drawing, made = panels(layers, size, {}, columns, gap=(0.3, 0.95), left=1.75, below=0.75)
+    for panel in made:
+        _draw_cells(panel.axes, numbers[numbers["layer"] == panel.layer], names, count)
+        _name_rows(panel.axes, names, leftmost=panel.leftmost)
+        panel.axes.set_xlabel("component, and its share of the variance")
     return Figure("component-contents", COMPONENTS_TITLE, _components_caption(report, layers), drawing, numbers)
 
 
