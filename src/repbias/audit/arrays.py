@@ -107,7 +107,7 @@ def audit_arrays(
     layers = check_layers(arrays)
     n = len(next(iter(layers.values())))
     stimuli = check_stimuli(features, groups, repeats, missing, n=n)
-    refuse_other_order(arrays, features)
+    refuse_other_order(arrays, features, groups, repeats)
     return audit_layers(layers, stimuli, settings)
 
 

@@ -175,11 +175,13 @@ def check_layers(arrays: Mapping[str, ArrayLike]) -> dict[str, FloatArray]:
     return layers
 
 
-def refuse_other_order(arrays: Mapping[str, Any], features: Mapping[str, Any] | pd.DataFrame) -> None:
-    """Raise where arrays and labels carry an index of the same stimuli in another order."""
-    labels = {"features": features} if isinstance(features, pd.DataFrame) else dict(features)
-    indices = [(name, _index(values)) for name, values in (*arrays.items(), *labels.items())]
-    named = [(name, index) for name, index in indices if index is not None]
+def refuse_other_order(
+    arrays: Mapping[str, Any], features: Mapping[str, Any] | pd.DataFrame, groups: Any, repeats: Any
+) -> None:
+    """Raise where arrays and labels carry an index of the same stimuli in different orders."""
+    labels = {"features": features} if isinstance(features, pd.DataFrame) else features
+    given = (*arrays.items(), *labels.items(), ("groups", groups), ("repeats", repeats))
+    named = [(name, index) for name, values in given if (index := _index(values)) is not None]
     for name, index in named[1:]:
         first, expected = named[0]
         if not index.equals(expected) and index.isin(expected).any():

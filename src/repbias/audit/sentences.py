@@ -8,9 +8,10 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import pandas as pd
 
+from repbias.audit import status
 from repbias.audit.plan import Shared
 from repbias.audit.power import LEVEL
-from repbias.audit.status import DOMINANT, INCONCLUSIVE, NOT_DETECTED, WEAK, Facts, detected_in, facts_of, status_of
+from repbias.audit.status import TESTS, Facts, detected_in, facts_of, status_of
 from repbias.audit.wording import Sentence, listed, percent, short
 from repbias.measures.variance.result import ALL_FEATURES
 
@@ -35,8 +36,7 @@ def conclusions(
     for layer, of_layer in results.groupby("layer", sort=False):
         facts, pairs = facts_of(of_layer), shared.get(str(layer), [])
         texts = (
-            *_detected(facts, pairs),
-            *_not_detected(facts),
+            *_statuses(facts, pairs),
             *_indistinct(pairs, {fact.name: fact for fact in facts}),
             *_similarity(facts),
             *_reproduced(Facts(of_layer, ALL_FEATURES), facts),
@@ -61,25 +61,32 @@ def _calibration(results: pd.DataFrame) -> Sentence:
     )
 
 
-def _detected(facts: list[Facts], pairs: Shared) -> Iterator[str]:
+def _statuses(facts: list[Facts], pairs: Shared) -> Iterator[str]:
+    """State the status of each feature and its numbers, beginning with the feature that explains most."""
     detected = detected_in(facts)
     if not detected:
         yield "no feature was detected after correction for the number of tests."
-    for fact in detected:
-        status, explains = status_of(fact, detected), f"{fact.percent('r2')} of the variance"
-        if status == DOMINANT:
-            yield (
-                f"{fact.name} is dominant. It explains {explains}, the most of {len(facts)} features, and is "
-                f"{fact.read_out}."
-            )
-        elif status == WEAK:
-            yield (
-                f"{fact.name} is weak but decodable. It explains only {explains}, but is {fact.read_out}: a small "
-                "share of the variance does not show that a feature is not represented."
-                f"{_confounded(fact, facts, pairs)}"
-            )
-        else:
-            yield f"{fact.name} is detected. It explains {explains}, and is {fact.read_out}."
+    for fact in (*detected, *(fact for fact in facts if fact not in detected)):
+        name, explains, read_out = fact.name, f"{fact.percent('r2')} of the variance", fact.read_out
+        match status_of(fact, detected):
+            case status.DOMINANT:
+                most = f"{explains}, the most of {len(facts)} features"
+                yield f"{name} is dominant. It explains {most}, and is {read_out}."
+            case status.DETECTED:
+                yield f"{name} is detected. It explains {explains}, and is {read_out}."
+            case status.WEAK:
+                yield (
+                    f"{name} is weak but decodable. It explains only {explains}, but is {read_out}: a small share of "
+                    f"the variance does not show that a feature is not represented.{_confounded(fact, facts, pairs)}"
+                )
+            case status.NOT_DETECTED:
+                yield f"{name} was not detected. It explains {explains}, and is {read_out}; {_bound(fact)}."
+            case status.INCONCLUSIVE:
+                p = [[f"{fact.value(measure, when):.2g}" for measure in TESTS] for when in ("p", "p_holm")]
+                yield (
+                    f"for {name} the audit is inconclusive. It explains {explains}, and is {read_out}; the p values "
+                    f"are {' and '.join(p[0])}, after correction {' and '.join(p[1])}."
+                )
 
 
 def _confounded(fact: Facts, facts: list[Facts], pairs: Shared) -> str:
@@ -91,25 +98,15 @@ def _confounded(fact: Facts, facts: list[Facts], pairs: Shared) -> str:
     return f" However, its labels are associated with those of {listed(stronger)}, from which it may be decoded."
 
 
-def _not_detected(facts: list[Facts]) -> Iterator[str]:
-    detected = detected_in(facts)
-    for fact in facts:
-        status, explains = status_of(fact, detected), f"It explains {fact.percent('r2')} of the variance"
-        if status == NOT_DETECTED:
-            detectable = fact.value("detectable_r2")
-            bound = "no feature of this kind would have been detected with 80 % power, so nothing can be concluded"
-            if np.isfinite(detectable):
-                bound = (
-                    f"a feature that explains {short(detectable)} % or more would have been detected with 80 % power, "
-                    "but a weaker one may be represented"
-                )
-            yield f"{fact.name} was not detected. {explains}, and is {fact.read_out}; {bound}."
-        elif status == INCONCLUSIVE:
-            yield (
-                f"for {fact.name} the audit is inconclusive. {explains}, and is {fact.read_out}; the p values are "
-                f"{fact.value('r2', 'p'):.2g} and {fact.value('decodability', 'p'):.2g}, after correction "
-                f"{fact.value('r2', 'p_holm'):.2g} and {fact.value('decodability', 'p_holm'):.2g}."
-            )
+def _bound(fact: Facts) -> str:
+    """Return which effect of a feature that was not detected these data could have shown."""
+    detectable = fact.value("detectable_r2")
+    if not np.isfinite(detectable):
+        return "no feature of this kind would have been detected with 80 % power, so nothing can be concluded"
+    return (
+        f"a feature that explains {short(detectable)} % or more would have been detected with 80 % power, but a weaker "
+        "one may be represented"
+    )
 
 
 def _indistinct(pairs: Shared, facts: dict[str, Facts]) -> Iterator[str]:

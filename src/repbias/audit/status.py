@@ -9,6 +9,7 @@ import pandas as pd
 from repbias.audit.power import LEVEL
 from repbias.audit.wording import listed, percent, short
 
+TESTS = ("r2", "decodability")
 WEAK_R2 = 0.05
 WEAK_RATIO = 0.2
 _MOST_NAMES = 3  # layers that a summary names; more are counted
@@ -60,7 +61,7 @@ class Facts:
     @property
     def insignificant(self) -> bool:
         """Whether neither test is significant, even before correction."""
-        return min(self.value("r2", "p"), self.value("decodability", "p")) > LEVEL
+        return min(self.value(measure, "p") for measure in TESTS) > LEVEL
 
     @property
     def read_out(self) -> str:
