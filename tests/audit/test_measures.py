@@ -27,7 +27,7 @@ def test_docstrings_list_every_measure_with_its_meaning(function: object, tables
     text = " ".join((function.__doc__ or "").split())
     assert "{measures}" not in text
     for measure in all_measures(tables):
-        assert f" {measure.name} {measure.meaning}." in text
+        assert f" {measure.name} {measure.definition}." in text
         assert not measure.test or measure.test in text
 
 

@@ -278,4 +278,4 @@ def test_every_measure_of_a_report_is_explained_on_its_page(page: Path) -> None:
     text = parsed(page).text.split("How each number is computed")[-1]
     assert {one.name for one in all_measures()} >= set(MEASURES)
     for measure in all_measures():
-        assert (measure.meaning[1:] in text) == (measure.name in MEASURES)
+        assert (measure.definition[1:] in text) == (measure.name in MEASURES)

@@ -33,7 +33,7 @@ class Measure:
     """The heading of its column on the page."""
 
     meaning: str
-    """What it is, with its formula and its unit; a share where no unit is given."""
+    """What it is, in words."""
 
     interval: str = ""
     """How its 95 % interval is computed; "" where it has none."""
@@ -46,6 +46,13 @@ class Measure:
 
     short: str = ""
     """The heading of its column in the terminal; "" where the terminal does not show it."""
+
+    formula: str = ""
+
+    @property
+    def definition(self) -> str:
+        """The meaning with the formula."""
+        return f"{self.meaning}: {self.formula}" if self.formula else self.meaning
 
 
 @dataclass(frozen=True)
@@ -64,8 +71,8 @@ class MeasureTable:
 
 R2 = Measure(
     "r2", "R²",
-    "variance explained by the feature, sum q.z / sum ||z||^2; for the feature (all), by all features together",
-    _BOOTSTRAP, "permutation of the labels", interval_shown=True, short="R2",
+    "share of the layer's variance that the feature explains; for (all), that all features together explain",
+    _BOOTSTRAP, "permutation of the labels", interval_shown=True, short="R2", formula="sum q.z / sum ||z||^2",
 )  # fmt: skip
 
 VARIANCE = MeasureTable(
@@ -74,9 +81,9 @@ VARIANCE = MeasureTable(
         R2,
         Measure(
             "noise_ceiling", "noise ceiling",
-            "for the feature (all), where `repeats` are given: sum q.z / sum ||z||^2 with q the mean of the other "
-            "presentations of the stimulus, the share of the variance that repeats reproduce",
+            "for the feature (all), where `repeats` are given: the share of the variance that repeats reproduce",
             _BOOTSTRAP, interval_shown=True,
+            formula="sum q.z / sum ||z||^2 with q the mean of the other presentations of the stimulus",
         ),
         Measure(
             "r2_of_ceiling", "R² of ceiling",
@@ -89,7 +96,7 @@ VARIANCE = MeasureTable(
             "unique (semipartial) variance: the R2 of all features together minus that without this feature",
             _BOOTSTRAP,
         ),
-        Measure("r2_common", "shared", "variance shared with other features: r2 - r2_unique", _BOOTSTRAP),
+        Measure("r2_common", "shared", "variance shared with other features", _BOOTSTRAP, formula="r2 - r2_unique"),
         Measure(
             "rdm_share", "RDM share",
             "the R2 after each principal component is scaled by its standard deviation: the feature's share of the "
@@ -128,9 +135,8 @@ READOUT = MeasureTable(
         ),
         Measure(
             "participation", "units used",
-            "participation ratio (sum_u e_u)^2 / sum_u e_u^2, with e_u the sum of squares explained in unit u: the "
-            "number of units over which the feature is spread",
-            "Fieller's, by a jackknife",
+            "number of units over which the feature is spread, as a participation ratio", "Fieller's, by a jackknife",
+            formula="(sum_u e_u)^2 / sum_u e_u^2, with e_u the sum of squares explained in unit u",
         ),
     ),
     tested="decodability",
@@ -207,7 +213,7 @@ def _listed(measures: Sequence[Measure], indent: str) -> str:
     entries, inner = [], f"{indent}    "
     for measure in measures:
         how = [f"Interval: {measure.interval}."] * bool(measure.interval) + [f"p: {measure.test}."] * bool(measure.test)
-        text = " ".join([f"{measure.meaning}.", *how])
+        text = " ".join([f"{measure.definition}.", *how])
         filled = textwrap.fill(text, 120, initial_indent=inner, subsequent_indent=inner, break_on_hyphens=False)
         entries.append(f"{indent}{measure.name}\n{filled}")
     return "\n".join(entries)

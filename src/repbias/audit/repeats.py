@@ -130,7 +130,7 @@ def refuse_confounded(labels: Labels, repeats: Repeats, what: str) -> None:
 def design_note(repeats: Repeats) -> str:
     """Return in words how many repeats there are, and to what the numbers generalise."""
     n_stimuli, n_once = int(repeats.stimulus.max()) + 1, int((repeats.n_others == 0).sum())
-    text = f"{len(repeats.stimulus)} presentations of {n_stimuli} stimuli; elsewhere, each presentation counts as a stimulus. "
+    text = f"{len(repeats.stimulus)} presentations of {n_stimuli} stimuli; elsewhere, each counts as one stimulus. "
     if repeats.group is None:
         text += "Intervals are over stimuli, each with all presentations."
     elif repeats.crossed:

@@ -29,7 +29,8 @@ MEANINGS = {
     f"than {short(WEAK_RATIO, 0)} % of what the strongest one explains. Analyses that follow variance hardly show it.",
     NOT_DETECTED: "neither its R2 nor its decodability is significant. It may be represented below the detectable R2, "
     "or in a form that a linear classifier cannot read.",
-    INCONCLUSIVE: "p is at most .05 in one test, but not after Holm's correction for all tests.",
+    INCONCLUSIVE: "a test has p of at most .05, but not after Holm's correction for all tests, or the interval of the "
+    "decodability includes chance.",
 }
 
 
@@ -83,10 +84,11 @@ def detected_in(facts: Sequence[Facts]) -> list[Facts]:
 def status_of(fact: Facts, detected: Sequence[Facts]) -> str:
     """Return the status of a feature in a layer in which the features `detected` were detected.
 
-    A feature is detected if the p value of its R2 or of its decodability is at most .05 after Holm's correction. The
-    detected feature with the largest R2 is dominant if that R2 is .05 or more. A detected feature is weak but decodable
-    if its class can be decoded and its R2 is below .05 or below a fifth of the largest. A feature is not detected if
-    neither p value is at most .05 before correction; in the remaining cases the audit is inconclusive.
+    A feature varies if the p value of its R2 is at most .05 after Holm's correction, and is decodable if that of its
+    decodability is and the interval of its decodability lies above chance; it is detected if it varies or is decodable.
+    The detected feature with the largest R2 is dominant if it varies and this R2 is .05 or more. A detected feature is
+    weak but decodable if it is decodable and its R2 is below .05 or below a fifth of the largest. A feature is not
+    detected if neither p value is at most .05 before correction; in the remaining cases the audit is inconclusive.
     """
     if fact not in detected:
         return NOT_DETECTED if fact.insignificant else INCONCLUSIVE
