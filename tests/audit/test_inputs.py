@@ -9,8 +9,9 @@ import pytest
 import scipy.sparse
 import torch
 
+from repbias.audit.activity import activity_notes, check_layers
 from repbias.audit.arrays import audit_arrays
-from repbias.audit.inputs import activity_notes, check_layers, check_stimuli
+from repbias.audit.inputs import check_stimuli
 
 N = 24
 X = np.random.default_rng(0).normal(size=(N, 4))

@@ -7,15 +7,8 @@ from dataclasses import asdict
 
 import pandas as pd
 
-from repbias.audit.inputs import (
-    Missing,
-    Settings,
-    Stimuli,
-    activity_notes,
-    check_layers,
-    check_stimuli,
-    refuse_other_order,
-)
+from repbias.audit.activity import activity_notes, check_layers, refuse_other_order
+from repbias.audit.inputs import Missing, Settings, Stimuli, check_stimuli
 from repbias.audit.intervals import CONFIDENCE
 from repbias.audit.layer import audit_layer
 from repbias.audit.measures import READOUT, SCORES, VARIANCE, documented

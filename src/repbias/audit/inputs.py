@@ -1,11 +1,11 @@
-"""The inputs of an audit, each checked once: settings, the labels of the stimuli, and the activity of the layers.
+"""The settings of an audit and the labels of its stimuli, each checked once.
 
 Every refusal names the array or the feature, says what was expected and what came, and what to do next.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -15,12 +15,11 @@ import pandas as pd
 from torch import Tensor
 
 from repbias.audit.repeats import Repeats, find_repeats, refuse_confounded
-from repbias.core.arrays import ArrayLike, FloatArray, as_representation
+from repbias.core.arrays import ArrayLike, FloatArray
 from repbias.core.specs import did_you_mean
 from repbias.features.labels import IntArray, Labels, as_classes, is_missing, refuse_one_group, refuse_unscorable
 from repbias.measures.decoding.linear_classifiers import CLASSIFIERS
 from repbias.measures.variance.result import ALL_FEATURES
-from repbias.measures.variance.sums import as_float64
 
 Missing = Literal["refuse", "drop"]
 MISSING = ("refuse", "drop")
@@ -161,94 +160,8 @@ def _clustered(
     return Stimuli(labels, kept, n, cluster, group is not None, repeats, notes)
 
 
-def check_layers(arrays: Mapping[str, ArrayLike]) -> dict[str, FloatArray]:
-    """Return activity by layer as finite float64 arrays `[stimulus, unit]` of the same stimuli, or raise."""
-    named = _named(arrays, "arrays", "{'layer': array}")
-    layers = {name: _activity(values, f"the array {name!r}") for name, values in named.items()}
-    first, n = next((name, len(values)) for name, values in layers.items())
-    for name, values in layers.items():
-        if len(values) != n:
-            raise ValueError(
-                f"all arrays must hold the same stimuli, got {n} in {first!r} and {len(values)} in {name!r}: "
-                "align them first"
-            )
-    return layers
-
-
-def refuse_other_order(
-    arrays: Mapping[str, Any], features: Mapping[str, Any] | pd.DataFrame, groups: Any, repeats: Any
-) -> None:
-    """Raise where arrays and labels carry an index of the same stimuli in different orders."""
-    labels = {"features": features} if isinstance(features, pd.DataFrame) else features
-    given = (*arrays.items(), *labels.items(), ("groups", groups), ("repeats", repeats))
-    named = [(name, index) for name, values in given if (index := _index(values)) is not None]
-    for name, index in named[1:]:
-        first, expected = named[0]
-        if not index.equals(expected) and index.isin(expected).any():
-            raise ValueError(
-                f"{name!r} must hold the stimuli in the order of {first!r}, got an index in another order: align them "
-                "first, e.g. with .loc[index] or .reindex(index)"
-            )
-
-
-def _index(values: Any) -> pd.Index[Any] | None:
-    """Return the names of the stimuli that pandas or xarray objects carry; None for bare running numbers."""
-    if isinstance(values, pd.DataFrame | pd.Series):
-        return None if isinstance(values.index, pd.RangeIndex) else values.index
-    if hasattr(values, "dims") and hasattr(values, "indexes"):  # xarray's, which is not imported
-        index: pd.Index[Any] | None = values.indexes.get(values.dims[0])
-        return index
-    return None
-
-
-def unit_notes(constant: Mapping[str, BoolArray], zero: Mapping[str, BoolArray]) -> Iterator[str]:
-    """Yield a note for each layer with units that never change: which do, `[unit]` by layer, and which are always 0."""
-    for name, units in constant.items():
-        if units.any():
-            yield (
-                f"{int(units.sum())} of {len(units)} units of {name!r} never change ({int((units & zero[name]).sum())} "
-                "are always 0); they are kept, and count as units that no feature explains."
-            )
-
-
-def activity_notes(layers: Mapping[str, FloatArray], stimuli: Stimuli) -> tuple[str, ...]:
-    """Return notes on units that never change, and on stimuli whose activity is that of another."""
-    constant = {name: np.ptp(values, axis=0) == 0 for name, values in layers.items()}
-    notes = [*unit_notes(constant, {name: values[0] == 0 for name, values in layers.items()})]
-    distinct = len(set(zip(*([hash(row.tobytes()) for row in values] for values in layers.values()), strict=True)))
-    if stimuli.repeats is None and 1 < distinct < stimuli.n_stimuli:
-        notes.append(
-            f"{stimuli.n_stimuli - distinct} of {stimuli.n_stimuli} stimuli have exactly the same activity as an "
-            "earlier one. If they are presentations or copies of the same stimulus, say so with repeats=: otherwise a "
-            "classifier is fitted on some copies and scored on others."
-        )
-    return tuple(notes)
-
-
-def _activity(values: Any, what: str) -> FloatArray:
-    """Return activity as float64 `[stimulus, unit]`, finite."""
-    _refuse_masked(values, what)
-    if isinstance(values, pd.DataFrame):
-        numeric = all(pd.api.types.is_numeric_dtype(kind) for kind in values.dtypes)  # also pandas' nullable types
-        values = values.to_numpy(np.float64, na_value=np.nan) if numeric else values.to_numpy()
-    elif isinstance(values, Tensor):
-        values = values.to_dense()
-    elif hasattr(values, "toarray"):  # of SciPy's sparse kinds
-        values = values.toarray()
-    try:
-        found = as_float64(as_representation(values, what))
-    except ValueError as error:
-        if "inhomogeneous" in str(error):
-            raise ValueError(f"{what} must be an array [stimulus, unit], got rows of different lengths") from error
-        raise
-    with np.errstate(over="ignore"):
-        overflows = not np.isfinite(np.square(found).sum())
-    if overflows:
-        raise ValueError(f"{what} holds values so large that their squares overflow: divide it by a constant")
-    return found
-
-
-def _named(values: object, what: str, form: str) -> dict[str, Any]:
+def named_values(values: object, what: str, form: str) -> dict[str, Any]:
+    """Return a mapping of names to values, or raise where it is none, is empty, or has other keys than text."""
     if not isinstance(values, Mapping):
         came = type(values).__name__
         hint = "; for xarray objects see from_xarray" if hasattr(values, "dims") and hasattr(values, "coords") else ""
@@ -269,7 +182,7 @@ def _columns(features: Mapping[str, ArrayLike] | pd.DataFrame) -> dict[str, Any]
         if repeated:
             raise ValueError(f"features must have names that differ, got {repeated} more than once: rename the columns")
         features = {name: features[name] for name in features.columns}
-    named = _named(features, "features", "{'feature': labels}")
+    named = named_values(features, "features", "{'feature': labels}")
     if ALL_FEATURES in named:
         raise ValueError(f"no feature may be called {ALL_FEATURES!r}, which stands for all together: rename it")
     return named
@@ -277,7 +190,7 @@ def _columns(features: Mapping[str, ArrayLike] | pd.DataFrame) -> dict[str, Any]
 
 def _column(values: Any, what: str) -> pd.Series[Any]:
     """Return labels as a pandas series with a fresh index."""
-    _refuse_masked(values, what)
+    refuse_masked(values, what)
     if isinstance(values, str):
         raise TypeError(f"{what} must be one label for each stimulus, got the text {values!r}")
     if isinstance(values, Tensor):
@@ -304,7 +217,8 @@ def _as_array(values: Any, what: str) -> npt.NDArray[Any]:
         raise ValueError(f"{what} must be [stimulus], one label for each, got lists of different lengths") from error
 
 
-def _refuse_masked(values: object, what: str) -> None:
+def refuse_masked(values: object, what: str) -> None:
+    """Raise for a masked array."""
     if isinstance(values, np.ma.MaskedArray):
         raise TypeError(f"{what} is a masked array, whose mask would be lost: drop or fill what is masked first")
 

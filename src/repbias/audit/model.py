@@ -14,12 +14,13 @@ from repbias.activations.batches import Batches
 from repbias.activations.layers import evaluating, match_layers
 from repbias.activations.pooling import Pool, refuse_unknown_pool
 from repbias.activations.reading import read_batches
+from repbias.audit.activity import check_layers
 from repbias.audit.arrays import audit_layers
 from repbias.audit.causal.edits import KINDS, Kind
 from repbias.audit.causal.effects import Reach, causal_effects
 from repbias.audit.causal.outcomes import Outputs, Predict, Reports
 from repbias.audit.causal.rows import causal_rows, causal_sentences
-from repbias.audit.inputs import Missing, Settings, Stimuli, check_layers, check_stimuli
+from repbias.audit.inputs import Missing, Settings, Stimuli, check_stimuli
 from repbias.audit.measures import CAUSAL, documented
 from repbias.audit.report import AuditReport
 from repbias.audit.wording import Sentence

@@ -8,7 +8,8 @@ from dataclasses import asdict
 import numpy as np
 import pandas as pd
 
-from repbias.audit.inputs import Missing, Settings, check_stimuli, unit_notes
+from repbias.audit.activity import unit_notes
+from repbias.audit.inputs import Missing, Settings, check_stimuli
 from repbias.audit.intervals import CONFIDENCE
 from repbias.audit.report import AuditReport, make_report
 from repbias.audit.stream.chunks import Chunk
