@@ -209,7 +209,7 @@ def test_features_of_more_classes_share_the_axis_of_decodability() -> None:
     assert points["colour"] == pytest.approx(0.5)
 
 
-def test_shares_and_components_draw_what_the_report_says() -> None:
+def test_shares_and_components_draw_the_numbers_of_the_report() -> None:
     report = make_report()
     shares = variance_shares(report).numbers
     assert set(shares["measure"]) == {"r2", "r2_unique", "r2_common"}
@@ -218,7 +218,7 @@ def test_shares_and_components_draw_what_the_report_says() -> None:
     assert (components["component"].min(), components["component"].max()) == (1, 10)
 
 
-def test_where_layers_are_too_many_some_are_drawn_and_that_is_said(tmp_path: Path) -> None:
+def test_of_many_layers_some_are_drawn_and_the_caption_says_so(tmp_path: Path) -> None:
     report = make_report(layers=tuple(f"blocks.{index}" for index in range(40)))
     drawn = drawn_layers(report)
     assert (len(drawn), drawn[0], drawn[-1]) == (12, "blocks.0", "blocks.39")
