@@ -13,6 +13,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+EXPLAINED = "r2"
+"""The measure of the variance that a feature explains, on which statuses, sentences and figures rest."""
+
 DENSE = 0.1
 """The R2 of a single unit above which it counts towards the density."""
 
@@ -70,7 +73,7 @@ class MeasureTable:
 
 
 R2 = Measure(
-    "r2", "R²",
+    EXPLAINED, "R²",
     "share of the layer's variance that the feature explains; for (all), that all features together explain",
     _BOOTSTRAP, "permutation of the labels", interval_shown=True, short="R2", formula="sum q.z / sum ||z||^2",
 )  # fmt: skip
@@ -114,7 +117,7 @@ VARIANCE = MeasureTable(
             "Clopper-Pearson",
         ),
     ),
-    tested="r2",
+    tested=EXPLAINED,
     whole=True,
 )  # fmt: skip
 

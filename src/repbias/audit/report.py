@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from repbias.audit.inputs import Stimuli
+from repbias.audit.measures import EXPLAINED
 from repbias.audit.plan import LayerFindings
 from repbias.audit.sentences import conclusions
 from repbias.audit.status import statuses
@@ -18,6 +19,8 @@ from repbias.core.pages import HasPage
 from repbias.core.statistics import holm
 
 RESULT_COLUMNS = ("layer", "feature", "measure", "value", "ci_low", "ci_high", "n", "p", "p_holm")
+UNIT_COLUMNS = ("layer", "unit", "feature", EXPLAINED)
+COMPONENT_COLUMNS = ("layer", "feature", "component", "share", EXPLAINED)
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,10 +102,8 @@ def make_report(
         n_stimuli=stimuli.n_stimuli,
         n_units=dict(n_units),
         results=results,
-        units=_stacked({layer: one.units for layer, one in found.items()}, ("unit", "feature", "r2")),
-        components=_stacked(
-            {layer: one.components for layer, one in found.items()}, ("feature", "component", "share", "r2")
-        ),
+        units=_stacked({layer: one.units for layer, one in found.items()}, UNIT_COLUMNS[1:]),
+        components=_stacked({layer: one.components for layer, one in found.items()}, COMPONENT_COLUMNS[1:]),
         sentences=conclusions(
             results,
             {layer: one.shared for layer, one in found.items()},

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from repbias.audit import status
+from repbias.audit.measures import EXPLAINED
 from repbias.audit.plan import Shared
 from repbias.audit.power import LEVEL
 from repbias.audit.status import TESTS, Facts, detected_in, facts_of, status_of
@@ -67,7 +68,7 @@ def _statuses(facts: list[Facts], pairs: Shared) -> Iterator[str]:
     if not detected:
         yield "no feature was detected after correction for the number of tests."
     for fact in (*detected, *(fact for fact in facts if fact not in detected)):
-        name, explains, read_out = fact.name, f"{fact.percent('r2')} of the variance", fact.read_out
+        name, explains, read_out = fact.name, f"{fact.percent(EXPLAINED)} of the variance", fact.read_out
         match status_of(fact, detected):
             case status.DOMINANT:
                 most = f"{explains}, the most of {len(facts)} features"
@@ -92,7 +93,7 @@ def _statuses(facts: list[Facts], pairs: Shared) -> Iterator[str]:
 def _confounded(fact: Facts, facts: list[Facts], pairs: Shared) -> str:
     """Return a warning where a feature may be decoded from a stronger one with which its labels are associated."""
     partners = {name for pair in pairs if fact.name in pair[:2] for name in pair[:2]}
-    stronger = [one.name for one in facts if one.name in partners and one.value("r2") > fact.value("r2")]
+    stronger = [one.name for one in facts if one.name in partners and one.explained > fact.explained]
     if not stronger:
         return ""
     return f" However, its labels are associated with those of {listed(stronger)}, from which it may be decoded."
@@ -113,10 +114,10 @@ def _indistinct(pairs: Shared, facts: dict[str, Facts]) -> Iterator[str]:
     """Name for each feature the weaker ones that cannot be distinguished from it, as their labels are associated."""
     weaker: dict[str, list[str]] = defaultdict(list)
     for first, second, value, low, high in pairs:
-        less, more = sorted((facts[first], facts[second]), key=lambda fact: fact.value("r2"))
-        if less.varies and low > 0 and value > LARGE_SHARE * less.value("r2"):
+        less, more = sorted((facts[first], facts[second]), key=lambda fact: fact.explained)
+        if less.varies and low > 0 and value > LARGE_SHARE * less.explained:
             weaker[more.name].append(
-                f"{less.name} explains {less.percent('r2')}, of which {percent(value, low, high)} is shared with "
+                f"{less.name} explains {less.percent(EXPLAINED)}, of which {percent(value, low, high)} is shared with "
                 f"{more.name} and {less.percent('r2_unique')} is unique"
             )
     for name, ones in weaker.items():

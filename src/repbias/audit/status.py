@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from repbias.audit.measures import EXPLAINED
 from repbias.audit.power import LEVEL
 from repbias.audit.wording import listed, percent, short
 
-TESTS = ("r2", "decodability")
+TESTS = (EXPLAINED, "decodability")
 WEAK_R2 = 0.05
 WEAK_RATIO = 0.2
 _MOST_NAMES = 3  # layers that a summary names; more are counted
@@ -51,8 +52,13 @@ class Facts:
         return measure in self._rows.index
 
     @property
+    def explained(self) -> float:
+        """The share of the variance that the feature explains."""
+        return self.value(EXPLAINED)
+
+    @property
     def varies(self) -> bool:
-        return self.value("r2", "p_holm") <= LEVEL
+        return self.value(EXPLAINED, "p_holm") <= LEVEL
 
     @property
     def decodable(self) -> bool:
@@ -78,7 +84,7 @@ def facts_of(of_layer: pd.DataFrame) -> list[Facts]:
 
 def detected_in(facts: Sequence[Facts]) -> list[Facts]:
     """Return the features that are detected in a layer, the one that explains most first."""
-    return sorted((fact for fact in facts if fact.varies or fact.decodable), key=lambda fact: -fact.value("r2"))
+    return sorted((fact for fact in facts if fact.varies or fact.decodable), key=lambda fact: -fact.explained)
 
 
 def status_of(fact: Facts, detected: Sequence[Facts]) -> str:
@@ -92,7 +98,7 @@ def status_of(fact: Facts, detected: Sequence[Facts]) -> str:
     """
     if fact not in detected:
         return NOT_DETECTED if fact.insignificant else INCONCLUSIVE
-    r2, largest = fact.value("r2"), detected[0].value("r2")
+    r2, largest = fact.explained, detected[0].explained
     if fact is detected[0] and fact.varies and r2 >= WEAK_R2:
         return DOMINANT
     if fact.decodable and (r2 < WEAK_R2 or r2 < WEAK_RATIO * largest):

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from repbias.audit.measures import TABLES, MeasureTable, all_measures
-from repbias.audit.report import RESULT_COLUMNS, AuditReport
-from repbias.audit.status import meanings, summary
+from repbias.audit.report import COMPONENT_COLUMNS, RESULT_COLUMNS, AuditReport
+from repbias.audit.status import TESTS, meanings, summary
 from repbias.audit.wording import short
 from repbias.measures.variance.result import ALL_FEATURES
 from repbias.report.claim_views import p_value
@@ -56,7 +56,7 @@ def audit_page(report: AuditReport) -> bytes:
     ValueError : a table of `report` lacks a column that the page needs; the message names it.
     """
     require_columns(report.results, RESULT_COLUMNS, "results")
-    require_columns(report.components, ("layer", "feature", "component", "share", "r2"), "components")
+    require_columns(report.components, COMPONENT_COLUMNS, "components")
     measured = set(report.results["measure"])
     headline, *figures = [_drawn(one.draw(report)) for one in FIGURES if measured.issuperset(one.needs)]
     statuses = report.statuses()
@@ -88,7 +88,7 @@ def _cells(report: AuditReport) -> dict[str, list[tuple[str, str]]]:
     value = report.results.set_index(["layer", "feature", "measure"])["value"].to_dict()
     cells: dict[str, list[tuple[str, str]]] = {layer: [] for layer in report.layers}
     for layer, feature, status in report.statuses().itertuples(index=False, name=None):
-        r2, decoded, chance = (short(value[layer, feature, name]) for name in ("r2", "decodability", "chance"))
+        r2, decoded, chance = (short(value[layer, feature, name]) for name in (*TESTS, "chance"))
         numbers = f"R² {r2}\u00a0%, decoded {decoded}\u00a0% (chance {chance}\u00a0%)".replace("-", "−")
         cells[layer].append((status, numbers))
     return cells

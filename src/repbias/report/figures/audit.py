@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter
 
 from repbias.audit.report import AuditReport
+from repbias.audit.status import TESTS
 from repbias.report.figures import style
 from repbias.report.figures.figure import Figure
 
@@ -98,7 +99,7 @@ def _points(report: AuditReport, layers: list[str]) -> pd.DataFrame:
     made = []
     for layer in layers:
         for feature in report.features:
-            variance, decoded = (cells.get((layer, feature, measure)) for measure in ("r2", "decodability"))
+            variance, decoded = (cells.get((layer, feature, measure)) for measure in TESTS)
             if variance is not None and decoded is not None:
                 chance = 1 / len(report.classes[feature])
                 row: dict[str, object] = {"mark": "feature", "layer": layer, "feature": feature}

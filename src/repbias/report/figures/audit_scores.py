@@ -7,13 +7,19 @@ from typing import Any
 import pandas as pd
 from matplotlib.axes import Axes
 
+from repbias.audit.measures import EXPLAINED
 from repbias.audit.report import AuditReport
 from repbias.report.figures import style
 from repbias.report.figures.audit import drawn_layers, left_out, panels
 from repbias.report.figures.figure import Figure
 
 TITLE = "Scores of a model that represents one feature alone"
-_METHODS = {"rsa": "RSA", "cka": "CKA", "r2": "R²"}
+# By method: its name, the measure as recorded, and that with equal shares.
+_METHODS = {
+    "rsa": ("RSA", "rsa", "rsa_equalised"),
+    "cka": ("CKA", "cka", "cka_equalised"),
+    "r2": ("R²", EXPLAINED, "r2_equalised"),
+}
 _GREY = "#8b939c"
 _BEFORE, _AFTER = 0.0, 0.52  # places of a method's two columns; the next method is one further
 
@@ -41,8 +47,8 @@ def scores_before_and_after(report: AuditReport) -> Figure:
 def _scores(report: AuditReport, layers: list[str]) -> pd.DataFrame:
     results = report.results[report.results["layer"].isin(layers) & report.results["feature"].isin(report.features)]
     found = []
-    for method in _METHODS:
-        for shares, measure in (("recorded", method), ("equal", f"{method}_equalised")):
+    for method, (_, recorded, equal) in _METHODS.items():
+        for shares, measure in (("recorded", recorded), ("equal", equal)):
             rows = results.loc[results["measure"] == measure, ["layer", "feature", "value", "ci_low", "ci_high"]]
             found.append(rows.assign(method=method, shares=shares, mark="score"))
     return pd.concat(found, ignore_index=True).dropna(subset="value")
@@ -56,7 +62,7 @@ def _columns(axes: Axes, lowest: float, *, leftmost: bool) -> None:
     axes.set_xticks(places, ["before", "after"] * len(_METHODS), fontsize=7.5)
     axes.tick_params(axis="x", length=0)
     axes.tick_params(labelleft=leftmost)
-    for number, name in enumerate(_METHODS.values()):
+    for number, (name, *_) in enumerate(_METHODS.values()):
         place: dict[str, Any] = {"transform": axes.get_xaxis_transform(), "ha": "center", "va": "top"}
         axes.text(number + _AFTER / 2, -0.13, name, color=style.INK, **place)
     axes.axhline(0, color=_GREY, linewidth=0.7, zorder=1)

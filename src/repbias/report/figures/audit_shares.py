@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
+from repbias.audit.measures import EXPLAINED
 from repbias.audit.report import AuditReport
 from repbias.measures.variance.result import ALL_FEATURES
 from repbias.report.figures import style
@@ -16,7 +17,7 @@ from repbias.report.figures.figure import Figure
 
 SHARES_TITLE = "Variance explained: in all, unique and shared"
 COMPONENTS_TITLE = "Variance explained in the leading components"
-_SHARES = ["r2", "r2_unique", "r2_common"]
+_SHARES = [EXPLAINED, "r2_unique", "r2_common"]
 _INK, _GREY = style.INK, "#8b939c"
 _MOST_COMPONENTS = 10
 _MOST_FEATURES = 24
@@ -65,7 +66,7 @@ def component_contents(report: AuditReport) -> Figure:
     names = _drawn_features(report)
     table = report.components
     chosen = table["layer"].isin(layers) & table["feature"].isin(names) & (table["component"] < _MOST_COMPONENTS)
-    numbers = table.loc[chosen, ["layer", "feature", "component", "share", "r2"]].assign(mark="cell")
+    numbers = table.loc[chosen, ["layer", "feature", "component", "share", EXPLAINED]].assign(mark="cell")
     numbers["component"] += 1
     count = int(numbers["component"].max())
     size = (max(_CELL * count, 1.6), max(0.27 * len(names), 0.6))
@@ -82,7 +83,7 @@ def _drawn_features(report: AuditReport) -> list[str]:
     """Return the features that are drawn: all, or, of many, those that explain most in any layer, in their order."""
     if len(report.features) <= _MOST_FEATURES:
         return list(report.features)
-    r2 = report.results[report.results["measure"] == "r2"].groupby("feature")["value"].max()
+    r2 = report.results[report.results["measure"] == EXPLAINED].groupby("feature")["value"].max()
     most = set(r2.reindex(list(report.features)).nlargest(_MOST_FEATURES).index)
     return [name for name in report.features if name in most]
 
@@ -91,11 +92,11 @@ def _draw_bars(axes: Axes, rows: pd.DataFrame, names: list[str], colours: dict[s
     """Draw three bars per feature, full, pale and hatched, so that colour is not needed."""
     places = {name: place for place, name in enumerate(names)}
     looks: dict[str, dict[str, Any]] = {
-        "r2": {"alpha": 0.95},
+        EXPLAINED: {"alpha": 0.95},
         "r2_unique": {"alpha": 0.4},
         "r2_common": {"fill": False, "hatch": "//////"},
     }
-    shifts = {"r2": -0.26, "r2_unique": 0.0, "r2_common": 0.26}
+    shifts = {EXPLAINED: -0.26, "r2_unique": 0.0, "r2_common": 0.26}
     for row in rows.to_dict("records"):
         colour, y = colours[row["feature"]], places[row["feature"]] + shifts[row["measure"]]
         axes.barh(
@@ -109,10 +110,10 @@ def _draw_cells(axes: Axes, rows: pd.DataFrame, names: list[str], count: int) ->
     """Draw a grey cell per feature and component with its number; darker cells explain more of the component."""
     places = {name: place for place, name in enumerate(names)}
     for row in rows.to_dict("records"):
-        x, y, shade = row["component"] - 1, places[row["feature"]], min(max(row["r2"], 0.0), 1.0)
+        x, y, shade = row["component"] - 1, places[row["feature"]], min(max(row[EXPLAINED], 0.0), 1.0)
         axes.bar(x, 0.92, 0.94, bottom=y - 0.46, color=str(0.97 - 0.75 * shade), linewidth=0, zorder=2)
         ink = "white" if shade > 0.5 else style.INK
-        text = f"{100 * max(row['r2'], 0.0):.0f}"
+        text = f"{100 * max(row[EXPLAINED], 0.0):.0f}"
         axes.text(x, y, text, ha="center", va="center_baseline", fontsize=7.5, color=ink, zorder=3)
     shares = rows.drop_duplicates("component").set_index("component")["share"]
     labels = [f"{index}\n{shares[index]:.0%}" if index in shares else str(index) for index in range(1, count + 1)]
