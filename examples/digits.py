@@ -3,20 +3,20 @@
     python examples/digits.py [PAGE]
 
 The digits are scikit-learn's (1,797 pictures of 8 x 8 pixels); half of them train the network, and the other half are
-audited. The network is asked for the digit alone. Which other features of the pictures does each of its layers hold,
-how much of its variance do they take, and what does the network lose when they are erased? Some follow from the digit:
+audited. The network is trained on the digit alone. Which other features of the pictures does each layer represent, how
+much of its variance do they explain, and what does the network lose when they are ablated? Some follow from the digit:
 
     parity     odd or even
     over_five  6, 7, 8 or 9
-    loop       0, 6, 8 or 9 has a closed loop; 4 is counted as having none, open as it is mostly written
+    loop       0, 6, 8 and 9 have a closed loop; 4 counts as open, as it is mostly written
 
-and others are the writer's:
+and others vary with the writer:
 
     slant      which third of the pictures, by how far the strokes lean to the right
     ink        which third, by the sum of the pixels
 
-Prints the table and the sentences, and saves the page (`digits.html` by default). About a minute on one core; the same
-numbers at every run on one machine.
+Prints the table and the conclusions, and writes the page (`digits.html` by default). About a minute on one core; the
+same numbers at every run on one machine.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ SHOWN = (
 
 
 def main() -> None:
-    """Train the network, audit it, and say what was found."""
+    """Train the network, audit it, and print the results."""
     torch.set_num_threads(1)
     page = sys.argv[1] if len(sys.argv) > 1 else "digits.html"
     digits = load_digits()
@@ -69,7 +69,7 @@ def main() -> None:
     print(wide.round(3).to_string(na_rep=""), "\n")
     print(*report.sentences, sep="\n")
     print("\nPolicies:", *report.notes, sep="\n")
-    report.save(page)
+    report.save_html(page)
     print(f"\nThe page is {page}")
 
 
@@ -92,7 +92,7 @@ def network() -> nn.Module:
 
 
 def trained(images: Tensor, digits: Tensor) -> nn.Module:
-    """Return a network trained with Adam to report the digit; its weights hang on the seed alone."""
+    """Return a network trained with Adam to report the digit; its weights depend on the seed alone."""
     model, generator = network(), torch_rng(SEED, "example", "weights")
     for parameter in model.parameters():
         fan_in = parameter[0].numel() if parameter.ndim > 1 else 1

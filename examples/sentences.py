@@ -6,13 +6,13 @@
 1,280 sentences cross six features: topic (cooking, music, sport, medicine), tense (past, present), number (of the
 grammatical subject), negation, voice (active, passive) and length (with an adjunct or without), each as often with any
 combination of the others. A scenario is two nouns and a verb that no other scenario has; ten scenarios make a topic,
-and each is said in all 32 ways. Scenarios are the audit's groups, so that folds keep them whole: a readout of the topic
-must then carry over to words that it was not fitted on, and knowing that "chef" means cooking is no help. The number
-of the other noun and the choice of the adjunct say nothing of the features either.
+and each is put into words in all 32 ways. Scenarios are the groups of the audit, so that folds keep them whole: a
+readout of the topic must then generalise to words that it was not fitted on, and knowing that "chef" means cooking is
+no help. The number of the other noun and the choice of the adjunct are unrelated to the features.
 
-A label that was shuffled within scenarios is audited beside the six, and so is a bag of words. Prints what was found,
-saves the page (`sentences.html` by default), and says which guesses, made before the first look, were right. Exits
-with status 1 where the audit parts from what is known without it. A minute or so on one core; no network is needed.
+A label that was shuffled within scenarios is audited beside the six, and so is a bag of words. Prints the results,
+writes the page (`sentences.html` by default), and lists which guesses, made before the first look, were right. Exits
+with status 1 where the audit contradicts what is known without it. A minute or so on one core; no network is needed.
 """
 
 from __future__ import annotations
@@ -134,21 +134,21 @@ def _every_way() -> Iterator[dict[str, object]]:
         for place, scenario in enumerate(scenarios.strip().splitlines()):
             agent, patient, verb = (part.split() for part in scenario.split(","))
             for code, values in enumerate(product((0, 1), repeat=len(binary))):
-                said = dict(zip(binary, values, strict=True))
+                chosen = dict(zip(binary, values, strict=True))
                 # The parity of all five goes with none of them, nor with any four.
                 other = (sum(values) + place) % 2
-                text = _clause(agent, patient, verb, said, other)
-                if said["length"]:
+                text = _clause(agent, patient, verb, chosen, other)
+                if chosen["length"]:
                     text += " " + ADJUNCTS[(code // 2 + place) % len(ADJUNCTS)]
-                labels = {name: binary[name][value] for name, value in said.items()}
+                labels = {name: binary[name][value] for name, value in chosen.items()}
                 yield {"text": text + ".", "scenario": f"{topic} {place}", "topic": topic, **labels}
 
 
-def _clause(agent: list[str], patient: list[str], verb: list[str], said: Mapping[str, int], other: int) -> str:
+def _clause(agent: list[str], patient: list[str], verb: list[str], chosen: Mapping[str, int], other: int) -> str:
     """Return who does what, or what is done by whom; the first of each list is one, the second many."""
-    present, plural, negated = said["tense"], said["number"], said["negation"]
+    present, plural, negated = chosen["tense"], chosen["number"], chosen["negation"]
     base, does, did, done = verb
-    if said["voice"]:
+    if chosen["voice"]:
         be = (("was", "were"), ("is", "are"))[present][plural]
         return f"The {patient[plural]} {be} {'not ' * negated}{done} by the {agent[other]}"
     if negated:
@@ -169,7 +169,7 @@ def longer(tokens: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def checks(
     found: Cells, words: Cells, encoder: nn.Module, table: pd.DataFrame, tokens: BatchEncoding
 ) -> Iterator[Check]:
-    """Return what is known without the audit, and whether the audit says so."""
+    """Return what is known without the audit, and whether the audit agrees."""
     some = slice(0, None, 7)
     part = {name: values[some] for name, values in tokens.items()}
     own = load_model("cpu").encode(table["text"][some].tolist(), show_progress_bar=False)
@@ -190,23 +190,23 @@ def checks(
     shares = {name: share_of_variance(activity, table[name]) for name in FEATURES if name != "topic"}
     apart = max(abs(found[EMBEDDING, name, "r2"]["value"] - share) for name, share in shares.items())
     yield f"R2 is the class means' share of variance, for all but the topic (apart: {apart:.4f})", apart < 0.005
-    yield "words alone say the negation", words[WORDS, "negation", "decodability"]["value"] > 0.99
+    yield "words alone give the negation", words[WORDS, "negation", "decodability"]["value"] > 0.99
     by_words, by_meaning = words[WORDS, "topic", "decodability"], found[EMBEDDING, "topic", "decodability"]
-    yield "words alone say no topic, as scenarios share none", by_words["ci_low"] <= 0.25 <= by_words["ci_high"]
-    yield "the encoder says the topic of scenarios it was not fitted on", by_meaning["ci_low"] > by_words["ci_high"]
+    yield "words alone give no topic, as scenarios share none", by_words["ci_low"] <= 0.25 <= by_words["ci_high"]
+    yield "the encoder gives the topic of scenarios not fitted on", by_meaning["ci_low"] > by_words["ci_high"]
     p = [row["p_holm"] for (_, name, what), row in found.items() if name == "shuffled" and what in TESTED]
-    yield "a label that was shuffled is not found in any layer", min(p) > 0.05
+    yield "a label that was shuffled is not detected in any layer", min(p) > 0.05
 
 
 def expectations(found: Cells) -> Iterator[Check]:
-    """Return what one would guess of an encoder that was trained to tell meanings apart, and whether it is so."""
+    """Return guesses about an encoder that was trained to distinguish meanings, and whether they are right."""
     for layer in (LAST, EMBEDDING):
         shares = {name: found[layer, name, "r2"]["value"] for name in FEATURES}
-        yield f"{layer}: the topic is the loudest", max(shares, key=lambda name: shares[name]) == "topic"
+        yield f"{layer}: the topic explains the most", max(shares, key=lambda name: shares[name]) == "topic"
         for name in ("tense", "negation"):
             there = found[layer, name, "decodability"]["p_holm"] <= 0.05
             yield (
-                f"{layer}: {name} is there, with a fifth of the topic's variance or less",
+                f"{layer}: {name} is decodable, with a fifth of the topic's variance or less",
                 there and shares[name] < 0.2 * shares["topic"],
             )
     topic = [found[layer, "topic", "r2"]["value"] for layer in (FIRST, EMBEDDING)]
@@ -244,7 +244,7 @@ def main() -> int:
         wide = shown.pivot_table("value", ["layer", "feature"], "measure", sort=False).reindex(columns=list(SHOWN))
         print("\n" + wide.round(3).to_string(na_rep=""))
     print("", *report.sentences, sep="\n")
-    report.save(page)
+    report.save_html(page)
     print(f"\nThe page is {page}\n")
     found = by_cell(report)
     print("Guessed before the first look:")

@@ -59,6 +59,7 @@ from .models import Model as Model
 from .models import Recurrent as Recurrent
 from .models import ResNet as ResNet
 from .models import ViT as ViT
+from .report.pages import save_html as save_html
 from .tasks import BooleanFeature as BooleanFeature
 from .tasks import BooleanTask as BooleanTask
 from .tasks import ImageFeature as ImageFeature

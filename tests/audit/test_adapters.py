@@ -1,4 +1,4 @@
-"""What xarray and rsatoolbox hold is audited as if it had been taken out by hand."""
+"""Data of xarray and rsatoolbox are audited as if their arrays had been taken out by hand."""
 
 import re
 
@@ -59,6 +59,14 @@ class TestXarray:
         assert (found["arrays"]["IT"] == X[:, REGION == "IT"]).all()
         assert (found["features"]["size"] == SIZE).all()
         assert "groups" not in found
+
+    @pytest.mark.parametrize("place", [0, 1, 2])
+    def test_a_single_time_is_dropped_and_several_are_refused_with_advice_on_time(self, place):
+        data = self.assembly().expand_dims({"time_bin": 1}, place)
+        assert (from_xarray(data, ["shape"], layer="region")["arrays"]["V4"] == X[:, REGION == "V4"]).all()
+        several = self.xr.concat([data, data], "time_bin")
+        with pytest.raises(ValueError, match=re.escape("data.isel(time_bin=0)")):
+            from_xarray(several, ["shape"])
 
     def test_without_a_layer_all_units_are_one_called_by_the_name(self):
         assert list(from_xarray(self.assembly(), ["shape"])["arrays"]) == ["activity"]

@@ -1,4 +1,4 @@
-"""An audit of arrays whose truth is known says that truth, in numbers and in words."""
+"""An audit of arrays whose truth is known reports that truth, in numbers and in words."""
 
 import numpy as np
 import pandas as pd
@@ -6,27 +6,12 @@ import pytest
 import torch
 
 from repbias.audit.arrays import audit_arrays
+from repbias.audit.measures import READOUT, SCORES, VARIANCE, all_measures
 from repbias.audit.report import RESULT_COLUMNS, AuditReport
 from repbias.audit.wording import percent
 from repbias.measures import variance_explained
 
-MEASURES = {
-    "r2",
-    "r2_unique",
-    "r2_common",
-    "density_0.1",
-    "participation",
-    "decodability",
-    "chance",
-    "detectable_r2",
-    "false_positives",
-    "rdm_share",
-    "rsa",
-    "cka",
-    "rsa_equalised",
-    "cka_equalised",
-    "r2_equalised",
-}
+MEASURES = {measure.name for measure in all_measures((VARIANCE, READOUT, SCORES))} - {"noise_ceiling", "r2_of_ceiling"}
 
 
 def recordings(n=800, n_units=30, seed=0):
@@ -94,7 +79,11 @@ def test_unique_and_common_add_up_and_an_echo_has_nothing_of_its_own(report):
     assert unique["loud"] > 0.1
 
 
-def test_whispered_and_absent_are_told_apart(report):
+def texts(report, layer):
+    return [sentence.text for sentence in report.sentences if sentence.layer == layer]
+
+
+def test_weak_and_absent_features_are_distinguished(report):
     r2, accuracy, chance = (values(report, measure) for measure in ("r2", "decodability", "chance"))
     low = values(report, "decodability", column="ci_low")
     assert r2["quiet"] < 0.02
@@ -102,22 +91,28 @@ def test_whispered_and_absent_are_told_apart(report):
     assert low["absent"] < chance["absent"]
     assert values(report, "decodability", column="p_holm")["quiet"] < 0.01
     assert accuracy["loud"] > 0.95
-    said = {line for line in report.sentences if line.startswith("full: ")}
-    assert any(line.startswith("full: loud is shouted. It explains") for line in said)
-    assert any(line.startswith("full: quiet is weak but decodable.") for line in said)
-    assert any(line.startswith("full: absent was not found.") for line in said)
-    told = (
-        "full: much of what other features explain cannot be told apart from loud, as their labels go together: echo "
-    )
-    assert any(line.startswith(told) for line in said)
-    assert any("of the variance of the similarities: loud" in line for line in said)
+    status = report.statuses().query("layer == 'full'").set_index("feature")["status"]
+    assert status[["loud", "quiet", "absent"]].tolist() == ["dominant", "weak but decodable", "not detected"]
 
 
-def test_nothing_is_found_in_noise_and_the_bound_is_said(report):
-    of_noise = [line for line in report.sentences if line.startswith("noise: ")]
-    assert of_noise[0] == "noise: no feature was found after correction for the number of tests."
-    assert not any("whispered" in line or "dominant" in line for line in of_noise)
-    assert any("would have been found with 80 % power" in line for line in of_noise)
+def test_sentences_state_each_status_and_what_cannot_be_distinguished(report):
+    found = texts(report, "full")
+    for start in ("loud is dominant.", "quiet is weak but decodable.", "absent was not detected."):
+        assert sum(text.startswith(start) for text in found) == 1
+    assert any(text.startswith("some features cannot be distinguished from loud") and "echo" in text for text in found)
+    assert any("variance of the similarities" in text and "loud" in text for text in found)
+
+
+def test_a_sentence_is_printed_with_the_name_of_its_layer(report):
+    assert {sentence.layer for sentence in report.sentences} == {"full", "noise", None}
+    assert all(str(one) == (f"{one.layer}: {one.text}" if one.layer else one.text) for one in report.sentences)
+
+
+def test_nothing_is_detected_in_noise_and_the_bound_is_stated(report):
+    of_noise = texts(report, "noise")
+    assert of_noise[0] == "no feature was detected after correction for the number of tests."
+    assert not any("weak" in text.split(".")[0] or "dominant" in text for text in of_noise)
+    assert any("would have been detected with 80 % power" in text for text in of_noise)
     assert all(0 < r2 < 0.02 for r2 in values(report, "detectable_r2", "noise").values())
     rates = list(values(report, "false_positives", "noise").values())
     assert 0 < np.mean(rates) < 0.1
@@ -185,8 +180,8 @@ def test_more_units_than_stimuli_and_units_that_never_change():
     assert report.units.query("layer == 'wide' and unit >= 50")["r2"].eq(0).all()
     assert values(report, "r2", "constant") == {"(all)": 0, "side": 0}
     assert values(report, "decodability", "constant", "p")["side"] == 1
-    assert "constant: no feature was found after correction for the number of tests." in report.sentences
-    assert any("nothing can be concluded" in line for line in report.sentences)
+    assert texts(report, "constant")[0] == "no feature was detected after correction for the number of tests."
+    assert any("nothing can be concluded" in str(sentence) for sentence in report.sentences)
     assert any("40 of 90 units of 'wide' never change" in note for note in report.notes)
 
 
@@ -202,31 +197,31 @@ def test_sessions_are_kept_together_and_noted():
     assert values(report, "r2", "x", "p")["tone"] < 0.01
     assert values(naive, "r2", "x", "p")["site"] < 0.01  # a site that has no effect, "found" as sessions differ
     assert values(report, "r2", "x", "p")["site"] > 0.05
-    assert any("keep 24 groups together" in note for note in report.notes)
+    assert any("keep 24 groups whole" in note for note in report.notes)
     assert "Permuted between groups, as each group has one label: site." in report.notes
     assert "Permuted within groups: tone." in report.notes
 
 
-def test_a_feature_that_is_told_by_a_louder_one_is_not_called_represented_without_a_warning():
+def test_a_weak_feature_that_a_stronger_one_predicts_is_reported_with_a_warning():
     rng = np.random.default_rng(0)
     loud, tone = rng.integers(0, 2, (2, 600))
     hint = np.where(rng.random(600) < 0.65, loud, 1 - loud)
     x = rng.normal(size=(600, 20)) + 2 * loud[:, None] + 0.4 * tone[:, None] * (np.arange(20) == 0)
     report = audit_arrays({"x": x}, {"loud": loud, "hint": hint, "tone": tone}, resamples=100)
-    whispered = {line.split()[1]: line for line in report.sentences if "weak but decodable" in line}
-    assert set(whispered) == {"hint", "tone"}
-    assert whispered["hint"].endswith("But its labels go together with those of loud, from which it may be told.")
-    assert "But" not in whispered["tone"]
+    weak = {text.split()[0]: text for text in texts(report, "x") if "is weak but decodable" in text}
+    assert set(weak) == {"hint", "tone"}
+    assert weak["hint"].endswith("its labels are associated with those of loud, from which it may be decoded.")
+    assert "associated" not in weak["tone"]
 
 
-def test_the_loudest_is_not_shouted_where_it_explains_next_to_nothing():
+def test_the_feature_with_the_largest_r2_is_not_dominant_if_it_explains_next_to_nothing():
     rng = np.random.default_rng(0)
     side = rng.integers(0, 2, 600)
     x = rng.normal(size=(600, 40))
     x[:, 0] = 0.1 * x[:, 0] + side
     report = audit_arrays({"x": x}, {"side": side}, resamples=100)
-    assert report.sentences[0].startswith("x: side is weak but decodable. It explains only")
-    assert not any("dominant" in line for line in report.sentences)
+    assert report.statuses()["status"].tolist() == ["weak but decodable"]
+    assert texts(report, "x")[0].startswith("side is weak but decodable. It explains only")
 
 
 @pytest.mark.parametrize(
@@ -237,14 +232,14 @@ def test_the_loudest_is_not_shouted_where_it_explains_next_to_nothing():
         ((-0.00001, -0.004, 0.003), "0.00 % [-0.40, 0.30]"),
     ],
 )
-def test_shares_are_said_with_the_decimals_they_deserve(share, text):
+def test_shares_are_written_with_suitable_decimals(share, text):
     assert percent(*share) == text
 
 
 def test_names_with_markup_and_braces_stay_as_they_are():
     x = np.random.default_rng(0).normal(size=(40, 3))
     report = audit_arrays({"<i>L</i>": x}, {"{a}<b>": np.arange(40) % 2}, permutations=50, resamples=100)
-    assert any(line.startswith("<i>L</i>: {a}<b> ") for line in report.sentences)
+    assert any(str(sentence).startswith("<i>L</i>: {a}<b> ") for sentence in report.sentences)
 
 
 def test_a_table_is_a_copy(report):

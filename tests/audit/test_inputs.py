@@ -1,4 +1,4 @@
-"""What is wrong with what somebody brings to an audit is said at once, and what is merely odd is taken and counted."""
+"""Wrong inputs of an audit are refused at once; unusual ones are accepted, and noted."""
 
 import re
 from datetime import date
@@ -6,11 +6,12 @@ from datetime import date
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse
 import torch
 
+from repbias.audit.activity import activity_notes, check_layers
 from repbias.audit.arrays import audit_arrays
-from repbias.audit.inputs import check_inputs
-from repbias.measures.variance.sums import as_float64
+from repbias.audit.inputs import check_stimuli
 
 N = 24
 X = np.random.default_rng(0).normal(size=(N, 4))
@@ -65,7 +66,7 @@ REFUSED = {
     ),
     "too few labels": (features(SIDE[1:]), "for each of the 24 stimuli of the arrays, got 23"),
     "too many labels": (features(np.append(SIDE, 0)), "the feature 'side' must have one label for each"),
-    "two columns of labels": (features(np.stack([SIDE, SIDE], 1)), "give each column as a feature of its own"),
+    "two columns of labels": (features(np.stack([SIDE, SIDE], 1)), "give each column as a separate feature"),
     "ragged labels": (features([[0, 1], [1]] * 12), "lists of different lengths"),
     "a single text": (features("0101"), "got the text '0101'"),
     "a constant feature": (features(np.zeros(N, int)), "two classes or more, got only '0'"),
@@ -115,8 +116,8 @@ def test_it_is_refused_with_what_came_and_what_to_do(case):
         audit_arrays(given.pop("arrays"), given.pop("features"), **given)
 
 
-def checked(values=SIDE, *, array=X, groups=None, missing="refuse"):
-    return check_inputs({"V4": array}, {"side": values}, groups, missing)
+def checked(values=SIDE, *, groups=None):
+    return check_stimuli({"side": values}, groups, n=N)
 
 
 @pytest.mark.parametrize(
@@ -140,29 +141,69 @@ def test_labels_of_any_kind_become_sorted_classes(values, classes):
 
 
 def test_stimuli_without_a_label_are_dropped_everywhere_and_counted():
-    inputs = check_inputs(
-        {"V4": X, "IT": X[:, :2]}, {"side": labels_with(None, at=5), "tone": labels_with(np.nan, at=8)}, None, "drop"
-    )
+    labels = {"side": labels_with(None, at=5), "tone": labels_with(np.nan, at=8)}
+    stimuli = check_stimuli(labels, missing="drop")
+    layers = stimuli.of(check_layers({"V4": X, "IT": X[:, :2]}))
     kept = np.delete(np.arange(N), [5, 8])
-    assert inputs.n_stimuli == N - 2
-    assert (inputs.arrays["V4"] == X[kept]).all()
-    assert (inputs.arrays["IT"] == X[kept, :2]).all()
-    assert inputs.labels["tone"].numbers.tolist() == SIDE[kept].tolist()
-    assert "2 of 24 stimuli dropped" in inputs.notes[0]
-    assert "1 of the feature 'side', 1 of the feature 'tone'" in inputs.notes[0]
+    assert (stimuli.n_given, stimuli.n_stimuli) == (N, N - 2)
+    assert stimuli.kept.tolist() == kept.tolist()
+    assert (layers["V4"] == X[kept]).all()
+    assert (layers["IT"] == X[kept, :2]).all()
+    assert stimuli.labels["tone"].numbers.tolist() == SIDE[kept].tolist()
+    assert "2 of 24 stimuli dropped" in stimuli.notes[0]
+    assert "1 of the feature 'side', 1 of the feature 'tone'" in stimuli.notes[0]
+
+
+def test_activity_of_another_number_of_stimuli_is_refused():
+    with pytest.raises(ValueError, match="labels of 24 stimuli, and there is activity for 23"):
+        checked().of(check_layers({"V4": X[1:]}))
 
 
 def test_silent_units_and_unequal_classes_are_kept_and_noted():
     quiet = X.copy()
     quiet[:, 0], quiet[:, 1] = 0, 3
-    inputs = checked(np.arange(N) // 21, array=quiet)
-    assert inputs.arrays["V4"].shape == X.shape
-    assert "2 of 4 units of 'V4' never change (1 are always 0)" in inputs.notes[0]
-    assert "from 3 to 21 stimuli ('1' has the fewest)" in inputs.notes[1]
+    stimuli, layers = checked(np.arange(N) // 21), check_layers({"V4": quiet})
+    assert stimuli.of(layers)["V4"].shape == X.shape
+    (note,) = activity_notes(layers, stimuli)
+    assert "2 of 4 units of 'V4' never change (1 are always 0)" in note
+    assert "from 3 to 21 stimuli ('1' has the fewest)" in stimuli.notes[0]
 
 
-def test_nothing_odd_is_nothing_to_note():
-    assert checked(groups=SESSION).notes == ()
+def test_copies_of_a_stimulus_are_noted_unless_they_are_named_as_repeats():
+    stimulus = np.arange(N) // 2
+    layers = check_layers({"V4": X[stimulus], "constant": np.ones((N, 2))})
+    assert "12 of 24 stimuli have exactly the same activity" in activity_notes(layers, checked())[-1]
+    named = check_stimuli({"side": SIDE[stimulus]}, repeats=stimulus)
+    assert not any("same activity" in note for note in activity_notes(layers, named))
+
+
+def test_ordinary_inputs_have_no_notes():
+    stimuli = checked(groups=SESSION)
+    assert stimuli.notes == activity_notes(check_layers({"V4": X}), stimuli) == ()
+
+
+NAMES = [f"image{place:02d}" for place in range(N)]
+SHUFFLED = np.random.default_rng(1).permutation(N)
+
+
+@pytest.mark.parametrize("kind", ["frames", "series", "xarray"])
+def test_an_index_in_another_order_is_refused_and_in_the_same_order_accepted(kind):
+    frame, labels = pd.DataFrame(X, index=NAMES), pd.Series(SIDE, index=NAMES)
+    if kind == "xarray":
+        xarray = pytest.importorskip("xarray")
+        frame = xarray.DataArray(X, dims=("image", "unit"), coords={"image": NAMES})
+        labels = xarray.DataArray(SIDE, dims="image", coords={"image": NAMES})
+    few = {"resamples": 100, "permutations": 50, "classifier": "nearest_mean"}
+
+    def features(order):
+        shuffled = labels[order] if kind == "xarray" else labels.iloc[order]
+        return pd.DataFrame({"side": shuffled}) if kind == "frames" else {"side": shuffled}
+
+    assert audit_arrays({"V4": frame}, features(np.arange(N)), **few).n_stimuli == N
+    with pytest.raises(ValueError, match="in another order: align them first"):
+        audit_arrays({"V4": frame}, features(SHUFFLED), **few)
+    with pytest.raises(ValueError, match="'groups' must hold the stimuli in the order of"):
+        audit_arrays({"V4": X}, features(np.arange(N)), groups=pd.Series(SESSION, index=NAMES)[::-1], **few)
 
 
 def test_groups_of_any_kind_are_numbered():
@@ -171,13 +212,31 @@ def test_groups_of_any_kind_are_numbered():
     assert len(set(zip(by_name.tolist(), SESSION.tolist(), strict=True))) == 4
 
 
-@pytest.mark.parametrize("kind", [np.float16, np.int8, torch.float32, torch.bfloat16, "frame"])
-def test_activity_of_any_kind_of_number_is_taken(kind):
+KINDS = {
+    "float16": lambda x: x.astype(np.float16),
+    "int8": lambda x: x.astype(np.int8),
+    "list": lambda x: x.tolist(),
+    "tensor": lambda x: torch.from_numpy(x).float().requires_grad_(),
+    "bfloat16": lambda x: torch.from_numpy(x).bfloat16(),
+    "sparse tensor": lambda x: torch.from_numpy(x).to_sparse(),
+    "sparse matrix": scipy.sparse.csr_matrix,
+    "sparse array": scipy.sparse.csc_array,
+    "frame": pd.DataFrame,
+    "nullable frame": lambda x: pd.DataFrame(x).convert_dtypes(),
+    "Arrow frame": lambda x: pd.DataFrame(x).astype("double[pyarrow]"),
+    "frame of several kinds": lambda x: pd.DataFrame(x).astype({0: bool}).astype({0: "Float64", 1: np.float32}),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_activity_of_any_kind_of_number_is_accepted(kind):
     array = np.round(4 * X)
-    if kind == "frame":
-        given = pd.DataFrame(array)
-    elif isinstance(kind, torch.dtype):
-        given = torch.from_numpy(array).to(kind).requires_grad_()
-    else:
-        given = array.astype(kind)
-    assert (checked(array=given).arrays["V4"] == as_float64(torch.from_numpy(array))).all()
+    array[:, 0] = array[:, 0] > 0
+    found = check_layers({"V4": KINDS[kind](array)})["V4"]
+    assert found.dtype == np.float64
+    assert (found == array).all()
+
+
+def test_gaps_in_a_frame_are_refused_as_values_that_are_not_finite():
+    with pytest.raises(ValueError, match="must be finite, got 1 values"):
+        check_layers({"V4": pd.DataFrame(altered(np.nan)).astype("Float64")})

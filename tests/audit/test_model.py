@@ -86,8 +86,8 @@ def test_without_reports_the_output_loses_what_the_feature_gave_it(model, stimul
     low, high = row(report, "mixed", "used", "ablation_output")[["ci_low", "ci_high"]]
     assert low < 0.8 < high
     assert unused["r2"] == pytest.approx(used["r2"], abs=0.05)  # as much of the layer, and yet not used
-    assert any(s.startswith("Erasing used does most") and "in mixed" in s for s in report.sentences)
-    assert any(s.startswith("Erasing unused is not shown to do more") for s in report.sentences)
+    assert any(s.startswith("Erasing used does most") and "in mixed" in s for s in map(str, report.sentences))
+    assert any(s.startswith("Erasing unused is not shown to do more") for s in map(str, report.sentences))
 
 
 def test_with_reports_accuracy_falls_to_chance_on_the_feature_alone(model, stimuli):
@@ -293,7 +293,9 @@ def test_a_model_without_an_output_to_compare_is_audited_without_ablation(stimul
     report = audit(Silent(nn.Linear(2 + NOISE, 3)), *stimuli, "0", **FAST)
     assert not report.results.measure.str.contains("ablation|steering").any()
     assert any(
-        note.startswith("No ablation or steering, as no change could be told: the model returns")
+        note.startswith(
+            "No ablation or steering, because the output of the model cannot be compared: the model returns"
+        )
         for note in report.notes
     )
 

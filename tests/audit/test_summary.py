@@ -1,15 +1,14 @@
-"""The ten seconds of an audit: what is said of each feature over layers, and which words are explained."""
+"""The summary of an audit: the status of each feature over layers, and the meanings of the words."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-import pytest
 
-from repbias.audit.report import RESULT_COLUMNS, AuditReport
-from repbias.audit.summary import in_short, meanings, summary
+from repbias.audit.report import RESULT_COLUMNS
+from repbias.audit.status import meanings, statuses, summary
 
-# R2, decodability, and the p of both, of a feature that stands so.
+# R2, decodability, and the p of both, of a feature with that status.
 LOUD, MIDDLE, QUIET, NONE, INCONCLUSIVE = (
     (0.4, 0.9, 0.001),
     (0.2, 0.9, 0.001),
@@ -19,49 +18,43 @@ LOUD, MIDDLE, QUIET, NONE, INCONCLUSIVE = (
 )
 
 
-def audited(**layers: dict[str, tuple[float, float, float]]) -> AuditReport:
-    """A report of these features in these layers, with p after correction three times that before."""
+def audited(**layers: dict[str, tuple[float, float, float]]) -> pd.DataFrame:
+    """Return the statuses of these features in these layers, with p after correction three times that before."""
     rows = []
     for layer, features in layers.items():
         for feature, (r2, decoded, p) in features.items():
             for measure, value in (("r2", r2), ("decodability", decoded)):
                 rows.append((layer, feature, measure, value, value - 0.05, value + 0.05, 100, p, min(3 * p, 1.0)))
             rows.append((layer, feature, "chance", 0.5, np.nan, np.nan, 100, np.nan, np.nan))
-    names = tuple(next(iter(layers.values())))
-    empty = pd.DataFrame()
-    return AuditReport(
-        layers=tuple(layers), features=names, classes=dict.fromkeys(names, ("0", "1")), n_stimuli=100,
-        n_units=dict.fromkeys(layers, 3), results=pd.DataFrame(rows, columns=list(RESULT_COLUMNS)), units=empty,
-        components=empty, sentences=(), notes=(), settings={},
-    )  # fmt: skip
+    return statuses(pd.DataFrame(rows, columns=list(RESULT_COLUMNS)))
 
 
-def test_of_one_layer_only_the_standing_is_told() -> None:
-    assert in_short(audited(V4={"shape": LOUD, "ink": NONE})) == {"shape": "dominant", "ink": "not detected"}
+def test_for_one_layer_the_summary_is_the_status() -> None:
+    assert summary(audited(V4={"shape": LOUD, "ink": NONE})) == {"shape": "dominant", "ink": "not detected"}
 
 
-def test_layers_that_disagree_are_named_the_loudest_standing_first() -> None:
+def test_layers_that_differ_are_named_from_dominant_to_inconclusive() -> None:
     report = audited(V4={"shape": NONE, "ink": LOUD}, IT={"shape": LOUD, "ink": QUIET})
-    assert in_short(report) == {
+    assert summary(report) == {
         "shape": "dominant in IT; not detected in V4",
         "ink": "dominant in V4; weak but decodable in IT",
     }
 
 
-def test_many_layers_are_counted_and_all_are_called_all() -> None:
+def test_many_layers_are_counted() -> None:
     layers = {f"h.{place}": {"shape": LOUD, "ink": QUIET if place < 5 else NONE} for place in range(6)}
-    assert in_short(audited(**layers)) == {
+    assert summary(audited(**layers)) == {
         "shape": "dominant in all 6 layers",
         "ink": "weak but decodable in 5 of 6 layers; not detected in h.5",
     }
 
 
-def test_what_is_found_nowhere_is_in_no_layer_and_two_layers_are_both() -> None:
+def test_a_feature_that_is_not_detected_is_so_in_any_layer_and_two_layers_are_both() -> None:
     report = audited(V4={"shape": LOUD, "ink": NONE}, IT={"shape": LOUD, "ink": NONE})
-    assert in_short(report) == {"shape": "dominant in both layers", "ink": "not detected in any layer"}
+    assert summary(report) == {"shape": "dominant in both layers", "ink": "not detected in any layer"}
 
 
-def test_the_words_that_occur_are_explained_and_no_others() -> None:
+def test_only_the_statuses_that_occur_are_explained() -> None:
     everything = {"a": LOUD, "b": MIDDLE, "c": QUIET, "d": NONE, "e": INCONCLUSIVE}
     assert list(meanings(audited(V4=everything))) == [
         "dominant",
@@ -71,9 +64,3 @@ def test_the_words_that_occur_are_explained_and_no_others() -> None:
         "inconclusive",
     ]
     assert list(meanings(audited(V4={"a": LOUD, "d": NONE}))) == ["dominant", "not detected"]
-
-
-@pytest.mark.parametrize(("r2", "said"), [(0.4, "R² 40"), (-0.004, "R² −0.40")])
-def test_numbers_stand_with_their_units_and_chance(r2: float, said: str) -> None:
-    ((_, numbers),) = summary(audited(V4={"shape": (r2, 0.9, 0.001)}))["V4"]
-    assert numbers == f"{said}\u00a0%, decoded 90\u00a0% (chance 50\u00a0%)"

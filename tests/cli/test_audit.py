@@ -12,6 +12,8 @@ import pandas as pd
 import pytest
 from command_line import Call, caller
 
+from repbias.cli.audit import check_out
+
 FEW = ("--resamples", "100", "--permutations", "50")
 
 
@@ -66,7 +68,7 @@ def test_an_audit_of_arrays_prints_a_short_table_and_writes_the_page(call: Call,
     assert [line.split()[:2] for line in lines[:3]] == [["V4", "loud"], ["V4", "none"], ["V4", "(all)"]]
     assert float(lines[0].split()[2]) > 0.5 > 0.1 > float(lines[1].split()[2])
     assert any(line.startswith("- V4: loud is dominant") for line in lines)
-    answer = lines.index("In short")
+    answer = lines.index("Summary")
     assert lines[answer + 1] == "  loud: dominant"
     assert lines[answer + 2] in {"  none: not detected", "  none: inconclusive"}
     assert any(line.startswith("  dominant: it explains more") for line in lines[answer:])
@@ -115,7 +117,7 @@ LABELS = ("--features", "labels.csv", "--columns", "loud", "none", "--out")
         (("--reach", "none"), ("r2",), ("ablation_output", "steering_output")),
     ],
 )
-def test_what_a_model_does_with_a_feature_is_asked_as_told(
+def test_the_interventions_that_are_asked_for_are_measured(
     words: tuple[str, ...],
     there: tuple[str, ...],
     not_there: tuple[str, ...],
@@ -140,7 +142,7 @@ def results_of(page: Path) -> set[str]:
     return set(next(table for table in tables if "p_holm" in table)["measure"])
 
 
-def test_padding_is_left_out_by_a_mask_of_its_own_or_of_the_inputs(
+def test_padding_is_left_out_by_a_separate_mask_or_that_of_the_inputs(
     call: Call, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(data)
@@ -156,7 +158,7 @@ def test_padding_is_left_out_by_a_mask_of_its_own_or_of_the_inputs(
         assert ("padding left out" in (tmp_path / f"{name}.html").read_text()) == (name != "none")
 
 
-def test_presentations_of_one_stimulus_are_told_by_a_column(call: Call, data: Path, tmp_path: Path) -> None:
+def test_a_column_names_the_stimulus_of_each_presentation(call: Call, data: Path, tmp_path: Path) -> None:
     words = ("--arrays", data / "data.npz", "--features", data / "repeats.csv", "--groups", "session")
     said = call(*words, "--repeats", "shown", "--out", tmp_path / "page.html", *FEW)
     assert said.status == 0, said.err
@@ -164,7 +166,7 @@ def test_presentations_of_one_stimulus_are_told_by_a_column(call: Call, data: Pa
     assert {line.split()[1] for line in said.out.splitlines()[1:4]} == {"loud", "none", "(all)"}  # and not the column
 
 
-def test_a_stream_is_audited_without_being_held(
+def test_a_stream_is_audited_in_one_pass(
     call: Call, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(data)
@@ -178,7 +180,23 @@ def test_a_stream_is_audited_without_being_held(
     assert "Read in one pass" in (tmp_path / "model.html").read_text()
 
 
-def test_a_page_that_is_there_stays_unless_told_otherwise(call: Call, data: Path, tmp_path: Path) -> None:
+def test_a_page_path_is_checked_before_anything_is_computed(tmp_path: Path) -> None:
+    existing = tmp_path / "existing.html"
+    existing.write_text("mine")
+    (tmp_path / "folder.html").mkdir()
+    for path, said in (
+        (tmp_path / "audit.pdf", "ends in .html"),
+        (tmp_path / "gone" / "audit.html", "there is no folder"),
+        (tmp_path / "folder.html", "is a folder"),
+        (existing, "add --overwrite"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            check_out(path, overwrite=False)
+    check_out(existing, overwrite=True)
+    check_out(tmp_path / "new.html", overwrite=False)
+
+
+def test_an_existing_page_stays_without_overwrite(call: Call, data: Path, tmp_path: Path) -> None:
     out = tmp_path / "audit.html"
     out.write_text("mine")
     words = ("--arrays", data / "data.npz", "--features", data / "labels.csv", "--columns", "loud", "--out", out, *FEW)
@@ -233,7 +251,7 @@ WRONG: dict[str, tuple[tuple[str, ...], str]] = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_what_is_wrong_is_said_with_status_2_and_nothing_is_written(
+def test_wrong_input_exits_with_status_2_and_writes_nothing(
     case: str, call: Call, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(data)

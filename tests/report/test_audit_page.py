@@ -1,4 +1,4 @@
-"""The page of an audit: what it says, that it needs nothing from outside, and that names cannot break it."""
+"""The page of an audit: what it shows, that it loads nothing from outside, and that names cannot break it."""
 
 from __future__ import annotations
 
@@ -13,50 +13,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from audit_reports import MEASURES, make_report
 
-from repbias.audit.report import RESULT_COLUMNS, AuditReport
-from repbias.report.audit_page import reach_view, readout_view, scores_view, variance_view, write_audit_page
-from repbias.report.figures.audit import drawn_layers, shown_and_decodable
+from repbias.audit.measures import CAUSAL, READOUT, SCORES, TABLES, VARIANCE, Measure, all_measures
+from repbias.audit.report import AuditReport
+from repbias.audit.wording import Sentence
+from repbias.report import audit_page
+from repbias.report.audit_page import AuditFigure, table_view
+from repbias.report.figures.audit import drawn_layers, variance_and_decodability
 from repbias.report.figures.audit_scores import scores_before_and_after
 from repbias.report.figures.audit_shares import component_contents, variance_shares
-
-MEASURES = {
-    "r2": 0.4, "r2_unique": 0.3, "r2_common": 0.1, "density_0.1": 0.5, "participation": 12.0, "decodability": 0.75,
-    "chance": 0.5, "detectable_r2": 0.02, "false_positives": 0.05, "rdm_share": 0.6, "rsa": 0.7, "cka": 0.72,
-    "rsa_equalised": 0.4, "cka_equalised": 0.42, "r2_equalised": 0.3,
-}  # fmt: skip
-
-
-def make_report(
-    layers: tuple[str, ...] = ("V4", "IT"),
-    features: tuple[str, ...] = ("shape", "colour"),
-    without: tuple[str, ...] = (),
-) -> AuditReport:
-    """A report by hand, in which the first feature explains .4 and each further one half of that before it."""
-    rows = []
-    for layer in layers:
-        for place, feature in enumerate(features):
-            for measure, value in MEASURES.items():
-                shown = value / 2**place if measure.startswith("r2") else value
-                tested = 0.0004 if measure in {"r2", "decodability"} else np.nan
-                rows.append((layer, feature, measure, shown, shown - 0.01, shown + 0.01, 100, tested, tested))
-        rows.append((layer, "(all)", "r2", 0.55, 0.5, 0.6, 100, np.nan, np.nan))
-    results = pd.DataFrame(rows, columns=list(RESULT_COLUMNS))
-    grid = [(layer, name, k, 0.6 / 2**k, 0.9 / (k + 1)) for layer in layers for name in features for k in range(12)]
-    units = [(layer, unit, name, 0.2) for layer in layers for unit in range(3) for name in features]
-    return AuditReport(
-        layers=layers,
-        features=features,
-        classes={name: ("0", "1") for name in features},
-        n_stimuli=12_345,
-        n_units={layer: 3 for layer in layers},
-        results=results[~results["measure"].isin(without)],
-        units=pd.DataFrame(units, columns=["layer", "unit", "feature", "r2"]),
-        components=pd.DataFrame(grid, columns=["layer", "feature", "component", "share", "r2"]),
-        sentences=("V4: shape is dominant.", "IT: colour is weak."),
-        notes=("2 of 3 units are constant.",),
-        settings={"seed": 7, "resamples": 500},
-    )
+from repbias.report.pages import save_html
 
 
 class _Tags(HTMLParser):
@@ -92,18 +59,18 @@ def csv_of(page: Path, name: str) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_audit_page(make_report(), tmp_path_factory.mktemp("audit") / "made" / "audit.html")
+    return save_html(make_report(), tmp_path_factory.mktemp("audit") / "made" / "audit.html")
 
 
 def test_the_answer_comes_first_then_sentences_then_figures_then_numbers(page: Path) -> None:
     text = parsed(page).text
     order = [
-        "12,345 stimuli, 2 layers, 2 features", "At a glance", "colour: detected in both layers",
+        "12,345 stimuli, 2 layers, 2 features", "Summary", "colour: detected in both layers",
         "R² 40\u00a0%, decoded 75\u00a0% (chance 50\u00a0%)", "it explains more of the layer's variance",
-        "1. What is shown, and what is there", "shape is dominant.", "colour is weak.",
-        "2. Variance explained", "3. Which components",
-        "4. What a model of one feature", "0.400 [0.390, 0.410]",
-        "2 of 3 units are constant.", "resamples", "Alone and shared", "Ablation and steering",
+        "1. Variance explained and decodability", "shape is dominant.", "colour is weak.",
+        "2. Variance explained", "3. Variance explained in the leading",
+        "4. Scores of a model", "0.400 [0.390, 0.410]",
+        "2 of 3 units are constant.", "resamples", "R² = Σ q·z", "Unique (semipartial) variance", "Intervals and p",
     ]  # fmt: skip
     places = [text.index(words) for words in order]
     assert places == sorted(places)
@@ -124,15 +91,15 @@ def test_the_page_carries_every_number(page: Path) -> None:
     assert len(csv_of(page, "components")) == len(report.components)
 
 
-def test_the_tables_have_a_row_a_layer_and_feature() -> None:
-    view = variance_view(make_report())
+def test_the_tables_have_a_row_per_layer_and_feature() -> None:
+    view = table_view(make_report(), VARIANCE)
     rows = [dict(zip(view.headings, row, strict=True)) for row in view.rows]
     assert [(row["layer"], row["feature"]) for row in rows] == [
         (layer, feature) for layer in ("V4", "IT") for feature in ("shape", "colour", "(all)")
     ]
-    assert (rows[1]["R²"], rows[1]["alone"], rows[1]["p (Holm)"]) == ("0.200 [0.190, 0.210]", "0.150", "< 0.001")
-    assert (rows[2]["R²"], rows[2]["alone"], rows[2]["p (Holm)"]) == ("0.550 [0.500, 0.600]", "", "–")
-    readout = readout_view(make_report())
+    assert (rows[1]["R²"], rows[1]["unique"], rows[1]["p (Holm)"]) == ("0.200 [0.190, 0.210]", "0.150", "< 0.001")
+    assert (rows[2]["R²"], rows[2]["unique"], rows[2]["p (Holm)"]) == ("0.550 [0.500, 0.600]", "", "–")
+    readout = table_view(make_report(), READOUT)
     assert readout.headings == ["layer", "feature", "decodability", "chance", "density", "units used", "p (Holm)"]
     assert [row[:3] for row in readout.rows] == [
         [layer, feature, "0.750 [0.740, 0.760]"] for layer in ("V4", "IT") for feature in ("shape", "colour")
@@ -140,7 +107,7 @@ def test_the_tables_have_a_row_a_layer_and_feature() -> None:
 
 
 def test_the_scores_table_has_both_sides_of_each_method_and_no_p() -> None:
-    view = scores_view(make_report())
+    view = table_view(make_report(), SCORES)
     assert view.headings[2:] == ["RSA", "RSA, equal shares", "CKA", "CKA, equal shares", "R²", "R², equal shares"]
     assert view.rows[0][2:4] == ["0.700 [0.690, 0.710]", "0.400 [0.390, 0.410]"]
     assert {len(row) for row in view.rows} == {len(view.headings)}
@@ -159,19 +126,19 @@ def with_ceiling(value: float = 0.62) -> AuditReport:
 
 
 def test_the_noise_ceiling_has_a_column_and_a_line_where_there_is_one() -> None:
-    view = variance_view(with_ceiling())
+    view = table_view(with_ceiling(), VARIANCE)
     rows = {(row[0], row[1]): dict(zip(view.headings, row, strict=True)) for row in view.rows}
     assert rows["V4", "(all)"]["noise ceiling"] == "0.620 [0.600, 0.650]"
     assert rows["V4", "shape"]["R² of ceiling"] == "0.640 [0.630, 0.660]"
     assert rows["IT", "shape"]["R² of ceiling"] == ""
-    assert "noise ceiling" not in variance_view(make_report()).headings
-    figure = shown_and_decodable(with_ceiling())
+    assert "noise ceiling" not in table_view(make_report(), VARIANCE).headings
+    figure = variance_and_decodability(with_ceiling())
     assert figure.numbers.query("mark == 'noise_ceiling'")[["layer", "y"]].to_numpy().tolist() == [["V4", 0.62]]
     first, second = (axes for axes in figure.drawing.axes if axes.get_title(loc="left"))
     assert "noise ceiling" in {text.get_text() for text in first.texts}
     assert "noise ceiling" not in {text.get_text() for text in second.texts}
     assert "The dotted line is the noise ceiling" in figure.caption
-    assert "dotted" not in shown_and_decodable(make_report()).caption
+    assert "dotted" not in variance_and_decodability(make_report()).caption
 
 
 def test_the_scores_figure_draws_both_sides_of_each_method() -> None:
@@ -183,30 +150,29 @@ def test_the_scores_figure_draws_both_sides_of_each_method() -> None:
     }  # fmt: skip
     panels = [axes for axes in figure.drawing.axes if axes.get_title(loc="left")]
     assert {"RSA", "CKA", "R²"} <= {text.get_text() for text in panels[0].texts}
-    none = scores_before_and_after(make_report(without=("rsa", "rsa_equalised", "cka", "cka_equalised")))
-    assert none.caption.startswith("No scores")
 
 
-def test_what_erasing_and_steering_change_is_shown_where_it_was_asked() -> None:
+def test_causal_effects_have_a_table_where_they_were_measured() -> None:
     report = make_report()
     row = report.results.iloc[[0]].assign(value=-0.0001, ci_low=-0.1, ci_high=0.1)
     more = [row.assign(measure="ablation_own"), row.assign(measure="steering_own", value=0.5)]
-    view = reach_view(dataclasses.replace(report, results=pd.concat([report.results, *more], ignore_index=True)))
-    assert view.headings == ["layer", "feature", "erased: own report", "steered: own report"]
+    more = dataclasses.replace(report, results=pd.concat([report.results, *more], ignore_index=True))
+    view = table_view(more, CAUSAL)
+    assert view.headings == ["layer", "feature", "ablated: own report", "steered: own report"]
     assert [row[2:] for row in view.rows] == [["0.000 [−0.100, 0.100]", "0.500 [−0.100, 0.100]"]]
-    assert not reach_view(report).rows
+    assert not table_view(report, CAUSAL).rows
 
 
 def test_names_with_markup_are_shown_as_they_are(tmp_path: Path) -> None:
     nasty = ("<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "$\\frac{1}$ & _x")
     report = dataclasses.replace(
         make_report(layers=("<b>layer</b>",), features=nasty),
-        sentences=tuple(f"{name} is dominant" for name in nasty),
+        sentences=tuple(Sentence(None, f"{name} is dominant") for name in nasty),
         notes=("<i>note</i>",),
         settings={"<u>key</u>": "</style><script>"},
         classes={name: ("<em>a</em>", "b") for name in nasty},
     )
-    tags = parsed(write_audit_page(report, tmp_path / "nasty.html"))
+    tags = parsed(save_html(report, tmp_path / "nasty.html"))
     assert not {"script", "b", "i", "u"} & set(tags.tags)
     assert tags.tags.count("img") == 4
     for words in (*nasty, "<b>layer</b>", "<i>note</i>", "<u>key</u>", "<em>a</em>"):
@@ -214,7 +180,7 @@ def test_names_with_markup_are_shown_as_they_are(tmp_path: Path) -> None:
 
 
 def test_the_headline_has_decodability_above_chance_and_intervals_both_ways() -> None:
-    figure = shown_and_decodable(make_report())
+    figure = variance_and_decodability(make_report())
     point = figure.numbers.query("mark == 'feature' and layer == 'V4' and feature == 'shape'").iloc[0]
     assert point[["x", "x_low", "x_high"]].tolist() == pytest.approx([0.5, 0.48, 0.52])
     assert point[["y", "y_low", "y_high"]].tolist() == pytest.approx([0.4, 0.39, 0.41])
@@ -229,19 +195,21 @@ def test_a_feature_far_below_chance_is_drawn_within_the_axes() -> None:
     report = make_report()
     results = report.results.copy()
     results.loc[results["measure"] == "decodability", "value"] = 0.3
-    figure = shown_and_decodable(dataclasses.replace(report, results=results))
+    figure = variance_and_decodability(dataclasses.replace(report, results=results))
     panels = [axes for axes in figure.drawing.axes if axes.get_title(loc="left")]
     assert all(axes.get_xlim()[0] < -0.4 for axes in panels)
 
 
 def test_features_of_more_classes_share_the_axis_of_decodability() -> None:
     report = dataclasses.replace(make_report(), classes={"shape": tuple("abcd"), "colour": ("0", "1")})
-    points = shown_and_decodable(report).numbers.query("mark == 'feature' and layer == 'IT'").set_index("feature")["x"]
+    points = (
+        variance_and_decodability(report).numbers.query("mark == 'feature' and layer == 'IT'").set_index("feature")["x"]
+    )
     assert points["shape"] == pytest.approx((0.75 - 0.25) / 0.75)
     assert points["colour"] == pytest.approx(0.5)
 
 
-def test_shares_and_components_draw_what_the_report_says() -> None:
+def test_shares_and_components_draw_the_numbers_of_the_report() -> None:
     report = make_report()
     shares = variance_shares(report).numbers
     assert set(shares["measure"]) == {"r2", "r2_unique", "r2_common"}
@@ -250,39 +218,64 @@ def test_shares_and_components_draw_what_the_report_says() -> None:
     assert (components["component"].min(), components["component"].max()) == (1, 10)
 
 
-def test_where_layers_are_too_many_some_are_drawn_and_that_is_said(tmp_path: Path) -> None:
+def test_of_many_layers_some_are_drawn_and_the_caption_says_so(tmp_path: Path) -> None:
     report = make_report(layers=tuple(f"blocks.{index}" for index in range(40)))
     drawn = drawn_layers(report)
     assert (len(drawn), drawn[0], drawn[-1]) == (12, "blocks.0", "blocks.39")
-    assert "12 of 40 layers are drawn" in shown_and_decodable(report).caption
-    page = write_audit_page(report, tmp_path / "deep.html")
+    assert "12 of 40 layers are drawn" in variance_and_decodability(report).caption
+    page = save_html(report, tmp_path / "deep.html")
     assert page.stat().st_size < 3_000_000
     assert "120 rows" in parsed(page).text
     assert csv_of(page, "results")["layer"].nunique() == 40
 
 
-def test_without_decodability_a_sentence_stands_for_the_figure() -> None:
-    assert shown_and_decodable(make_report(without=("decodability", "detectable_r2"))).caption.startswith("No headline")
+def test_a_page_without_scores_leaves_their_figure_and_table_out(tmp_path: Path) -> None:
+    report = make_report(without=("rsa", "rsa_equalised", "cka", "cka_equalised", "r2_equalised"))
+    tags = parsed(save_html(report, tmp_path / "stream.html"))
+    assert tags.tags.count("img") == 3
+    assert "RSA, equal shares" not in tags.text
 
 
 def test_a_table_without_a_needed_column_is_refused_and_nothing_written(tmp_path: Path) -> None:
     report = dataclasses.replace(make_report(), results=make_report().results.rename(columns={"p_holm": "pholm"}))
     with pytest.raises(ValueError, match="p_holm"):
-        write_audit_page(report, tmp_path / "audit.html")
+        save_html(report, tmp_path / "audit.html")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_report_saves_itself(tmp_path: Path) -> None:
-    make_report().save(tmp_path / "saved.html")
-    assert "shape is dominant." in parsed(tmp_path / "saved.html").text
-
-
 def test_sentences_stand_under_their_layer_and_those_of_the_whole_come_first(tmp_path: Path) -> None:
-    report = dataclasses.replace(
-        make_report(), sentences=("IT: shape is weak.", "V4: the rest is open.", "None was found in any.")
+    sentences = (
+        Sentence("IT", "shape is weak."),
+        Sentence("V4", "the rest is inconclusive."),
+        Sentence(None, "V4: no layer."),
     )
-    text = parsed(write_audit_page(report, tmp_path / "audit.html")).text
-    text = text[text.index("What may be concluded, and what not") :]
-    order = ["The audit as a whole", "None was found in any.", "V4", "The rest is open.", "IT", "shape is weak."]
+    report = dataclasses.replace(make_report(), sentences=sentences)
+    text = parsed(save_html(report, tmp_path / "audit.html")).text
+    text = text[text.index("What can be concluded, and what cannot") :]
+    order = ["The audit as a whole", "V4: no layer.", "The rest is inconclusive.", "IT", "shape is weak."]
     places = [text.index(words) for words in order]
     assert places == sorted(places)
+
+
+def test_a_measure_and_a_figure_are_added_by_one_record_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    report = make_report()
+    new = report.results.iloc[[0]].assign(measure="kurtosis", value=0.123, p=np.nan, p_holm=np.nan)
+    report = dataclasses.replace(report, results=pd.concat([report.results, new], ignore_index=True))
+    record = Measure("kurtosis", "peakedness", "how peaked responses are")
+    more = dataclasses.replace(READOUT, measures=(*READOUT.measures, record))
+    figure = dataclasses.replace(variance_shares(report), name="again", title="Once more")
+    monkeypatch.setattr(audit_page, "TABLES", (*TABLES, more))
+    monkeypatch.setattr(
+        audit_page, "FIGURES", (*audit_page.FIGURES, AuditFigure(lambda _: figure, needs=("kurtosis",)))
+    )
+    text = parsed(save_html(report, tmp_path / "audit.html")).text
+    assert "peakedness" in text
+    assert "0.123" in text
+    assert "5. Once more" in text
+
+
+def test_every_measure_of_a_report_is_explained_on_its_page(page: Path) -> None:
+    text = parsed(page).text.split("How each number is computed")[-1]
+    assert {one.name for one in all_measures()} >= set(MEASURES)
+    for measure in all_measures():
+        assert (measure.definition[1:] in text) == (measure.name in MEASURES)

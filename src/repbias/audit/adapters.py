@@ -1,6 +1,6 @@
-"""Recordings with their labels beside them, xarray's and rsatoolbox's, as arguments of the audit.
+"""Recordings of xarray and rsatoolbox, with their labels, as arguments of the audit.
 
-Neither library is imported: an object is known by its attributes.
+Neither library is imported: objects are recognised by their attributes.
 """
 
 from __future__ import annotations
@@ -34,13 +34,14 @@ def from_xarray(
 
     Parameters
     ----------
-    data : a `DataArray` of two dimensions, stimuli and units in any order (Brain-Score's assemblies, whose coordinates
-        are levels of a multi-index, are such); or a `Dataset`, whose variables of two dimensions are the layers.
-    features : coordinates along the dimension of stimuli that hold class labels; of a `Dataset`, variables too.
+    data : a `DataArray` with a dimension of stimuli and one of units, in any order, and perhaps others of size 1, such
+        as an assembly of Brain-Score; or a `Dataset`, whose variables with a dimension of units are the layers.
+    features : names of the coordinates along the dimension of stimuli that hold class labels; of a `Dataset`, also of
+        its variables.
     stimulus : name of the dimension of stimuli.
-    layer : coordinate along the dimension of units that says to which layer each belongs, such as "region"; by default
-        all are one layer, called by the array's name.
-    groups, repeats : coordinates like `features`; see `audit_arrays`.
+    layer : name of the coordinate along the dimension of units that holds the layer of each, such as "region"; by
+        default all units are one layer, with the name of the array.
+    groups, repeats : names of coordinates, like `features`; see `audit_arrays`.
 
     Returns
     -------
@@ -49,9 +50,9 @@ def from_xarray(
     Raises
     ------
     ValueError : no such dimension or coordinate, a further dimension such as time, a unit without a layer.
-    TypeError : what is neither `DataArray` nor `Dataset`.
+    TypeError : data that is neither a `DataArray` nor a `Dataset`.
 
-    When not to use it: for activity over time, before a time was selected or times were averaged.
+    When not to use it: for activity over time, before one time is selected or times are averaged.
     """
     if not all(hasattr(data, name) for name in ("dims", "coords", "variables" if _is_set(data) else "values")):
         raise TypeError(f"data must be an xarray DataArray or Dataset, got {type(data).__name__}")
@@ -71,7 +72,11 @@ def from_xarray(
             f"the layers of a Dataset are its variables, got layer={layer!r}: leave layer out, or give one variable, "
             "a DataArray"
         )
-    layers = {str(name): _matrix(one, stimulus) for name, one in data.data_vars.items() if one.dims != (stimulus,)}
+    layers = {
+        str(name): _matrix(_squeezed(one, stimulus), stimulus)
+        for name, one in data.data_vars.items()
+        if one.dims != (stimulus,)
+    }
     if not layers:
         raise ValueError(f"no variable of the Dataset has {stimulus!r} and a dimension of units: there is no layer")
     return {"arrays": layers, **labels}
@@ -92,10 +97,10 @@ def from_rsatoolbox(
     Parameters
     ----------
     dataset : a `Dataset`, measurements `[observation, channel]`.
-    features : observation descriptors that hold class labels.
-    layer : the channel descriptor that says to which layer each channel belongs, such as "roi"; by default all are one
-        layer, "measurements".
-    groups, repeats : observation descriptors; see `audit_arrays`.
+    features : names of the observation descriptors that hold class labels.
+    layer : name of the channel descriptor that holds the layer of each channel, such as "roi"; by default all channels
+        are one layer, "measurements".
+    groups, repeats : names of observation descriptors; see `audit_arrays`.
 
     Returns
     -------
@@ -104,9 +109,9 @@ def from_rsatoolbox(
     Raises
     ------
     ValueError : no such descriptor, a channel without a layer.
-    TypeError : a `TemporalDataset`, or what is no `Dataset`.
+    TypeError : a `TemporalDataset`, or anything else that is not a `Dataset`.
 
-    When not to use it: for several data sets, whose observations differ; audit one at a time.
+    When not to use it: for several data sets with different observations; audit one at a time.
     """
     needed = ("measurements", "obs_descriptors", "channel_descriptors")
     if not all(hasattr(dataset, name) for name in needed):
@@ -140,16 +145,24 @@ def _matrix(data: Any, stimulus: str) -> AnyArray:
             "leave it out"
         )
     if len(dims) > 2:
-        further = dims[-1] if dims[-1] != stimulus else dims[-2]
+        time = next((dim for dim in dims if "time" in dim.lower() and dim != stimulus), "time")
         raise ValueError(
-            f"the array{name} must have two dimensions, {stimulus!r} and one of units, got {dims}: select from the "
-            f"others, as in data.isel({further}=0), or average, as in data.mean({further!r})"
+            f"the array{name} must have two dimensions, {stimulus!r} and one of units, got {dims}: select from any "
+            f"other, as in data.isel({time}=0), or average over it, as in data.mean({time!r})"
         )
     return np.asarray(data.transpose(stimulus, ...).values)
 
 
+def _squeezed(data: Any, stimulus: str) -> Any:
+    """Return a `DataArray` of more than two dimensions without those of size 1, of which two are kept at least."""
+    single = [dim for dim, size in data.sizes.items() if size == 1 and dim != stimulus]
+    single.sort(key=lambda dim: "time" not in str(dim).lower())
+    return data.squeeze(single[: max(len(data.dims) - 2, 0)])
+
+
 def _layers_of_units(data: Any, stimulus: str, layer: str | None) -> Columns:
     """Return the layers of a `DataArray`, each `[stimulus, unit]`."""
+    data = _squeezed(data, stimulus)
     values = _matrix(data, stimulus)
     if layer is None:
         return {"activity" if data.name is None else str(data.name): values}

@@ -3,29 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 
-import numpy as np
 import pandas as pd
 
-from repbias.audit.inputs import AuditInputs, Missing, check_inputs, refuse_wrong_settings
-from repbias.audit.intervals import CONFIDENCE, Resamples
-from repbias.audit.layer import associated, audit_layer
-from repbias.audit.nulls import between_clusters, permuted
-from repbias.audit.plan import Feature, Plan
-from repbias.audit.repeats import design_note, exchange_notes
-from repbias.audit.report import AuditReport
-from repbias.audit.score_sentences import score_sentences
+from repbias.audit.activity import activity_notes, check_layers, refuse_other_order
+from repbias.audit.inputs import Missing, Settings, Stimuli, check_stimuli
+from repbias.audit.intervals import CONFIDENCE
+from repbias.audit.layer import audit_layer
+from repbias.audit.measures import READOUT, SCORES, VARIANCE, documented
+from repbias.audit.plan import make_plan, plan_notes
+from repbias.audit.report import AuditReport, make_report
 from repbias.audit.scores import equal_share_notes
-from repbias.audit.sentences import calibration, conclusions
-from repbias.audit.tables import components_table, results_table, units_table
-from repbias.core.arrays import ArrayLike
-from repbias.core.randomness import rng
-from repbias.features.folds import assign_folds, one_hot
-from repbias.features.labels import IntArray, Labellings
-
-ASSOCIATED = 0.1  # Cramer's V from which on two features are asked what they share
+from repbias.core.arrays import ArrayLike, FloatArray
 
 
+@documented(VARIANCE, READOUT, SCORES)
 def audit_arrays(
     arrays: Mapping[str, ArrayLike],
     features: Mapping[str, ArrayLike] | pd.DataFrame,
@@ -38,176 +31,101 @@ def audit_arrays(
     missing: Missing = "refuse",
     classifier: str = "logistic",
 ) -> AuditReport:
-    """Ask of each layer how much of its variance every feature explains, how well it is read out, what data can show.
+    """Measure how much variance of each layer every feature explains, and how well it can be decoded.
 
-    Every number is cross-validated: folds hold their share of each class of each feature, and keep groups together.
-    With z a stimulus's activity about the mean of the other folds, and q what a regression from one-hot codes that was
-    fitted on those predicts for it, the measures in `results` are
+        report = repbias.audit_arrays({"V4": v4, "IT": it}, {"shape": shape, "colour": colour}, groups=session)
+        print(*report.sentences, sep="\\n")
+        report.save_html("audit.html")
 
-        r2               sum q.z / sum ||z||^2, q from the feature alone; under (all), from all features together
-        r2_unique        what the R2 of all features together loses without the feature
-        r2_common        r2 - r2_unique: what other features explain too
-        density_0.1      share of the units with an R2 above 0.1
-        participation    (sum_u e_u)^2 / sum_u e_u^2, e_u the sum of squares explained in unit u: in units
-        decodability     balanced accuracy of a linear classifier
-        chance           1 / classes
-        detectable_r2    smallest R2 of a planted feature that a test at 5 % finds with 80 % power
-        false_positives  share of planted features of zero strength that this test finds
-        rdm_share        r2 of the activity with each principal component scaled by its own standard deviation: the
-                         share of the variance of the centred linear kernel zz', which drives linear CKA and RSA
-        rsa              correlation of squared Euclidean distances with those of a model that holds the feature alone,
-                         0 within a class and 1 between: what that model would score in an RSA of these responses,
-                         their noise included, which lowers it
-        cka              debiased linear CKA with the one-hot code
-        rsa_equalised, cka_equalised, r2_equalised
-                         the same, and r2, after the linear map of `equalize`, which gives the features that explain
-                         variance of their own (`r2_unique` above 0 by its interval) equal shares; fitted on the other
-                         folds. With fewer than two such features all stays as it is, with a note
-        noise_ceiling    with `repeats`, under (all): sum q.z / sum ||z||^2, q the mean of the stimulus's other
-                         presentations: the share of the variance that repeats reproduce
-        r2_of_ceiling    r2 / noise_ceiling, both in the stimuli that repeat, for features with one label in all
-                         presentations of each stimulus; NaN where the ceiling's interval reaches 0
-
-    An R2 estimates that of the population, without bias by the noise of the fit: it lies about (classes - 1) / stimuli
-    above that of `variance_explained`, and near 0, of either sign, for a feature that explains nothing.
-    Where few stimuli cross features exactly, what one fold has too much of the others have too little, and that feature
-    lies below 0, and below chance, by about what other features explain over the number of stimuli; its tests are then
-    conservative.
-
-    Intervals are of 95 %, over stimuli, or over groups where given: studentised bootstrap for all kinds of R2, up to 1,
-    but Student's of fewer than 5 groups; Student's with standard deviations over resamples for RSA and CKA; closed
-    tests of the units for density, Fieller's with a jackknife for participation, both without the bias by noise;
-    Clopper and Pearson's for decodability; those of the power are over planted features. RSA and CKA are of at most
-    1,000 stimuli, their intervals of 200 resamples.
-    The p values are of permutations of the labels: within folds, or, with groups, between groups where each has one
-    label of the feature, else within them; with repeats, see below. That of decodability is of a shrinkage
-    discriminant with equal priors, refitted for each permutation, whatever the classifier. `p_holm` corrects over
-    features and layers, for r2 and decodability each.
+    The report says of each feature in each layer whether it is dominant, detected, weak but decodable, not detected, or
+    whether the data are inconclusive, and which effect these data could have shown. All numbers are cross-validated and
+    have intervals, and tests are corrected for their number.
 
     Parameters
     ----------
-    arrays : activity by layer, `[stimulus, unit]` each, NumPy or torch, the same stimuli in the same order.
+    arrays : activity by layer, `[stimulus, unit]` each, of the same stimuli in the same order; NumPy arrays, torch
+        tensors, data frames or sparse matrices.
     features : class labels by name, `[stimulus]` each: whole numbers, truth values or text; or a data frame.
-    groups : what the stimuli belong to (session, subject, scene), `[stimulus]`, where those of one are not independent.
-    repeats : which stimulus each row is a presentation of, `[stimulus]`. Presentations of one stimulus lie in one fold
-        and are resampled together; a label that all of them have is permuted between stimuli, others among them. With
-        groups, where each stimulus is in one group, groups are kept whole, and the ceiling is what repeats within a
-        group reproduce. Where stimuli are in several groups, stimuli are kept whole and groups are not: numbers then
-        hold for new stimuli in these groups, and the ceiling is what repeats in different groups reproduce.
+    groups : the group of each stimulus (session, subject, scene), `[stimulus]`, where stimuli of one group are not
+        independent. Folds, intervals and permutations keep groups together.
+    repeats : the stimulus of which each row is a presentation, `[stimulus]`. Presentations of a stimulus stay in one
+        fold and are resampled together. A feature with one label in all presentations of each stimulus is permuted
+        between stimuli, any other feature among the presentations of a stimulus. With groups, if each stimulus is in
+        one group, groups are kept whole and the noise ceiling is what repeats within a group reproduce. If stimuli are
+        in several groups, stimuli are kept whole and groups are not: the numbers then hold for new stimuli in these
+        groups, and the noise ceiling is what repeats in different groups reproduce.
     seed : seed of folds, resamples, permutations and planted features.
-    resamples : bootstrap resamples, 100 or more.
-    permutations : permutations of the labels, and planted features, 50 or more.
-    missing : "refuse", or "drop" to leave out stimuli without a label, for all features.
-    classifier : of decodability: "logistic", "ridge", "svm" or "nearest_mean", as in `fit_classifier`.
+    resamples : number of bootstrap resamples, 100 or more.
+    permutations : number of permutations of the labels, and of planted features, 50 or more.
+    missing : "refuse", or "drop" to leave out the stimuli that lack a label of any feature.
+    classifier : the classifier of decodability: "logistic", "ridge", "svm" or "nearest_mean"; see `fit_classifier`.
 
     Returns
     -------
-    An `AuditReport`.
+    An `AuditReport`. Its `results` have, with z the activity of a stimulus about the mean of the other folds, and q the
+    prediction for it by a regression from one-hot codes that was fitted on those folds, these measures:
+
+    {measures}
 
     Raises
     ------
-    ValueError, TypeError : for what `check_inputs` refuses: labels that do not match in number, are missing, continuous
-        or of one class; activity that is not `[stimulus, unit]` or not finite; and settings out of range.
+    ValueError, TypeError : labels whose number does not match, or that are missing, continuous or of one class;
+        activity that is not `[stimulus, unit]` or not finite; an index of the stimuli in another order than that of the
+        labels; settings out of range.
+
+    Notes
+    -----
+    Each fold holds its share of each class of each feature. An R2 estimates that of the population and is not biased by
+    the noise of the fit: it lies about (classes - 1) / stimuli above that of `variance_explained`, and near 0, of
+    either sign, for a feature that explains nothing. If few stimuli cross the features exactly, R2 and decodability of
+    a feature are too low, by about what the other features explain over the number of stimuli, because an excess in one
+    fold is a lack in the others; tests are then conservative.
+
+    Intervals are over stimuli, or over groups where these are given; those of R2 end at 1 and use Student's t where
+    there are fewer than 5 groups; those of density and participation correct for the bias by noise; those of
+    detectable_r2 and false_positives are over planted features. RSA and CKA use at most 1,000 stimuli.
+
+    Labels are permuted within folds; with groups, between groups if each group has one label of the feature, else
+    within groups. p values are corrected by Holm's rule (`p_holm`) over features and layers, for each measure
+    separately.
 
     When not to use it: for continuous features that classes would distort; to show that a feature is *used*, which
-    only an intervention can; with stimuli that repeat and no `repeats` that say so: intervals would be too narrow.
+    only an intervention can show; for repeated stimuli without `repeats`, as intervals would be too narrow.
 
     Source: the question is that of Lampinen, Chan & Hermann (2024), arXiv 2405.05847; the product of independent
     estimates is that of crossnobis, Walther et al. (2016), NeuroImage 137, 188-200; the noise ceiling by products of
     repeats is the signal power of Sahani & Linden (2003), NIPS 15.
     """
-    refuse_wrong_settings(seed, resamples, permutations, classifier)
-    inputs = check_inputs(arrays, features, groups, missing, repeats)
-    plan = _plan(inputs, seed, resamples, permutations, classifier)
-    found = {layer: audit_layer(values, plan) for layer, values in inputs.arrays.items()}
-    results = results_table({layer: one.rows for layer, one in found.items()}, inputs.n_stimuli)
-    made_equal = {layer: one.made_equal for layer, one in found.items()}
-    return AuditReport(
-        layers=tuple(inputs.arrays),
-        features=tuple(inputs.labels),
-        classes={name: labels.classes for name, labels in inputs.labels.items()},
-        n_stimuli=inputs.n_stimuli,
-        n_units={layer: values.shape[1] for layer, values in inputs.arrays.items()},
-        results=results,
-        units=units_table({layer: one.units for layer, one in found.items()}),
-        components=components_table({layer: one.components for layer, one in found.items()}),
-        sentences=(
-            *conclusions(results, {layer: one.shared for layer, one in found.items()}),
-            *score_sentences(results, made_equal),
-            calibration(results),
-        ),
-        notes=(
-            *inputs.notes,
-            *_plan_notes(inputs, plan),
-            *equal_share_notes(made_equal, tuple(inputs.labels), inputs.n_stimuli),
-        ),
-        settings={
-            "seed": seed,
-            "resamples": resamples,
-            "permutations": permutations,
-            "missing": missing,
-            "classifier": classifier,
-            "folds": int(plan.fold_of.max()) + 1,
+    settings = Settings(seed, resamples, permutations, missing, classifier)
+    layers = check_layers(arrays)
+    n = len(next(iter(layers.values())))
+    stimuli = check_stimuli(features, groups, repeats, missing, n=n)
+    refuse_other_order(arrays, features, groups, repeats)
+    return audit_layers(layers, stimuli, settings)
+
+
+def audit_layers(layers: Mapping[str, FloatArray], stimuli: Stimuli, settings: Settings) -> AuditReport:
+    """Return the report on checked activity of all stimuli that were given, `[stimulus, unit]` by layer."""
+    layers = stimuli.of(layers)
+    plan = make_plan(stimuli, settings)
+    found = {layer: audit_layer(values, plan) for layer, values in layers.items()}
+    equalised = {layer: one.equalised for layer, one in found.items()}
+    notes = (
+        *stimuli.notes,
+        *activity_notes(layers, stimuli),
+        *plan_notes(stimuli, plan),
+        *equal_share_notes(equalised, tuple(stimuli.labels), stimuli.n_stimuli),
+    )
+    return make_report(
+        found,
+        stimuli,
+        {layer: values.shape[1] for layer, values in layers.items()},
+        notes,
+        asdict(settings)
+        | {
+            "folds": plan.n_folds,
             "confidence": CONFIDENCE,
-            "grouped": inputs.grouped,
-            "repeats": inputs.repeats is not None,
+            "grouped": stimuli.grouped,
+            "repeats": stimuli.repeats is not None,
         },
     )
-
-
-def _plan(inputs: AuditInputs, seed: int, resamples: int, permutations: int, classifier: str) -> Plan:
-    codes = {name: one_hot(labels.numbers, len(labels.classes)) for name, labels in inputs.labels.items()}
-    fold_of = assign_folds(np.hstack(list(codes.values())), inputs.cluster, seed=seed)
-    features = []
-    for name, labels in inputs.labels.items():
-        exchanged, planted = (
-            _permuted(inputs, labels.numbers, fold_of, permutations, rng(seed, "audit", what, name))
-            for what in ("permutations", "planted")
-        )
-        features.append(Feature(name, labels, codes[name], exchanged, planted, _n_exchanged(inputs, labels.numbers)))
-    return Plan(
-        features=tuple(features),
-        cluster=inputs.cluster,
-        fold_of=fold_of,
-        draws=Resamples(inputs.cluster, resamples, seed=seed),
-        pairs=associated(features, ASSOCIATED),
-        classifier=classifier,
-        seed=seed,
-        repeats=inputs.repeats,
-    )
-
-
-def _permuted(
-    inputs: AuditInputs, labels: IntArray, fold_of: IntArray, n: int, generator: np.random.Generator
-) -> Labellings:
-    if inputs.repeats is not None:
-        return inputs.repeats.permuted(labels, fold_of, n, generator)
-    return permuted(labels, inputs.cluster, fold_of, n, generator)
-
-
-def _n_exchanged(inputs: AuditInputs, labels: IntArray) -> int:
-    if inputs.repeats is not None:
-        return inputs.repeats.n_exchanged(labels)
-    return int(inputs.cluster.max()) + 1 if between_clusters(labels, inputs.cluster) else inputs.n_stimuli
-
-
-def _plan_notes(inputs: AuditInputs, plan: Plan) -> tuple[str, ...]:
-    folds = int(plan.fold_of.max()) + 1
-    labels = {feature.name: feature.labels.numbers for feature in plan.features}
-    if inputs.repeats is not None:
-        return (
-            f"{folds} cross-validation folds.",
-            design_note(inputs.repeats),
-            *exchange_notes(inputs.repeats, labels),
-        )
-    if not inputs.grouped:
-        return (f"{folds} cross-validation folds; stimuli are taken to be independent, as no groups were given.",)
-    n_groups = int(inputs.cluster.max()) + 1
-    between = [name for name, numbers in labels.items() if between_clusters(numbers, inputs.cluster)]
-    within = [name for name in labels if name not in between]
-    notes = [f"{folds} cross-validation folds, which keep {n_groups} groups together; intervals are over groups."]
-    if between:
-        notes.append(f"Permuted between groups, as each group has one label: {', '.join(between)}.")
-    if within:
-        notes.append(f"Permuted within groups: {', '.join(within)}.")
-    return tuple(notes)

@@ -1,4 +1,4 @@
-"""A cache of a model's activations by name, TransformerLens' among them, as arguments of the audit."""
+"""A cache of activations by name, such as that of TransformerLens, as arguments of the audit."""
 
 from __future__ import annotations
 
@@ -29,24 +29,24 @@ def from_cache(
     Parameters
     ----------
     cache : TransformerLens' `ActivationCache`, or any mapping from names to tensors or arrays of three axes.
-    names : glob patterns of the entries to audit; `*` does not cross a dot.
-    pool : over positions: "mean", "first" or "last", "flatten" (each position's units are units of their own), or one
-        position by its number, counted from the end where negative.
+    names : glob patterns of the entries to audit; `*` does not match a dot.
+    pool : how positions are pooled: "mean", "first", "last", "flatten" (the units of each position are separate units),
+        or the number of one position, counted from the end if negative.
     attention_mask : `[stimulus, position]`, 0 at padding, which is left out. Without it, "last" is the last position,
         which in shorter stimuli is padding.
 
     Returns
     -------
-    `arrays`: activity `[stimulus, unit]` by name, on its own device.
+    `arrays`: activity `[stimulus, unit]` by name, on the device of each entry.
 
     Raises
     ------
     ValueError : a pattern that matches nothing, entries that are not of three axes, a cache without an axis of stimuli,
         a position beyond the last, a mask of another shape, an unknown `pool`.
-    TypeError : what is no mapping, or entries that are not in floating point.
+    TypeError : a cache that is not a mapping, or entries that are not in floating point.
 
-    When not to use it: for attention patterns, whose axes are not units; and where a cache of all stimuli would not fit
-    in memory: `repbias.audit` takes the model itself, and keeps the pooled activity alone.
+    When not to use it: for attention patterns, whose axes are not units; and where a cache of all stimuli does not fit
+    in memory: `repbias.audit` takes the model itself, and keeps only the pooled activity.
     """
     _refuse_no_cache(cache)
     mask = None if attention_mask is None else _as_mask(attention_mask, pool)
@@ -94,7 +94,7 @@ def _entry(values: Any, name: str) -> Tensor:
     if entry.ndim != 3:
         raise ValueError(
             f"the entry {name!r} must be [stimulus, position, unit], got shape {shape}: leave it out, or, if the last "
-            f"axes are heads and their units, put cache[{name!r}].flatten(2) in a dict of your own"
+            f"axes are heads and their units, put cache[{name!r}].flatten(2) in a dict"
         )
     if 0 in shape:
         raise ValueError(f"the entry {name!r} is empty, got shape {shape}: at least one of each axis is needed")
@@ -104,13 +104,13 @@ def _entry(values: Any, name: str) -> Tensor:
 def _at(entry: Tensor, name: str, position: int) -> Tensor:
     n = entry.shape[1]
     if not -n <= position < n:
-        raise ValueError(f"pool asks for position {position}, the entry {name!r} has {n}: ask for {-n} to {n - 1}")
+        raise ValueError(f"pool is position {position}, the entry {name!r} has {n}: choose from {-n} to {n - 1}")
     return entry[:, position]
 
 
 def _as_mask(values: ArrayLike, pool: object) -> Tensor:
     if isinstance(pool, int):
-        raise ValueError(f"pool={pool} reads one position whatever attention_mask says: leave the mask out")
+        raise ValueError(f"pool={pool} reads one position and ignores attention_mask: leave the mask out")
     if pool == "flatten":
         raise ValueError('pool="flatten" keeps every position, padding included: leave attention_mask out')
     mask = torch.as_tensor(values) != 0

@@ -1,4 +1,4 @@
-"""What somebody brings to an audit, checked once: activity by layer, labels by feature, groups and repeats of stimuli.
+"""The settings of an audit and the labels of its stimuli, each checked once.
 
 Every refusal names the array or the feature, says what was expected and what came, and what to do next.
 """
@@ -6,7 +6,7 @@ Every refusal names the array or the feature, says what was expected and what ca
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -15,12 +15,11 @@ import pandas as pd
 from torch import Tensor
 
 from repbias.audit.repeats import Repeats, find_repeats, refuse_confounded
-from repbias.core.arrays import ArrayLike, FloatArray, as_representation
+from repbias.core.arrays import ArrayLike, FloatArray
 from repbias.core.specs import did_you_mean
 from repbias.features.labels import IntArray, Labels, as_classes, is_missing, refuse_one_group, refuse_unscorable
 from repbias.measures.decoding.linear_classifiers import CLASSIFIERS
 from repbias.measures.variance.result import ALL_FEATURES
-from repbias.measures.variance.sums import as_float64
 
 Missing = Literal["refuse", "drop"]
 MISSING = ("refuse", "drop")
@@ -28,143 +27,141 @@ LEAST_STIMULI = 10
 BoolArray = npt.NDArray[np.bool_]
 
 
-@dataclass(frozen=True, eq=False)
-class AuditInputs:
-    """Arrays, labels and groups of the same stimuli, in the same order."""
+@dataclass(frozen=True)
+class Settings:
+    """The settings that all audits share, checked; see `audit_arrays`."""
 
-    arrays: dict[str, FloatArray]
-    """Activity by layer, float64 `[stimulus, unit]`, finite."""
+    seed: int
+    resamples: int
+    permutations: int
+    missing: Missing
+    classifier: str = "logistic"
+
+    def __post_init__(self) -> None:
+        for name, value, least, why in (
+            ("seed", self.seed, 0, "seeds start at 0"),
+            ("resamples", self.resamples, 100, "fewer do not determine the ends of a 95 % interval"),
+            ("permutations", self.permutations, 50, "fewer do not determine a p value of 5 %"),
+        ):
+            if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+                raise TypeError(f"{name} must be a whole number, got {value!r}")
+            if value < least:
+                raise ValueError(f"{name} must be {least} or more, got {value}: {why}")
+        if self.missing not in MISSING:
+            hint = did_you_mean(str(self.missing), MISSING)
+            raise ValueError(f'missing must be "refuse" or "drop", got {self.missing!r}; {hint}')
+        if self.classifier not in CLASSIFIERS:
+            hint = did_you_mean(str(self.classifier), CLASSIFIERS)
+            raise ValueError(f"no classifier is called {self.classifier!r}; {hint}")
+
+
+@dataclass(frozen=True, eq=False)
+class Stimuli:
+    """The labels of the audited stimuli, and which stimuli are kept together."""
 
     labels: dict[str, Labels]
-    """Labels by feature."""
+    """The labels of each feature."""
+
+    kept: IntArray
+    """The running numbers of the audited stimuli among all that were given, increasing, `[stimulus]`."""
+
+    n_given: int
+    """Number of stimuli that were given, including those dropped for a missing label."""
 
     cluster: IntArray
-    """What is resampled and kept in one fold: groups, repeats of a stimulus, or each stimulus by itself, 0, 1, ...,
-    `[stimulus]`."""
+    """What is resampled together and kept in one fold: the group, the stimulus that is repeated, or each stimulus by
+    itself, 0, 1, ..., `[stimulus]`."""
 
     grouped: bool
     """Whether groups were given."""
 
+    repeats: Repeats | None
+    """Which rows are presentations of one stimulus, where that was given."""
+
     notes: tuple[str, ...]
     """The policies that were applied, with counts."""
 
-    repeats: Repeats | None = None
-    """Which are presentations of one stimulus, where that was given."""
-
     @property
     def n_stimuli(self) -> int:
-        return len(self.cluster)
+        return len(self.kept)
 
-
-def n_labels(features: object) -> int:
-    """Return the number of labels of the first feature, 1 or more; what has none is refused by `check_inputs`."""
-    if isinstance(features, pd.DataFrame):
-        return max(len(features), 1)
-    first: Any = next(iter(features.values()), ()) if isinstance(features, Mapping) else ()
-    try:
-        return max(len(first), 1)
-    except TypeError:
-        return 1
-
-
-def check_inputs(
-    arrays: Mapping[str, ArrayLike],
-    features: Mapping[str, ArrayLike] | pd.DataFrame,
-    groups: ArrayLike | None,
-    missing: Missing,
-    repeats: ArrayLike | None = None,
-) -> AuditInputs:
-    """Return the inputs of an audit in one form, or say what is wrong with them; see `audit_arrays`."""
-    if missing not in MISSING:
-        raise ValueError(f'missing must be "refuse" or "drop", got {missing!r}; {did_you_mean(str(missing), MISSING)}')
-    named = _named(arrays, "arrays", "{'layer': array}")
-    layers = {name: as_activity(values, f"the array {name!r}") for name, values in named.items()}
-    first, n = next((name, len(values)) for name, values in layers.items())
-    for name, values in layers.items():
-        if len(values) != n:
+    def of(self, layers: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+        """Return the activity of the audited stimuli, `[stimulus, unit]` by layer, from that of all stimuli."""
+        n = len(next(iter(layers.values())))
+        if n != self.n_given:
             raise ValueError(
-                f"all arrays must hold the same stimuli, got {n} in {first!r} and {len(values)} in {name!r}: "
-                "align them first"
+                f"features have labels of {self.n_given} stimuli, and there is activity for {n}: check that both are "
+                "of the same stimuli, in the same order"
             )
-    columns = {name: _column(values, f"the feature {name!r}", n) for name, values in _columns(features).items()}
-    given = {"groups": groups, "repeats": repeats}
-    bound = {what: _column(values, what, n) for what, values in given.items() if values is not None}
+        dropped = self.n_stimuli < self.n_given
+        return {name: values[self.kept] if dropped else values for name, values in layers.items()}
+
+
+def check_stimuli(
+    features: Mapping[str, ArrayLike] | pd.DataFrame,
+    groups: ArrayLike | None = None,
+    repeats: ArrayLike | None = None,
+    missing: Missing = "refuse",
+    *,
+    n: int | None = None,
+    of: str = "arrays",
+) -> Stimuli:
+    """Return the labels of an audit in one form, or say what is wrong with them; see `audit_arrays`.
+
+    Parameters
+    ----------
+    n : number of stimuli, where it is known; otherwise it is that of the first feature.
+    of : what has `n` stimuli, in words.
+    """
+    columns = {name: _column(values, f"the feature {name!r}") for name, values in _columns(features).items()}
+    bound = {what: _column(v, what) for what, v in {"groups": groups, "repeats": repeats}.items() if v is not None}
+    if n is None:
+        first = next(iter(columns))
+        n, of = len(columns[first]), f"feature {first!r}"
+    for what, column in ({f"the feature {name!r}": column for name, column in columns.items()} | bound).items():
+        if len(column) != n:
+            raise ValueError(
+                f"{what} must have one label for each of the {n} stimuli of the {of}, got {len(column)}: check that "
+                "both are of the same stimuli, in the same order"
+            )
     kept, notes = _kept(columns, bound, missing, n)
-    n_kept = int(kept.sum())
-    left = "" if n_kept == n else f" (after {n - n_kept} of {n} stimuli were dropped, as labels are missing)"
-    if n_kept < LEAST_STIMULI:
+    rows = np.flatnonzero(kept)
+    left = "" if kept.all() else f" (after {n - len(rows)} of {n} stimuli were dropped, as labels are missing)"
+    if len(rows) < LEAST_STIMULI:
         raise ValueError(
-            f"an audit needs {LEAST_STIMULI} stimuli or more to cross-validate, got {n_kept}{left}: record more"
+            f"an audit needs {LEAST_STIMULI} stimuli or more to cross-validate, got {len(rows)}{left}: record more"
         )
     labels = {name: as_classes(column[kept], f"the feature {name!r}{left}") for name, column in columns.items()}
-    found = AuditInputs(
-        {name: values if kept.all() else values[kept] for name, values in layers.items()},
-        labels,
-        np.arange(n_kept),
-        groups is not None,
-        notes,
-    )
-    found = _with_clusters(found, {what: as_classes(column[kept], what) for what, column in bound.items()}, left)
-    return replace(found, notes=notes + _unit_notes(found) + _label_notes(labels))
+    clusters = {what: as_classes(column[kept], what) for what, column in bound.items()}
+    return _clustered(labels, clusters, rows, n, left, (*notes, *_class_notes(labels)))
 
 
-def _with_clusters(inputs: AuditInputs, bound: dict[str, Labels], left: str) -> AuditInputs:
-    """Return the inputs with what is kept together, or raise where a feature cannot be scored so.
+def _clustered(
+    labels: dict[str, Labels], bound: dict[str, Labels], kept: IntArray, n: int, left: str, notes: tuple[str, ...]
+) -> Stimuli:
+    """Return the stimuli with what is kept together, or raise where a feature cannot be scored that way.
 
     Parameters
     ----------
     left : how many stimuli were dropped, in words; "" for none.
     """
     group, stimulus = bound.get("groups"), bound.get("repeats")
-    clusters = None
+    cluster, clusters, repeats = np.arange(len(kept)), None, None
     if group is not None:
         refuse_one_group(group)
-        inputs, clusters = replace(inputs, cluster=group.numbers), "groups"
+        cluster, clusters = group.numbers, "groups"
     if stimulus is not None:
         repeats = find_repeats(stimulus, group)
-        inputs = replace(inputs, cluster=repeats.cluster, repeats=repeats)
-        clusters = "groups" if repeats.keeps_groups else "stimuli"
-    for name, labels in inputs.labels.items():
-        refuse_unscorable(labels, inputs.cluster, f"the feature {name!r}{left}", clusters=clusters)
-        if inputs.repeats is not None:
-            refuse_confounded(labels, inputs.repeats, f"the feature {name!r}")
-    return inputs
+        cluster, clusters = repeats.cluster, "groups" if repeats.keeps_groups else "stimuli"
+    for name, of_feature in labels.items():
+        refuse_unscorable(of_feature, cluster, f"the feature {name!r}{left}", clusters=clusters)
+        if repeats is not None:
+            refuse_confounded(of_feature, repeats, f"the feature {name!r}")
+    return Stimuli(labels, kept, n, cluster, group is not None, repeats, notes)
 
 
-def refuse_wrong_settings(seed: int, resamples: int, permutations: int, classifier: str) -> None:
-    """Raise where one of the numbers of `audit_arrays` is out of range, or there is no such classifier."""
-    for name, value, least, why in (
-        ("seed", seed, 0, "seeds start at 0"),
-        ("resamples", resamples, 100, "an interval's ends are not to be had from fewer"),
-        ("permutations", permutations, 50, "a tail of 5 % is not to be had from fewer"),
-    ):
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-            raise TypeError(f"{name} must be a whole number, got {value!r}")
-        if value < least:
-            raise ValueError(f"{name} must be {least} or more, got {value}: {why}")
-    if classifier not in CLASSIFIERS:
-        raise ValueError(f"no classifier is called {classifier!r}; {did_you_mean(str(classifier), CLASSIFIERS)}")
-
-
-def as_activity(values: ArrayLike, what: str) -> FloatArray:
-    """Return activity as float64 `[stimulus, unit]`, finite."""
-    _refuse_masked(values, what)
-    if isinstance(values, pd.DataFrame):
-        values = values.to_numpy()
-    try:
-        found = as_float64(as_representation(values, what))
-    except ValueError as error:
-        if "inhomogeneous" in str(error):
-            raise ValueError(f"{what} must be an array [stimulus, unit], got rows of different lengths") from error
-        raise
-    with np.errstate(over="ignore"):
-        overflows = not np.isfinite(np.square(found).sum())
-    if overflows:
-        raise ValueError(f"{what} holds values so large that their squares overflow: divide it by a constant")
-    return found
-
-
-def _named(values: object, what: str, form: str) -> dict[str, Any]:
+def named_values(values: object, what: str, form: str) -> dict[str, Any]:
+    """Return a mapping of names to values, or raise where it is none, is empty, or has other keys than text."""
     if not isinstance(values, Mapping):
         came = type(values).__name__
         hint = "; for xarray objects see from_xarray" if hasattr(values, "dims") and hasattr(values, "coords") else ""
@@ -185,36 +182,31 @@ def _columns(features: Mapping[str, ArrayLike] | pd.DataFrame) -> dict[str, Any]
         if repeated:
             raise ValueError(f"features must have names that differ, got {repeated} more than once: rename the columns")
         features = {name: features[name] for name in features.columns}
-    named = _named(features, "features", "{'feature': labels}")
+    named = named_values(features, "features", "{'feature': labels}")
     if ALL_FEATURES in named:
         raise ValueError(f"no feature may be called {ALL_FEATURES!r}, which stands for all together: rename it")
     return named
 
 
-def _column(values: ArrayLike, what: str, n: int) -> pd.Series[Any]:
-    """Return labels as a pandas series of `n`, with a fresh index."""
-    _refuse_masked(values, what)
+def _column(values: Any, what: str) -> pd.Series[Any]:
+    """Return labels as a pandas series with a fresh index."""
+    refuse_masked(values, what)
     if isinstance(values, str):
-        raise TypeError(f"{what} must be one label for each of the {n} stimuli, got the text {values!r}")
+        raise TypeError(f"{what} must be one label for each stimulus, got the text {values!r}")
     if isinstance(values, Tensor):
-        values = values.detach().cpu().numpy()
+        values = (values.float() if values.is_floating_point() else values).detach().cpu().numpy()
     if not isinstance(values, pd.Series | pd.Categorical):
         values = values if isinstance(values, np.ndarray) else _as_array(values, what)
         if values.ndim != 1:
             raise ValueError(
                 f"{what} must be [stimulus], one label for each, got shape {values.shape}: "
-                "give each column as a feature of its own"
+                "give each column as a separate feature"
             )
-    if len(values) != n:
-        raise ValueError(
-            f"{what} must have one label for each of the {n} stimuli of the arrays, got {len(values)}: check that both "
-            "are of the same stimuli, in the same order"
-        )
     return pd.Series(values).reset_index(drop=True)
 
 
 def _as_array(values: Any, what: str) -> npt.NDArray[Any]:
-    """Return a list as an array of its own kinds: NumPy would turn [1, "a"] and ["a", None] into text."""
+    """Return a list as an array without mixing its kinds: NumPy would turn [1, "a"] and ["a", None] into text."""
     if isinstance(values, (list, tuple)) and any(isinstance(value, str) or value is None for value in values):
         array = np.empty(len(values), dtype=object)
         array[:] = values
@@ -225,7 +217,8 @@ def _as_array(values: Any, what: str) -> npt.NDArray[Any]:
         raise ValueError(f"{what} must be [stimulus], one label for each, got lists of different lengths") from error
 
 
-def _refuse_masked(values: object, what: str) -> None:
+def refuse_masked(values: object, what: str) -> None:
+    """Raise for a masked array."""
     if isinstance(values, np.ma.MaskedArray):
         raise TypeError(f"{what} is a masked array, whose mask would be lost: drop or fill what is masked first")
 
@@ -233,9 +226,9 @@ def _refuse_masked(values: object, what: str) -> None:
 def _kept(
     columns: dict[str, pd.Series[Any]], bound: dict[str, pd.Series[Any]], missing: Missing, n: int
 ) -> tuple[BoolArray, tuple[str, ...]]:
-    """Return which stimuli have all their labels, `[stimulus]`, and what to note of the others."""
-    asked = {f"the feature {name!r}": column for name, column in columns.items()} | bound
-    absent = {what: is_missing(column) for what, column in asked.items()}
+    """Return which stimuli have all their labels, `[stimulus]`, and a note on the others."""
+    needed = {f"the feature {name!r}": column for name, column in columns.items()} | bound
+    absent = {what: is_missing(column) for what, column in needed.items()}
     counts = {what: int(where.sum()) for what, where in absent.items() if where.any()}
     kept = ~np.any(list(absent.values()), axis=0)
     if not counts:
@@ -250,20 +243,7 @@ def _kept(
     return kept, (f"{int((~kept).sum())} of {n} stimuli dropped for all features, as labels are missing: {listed}.",)
 
 
-def _unit_notes(inputs: AuditInputs) -> tuple[str, ...]:
-    notes = []
-    for name, values in inputs.arrays.items():
-        constant = np.ptp(values, axis=0) == 0
-        zero = int((constant & (values[0] == 0)).sum())
-        if constant.any():
-            notes.append(
-                f"{int(constant.sum())} of {len(constant)} units of {name!r} never change ({zero} are always 0); they "
-                "are kept, and count as units that no feature explains."
-            )
-    return tuple(notes)
-
-
-def _label_notes(labels: dict[str, Labels]) -> tuple[str, ...]:
+def _class_notes(labels: dict[str, Labels]) -> tuple[str, ...]:
     notes = []
     for name, of_feature in labels.items():
         counts = np.bincount(of_feature.numbers)

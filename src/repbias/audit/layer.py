@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
@@ -11,20 +10,11 @@ import numpy as np
 from repbias.audit.ceiling import ceiling_rows
 from repbias.audit.coordinates import Coordinates, coordinates
 from repbias.audit.decoding import accuracy_interval, fold_maps, held_out_right
-from repbias.audit.estimates import (
-    Contributions,
-    FoldedActivity,
-    contributions,
-    folded,
-    held_out_predictions,
-    unit_r2,
-)
-from repbias.audit.intervals import (
-    NO_INTERVAL,
-    r2_interval,
-)
+from repbias.audit.estimates import Contributions, FoldedActivity, contributions, folded, held_out_predictions, unit_r2
+from repbias.audit.intervals import NO_INTERVAL, r2_interval
+from repbias.audit.measures import DENSE
 from repbias.audit.nulls import critical_value, null_scores, p_value
-from repbias.audit.plan import Feature, Plan, Row, row
+from repbias.audit.plan import Feature, LayerFindings, Plan, Row, Shared, row
 from repbias.audit.power import LEVEL, planted_power
 from repbias.audit.scores import score_rows
 from repbias.audit.spread import block_sums, density_interval, participation_interval
@@ -32,23 +22,9 @@ from repbias.core.arrays import FloatArray
 from repbias.core.randomness import rng
 from repbias.measures.variance.result import ALL_FEATURES
 
-DENSE = 0.1
 N_COMPONENTS = 10
-
-
-@dataclass(frozen=True, eq=False)
-class LayerFindings:
-    """What was found of one layer."""
-
-    rows: list[Row]
-    units: list[tuple[int, str, float]]
-    """Unit, feature, R2."""
-    components: list[tuple[str, int, float, float]]
-    """Feature, component, share, R2."""
-    shared: list[tuple[str, str, float, float, float]]
-    """Two features, the R2 that both explain, and its interval."""
-    made_equal: tuple[str, ...]
-    """The features whose shares were made equal for the scores after."""
+ASSOCIATED = 0.1
+"""Cramer's V from which on the audit reports what two features share."""
 
 
 def audit_layer(values: FloatArray, plan: Plan) -> LayerFindings:
@@ -63,10 +39,9 @@ def audit_layer(values: FloatArray, plan: Plan) -> LayerFindings:
     for feature in plan.features:
         others = [other for other in plan.features if other is not feature]
         unique[feature.name] = joint - _explained(activity, others) if others else joint
-    scores, made_equal = score_rows(activity, plan, alone, unique)
-    findings = LayerFindings(
-        [row(ALL_FEATURES, "r2", joint.r2, r2_interval(joint, plan.draws))], [], [], [], made_equal
-    )
+    scores, equalised = score_rows(activity, plan, alone, unique)
+    together = row(ALL_FEATURES, "r2", joint.r2, r2_interval(joint, plan.draws))
+    findings = LayerFindings([together], [], [], _shared(activity, alone, plan), equalised)
     if plan.repeats is not None:
         findings.rows.extend(ceiling_rows(activity.x, alone, plan.features, plan.repeats, plan.draws))
     findings.rows.extend(_tests(activity, alone, plan))
@@ -81,7 +56,6 @@ def audit_layer(values: FloatArray, plan: Plan) -> LayerFindings:
         _add_units(findings, by_unit, feature, plan)
         _add_components(findings, of_layer, activity, feature)
     findings.rows.extend(scores)
-    findings.shared.extend(_shared(activity, alone, plan))
     return findings
 
 
@@ -92,7 +66,7 @@ def _explained(activity: FoldedActivity, features: Sequence[Feature]) -> Contrib
 
 
 def _tests(activity: FoldedActivity, alone: dict[str, Contributions], plan: Plan) -> Iterator[Row]:
-    """Yield what has a permutation test, or comes from one: r2, decodability, chance and power."""
+    """Yield the rows that permutations are needed for: r2, decodability with chance, and power."""
     maps = fold_maps(activity.x, plan.fold_of)
     for feature in plan.features:
         labels, n_classes = feature.labels.numbers, feature.n_classes
@@ -139,15 +113,14 @@ def _add_components(findings: LayerFindings, of_layer: Coordinates, activity: Fo
         findings.components.append((feature.name, component, float(share), float(value)))
 
 
-def _shared(
-    activity: FoldedActivity, alone: dict[str, Contributions], plan: Plan
-) -> Iterator[tuple[str, str, float, float, float]]:
-    """Yield what both of two associated features explain: r2 of one + r2 of the other - r2 of both together."""
-    by_name = {feature.name: feature for feature in plan.features}
-    for first, second in plan.pairs:
+def _shared(activity: FoldedActivity, alone: dict[str, Contributions], plan: Plan) -> Shared:
+    """Return what both of two associated features explain: r2 of one + r2 of the other - r2 of both together."""
+    by_name, found = {feature.name: feature for feature in plan.features}, []
+    for first, second in associated(plan.features, ASSOCIATED):
         both = _explained(activity, [by_name[first], by_name[second]])
         shared = alone[first] - (both - alone[second])
-        yield first, second, shared.r2, *r2_interval(shared, plan.draws)
+        found.append((first, second, shared.r2, *r2_interval(shared, plan.draws)))
+    return found
 
 
 def associated(features: Sequence[Feature], least: float) -> tuple[tuple[str, str], ...]:

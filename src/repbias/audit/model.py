@@ -1,4 +1,4 @@
-"""The audit of a model: any `nn.Module`, the stimuli it is given, and the features one suspects."""
+"""The audit of the layers of a model: what they represent of each feature, and what changing that does."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import torch
 from torch import nn
@@ -14,17 +13,21 @@ from torch import nn
 from repbias.activations.batches import Batches
 from repbias.activations.layers import evaluating, match_layers
 from repbias.activations.pooling import Pool, refuse_unknown_pool
-from repbias.activations.reading import Activity, read_batches
-from repbias.audit.arrays import audit_arrays
+from repbias.activations.reading import read_batches
+from repbias.audit.activity import check_layers
+from repbias.audit.arrays import audit_layers
 from repbias.audit.causal.edits import KINDS, Kind
-from repbias.audit.causal.effects import causal_effects
+from repbias.audit.causal.effects import Reach, causal_effects
 from repbias.audit.causal.outcomes import Outputs, Predict, Reports
 from repbias.audit.causal.rows import causal_rows, causal_sentences
-from repbias.audit.inputs import AuditInputs, Missing, check_inputs, n_labels, refuse_wrong_settings
+from repbias.audit.inputs import Missing, Settings, Stimuli, check_stimuli
+from repbias.audit.measures import CAUSAL, documented
 from repbias.audit.report import AuditReport
+from repbias.audit.wording import Sentence
 from repbias.core.arrays import ArrayLike
 
 
+@documented(CAUSAL)
 def audit(
     model: nn.Module,
     inputs: Any,
@@ -45,114 +48,97 @@ def audit(
     missing: Missing = "refuse",
     classifier: str = "logistic",
 ) -> AuditReport:
-    """Ask of a model's layers which features they shout and which they whisper, and what changing each of them does.
+    """Measure which features the layers of a model represent, how strongly, and what changing each of them does.
 
         tokens = tokenizer(prompts, return_tensors="pt", padding=True, padding_side="left")     # of Hugging Face
         report = audit(gpt2, dict(tokens), {"positive": positive, "long": long}, layers="transformer.h.*", pool="last",
                        predict=lambda output: {"positive": output.logits[:, -1, good] > output.logits[:, -1, bad]})
 
-    The activity of the layers is read as by `read_activity` and audited as by `audit_arrays`. Then each feature is
-    erased from each layer, and each stimulus steered in it from its class to the next, see `causal_effects`, which adds
-    to the results
-
-        ablation_own      accuracy lost on the feature itself, where the model reports it
-        ablation_others   accuracy lost on the other reported features, their mean
-        ablation_output   without `predict`: sum of squared changes of the output over its variance
-        ablation_control  the first of these that there is, with the feature's labels in random orders
-        steering_own      share of the stimuli whose report of the feature turns to the class steered towards, less
-                          those whose report turns from it
-        steering_others   share of the reports of the other features that change, their mean
-        steering_output   without `predict`: as `ablation_output`
-        steering_control  the first of these that there is, steered as far by the labels in random orders
+    The activity of the layers is read as by `read_activity` and audited as by `audit_arrays`, with the same measures.
+    Then each feature is ablated (erased) from each layer, and each stimulus is steered from its class to the next, to
+    show which layers the model uses for it; see `causal_effects`.
 
     Parameters
     ----------
-    model : any module; run in eval mode without gradients, and left as it was.
-    inputs : a tensor or array `[stimulus, ...]`; a mapping of arrays, the model's arguments by name; or a list or
-        `DataLoader` of batches; see `Batches`. It is gone through twice.
+    model : any module. It runs in eval mode without gradients, and is left as it was.
+    inputs : a tensor or array `[stimulus, ...]`; a mapping of arrays, the arguments of the model by name; or a list or
+        `DataLoader` of batches; see `Batches`. The inputs are read twice.
     features : class labels by name, `[stimulus]` each, in the order of the inputs.
     layers : glob patterns of layer names, such as "blocks.*.mlp"; see `match_layers`.
     groups, repeats, seed, resamples, permutations, missing, classifier : as in `audit_arrays`.
     batch_size, device, pool, attention_mask : as in `read_activity`.
-    predict : from what the model returns to labels `[stimulus, feature]`, or by name to those of the features that the
-        model reports; labels as in `features`.
+    predict : a function from the output of the model to the labels that it reports, `[stimulus, feature]`, or a mapping
+        of the features that it reports to labels `[stimulus]`; labels as in `features`.
     reach : "ablation", "steering", both, or () for neither. Each takes two forward passes of all stimuli for each layer
-        and feature, where reading takes one in all.
+        and feature; reading the activity takes one in all.
 
     Returns
     -------
-    An `AuditReport`.
+    An `AuditReport`. Its `results` have the measures of `audit_arrays`, and of the causal effects:
+
+    {measures}
 
     Raises
     ------
     ValueError, TypeError : as `audit_arrays`, `read_activity` and `Batches`; features of another number of stimuli than
-        the inputs; a `predict` that returns other shapes, names or classes. What can be told from the labels or from
-        the first batch is refused before the rest is run.
+        the inputs; a `predict` that returns other shapes, names or classes. What the labels or the first batch show to
+        be wrong is refused before the remaining batches run.
 
-    When not to use it: to conclude that a model does not use a feature because erasing it changes little: it may be
-    read nonlinearly, or go round the layer. Erasing one of two features whose labels go together erases both, and
-    steering one steers both.
+    When not to use it: to conclude that a model does not use a feature because ablating it changes little: the model
+    may read it nonlinearly, or on a path around the layer. If the labels of two features are associated, ablating or
+    steering one of them also changes the other.
     """
+    settings = Settings(seed, resamples, permutations, missing, classifier)
     refuse_unknown_pool(pool)
-    refuse_wrong_settings(seed, resamples, permutations, classifier)
     _refuse_wrong_reach(reach, predict)
     names = match_layers(model, layers)
-    n = n_labels(features)
-    stimuli = check_inputs({"stimuli": np.arange(n)[:, None]}, features, groups, missing, repeats)
     batches = Batches(inputs, model, batch_size=batch_size, device=device, attention_mask=attention_mask)
-    _refuse_other_number(batches.n_stimuli, n)
-    kept = stimuli.arrays["stimuli"][:, 0].astype(np.int64)  # the running numbers of those that were not dropped
-    outcome = Reports(predict, stimuli.labels, kept, n) if predict else Outputs(model, pool)
+    stimuli = check_stimuli(features, groups, repeats, missing, n=batches.n_stimuli, of="inputs")
+    outcome = Reports(predict, stimuli.labels, stimuli.kept, stimuli.n_given) if predict else Outputs(model, pool)
     unclear = _try(model, batches, outcome) if reach else ""
     activity = read_batches(model, batches, names, pool)
-    _refuse_other_number(len(next(iter(activity.arrays.values()))), n)
-    report = audit_arrays(
-        activity.arrays, features, groups=groups, repeats=repeats, seed=seed, resamples=resamples,
-        permutations=permutations, missing=missing, classifier=classifier,
-    )  # fmt: skip
-    settings = report.settings | {"pool": pool, "batch_size": batch_size, "reach": tuple(reach)}
-    report = replace(report, notes=(*activity.notes, *report.notes), settings=settings)
+    report = audit_layers(check_layers(activity.arrays), stimuli, settings)
+    report = replace(
+        report,
+        notes=(*activity.notes, *report.notes),
+        settings=report.settings | {"pool": pool, "batch_size": batch_size, "reach": tuple(reach)},
+    )
     if not reach:
         return report
     if unclear:
-        note = f"No {' or '.join(reach)}, as no change could be told: {unclear}."
+        note = f"No {' or '.join(reach)}, because the output of the model cannot be compared: {unclear}."
         return replace(report, notes=(*report.notes, note))
-    return _with_reach(report, model, batches, activity, stimuli, kept, outcome)
-
-
-def _with_reach(
-    report: AuditReport,
-    model: nn.Module,
-    batches: Batches,
-    activity: Activity,
-    stimuli: AuditInputs,
-    kept: np.ndarray[Any, np.dtype[np.int64]],
-    outcome: Reports | Outputs,
-) -> AuditReport:
-    """Return the report with what erasing each feature, and steering it, changes."""
-    seed, resamples, kinds = (report.settings[name] for name in ("seed", "resamples", "reach"))
-    reach = causal_effects(
-        model, batches, activity, stimuli.labels, stimuli.cluster, kept, outcome, seed=seed, kinds=kinds
+    effects = causal_effects(
+        model, batches, activity, stimuli.labels, stimuli.cluster, stimuli.kept, outcome, seed=seed, kinds=reach
     )
-    notes = (*report.notes, *reach.notes)
+    return _with_effects(report, effects, outcome, stimuli, settings)
+
+
+def _with_effects(
+    report: AuditReport, effects: Reach, outcome: Reports | Outputs, stimuli: Stimuli, settings: Settings
+) -> AuditReport:
+    """Return the report with the causal effects of each feature added."""
+    notes = (*report.notes, *effects.notes)
     reported = None
     if isinstance(outcome, Reports):
         reported = outcome.features
-        accuracy = zip(reported, outcome.correct(reach.before, kept).mean(0), strict=True)
-        notes += ("The model's own accuracy: " + ", ".join(f"{name} {100 * a:.1f} %" for name, a in accuracy) + ".",)
-    if not reach.changes:
+        accuracy = zip(reported, outcome.correct(effects.before, stimuli.kept).mean(0), strict=True)
+        notes += (
+            "Accuracy of the model itself: " + ", ".join(f"{name} {100 * a:.1f} %" for name, a in accuracy) + ".",
+        )
+    if not effects.changes:
         return replace(report, notes=notes)
-    rows = causal_rows(reach, reported, stimuli.cluster, seed=seed, resamples=resamples)
+    rows = causal_rows(effects, reported, stimuli.cluster, seed=settings.seed, resamples=settings.resamples)
     return replace(
         report,
         results=pd.concat([report.results, rows], ignore_index=True),
-        sentences=(*report.sentences, *causal_sentences(rows)),
+        sentences=(*report.sentences, *(Sentence(None, text) for text in causal_sentences(rows))),
         notes=notes,
     )
 
 
 def _try(model: nn.Module, batches: Batches, outcome: Reports | Outputs) -> str:
-    """Read the outcome of the first batch; return why that cannot be done where nobody said what to read of it."""
+    """Read the outcome of the first batch; without `predict`, return why it cannot be read, or ""."""
     with torch.no_grad(), evaluating(model):
         batch = next(iter(batches))
         output = batch.run(model)
@@ -172,12 +158,6 @@ def _refuse_wrong_reach(reach: Sequence[str], predict: Predict | None) -> None:
             f"reach must be a list of {' and '.join(map(repr, KINDS))}, one, both, or () for none, got {reach!r}"
         )
     if predict and not reach:
-        raise ValueError("predict says what edits change, and reach=() asks for no edits: leave out one of them")
-
-
-def _refuse_other_number(n_stimuli: int | None, n_labels: int) -> None:
-    if n_stimuli not in (None, n_labels):
         raise ValueError(
-            f"features must have one label for each of the {n_stimuli} stimuli of the inputs, got {n_labels}: check "
-            "that both are of the same stimuli, in the same order"
+            "predict is only used by ablation and steering, and reach=() turns both off: leave out one of them"
         )

@@ -1,15 +1,15 @@
-"""Which presentations are of one stimulus, and what is therefore kept together, permuted, and called a repeat.
+"""Repeated presentations of stimuli: what is kept together, what is permuted, and what counts as a repeat.
 
-A probe that is fitted on one presentation of a stimulus and scored on another reads the stimulus, not the feature; so
-presentations of one stimulus never lie in different folds. With groups there are two designs:
+A classifier that is fitted on one presentation of a stimulus and scored on another decodes the stimulus, not the
+feature; so all presentations of a stimulus are in the same fold. With groups there are two designs:
 
-    nested     each stimulus is shown in one group: groups are kept whole, and with them their stimuli. Numbers hold
-               for new groups. Repeats are any two presentations of a stimulus, so that what a group's presentations
-               have in common (drift) is reproduced by them, and counts below the ceiling.
-    crossed    some stimuli are shown in several groups, so that both cannot be kept whole: stimuli are. Numbers hold
-               for new stimuli in these groups. Repeats are two presentations of a stimulus in different groups, about
-               each group's mean, so that drift is not reproduced. What each group has one label of is refused: its
-               groups would be both fitted and scored.
+    nested     Each stimulus is shown in one group. Groups are kept whole, and the numbers hold for new groups. Any two
+               presentations of a stimulus are repeats, so that what the presentations of a group have in common (drift)
+               is reproduced and is part of the noise ceiling.
+    crossed    Some stimuli are shown in several groups. Stimuli are kept whole and groups are not, and the numbers hold
+               for new stimuli in these groups. Repeats are presentations of a stimulus in different groups, about the
+               mean of each group, so that drift is not reproduced. A feature with one label per group is refused, as
+               its groups would be both fitted and scored.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Repeats:
 
     @property
     def cluster(self) -> IntArray:
-        """What is resampled and kept in one fold."""
+        """What is resampled together and kept in one fold, `[presentation]`."""
         return self.stimulus if self.group is None or self.crossed else self.group
 
     @property
@@ -55,20 +55,21 @@ class Repeats:
 
     @property
     def n_others(self) -> IntArray:
-        """How many repeats each presentation has, `[presentation]`."""
+        """Number of repeats of each presentation, `[presentation]`."""
         of_stimulus = np.bincount(self.stimulus)[self.stimulus]
         return of_stimulus - (np.bincount(self.cell)[self.cell] if self.crossed else 1)
 
     def bound(self, labels: IntArray) -> bool:
-        """Return whether a feature is the stimulus's own: one label in all its presentations."""
+        """Return whether a feature belongs to the stimulus: one label in all presentations of each stimulus."""
         return between_clusters(labels, self.stimulus)
 
     def permuted(self, labels: IntArray, fold_of: IntArray, n: int, generator: np.random.Generator) -> Labellings:
         """Return permutations of labels, `[permutation, presentation]`, as `permuted` makes them.
 
-        A label that is the stimulus's own goes with all its presentations: between stimuli of the same fold; in a
-        nested design between groups where each has one label, else between the stimuli of each group. Others change
-        places among the presentations of a stimulus (in a group), which keeps what stimulus and group share.
+        A feature that belongs to the stimulus is permuted between stimuli of the same fold, with all presentations of
+        each; in a nested design, between groups if each has one label, else between the stimuli of each group. Other
+        features are permuted among the presentations of each stimulus (in each group), which preserves what stimulus
+        and group contribute.
         """
         if not self.bound(labels):
             return permuted(labels, self.cell, fold_of, n, generator)
@@ -76,19 +77,19 @@ class Repeats:
         return permuted(labels[first], self.cluster[first], fold_of[first], n, generator)[:, self.stimulus]
 
     def n_exchanged(self, labels: IntArray) -> int:
-        """Return how many things change places in a permutation: groups, stimuli or presentations."""
+        """Return how many groups, stimuli or presentations exchange labels in a permutation."""
         if between_clusters(labels, self.cluster):
             return int(self.cluster.max()) + 1
         return int(self.stimulus.max()) + 1 if self.bound(labels) else len(labels)
 
 
 def find_repeats(stimulus: Labels, group: Labels | None) -> Repeats:
-    """Return the design of an experiment, or raise where it has no repeats, or none that a number could rest on."""
+    """Return the repeats of an experiment, or raise where there are none or too few."""
     numbers = stimulus.numbers
     if len(stimulus.classes) < 2:
         raise ValueError(
             f"repeats must name two stimuli or more, got only {stimulus.classes[0]!r}: give each presentation the name "
-            "of its stimulus, the same in all presentations of it"
+            "of its stimulus"
         )
     if len(stimulus.classes) == len(numbers):
         raise ValueError(
@@ -105,13 +106,13 @@ def find_repeats(stimulus: Labels, group: Labels | None) -> Repeats:
         what = "groups" if found.keeps_groups else "stimuli"
         raise ValueError(
             f"repeats must be found in two {what} or more, for intervals over {what}, got them in {len(repeated)}: "
-            "bring more repeats, or give repeats=None"
+            "record more repeats, or give repeats=None"
         )
     return found
 
 
 def refuse_confounded(labels: Labels, repeats: Repeats, what: str) -> None:
-    """Raise where stimuli and groups cross, and a feature's effect cannot be told from that of its groups."""
+    """Raise where stimuli and groups cross and the effect of a feature is confounded with that of the groups."""
     if repeats.group is None or not repeats.crossed:
         return
     if between_clusters(labels.numbers, repeats.group):
@@ -121,36 +122,35 @@ def refuse_confounded(labels: Labels, repeats: Repeats, what: str) -> None:
         )
     if not repeats.bound(labels.numbers) and between_clusters(labels.numbers, repeats.cell):
         raise ValueError(
-            f"{what} differs between presentations of a stimulus, but never within a group, so that it cannot be told "
-            "from the groups: leave it out, or audit it without repeats"
+            f"{what} differs between presentations of a stimulus, but never within a group, so that it cannot be "
+            "distinguished from the groups: leave it out, or audit it without repeats"
         )
 
 
 def design_note(repeats: Repeats) -> str:
-    """Return in words what repeats are, how many there are, and what the numbers hold for."""
+    """Return in words how many repeats there are, and to what the numbers generalise."""
     n_stimuli, n_once = int(repeats.stimulus.max()) + 1, int((repeats.n_others == 0).sum())
-    text = f"{len(repeats.stimulus)} presentations of {n_stimuli} stimuli; the number of stimuli elsewhere is that of "
-    text += "presentations. "
+    text = f"{len(repeats.stimulus)} presentations of {n_stimuli} stimuli; elsewhere, each counts as one stimulus. "
     if repeats.group is None:
-        text += "Intervals are over stimuli, each with all its presentations."
+        text += "Intervals are over stimuli, each with all presentations."
     elif repeats.crossed:
         text += (
-            "Stimuli are shown in several groups, so that folds keep stimuli together and not groups: numbers hold for "
-            "new stimuli in these groups, not for new groups. The noise ceiling is what a stimulus's presentations in "
-            "different groups share, about each group's mean."
+            "Stimuli are shown in several groups, so folds keep stimuli together and not groups: the numbers hold for "
+            "new stimuli in these groups, not for new groups. The noise ceiling is what presentations of a stimulus in "
+            "different groups share, about the mean of each group."
         )
     else:
         text += (
-            "Each stimulus is shown in one group, and folds keep groups together: numbers hold for new groups. The "
-            "noise ceiling is what presentations within a group share, the group's own drift included."
+            "Each stimulus is shown in one group, and folds keep groups together: the numbers hold for new groups. The "
+            "noise ceiling is what presentations of a stimulus within a group share, including drift."
         )
     if n_once:
-        text += f" {n_once} presentations have no repeat, and say nothing of the ceiling."
+        text += f" {n_once} presentations have no repeat, and do not contribute to the ceiling."
     return text
 
 
 def exchange_notes(repeats: Repeats, labels: Mapping[str, IntArray]) -> tuple[str, ...]:
-    """Return in words what changes places in the permutations of each feature."""
+    """Return in words how each feature is permuted."""
     grouped: dict[str, list[str]] = {}
     for name, numbers in labels.items():
         if repeats.keeps_groups and between_clusters(numbers, repeats.cluster):
@@ -173,6 +173,6 @@ def _refuse_lone_groups(stimulus: npt.NDArray[Any], group: Labels) -> None:
     if n_stimuli.min() < 2:
         lone = group.classes[int(n_stimuli.argmin())]
         raise ValueError(
-            f"where stimuli are shown in several groups, each group must hold two stimuli or more, to tell a stimulus "
-            f"from its group, got one in group {lone!r}: leave that group out, or merge it with another"
+            f"where stimuli are shown in several groups, each group must hold two stimuli or more, to "
+            f"distinguish a stimulus from its group, got one in group {lone!r}: drop or merge that group"
         )

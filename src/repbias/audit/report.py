@@ -1,42 +1,55 @@
-"""What an audit found."""
+"""The report of an audit: tables of numbers, the conclusions from them, and the policies that were applied."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from repbias.audit.inputs import Stimuli
+from repbias.audit.measures import EXPLAINED
+from repbias.audit.plan import LayerFindings
+from repbias.audit.sentences import conclusions
 from repbias.audit.status import statuses
+from repbias.audit.wording import Sentence
+from repbias.core.pages import HasPage
+from repbias.core.statistics import holm
 
 RESULT_COLUMNS = ("layer", "feature", "measure", "value", "ci_low", "ci_high", "n", "p", "p_holm")
+UNIT_COLUMNS = ("layer", "unit", "feature", EXPLAINED)
+COMPONENT_COLUMNS = ("layer", "feature", "component", "share", EXPLAINED)
 
 
 @dataclass(frozen=True, eq=False)
-class AuditReport:
-    """How much of each layer's variance every feature explains, how well it can be read out, and what that allows."""
+class AuditReport(HasPage):
+    """How much of each layer's variance every feature explains, how well it can be decoded, and what follows.
+
+    `table()` gives the numbers, `statuses()` the status of each feature in each layer, `sentences` the conclusions, and
+    `save_html(path)` writes all of it, with figures, as one page.
+    """
 
     layers: tuple[str, ...]
-    """The layers' names."""
+    """The names of the layers."""
 
     features: tuple[str, ...]
-    """The features' names."""
+    """The names of the features."""
 
     classes: dict[str, tuple[str, ...]]
     """The classes of each feature, sorted, as text."""
 
     n_stimuli: int
-    """Number of stimuli that were audited, after those without a label were dropped."""
+    """Number of stimuli that were audited, without those dropped for a missing label."""
 
     n_units: dict[str, int]
     """Number of units of each layer, constant ones included."""
 
     results: pd.DataFrame
     """One row for each layer, feature and measure: `value`, its 95 % interval (`ci_low`, `ci_high`), the number of
-    stimuli `n`, the `p` of its permutation test and the same after Holm's correction over features and layers
-    (`p_holm`); NaN where a measure has none. What all features explain together has the feature `(all)`, and so has the
-    noise ceiling."""
+    stimuli `n`, the `p` of its test, and `p_holm`, the same after Holm's correction over features and layers; NaN where
+    a measure has none. What concerns all features together, such as the noise ceiling, has the feature `(all)`."""
 
     units: pd.DataFrame
     """R2 of each unit by each feature: the columns layer, unit, feature, r2; may be negative."""
@@ -44,19 +57,19 @@ class AuditReport:
     components: pd.DataFrame
     """The leading principal components: the columns layer, feature, component (from 0), share (of the variance), r2."""
 
-    sentences: tuple[str, ...]
-    """What may and what may not be concluded."""
+    sentences: tuple[Sentence, ...]
+    """The conclusions that the audit allows, and those that it does not: ``print(*report.sentences, sep="\\n")``."""
 
     notes: tuple[str, ...]
     """The policies that were applied, with counts."""
 
     settings: dict[str, Any]
-    """What the audit was asked for."""
+    """The settings of the audit."""
 
     def __repr__(self) -> str:
         return (
             f"AuditReport({self.n_stimuli:,} stimuli, layers {', '.join(self.layers)}; features "
-            f"{', '.join(self.features)}): see .statuses(), .table(), .sentences, .save(path)"
+            f"{', '.join(self.features)}): see .statuses(), .table(), .sentences, .save_html(path)"
         )
 
     def table(self) -> pd.DataFrame:
@@ -64,16 +77,51 @@ class AuditReport:
         return self.results.copy()
 
     def statuses(self) -> pd.DataFrame:
-        """Return where each feature stands in each layer: the columns layer, feature, status.
+        """Return the status of each feature in each layer: the columns layer, feature, status.
 
-        A feature is "dominant", "found", "weak but decodable", "not found", or "open"; see
+        The status is "dominant", "detected", "weak but decodable", "not detected" or "inconclusive"; see
         `repbias.audit.status.status_of` for the rule.
         """
         return statuses(self.results)
 
-    def save(self, path: str | Path) -> None:
-        """Write the report as one HTML page that needs no network."""
-        # The one place where the audit reaches up: drawing pages needs Matplotlib and templates, measuring does not.
-        from repbias.report.audit_page import write_audit_page
 
-        write_audit_page(self, Path(path))
+def make_report(
+    found: Mapping[str, LayerFindings],
+    stimuli: Stimuli,
+    n_units: Mapping[str, int],
+    notes: Sequence[str],
+    settings: Mapping[str, Any],
+) -> AuditReport:
+    """Return the report of an audit from what was found in each layer."""
+    rows = _stacked({layer: one.rows for layer, one in found.items()}, (*RESULT_COLUMNS[1:6], "p"))
+    results = corrected(rows, stimuli.n_stimuli)
+    return AuditReport(
+        layers=tuple(found),
+        features=tuple(stimuli.labels),
+        classes={name: labels.classes for name, labels in stimuli.labels.items()},
+        n_stimuli=stimuli.n_stimuli,
+        n_units=dict(n_units),
+        results=results,
+        units=_stacked({layer: one.units for layer, one in found.items()}, UNIT_COLUMNS[1:]),
+        components=_stacked({layer: one.components for layer, one in found.items()}, COMPONENT_COLUMNS[1:]),
+        sentences=conclusions(
+            results,
+            {layer: one.shared for layer, one in found.items()},
+            {layer: one.equalised for layer, one in found.items()},
+        ),
+        notes=tuple(notes),
+        settings=dict(settings),
+    )
+
+
+def corrected(results: pd.DataFrame, n_stimuli: int) -> pd.DataFrame:
+    """Return rows of results as `AuditReport` has them, the p values of each measure corrected by Holm's rule."""
+    results = results.assign(n=n_stimuli, p_holm=np.nan)
+    for _, tests in results.groupby("measure"):
+        results.loc[tests.index, "p_holm"] = holm(tests["p"].to_numpy(dtype=float))
+    return results[list(RESULT_COLUMNS)]
+
+
+def _stacked(rows: Mapping[str, Sequence[Sequence[Any]]], columns: Sequence[str]) -> pd.DataFrame:
+    """Return the rows of all layers as one table, the name of the layer first."""
+    return pd.DataFrame([(layer, *row) for layer, some in rows.items() for row in some], columns=["layer", *columns])

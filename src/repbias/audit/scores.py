@@ -163,21 +163,19 @@ def score_interval(found: FloatArray, n_clusters: int) -> Interval:
     return normal_interval(float(found[0]), resampled, n_clusters, -1.0, 1.0)
 
 
-def equal_share_notes(made_equal: dict[str, tuple[str, ...]], features: Sequence[str], n: int) -> tuple[str, ...]:
-    """Return which features' shares were made equal in which layers, and on how many stimuli RSA and CKA rest."""
+def equal_share_notes(equalised: dict[str, tuple[str, ...]], features: Sequence[str], n: int) -> tuple[str, ...]:
+    """Return for which features shares were made equal in which layers, and how many stimuli RSA and CKA use."""
     layers: dict[tuple[str, ...], list[str]] = {}
-    for layer, names in made_equal.items():
+    for layer, names in equalised.items():
         layers.setdefault(names, []).append(layer)
     notes = []
     for names, of in layers.items():
         if not names:
-            notes.append(
-                f"Scores stay as they are in {', '.join(of)}: fewer than two features explain enough of their own."
-            )
+            notes.append(f"Scores are not equalised in {', '.join(of)}: fewer than two features have unique variance.")
             continue
         left = [name for name in features if name not in names]
-        rest = f", not of {', '.join(left)}, of which too little is known to be the feature's own" if left else ""
-        notes.append(f"Shares are made equal in {', '.join(of)} of {', '.join(names)}{rest}.")
+        rest = f", but not of {', '.join(left)}, whose unique variance is too small or too uncertain" if left else ""
+        notes.append(f"In {', '.join(of)}, shares are made equal of {', '.join(names)}{rest}.")
     if n > MOST_STIMULI:
-        notes.append(f"RSA and CKA scores are of {MOST_STIMULI} of {n} stimuli, drawn at random.")
+        notes.append(f"RSA and CKA use {MOST_STIMULI} of {n} stimuli, drawn at random.")
     return tuple(notes)

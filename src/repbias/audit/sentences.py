@@ -1,148 +1,148 @@
-"""What may and may not be concluded from an audit, in plain sentences that say the numbers."""
+"""The conclusions that an audit allows, and those that it does not, in plain sentences with numbers."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pandas as pd
 
+from repbias.audit import status
+from repbias.audit.measures import EXPLAINED
+from repbias.audit.plan import Shared
 from repbias.audit.power import LEVEL
-from repbias.audit.status import (
-    DOMINANT,
-    INCONCLUSIVE,
-    NOT_DETECTED,
-    WEAK,
-    Facts,
-    facts_of,
-    found_in,
-    status_of,
-)
-from repbias.audit.wording import listed, percent, short
+from repbias.audit.status import TESTS, Facts, detected_in, facts_of, status_of
+from repbias.audit.wording import Sentence, listed, percent, short
 from repbias.measures.variance.result import ALL_FEATURES
 
 LARGE_SHARE = 0.5
+ALIKE = 1.5  # scores whose ratio is below this count as similar
+MOSTLY = 5.0  # above this ratio, the larger score hides the smaller
+_SCORES = ("rsa", "cka", "rsa_equalised", "cka_equalised")
 
-Shared = list[tuple[str, str, float, float, float]]
 
-
-def conclusions(results: pd.DataFrame, shared: dict[str, Shared]) -> tuple[str, ...]:
-    """Return the sentences of an audit on each layer; where features stand is said as in `status_of`.
+def conclusions(
+    results: pd.DataFrame, shared: Mapping[str, Shared], equalised: Mapping[str, tuple[str, ...]]
+) -> tuple[Sentence, ...]:
+    """Return the sentences of an audit: on each layer, on scores in each layer, and on the audit as a whole.
 
     Parameters
     ----------
     results : as in `AuditReport`.
-    shared : by layer, two features whose labels are associated, the R2 that both explain, and its interval.
+    shared : by layer, pairs of features whose labels are associated, the R2 that both explain, and its interval.
+    equalised : by layer, the features whose shares were made equal for the scores; none where they were not.
     """
-    said: list[str] = []
+    sentences = []
     for layer, of_layer in results.groupby("layer", sort=False):
         facts, pairs = facts_of(of_layer), shared.get(str(layer), [])
-        sentences = (
-            *_loud_and_quiet(facts, pairs),
-            *_not_found(facts),
+        texts = (
+            *_statuses(facts, pairs),
             *_indistinct(pairs, {fact.name: fact for fact in facts}),
             *_similarity(facts),
             *_reproduced(Facts(of_layer, ALL_FEATURES), facts),
         )
-        said += [f"{layer}: {sentence}" for sentence in sentences]
-    return tuple(said)
+        sentences += [Sentence(str(layer), text) for text in texts]
+    cells = results.set_index(["layer", "measure", "feature"])["value"].sort_index()
+    for layer, names in equalised.items():
+        if names:
+            scores = {measure: cells.loc[layer, measure][list(names)] for measure in _SCORES}
+            sentences += [Sentence(layer, text) for text in _scores(scores)]
+    return (*sentences, _calibration(results))
 
 
-def calibration(results: pd.DataFrame) -> str:
-    """Return how often features that are not there were found."""
+def _calibration(results: pd.DataFrame) -> Sentence:
     rates = results[results["measure"] == "false_positives"]
     worst = rates.iloc[int(rates["value"].to_numpy().argmax())]
     average, most = short(float(rates["value"].mean())), percent(worst["value"], worst["ci_low"], worst["ci_high"])
-    return (
-        f"Of features of zero strength planted in these data, {average} % were found on average by a test at "
-        f"{100 * LEVEL:.0f} %; at most, {most} ({worst['feature']} in {worst['layer']})."
+    return Sentence(
+        None,
+        f"The empirical false-positive rate of the test at {100 * LEVEL:.0f} %, from features of zero strength planted "
+        f"in these data, is {average} % on average and at most {most} ({worst['feature']} in {worst['layer']}).",
     )
 
 
-def _loud_and_quiet(facts: list[Facts], pairs: Shared) -> Iterator[str]:
-    found = found_in(facts)
-    if not found:
-        yield "no feature was found after correction for the number of tests."
-    for fact in found:
-        status, explains = status_of(fact, found), f"{fact.percent('r2')} of the variance"
-        if status == DOMINANT:
-            yield (
-                f"{fact.name} is dominant. It explains {explains}, the most of {len(facts)} features, and is "
-                f"{fact.read_out}."
-            )
-        elif status == WEAK:
-            yield (
-                f"{fact.name} is weak but decodable. It explains only {explains}, and is {fact.read_out}: that it "
-                f"takes little variance does not show that it is not represented.{_told_by_others(fact, facts, pairs)}"
-            )
-        else:
-            yield f"{fact.name} explains {explains}, and is {fact.read_out}."
-
-
-def _told_by_others(fact: Facts, facts: list[Facts], pairs: Shared) -> str:
-    """Return a warning where a feature may be read from a louder one that its labels go with."""
-    partners = {name for pair in pairs if fact.name in pair[:2] for name in pair[:2]}
-    louder = [one.name for one in facts if one.name in partners and one.value("r2") > fact.value("r2")]
-    if not louder:
-        return ""
-    return f" But its labels go together with those of {listed(louder)}, from which it may be told."
-
-
-def _not_found(facts: list[Facts]) -> Iterator[str]:
-    found = found_in(facts)
-    for fact in facts:
-        status, explains = status_of(fact, found), f"It explains {fact.percent('r2')} of the variance"
-        if status == NOT_DETECTED:
-            detectable = fact.value("detectable_r2")
-            bound = "no strength of such a feature would have been found with 80 % power: nothing can be concluded"
-            if np.isfinite(detectable):
-                bound = (
-                    f"a feature of {short(detectable)} % or more would have been found with 80 % power. It may be "
-                    "there below that"
+def _statuses(facts: list[Facts], pairs: Shared) -> Iterator[str]:
+    """State the status of each feature and its numbers, beginning with the feature that explains most."""
+    detected = detected_in(facts)
+    if not detected:
+        yield "no feature was detected after correction for the number of tests."
+    for fact in (*detected, *(fact for fact in facts if fact not in detected)):
+        name, explains, read_out = fact.name, f"{fact.percent(EXPLAINED)} of the variance", fact.read_out
+        match status_of(fact, detected):
+            case status.DOMINANT:
+                most = f"{explains}, the most of {len(facts)} features"
+                yield f"{name} is dominant. It explains {most}, and is {read_out}."
+            case status.DETECTED:
+                yield f"{name} is detected. It explains {explains}, and is {read_out}."
+            case status.WEAK:
+                yield (
+                    f"{name} is weak but decodable. It explains only {explains}, but is {read_out}: a small share of "
+                    f"the variance does not show that a feature is not represented.{_confounded(fact, facts, pairs)}"
                 )
-            yield f"{fact.name} was not detected. {explains}, and is {fact.read_out}; {bound}."
-        elif status == INCONCLUSIVE:
-            yield (
-                f"whether {fact.name} is represented stays open. {explains}, and is {fact.read_out}; p "
-                f"{fact.value('r2', 'p'):.2g} and {fact.value('decodability', 'p'):.2g}, after correction "
-                f"{fact.value('r2', 'p_holm'):.2g} and {fact.value('decodability', 'p_holm'):.2g}."
-            )
+            case status.NOT_DETECTED:
+                yield f"{name} was not detected. It explains {explains}, and is {read_out}; {_bound(fact)}."
+            case status.INCONCLUSIVE:
+                p = [[f"{fact.value(measure, when):.2g}" for measure in TESTS] for when in ("p", "p_holm")]
+                yield (
+                    f"for {name} the audit is inconclusive. It explains {explains}, and is {read_out}; the p values "
+                    f"are {' and '.join(p[0])}, after correction {' and '.join(p[1])}."
+                )
+
+
+def _confounded(fact: Facts, facts: list[Facts], pairs: Shared) -> str:
+    """Return a warning where a feature may be decoded from a stronger one with which its labels are associated."""
+    partners = {name for pair in pairs if fact.name in pair[:2] for name in pair[:2]}
+    stronger = [one.name for one in facts if one.name in partners and one.explained > fact.explained]
+    if not stronger:
+        return ""
+    return f" However, its labels are associated with those of {listed(stronger)}, from which it may be decoded."
+
+
+def _bound(fact: Facts) -> str:
+    """Return which effect of a feature that was not detected these data could have shown."""
+    detectable = fact.value("detectable_r2")
+    if not np.isfinite(detectable):
+        return "no feature of this kind would have been detected with 80 % power, so nothing can be concluded"
+    return (
+        f"a feature that explains {short(detectable)} % or more would have been detected with 80 % power, but a weaker "
+        "one may be represented"
+    )
 
 
 def _indistinct(pairs: Shared, facts: dict[str, Facts]) -> Iterator[str]:
-    """Say for each feature which quieter ones cannot be told apart from it, as labels go together."""
-    quieter: dict[str, list[str]] = defaultdict(list)
+    """Name for each feature the weaker ones that cannot be distinguished from it, as their labels are associated."""
+    weaker: dict[str, list[str]] = defaultdict(list)
     for first, second, value, low, high in pairs:
-        less, more = sorted((facts[first], facts[second]), key=lambda fact: fact.value("r2"))
-        if less.varies and low > 0 and value > LARGE_SHARE * less.value("r2"):
-            quieter[more.name].append(
-                f"{less.name} {less.percent('r2')}, of which {percent(value, low, high)} may be either's and "
-                f"{less.percent('r2_unique')} is in no other feature's labels"
+        less, more = sorted((facts[first], facts[second]), key=lambda fact: fact.explained)
+        if less.varies and low > 0 and value > LARGE_SHARE * less.explained:
+            weaker[more.name].append(
+                f"{less.name} explains {less.percent(EXPLAINED)}, of which {percent(value, low, high)} is shared with "
+                f"{more.name} and {less.percent('r2_unique')} is unique"
             )
-    for name, ones in quieter.items():
+    for name, ones in weaker.items():
         yield (
-            f"much of what other features explain cannot be told apart from {name}, as their labels go together: "
-            f"{'; '.join(ones)}. Without {name} all features together explain {facts[name].percent('r2_unique')} less."
+            f"some features cannot be distinguished from {name}, as their labels are associated: {'; '.join(ones)}. "
+            f"The unique variance of {name} is {facts[name].percent('r2_unique')}."
         )
 
 
 def _similarity(facts: list[Facts]) -> Iterator[str]:
-    driving = sorted((fact for fact in facts if fact.varies), key=lambda fact: -fact.value("rdm_share"))
-    if driving:
-        shares = "; ".join(f"{fact.name} {fact.percent('rdm_share')}" for fact in driving)
-        yield f"in an RSA or CKA with a linear kernel, of the variance of the similarities: {shares}."
+    shown = sorted((fact for fact in facts if fact.varies), key=lambda fact: -fact.value("rdm_share"))
+    if shown:
+        shares = "; ".join(f"{fact.name} {fact.percent('rdm_share')}" for fact in shown)
+        yield f"shares of the variance of the similarities in RSA, or in CKA with a linear kernel: {shares}."
 
 
 def _reproduced(whole: Facts, facts: list[Facts]) -> Iterator[str]:
-    """Say the noise ceiling, where there is one, and what of it the features that were found explain."""
+    """State the noise ceiling, where there is one, and the share of it that each detected feature explains."""
     if not whole.has("noise_ceiling"):
         return
     share = whole.percent("noise_ceiling")
     if not whole.value("noise_ceiling", "ci_low") > 0:
         yield (
-            f"that repeats reproduce anything is not shown, {share} of the variance: that a feature of the "
-            "stimulus explains little may be all that these data allow."
+            f"repeats do not reliably reproduce any variance ({share}), so a feature of the stimulus may explain "
+            "little only because these data are noisy."
         )
         return
     yield f"repeats reproduce {share} of the variance; no feature of the stimulus can explain more."
@@ -151,4 +151,43 @@ def _reproduced(whole: Facts, facts: list[Facts]) -> Iterator[str]:
         found.sort(key=lambda fact: -fact.value("r2_of_ceiling"))
         shares = "; ".join(f"{fact.name} {fact.percent('r2_of_ceiling')}" for fact in found)
         of_all = short(whole.value("noise_ceiling"))
-        yield f"of what repeats reproduce ({of_all} %), features of the stimulus explain: {shares}."
+        yield f"of the variance that repeats reproduce ({of_all} %), features of the stimulus explain: {shares}."
+
+
+def _scores(scores: Mapping[str, pd.Series[float]]) -> Iterator[str]:
+    """State the scores of models that represent one feature alone, before and after shares are made equal."""
+    before, after = scores["rsa"].sort_values(ascending=False), scores["rsa_equalised"]
+    if before.isna().any() or after.isna().any():
+        return
+    now = "; ".join(f"{name} {before[name]:z.2f}, {scores['cka'][name]:z.2f}" for name in before.index)
+    then = "; ".join(f"{name} {after[name]:z.2f}, {scores['cka_equalised'][name]:z.2f}" for name in before.index)
+    yield (
+        f"a model that represents one feature alone would score, in RSA and in CKA with this layer: {now}. After the "
+        f"shares of these features are made equal: {then}."
+    )
+    yield _allowed(before, after)
+
+
+def _allowed(before: pd.Series[float], after: pd.Series[float]) -> str:
+    """Return what the scores can be used for; `before` is sorted, the largest first."""
+    strong, weak = before.index[0], before.index[-1]
+    if before.iloc[0] < ALIKE * before.iloc[-1]:
+        return (
+            f"RSA weighs {strong} and {weak} about equally, so one model does not score higher than another merely "
+            "because it represents the stronger feature."
+        )
+    ratio = before.iloc[0] / before.iloc[-1]
+    text = f"in the responses as recorded, RSA weighs {strong} {ratio:.1f} times as much as {weak}"
+    if ratio > MOSTLY:
+        text = (
+            f"in the responses as recorded, a high RSA score shows that a model represents {strong}, and almost "
+            f"nothing about {weak}"
+        )
+    text += f": of two models, the one with {strong} may score higher, whatever else it lacks."
+    if after.max() < ALIKE * after.min():
+        return f"{text} With equal shares the scores are similar: each feature counts about equally."
+    return (
+        f"{text} With equal shares the scores still differ, from {after.min():z.2f} to {after.max():z.2f}, because the "
+        "noise along the directions of a feature is scaled with it, and a feature with more classes spreads over more "
+        "directions: compare models feature by feature."
+    )

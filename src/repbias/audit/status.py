@@ -1,4 +1,4 @@
-"""Where each feature stands in a layer: shouted, found, whispered, not found, or open."""
+"""The status of every feature in every layer, and the summary of an audit in these words."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from repbias.audit.measures import EXPLAINED
 from repbias.audit.power import LEVEL
-from repbias.audit.wording import percent, short
+from repbias.audit.wording import listed, percent, short
 
-QUIET_R2 = 0.05
-QUIET_RATIO = 0.2
+TESTS = (EXPLAINED, "decodability")
+WEAK_R2 = 0.05
+WEAK_RATIO = 0.2
+_MOST_NAMES = 3  # layers that a summary names; more are counted
 
 DOMINANT, DETECTED, WEAK, NOT_DETECTED, INCONCLUSIVE = (
     "dominant",
@@ -19,10 +22,21 @@ DOMINANT, DETECTED, WEAK, NOT_DETECTED, INCONCLUSIVE = (
     "not detected",
     "inconclusive",
 )
+MEANINGS = {
+    DOMINANT: "it explains more of the layer's variance than any other feature, and at least "
+    f"{short(WEAK_R2, 0)} %. Analyses that follow variance (PCA, clustering, RSA, CKA, regression) show it first.",
+    DETECTED: "it is detected, and is neither dominant nor weak.",
+    WEAK: f"a linear classifier decodes it, but it explains less than {short(WEAK_R2, 0)} % of the variance, or less "
+    f"than {short(WEAK_RATIO, 0)} % of what the strongest one explains. Analyses that follow variance hardly show it.",
+    NOT_DETECTED: "neither its R2 nor its decodability is significant. It may be represented below the detectable R2, "
+    "or in a form that a linear classifier cannot read.",
+    INCONCLUSIVE: "a test has p of at most .05, but not after Holm's correction for all tests, or the interval of the "
+    "decodability includes chance.",
+}
 
 
 class Facts:
-    """The rows of one feature in one layer."""
+    """The results of one feature in one layer."""
 
     def __init__(self, of_layer: pd.DataFrame, feature: str) -> None:
         self.name = feature
@@ -38,8 +52,13 @@ class Facts:
         return measure in self._rows.index
 
     @property
+    def explained(self) -> float:
+        """The share of the variance that the feature explains."""
+        return self.value(EXPLAINED)
+
+    @property
     def varies(self) -> bool:
-        return self.value("r2", "p_holm") <= LEVEL
+        return self.value(EXPLAINED, "p_holm") <= LEVEL
 
     @property
     def decodable(self) -> bool:
@@ -47,46 +66,48 @@ class Facts:
         return above and self.value("decodability", "p_holm") <= LEVEL
 
     @property
-    def unseen(self) -> bool:
-        return min(self.value("r2", "p"), self.value("decodability", "p")) > LEVEL
+    def insignificant(self) -> bool:
+        """Whether neither test is significant, even before correction."""
+        return min(self.value(measure, "p") for measure in TESTS) > LEVEL
 
     @property
     def read_out(self) -> str:
         share, chance = self.percent("decodability"), short(self.value("chance"))
-        return f"decoded with {share} balanced accuracy, chance {chance} %"
+        return f"decoded with a balanced accuracy of {share} (chance {chance} %)"
 
 
 def facts_of(of_layer: pd.DataFrame) -> list[Facts]:
-    """Return the facts of every feature of one layer's rows."""
+    """Return the facts about every feature, from the results of one layer."""
     features = of_layer.loc[of_layer["measure"] == "chance", "feature"]
     return [Facts(of_layer, str(feature)) for feature in features]
 
 
-def found_in(facts: Sequence[Facts]) -> list[Facts]:
-    """Return the features that were found, the one that explains most first."""
-    return sorted((fact for fact in facts if fact.varies or fact.decodable), key=lambda fact: -fact.value("r2"))
+def detected_in(facts: Sequence[Facts]) -> list[Facts]:
+    """Return the features that are detected in a layer, the one that explains most first."""
+    return sorted((fact for fact in facts if fact.varies or fact.decodable), key=lambda fact: -fact.explained)
 
 
-def status_of(fact: Facts, found: Sequence[Facts]) -> str:
-    """Return where a feature stands among those that were `found` in its layer.
+def status_of(fact: Facts, detected: Sequence[Facts]) -> str:
+    """Return the status of a feature in a layer in which the features `detected` were detected.
 
-    A feature is found where its R2 or its decodability has a p of at most .05 after Holm's correction. Of those, the
-    one with the largest R2 is shouted, if that is .05 or more; one is whispered where its class can be decoded and its
-    R2 is below .05, or below a fifth of the largest. A feature is not found where neither p is at most .05 before
-    correction; all others stay open.
+    A feature varies if the p value of its R2 is at most .05 after Holm's correction, and is decodable if that of its
+    decodability is and the interval of its decodability lies above chance; it is detected if it varies or is decodable.
+    The detected feature with the largest R2 is dominant if it varies and this R2 is .05 or more. A detected feature is
+    weak but decodable if it is decodable and its R2 is below .05 or below a fifth of the largest. A feature is not
+    detected if neither p value is at most .05 before correction; in the remaining cases the audit is inconclusive.
     """
-    if fact not in found:
-        return NOT_DETECTED if fact.unseen else INCONCLUSIVE
-    r2, largest = fact.value("r2"), found[0].value("r2")
-    if fact is found[0] and fact.varies and r2 >= QUIET_R2:
+    if fact not in detected:
+        return NOT_DETECTED if fact.insignificant else INCONCLUSIVE
+    r2, largest = fact.explained, detected[0].explained
+    if fact is detected[0] and fact.varies and r2 >= WEAK_R2:
         return DOMINANT
-    if fact.decodable and (r2 < QUIET_R2 or r2 < QUIET_RATIO * largest):
+    if fact.decodable and (r2 < WEAK_R2 or r2 < WEAK_RATIO * largest):
         return WEAK
     return DETECTED
 
 
 def statuses(results: pd.DataFrame) -> pd.DataFrame:
-    """Return where every feature stands in every layer: the columns layer, feature, status; see `status_of`.
+    """Return the status of every feature in every layer: the columns layer, feature, status; see `status_of`.
 
     Parameters
     ----------
@@ -95,6 +116,37 @@ def statuses(results: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for layer, of_layer in results.groupby("layer", sort=False):
         facts = facts_of(of_layer)
-        found = found_in(facts)
-        rows += [(str(layer), fact.name, status_of(fact, found)) for fact in facts]
+        detected = detected_in(facts)
+        rows += [(str(layer), fact.name, status_of(fact, detected)) for fact in facts]
     return pd.DataFrame(rows, columns=["layer", "feature", "status"])
+
+
+def summary(table: pd.DataFrame) -> dict[str, str]:
+    """Return the status of each feature over layers in words, such as "dominant in V4; not detected in IT".
+
+    Parameters
+    ----------
+    table : what `statuses` returns.
+    """
+    found, n_layers = {}, table["layer"].nunique()
+    for feature, of_feature in table.groupby("feature", sort=False):
+        layers = {status: of_feature.loc[of_feature["status"] == status, "layer"].tolist() for status in MEANINGS}
+        parts = [f"{status}{_where(status, names, n_layers)}" for status, names in layers.items() if names]
+        found[str(feature)] = "; ".join(parts)
+    return found
+
+
+def meanings(table: pd.DataFrame) -> dict[str, str]:
+    """Return what each status that occurs in a table of `statuses` means, from dominant to inconclusive."""
+    used = set(table["status"])
+    return {status: meaning for status, meaning in MEANINGS.items() if status in used}
+
+
+def _where(status: str, layers: list[str], n_layers: int) -> str:
+    if n_layers == 1:
+        return ""
+    if len(layers) == n_layers and status == NOT_DETECTED:
+        return " in any layer"
+    if len(layers) == n_layers:
+        return " in both layers" if n_layers == 2 else f" in all {n_layers} layers"
+    return f" in {listed(layers)}" if len(layers) <= _MOST_NAMES else f" in {len(layers)} of {n_layers} layers"

@@ -1,21 +1,35 @@
-"""Numbers as an audit says them."""
+"""The sentences of an audit, and how numbers are written in them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 
+@dataclass(frozen=True)
+class Sentence:
+    """A conclusion about one layer, or about the audit as a whole; `str` gives it with the name of its layer."""
+
+    layer: str | None
+    """The layer that it is about; None for the whole audit."""
+
+    text: str
+
+    def __str__(self) -> str:
+        return self.text if self.layer is None else f"{self.layer}: {self.text}"
+
+
 def percent(value: float, low: float, high: float) -> str:
-    """Return a share with its interval in percent, all with as many decimals as the largest of them asks for."""
+    """Return a share and its interval in percent, all with the number of decimals that suits the largest of them."""
     decimals = _decimals(np.nanmax(np.abs([value, low, high])))
     low_text, high_text = short(low, decimals), short(high, decimals)
     return f"{short(value, decimals)} % [{low_text}, {high_text}]"
 
 
 def short(share: float, decimals: int | None = None) -> str:
-    """Return a share in percent; without a number of decimals, with two digits or so."""
+    """Return a share in percent, with about two significant digits where the number of decimals is not given."""
     text = f"{100 * share:.{_decimals(abs(share)) if decimals is None else decimals}f}"
     return text.removeprefix("-") if float(text) == 0 else text
 

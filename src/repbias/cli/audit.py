@@ -1,195 +1,235 @@
-"""What `repbias audit` does: read files, audit, print the short table, write the page."""
+"""`repbias audit`: read files, audit, print a table and the conclusions, write the page."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-from torch import nn
+import tyro
 
-from repbias.audit.files.arrays import check_out, read_arrays, read_inputs, read_mask
-from repbias.audit.files.chunks import read_chunks
-from repbias.audit.files.table import FeatureTable, read_features
-from repbias.audit.report import AuditReport
-from repbias.audit.summary import in_short, meanings
+from repbias.cli.options import optional
 from repbias.core.functions import resolve_function
-from repbias.measures.variance.result import ALL_FEATURES
 
-_COLUMNS = """R2: share of the layer's variance; p: its permutation test, after Holm's correction
-decoded: balanced accuracy of a linear probe; detectable: the smallest R2 found with 80 % power"""
+if TYPE_CHECKING:
+    from rich.table import Table
+    from torch import nn
+
+    from repbias.audit.files.table import FeatureTable
+    from repbias.audit.report import AuditReport
+
+_OF_MODELS = ("pool", "batch_size", "device", "inputs", "layers", "predict", "reach", "attention_mask")
+_NOT_IN_STREAMS = ("groups", "repeats", "predict", "reach")
 
 
 @dataclass(frozen=True)
-class AuditRequest:
-    """What is asked of any audit, whatever is audited."""
+class Audit:
+    """Measure which features your representation over- and under-represents; write one page of HTML.
 
-    features: Path
-    """A table with a row a stimulus and a column a feature."""
+    Recordings or activations; the column `session` of labels.csv groups the stimuli and is not a feature:
 
-    out: Path
-    """The page to write."""
+    - repbias audit --arrays data.npz --features labels.csv --groups session --out audit.html
 
-    overwrite: bool = False
-    """Whether a page that is there is replaced."""
+    A model, which the function `load` in my_code.py returns, with its inputs:
 
-    columns: tuple[str, ...] = ()
-    """The columns that are features; all but the groups and repeats where none is named."""
+    - repbias audit --model my_code:load --inputs x.npy --layers 'blocks.*' --features labels.csv --out audit.html
+    """
 
-    groups: str | None = None
-    """The column of groups of stimuli."""
-
-    repeats: str | None = None
-    """The column of stimuli, where they were shown more than once."""
-
+    features: Annotated[Path, tyro.conf.arg(metavar="FILE")]
+    """A .csv or .parquet with one row per stimulus and one column per feature; empty cells are missing labels."""
+    out: Annotated[Path, tyro.conf.arg(metavar="FILE")]
+    """The page to write; it ends in .html."""
+    arrays: Annotated[tuple[Path, ...], optional("FILE...")] = ()
+    """Responses [stimulus, unit]: .npz or .safetensors, an array per layer; .npy, .csv, .parquet, a file per layer."""
+    model: Annotated[str | None, optional("MODULE:FUNCTION")] = None
+    """A function without arguments that returns a torch.nn.Module; the current folder is searched, too."""
+    inputs: Annotated[Path | None, optional("FILE")] = None
+    """The model's inputs, stimuli first: one array, or several that are passed by name."""
+    layers: Annotated[tuple[str, ...], optional("PATTERN...")] = ()
+    """The model's layers to read, as patterns such as 'blocks.*.mlp'."""
+    predict: Annotated[str | None, optional("MODULE:FUNCTION")] = None
+    """A function from the model's output to labels by feature; interventions then measure what the model reports."""
+    reach: Annotated[
+        Literal["both", "ablation", "steering", "none"] | None, optional("{both,ablation,steering,none}")
+    ] = None
+    """Which interventions to make on each feature, by default both; each takes two passes per layer and feature."""
+    attention_mask: Annotated[Path | None, optional("FILE")] = None
+    """An array [stimulus, token], 0 at padding; by default the array 'attention_mask' of the inputs."""
+    pool: Annotated[Literal["mean", "flatten", "first", "last"] | None, optional("{mean,flatten,first,last}")] = None
+    """How a layer's tokens or positions are pooled; by default they are averaged."""
+    batch_size: Annotated[int | None, optional("INT")] = None
+    """Stimuli per forward pass; 256 by default."""
+    device: Annotated[str | None, optional("DEVICE")] = None
+    """Where the model runs, such as 'cuda'; by default the model is not moved."""
+    columns: Annotated[tuple[str, ...], optional("NAME...")] = ()
+    """The columns that are features; by default all but those of --groups and --repeats."""
+    groups: Annotated[str | None, optional("NAME")] = None
+    """The column of the session or subject of each stimulus; intervals and folds keep groups whole."""
+    repeats: Annotated[str | None, optional("NAME")] = None
+    """The column that identifies the stimulus of each row, if stimuli were presented more than once."""
     missing: Literal["refuse", "drop"] = "refuse"
-    """What to do with a stimulus without a label."""
-
+    """What to do if labels are missing: refuse the table, or leave these stimuli out and report how many."""
     resamples: int = 500
-    """Bootstrap resamples."""
-
+    """Bootstrap resamples, for the intervals."""
     permutations: int = 200
-    """Permutations of the labels."""
-
+    """Permutations of the labels, for the p values."""
     seed: int = 0
-    """Seed of everything random."""
-
+    """Seed of folds, resamples and permutations."""
     stream: bool = False
-    """Whether activity is gone through once and never held whole."""
+    """Read the activity once, in chunks, without holding all of it in memory (arrays as .npy)."""
+    overwrite: bool = False
+    """Replace an existing page."""
 
+    def run(self) -> None:
+        """Audit the arrays or the model, print the table and the conclusions, and write the page.
 
-def audit_array_files(request: AuditRequest, arrays: Sequence[Path]) -> None:
-    """Audit the responses that files hold; see `read_arrays`, or, for a stream, `read_chunks`.
+        Raises
+        ------
+        ValueError : options that do not belong together, or anything wrong with the files, their content, or the path
+            of the page; nothing is written then.
+        """
+        from rich.console import Console
 
-    Raises
-    ------
-    ValueError : whatever is wrong with the files, their content, or where the page is to go; nothing is written then.
-    """
-    from repbias.audit.arrays import audit_arrays
-    from repbias.audit.stream.audit import audit_stream
+        from repbias.audit.files.table import read_features
 
-    if request.stream:
-        _finish(request, lambda options: audit_stream(read_chunks(arrays), **options))
-    else:
-        _finish(request, lambda options: audit_arrays(read_arrays(arrays), **options))
+        self._refuse_options_that_do_not_fit()
+        check_out(self.out, overwrite=self.overwrite)
+        table = read_features(self.features, self.columns, self.groups, self.repeats)
+        try:
+            report = self._of_arrays(table) if self.model is None else self._of_model(self.model, table)
+        except TypeError as error:  # what an audit raises for input of the wrong kind
+            raise ValueError(str(error)) from error
+        console = Console(soft_wrap=False, highlight=False)
+        console.print(short_table(report))
+        console.print(_meanings_of_columns(), markup=False, soft_wrap=True)
+        for sentence in report.sentences:
+            console.print(f"- {sentence}", markup=False, soft_wrap=True)
+        report.save_html(self.out, overwrite=self.overwrite)
+        console.print(_summary(report), markup=False, soft_wrap=True)
+        print(f"page: {self.out}")
 
+    def _of_arrays(self, table: FeatureTable) -> AuditReport:
+        from repbias.audit.arrays import audit_arrays
+        from repbias.audit.files.arrays import read_arrays, read_chunks
+        from repbias.audit.stream.audit import audit_stream
 
-def audit_model_files(
-    request: AuditRequest,
-    model: str,
-    inputs: Path,
-    layers: Sequence[str],
-    *,
-    predict: str | None = None,
-    reach: str = "both",
-    attention_mask: Path | None = None,
-    **reading: Any,
-) -> None:
-    """Audit the layers of a model for the inputs that a file holds.
+        if self.stream:
+            return audit_stream(read_chunks(self.arrays), **self._options(table))
+        return audit_arrays(read_arrays(self.arrays), **self._options(table))
 
-    Parameters
-    ----------
-    model : ``package.module:function``, called without arguments; the current folder is searched too.
-    inputs : see `repbias.audit.files.arrays.read_inputs`.
-    layers : glob patterns of layers.
-    predict : ``package.module:function``, from what the model returns to labels.
-    reach : "ablation", "steering", "both" or "none".
-    attention_mask : a file with one array `[stimulus, token]`.
-    reading : other keyword arguments of `repbias.audit.model.audit` that say how the layers are read.
+    def _of_model(self, factory: str, table: FeatureTable) -> AuditReport:
+        from repbias.audit.causal.edits import KINDS
+        from repbias.audit.files.arrays import read_inputs, read_mask
+        from repbias.audit.model import audit
+        from repbias.audit.stream.audit import audit_stream
+        from repbias.audit.stream.model import stream_activity
 
-    Raises
-    ------
-    ValueError : as `audit_array_files`, or a function that cannot be imported or fails, or a factory that makes no
-        model.
-    """
-    from repbias.audit.causal.edits import KINDS
-    from repbias.audit.model import audit
-    from repbias.audit.stream.audit import audit_stream
-    from repbias.audit.stream.model import stream_activity
+        assert self.inputs is not None  # checked by `_refuse_options_that_do_not_fit`
+        reading = {name: getattr(self, name) for name in ("pool", "batch_size", "device")}
+        reading = {name: value for name, value in reading.items() if value is not None}
+        reading["attention_mask"] = None if self.attention_mask is None else read_mask(self.attention_mask)
+        stimuli, model, layers = read_inputs(self.inputs), _make_model(factory), list(self.layers)
+        if self.stream:
+            return audit_stream(stream_activity(model, stimuli, layers, **reading), **self._options(table))
+        predict = None if self.predict is None else _find_predict(self.predict)
+        kinds = tuple(kind for kind in KINDS if self.reach in (None, "both", kind))
+        return audit(model, stimuli, layers=layers, predict=predict, reach=kinds, **reading, **self._options(table))
 
-    kinds = tuple(kind for kind in KINDS if reach in (kind, "both"))
+    def _options(self, table: FeatureTable) -> dict[str, Any]:
+        options: dict[str, Any] = {
+            name: getattr(self, name) for name in ("missing", "resamples", "permutations", "seed")
+        }
+        options["features"] = table.features
+        if not self.stream:
+            options["groups"] = None if table.groups is None else table.groups.to_numpy()
+            options["repeats"] = None if table.repeats is None else table.repeats.to_numpy()
+        return options
 
-    def measure(options: dict[str, Any]) -> AuditReport:
-        stimuli = read_inputs(inputs)
-        mask = None if attention_mask is None else read_mask(attention_mask)
-        made = _make_model(model)
-        if request.stream:
-            chunks = stream_activity(made, stimuli, list(layers), attention_mask=mask, **reading)
-            return audit_stream(chunks, **options)
-        reports = None if predict is None else _find_predict(predict)
-        return audit(
-            made, stimuli, layers=list(layers), predict=reports, reach=kinds, attention_mask=mask, **reading, **options
-        )
-
-    _finish(request, measure)
+    def _refuse_options_that_do_not_fit(self) -> None:
+        given = [name for name in _OF_MODELS if getattr(self, name) not in (None, ())]
+        not_in_streams = [name for name in _NOT_IN_STREAMS if getattr(self, name) is not None]
+        if self.stream and not_in_streams:
+            name = not_in_streams[0]
+            raise ValueError(f"--{name} needs all activity in memory: leave out --stream, or --{name}")
+        if self.model is None and given:
+            name = given[0].replace("_", "-")
+            raise ValueError(f"--{name} belongs to --model package.module:function; with --arrays leave it out")
+        if self.model is None and not self.arrays:
+            raise ValueError("name what to audit: --arrays data.npz, or --model package.module:function with --inputs")
+        if self.model is not None and self.arrays:
+            raise ValueError("--arrays and --model are two audits; name one of them")
+        if self.model is not None and (self.inputs is None or not self.layers):
+            raise ValueError("--model needs --inputs FILE and --layers PATTERN, such as --layers 'blocks.*.mlp'")
 
 
 def short_table(report: AuditReport) -> Table:
-    """Return the audit for the terminal: a line a layer and feature; p is that of R2, after Holm's correction."""
+    """Return the audit for the terminal: a line per layer and feature; p is that of R2, after Holm's correction."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from repbias.audit.measures import R2, all_measures
+    from repbias.measures.variance.result import ALL_FEATURES
+
+    shown = [measure for measure in all_measures() if measure.short]
     view = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("layer", "feature"):
         view.add_column(name, overflow="fold", min_width=8)
-    for name in ("R2 [95 % interval]", "p", "decoded", "chance", "detectable"):
-        view.add_column(Text(name), justify="right", no_wrap=True)
+    for measure in shown:
+        headings = [f"{measure.short} [95 % interval]", "p"] if measure is R2 else [measure.short]
+        for heading in headings:
+            view.add_column(Text(heading), justify="right", no_wrap=True)
     cells = {(row["layer"], row["feature"], row["measure"]): row for row in report.results.to_dict("records")}
     for layer in report.layers:
         for feature in (*report.features, ALL_FEATURES):
-            r2 = cells[layer, feature, "r2"]
-            share = f"{_number(r2['value'])} [{_number(r2['ci_low'])}, {_number(r2['ci_high'])}]"
-            p = "<.001" if r2["p_holm"] < 0.001 else _number(r2["p_holm"])
-            others = [
-                _number(cells.get((layer, feature, measure), {}).get("value"))
-                for measure in ("decodability", "chance", "detectable_r2")
-            ]
-            view.add_row(Text(layer), Text(feature), Text(share), p, *others)
+            texts: list[str] = []
+            for measure in shown:
+                row = cells.get((layer, feature, measure.name), {})
+                value = _number(row.get("value"))
+                if measure is R2:
+                    p = "<.001" if row["p_holm"] < 0.001 else _number(row["p_holm"])
+                    texts += [f"{value} [{_number(row['ci_low'])}, {_number(row['ci_high'])}]", p]
+                else:
+                    texts.append(value)
+            view.add_row(*(Text(text) for text in (layer, feature, *texts)))
     return view
 
 
-def _finish(request: AuditRequest, measure: Callable[[dict[str, Any]], AuditReport]) -> None:
-    """Read the features, audit, print, and write the page; what is wrong with the request is found first."""
-    check_out(request.out, overwrite=request.overwrite)
-    table = read_features(request.features, request.columns, request.groups, request.repeats)
-    try:
-        report = measure(_options(request, table))
-    except TypeError as error:  # the audit's own word for what is of the wrong kind
-        raise ValueError(str(error)) from error
-    console = Console(soft_wrap=False, highlight=False)
-    console.print(short_table(report))
-    print(f"{_COLUMNS}\n")
-    for sentence in report.sentences:
-        console.print(f"- {sentence}", markup=False, soft_wrap=True)
-    report.save(request.out)
-    console.print(_in_short(report), markup=False, soft_wrap=True)
-    print(f"page: {request.out}")
+def check_out(path: Path, *, overwrite: bool) -> None:
+    """Refuse a page that cannot be written, or that would replace a file, before anything is computed.
+
+    Raises
+    ------
+    ValueError : not an ``.html`` file, no such folder, or a file that exists and may not be overwritten.
+    """
+    from repbias.report.pages import check_page_path
+
+    check_page_path(path, overwrite=True)
+    if not path.parent.is_dir():
+        raise ValueError(f"cannot write {path}: there is no folder {path.parent}")
+    if path.exists() and not overwrite:
+        raise ValueError(f"{path} exists already; name another file, or add --overwrite")
 
 
-def _in_short(report: AuditReport) -> str:
-    """The answer, and what its words mean: last, where a terminal is read."""
-    answer = [f"  {feature}: {where}" for feature, where in in_short(report).items()]
-    words = [f"  {word}: {meaning}" for word, meaning in meanings(report).items()]
-    return "\n".join(["", "In short", *answer, "", "where", *words, ""])
+def _meanings_of_columns() -> str:
+    from repbias.audit.measures import all_measures
+
+    shown = [f"{measure.short}: {measure.meaning}" for measure in all_measures() if measure.short]
+    return "\n".join([*shown, "p: that of R2, after Holm's correction", ""])
 
 
-def _options(request: AuditRequest, table: FeatureTable) -> dict[str, Any]:
-    options: dict[str, Any] = {
-        "features": table.features,
-        "missing": request.missing,
-        "resamples": request.resamples,
-        "permutations": request.permutations,
-        "seed": request.seed,
-    }
-    if not request.stream:
-        options["groups"] = None if table.groups is None else table.groups.to_numpy()
-        options["repeats"] = None if table.repeats is None else table.repeats.to_numpy()
-    return options
+def _summary(report: AuditReport) -> str:
+    """Return the status of each feature, and what these words mean: last, where the eye is when a command ends."""
+    from repbias.audit.status import meanings, summary
+
+    statuses = report.statuses()
+    lines = [f"  {feature}: {status}" for feature, status in summary(statuses).items()]
+    words = [f"  {word}: {meaning}" for word, meaning in meanings(statuses).items()]
+    return "\n".join(["", "Summary", *lines, "", "where", *words, ""])
 
 
 def _find_predict(path: str) -> Callable[[Any], Any]:
-    """Return the function of a model's output, which says of its own errors that they are its own."""
+    """Return the function that reads labels from a model's output; its errors name --predict."""
     predict = resolve_function("--predict", path)
 
     def guarded(output: Any) -> Any:
@@ -202,6 +242,8 @@ def _find_predict(path: str) -> Callable[[Any], Any]:
 
 
 def _make_model(factory: str) -> nn.Module:
+    from torch import nn
+
     make = resolve_function("--model", factory)
     try:
         model = make()

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 import tyro
 
+from repbias.cli.audit import Audit
 from repbias.core.functions import look_here
 
 _ABOUT = "What does a representation over- and under-represent, and why?"
@@ -100,67 +101,6 @@ class Render:
     """What is crossed: any of shape, texture, colour, rotation, position, size, background, number, relation."""
 
 
-@dataclass(frozen=True)
-class Audit:
-    """Ask which features a representation that you bring shouts and which it whispers; write one page of HTML.
-
-    Recordings or activations, with a column of labels.csv that is no feature but says the session:
-
-    - repbias audit --arrays data.npz --features labels.csv --groups session --out audit.html
-
-    A model, which the function `load` in my_code.py returns, and its inputs:
-
-    - repbias audit --model my_code:load --inputs x.npy --layers 'blocks.*' --features labels.csv --out audit.html
-    """
-
-    features: Annotated[Path, tyro.conf.arg(metavar="FILE")]
-    """A .csv or .parquet with a row a stimulus and a column a feature; empty cells are missing labels."""
-    out: Annotated[Path, tyro.conf.arg(metavar="FILE")]
-    """Where to: a file that ends in .html."""
-    arrays: Annotated[tuple[Path, ...], _optional("FILE...")] = ()
-    """Responses [stimulus, unit]: .npz or .safetensors, a layer an array; .npy, .csv or .parquet, a layer a file."""
-    model: Annotated[str | None, _optional("MODULE:FUNCTION")] = None
-    """A function without arguments that returns a torch.nn.Module; found from the current folder."""
-    inputs: Annotated[Path | None, _optional("FILE")] = None
-    """The model's inputs, stimuli first: one array; or several, passed by their names."""
-    layers: Annotated[tuple[str, ...], _optional("PATTERN...")] = ()
-    """The model's layers to read, as patterns such as 'blocks.*.mlp'."""
-    predict: Annotated[str | None, _optional("MODULE:FUNCTION")] = None
-    """A function from what the model returns to labels by feature: erasing and steering then ask what is reported."""
-    reach: Annotated[
-        Literal["both", "ablation", "steering", "none"] | None, _optional("{both,ablation,steering,none}")
-    ] = None
-    """Whether each feature is erased, steered, or both (the default): each takes two passes a layer and feature."""
-    attention_mask: Annotated[Path | None, _optional("FILE")] = None
-    """An array [stimulus, token], 0 at padding; by default the inputs' own 'attention_mask'."""
-    pool: Annotated[Literal["mean", "flatten", "first", "last"] | None, _optional("{mean,flatten,first,last}")] = None
-    """What becomes of a layer's tokens or positions: their mean by default."""
-    batch_size: Annotated[int | None, _optional("INT")] = None
-    """Stimuli that the model is given at once; 256 by default."""
-    device: Annotated[str | None, _optional("DEVICE")] = None
-    """Where the model runs, such as 'cuda'; by default where it is."""
-    columns: Annotated[tuple[str, ...], _optional("NAME...")] = ()
-    """The columns that are features; by default all but those of --groups and --repeats."""
-    groups: Annotated[str | None, _optional("NAME")] = None
-    """The column that says to which session or subject a stimulus belongs: intervals and folds keep groups whole."""
-    repeats: Annotated[str | None, _optional("NAME")] = None
-    """The column that says which stimulus each row is a presentation of, where stimuli were shown more than once."""
-    missing: Literal["refuse", "drop"] = "refuse"
-    """What to do where a label is missing: refuse, or leave the stimulus out and say how many were."""
-    resamples: int = 500
-    """Bootstrap resamples, for the intervals."""
-    permutations: int = 200
-    """Permutations of the labels, for the p values."""
-    seed: int = 0
-    """Seed of folds, resamples and permutations."""
-    stream: bool = False
-    """Go through the activity once, without ever holding it: for what does not fit in memory (arrays as .npy)."""
-    overwrite: bool = False
-    """Replace a page that is there."""
-
-
-_OF_MODELS = ("pool", "batch_size", "device", "inputs", "layers", "predict", "reach", "attention_mask")
-
 Command = List | Run | Report | Claims | Table | Render | Audit
 
 
@@ -198,40 +138,8 @@ def _do(command: Command) -> int:
         case Render():
             _render(command)
         case Audit():
-            _audit(command)
+            command.run()
     return 0
-
-
-def _audit(command: Audit) -> None:
-    from repbias.cli.audit import AuditRequest, audit_array_files, audit_model_files
-
-    request = AuditRequest(
-        features=command.features, out=command.out, overwrite=command.overwrite, columns=command.columns,
-        groups=command.groups, repeats=command.repeats, missing=command.missing, resamples=command.resamples,
-        permutations=command.permutations, seed=command.seed, stream=command.stream,
-    )  # fmt: skip
-    _refuse_in_stream(command)
-    given = {name: getattr(command, name) for name in _OF_MODELS if getattr(command, name) not in (None, ())}
-    if command.model is None:
-        if given:
-            name = next(iter(given)).replace("_", "-")
-            raise ValueError(f"--{name} belongs to --model package.module:function; with --arrays leave it out")
-        if not command.arrays:
-            raise ValueError("name what to audit: --arrays data.npz, or --model package.module:function with --inputs")
-        audit_array_files(request, command.arrays)
-    elif command.arrays:
-        raise ValueError("--arrays and --model are two audits; name one of them")
-    elif command.inputs is None or not command.layers:
-        raise ValueError("--model needs --inputs FILE and --layers PATTERN, such as --layers 'blocks.*.mlp'")
-    else:
-        audit_model_files(request, command.model, **given)
-
-
-def _refuse_in_stream(command: Audit) -> None:
-    """Refuse what an audit in one pass cannot do."""
-    needs_all = [name for name in ("groups", "repeats", "predict", "reach") if getattr(command, name) is not None]
-    if command.stream and needs_all:
-        raise ValueError(f"--{needs_all[0]} needs all activity at hand: leave out --stream, or --{needs_all[0]}")
 
 
 def _render(command: Render) -> None:

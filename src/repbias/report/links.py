@@ -13,7 +13,6 @@ from urllib.parse import quote
 from PIL import Image
 
 _COMPRESS_FROM = 100_000
-_KINDS = {".svg": "image/svg+xml", ".png": "image/png"}
 
 
 @dataclass(frozen=True)
@@ -33,17 +32,17 @@ def csv_link(name: str, content: bytes) -> DataLink:
     return DataLink(_data(kind, packed), filename, _size(len(packed)))
 
 
-def image_source(path: Path) -> str:
-    """An SVG or PNG file as a data: link for ``<img src>``; scripts in an image shown so never run."""
-    return _data(_KINDS[path.suffix], path.read_bytes())
+def image_source(svg: bytes) -> str:
+    """An SVG image as a data: link for ``<img src>``; scripts in an image shown so never run."""
+    return _data("image/svg+xml", svg)
 
 
-def light_image_source(path: Path) -> str:
-    """A PNG file as a data: link with at most 256 colours, which few eyes can tell in a chart: a third of the size."""
+def light_image_source(png: bytes) -> str:
+    """A PNG image as a data: link with at most 256 colours, which few eyes can tell in a chart: a third of the size."""
     packed = io.BytesIO()
-    with Image.open(path) as image:
+    with Image.open(io.BytesIO(png)) as image:
         image.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(packed, "png")
-    return _data(_KINDS[".png"], packed.getvalue())
+    return _data("image/png", packed.getvalue())
 
 
 def beside(page: Path, file: Path) -> str:

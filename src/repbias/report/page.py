@@ -41,7 +41,7 @@ def write_page(page: PageContent, path: Path) -> Path:
     ValueError : if a table of `page` lacks a column that the page needs; the message names it.
     """
     views = [
-        figure_view(figure, files, svg=beside(path, files.svg), png=beside(path, files.png))
+        figure_view(figure, files.svg.read_bytes(), svg=beside(path, files.svg), png=beside(path, files.png))
         for figure, files in page.figures
     ]
     html = _render(page, views)
@@ -59,7 +59,7 @@ def _lightened(excess: int, files: Sequence[FigureFiles], views: Sequence[Figure
     made = list(views)
     for index in sorted(range(len(files)), key=lambda place: -len(views[place].source)):
         if excess > 0:
-            source = light_image_source(files[index].png)
+            source = light_image_source(files[index].png.read_bytes())
             saved = len(views[index].source) - len(source)
             if saved > 0:
                 made[index] = replace(made[index], source=source)

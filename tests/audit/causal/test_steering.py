@@ -58,10 +58,10 @@ def test_a_report_turns_to_the_class_that_is_steered_towards_and_no_other_does(s
     assert row(report, "one", "steering_own").p_holm < 0.05 < row(report, "one", "steering_others").p_holm
     assert row(report, "nothing", "steering_others").value < 0.1
     assert set(report.results.measure[report.results.measure.str.startswith("ablation")]) == set()
-    (sentence,) = [text for text in report.sentences if text.startswith("Steering one")]
+    (sentence,) = [text for text in map(str, report.sentences) if text.startswith("Steering one")]
     assert "its report turns to that class for 100 %" in sentence
     assert "It does more than that in 1 of 1 layers" in sentence
-    assert any(text.startswith("Steering nothing towards another class is not shown") for text in report.sentences)
+    assert any(str(text).startswith("Steering nothing towards another class is not shown") for text in report.sentences)
 
 
 def test_without_reports_the_output_moves_by_the_distance_of_the_means(signs):

@@ -1,4 +1,4 @@
-"""Files that somebody brings to an audit: what is read from each kind, and how whatever is wrong is refused."""
+"""Files of an audit: what is read from each kind, and how wrong ones are refused."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 import torch
 from safetensors.torch import save, save_file
 
-from repbias.audit.files.arrays import check_out, read_arrays, read_inputs, read_mask
+from repbias.audit.files.arrays import read_arrays, read_inputs, read_mask
 from repbias.audit.files.table import read_features
 
 V4 = np.arange(12.0).reshape(4, 3)
@@ -112,7 +112,7 @@ def test_features_are_all_columns_but_the_groups_or_those_named(tmp_path: Path) 
         ((), "a", "c", "no column 'c'"),
         ((), "a", "a", "'a' cannot be the column of the groups and of the repeats"),
         (("b",), None, "b", "'b' is the column of the repeats, so it cannot be a feature"),
-        ((), "a", "b", "no column is a feature; the file needs one beside 'a', 'b'"),
+        ((), "a", "b", "no column is a feature; the file needs one besides 'a', 'b'"),
     ],
 )
 def test_columns_have_one_part_each(
@@ -121,6 +121,16 @@ def test_columns_have_one_part_each(
     (tmp_path / "labels.csv").write_text("a,b\n1,2\n")
     with pytest.raises(ValueError, match=said):
         read_features(tmp_path / "labels.csv", columns, groups, repeats)
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize("word", ["None", "NA", "null", "NaN"])
+def test_only_empty_cells_of_a_csv_are_missing_labels(separator: str, word: str, tmp_path: Path) -> None:
+    rows = [("texture", "size"), (word, "1"), ("", "2"), ("dots", "1")]
+    (tmp_path / "labels.csv").write_text("\n".join(separator.join(row) for row in rows) + "\n")
+    features = read_features(tmp_path / "labels.csv").features
+    assert features["texture"].fillna("missing").tolist() == [word, "missing", "dots"]
+    assert features["size"].tolist() == [1, 2, 1]
 
 
 def test_a_mask_is_one_array(tmp_path: Path) -> None:
@@ -153,8 +163,8 @@ def test_inputs_are_one_array_of_any_shape_or_several_by_name(tmp_path: Path) ->
 ARRAYS: dict[str, tuple[str, bytes | None, str]] = {
     "missing file": ("gone.npz", None, "no such file"),
     "empty file": ("data.npz", b"", "is empty"),
-    "no ending": ("data", b"x", "without an ending is not read; use .npy, .npz"),
-    "unknown kind": ("data.mat", b"x", ".mat is not read; use .npy, .npz"),
+    "no ending": ("data", b"x", "without an ending cannot be read; use .npy, .npz"),
+    "unknown kind": ("data.mat", b"x", ".mat cannot be read; use .npy, .npz"),
     "pickle by name": ("data.pkl", b"x", "pickled.*numpy.save.*safetensors.torch.save_file"),
     "torch by name": ("data.pt", b"x", "pickled.*safetensors.torch.save_file"),
     "joblib by name": ("data.JOBLIB", b"x", "pickled"),
@@ -201,7 +211,7 @@ def test_arrays_that_cannot_be_used_are_refused(case: str, tmp_path: Path) -> No
 
 
 FEATURES: dict[str, tuple[str, bytes, tuple[str, ...], str | None, str]] = {
-    "array": ("labels.npy", as_npy(V4), (), None, ".npy is not read; use .csv, .parquet"),
+    "array": ("labels.npy", as_npy(V4), (), None, ".npy cannot be read; use .csv, .parquet"),
     "pickle": ("labels.pickle", b"x", (), None, "pickled"),
     "empty": ("labels.csv", b"", (), None, "is empty"),
     "no such feature": ("labels.csv", b"shape,colour\n1,2\n", ("colours",), None, "no column 'colours'.*'colour'"),
@@ -252,19 +262,3 @@ def test_inputs_that_differ_in_length_or_have_no_axis_are_refused(tmp_path: Path
         read_inputs(tmp_path / "two.npz")
     with pytest.raises(ValueError, match="single number"):
         read_inputs(tmp_path / "one.npy")
-
-
-def test_a_page_is_not_put_where_it_may_not_be(tmp_path: Path) -> None:
-    there = tmp_path / "there.html"
-    there.write_text("mine")
-    (tmp_path / "folder.html").mkdir()
-    for path, said in (
-        (tmp_path / "audit.pdf", "ends in .html"),
-        (tmp_path / "gone" / "audit.html", "there is no folder"),
-        (tmp_path / "folder.html", "is a folder"),
-        (there, "add --overwrite"),
-    ):
-        with pytest.raises(ValueError, match=said):
-            check_out(path, overwrite=False)
-    check_out(there, overwrite=True)
-    check_out(tmp_path / "new.html", overwrite=False)

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from repbias.audit.files import chunks as audit_chunks
-from repbias.audit.files.chunks import read_chunks
+from repbias.audit.files import arrays as audit_arrays
+from repbias.audit.files.arrays import read_chunks
 
 V4 = np.arange(60, dtype=np.float32).reshape(12, 5)
 
@@ -21,7 +21,7 @@ def npy(array: np.ndarray, *, pickled: bool = False) -> bytes:
 
 
 def test_the_parts_are_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(audit_chunks, "BYTES_A_CHUNK", 5 * (5 + 2) * 8)
+    monkeypatch.setattr(audit_arrays, "BYTES_PER_CHUNK", 5 * (5 + 2) * 8)
     (tmp_path / "V4.npy").write_bytes(npy(V4))
     (tmp_path / "IT.npy").write_bytes(npy(V4[:, :2].astype(np.float16)))
     parts = list(read_chunks([tmp_path / "V4.npy", tmp_path / "IT.npy"]))

@@ -105,18 +105,17 @@ def test_where_all_stimuli_are_kept_intervals_are_those_of_the_audit_of_arrays(b
             assert found == pytest.approx(expected, abs=apart)
 
 
-def test_the_sentences_are_of_the_same_features(both):
-    said = both[0].sentences
-    assert any(line.startswith("full: loud is shouted.") for line in said)
-    assert any(line.startswith("full: quiet is weak but decodable.") for line in said)
-    assert any(line.startswith("full: absent was not found.") for line in said)
-    assert any("cannot be told apart from loud" in line and "echo" in line for line in said)
-    assert any("of the variance of the similarities: loud" in line for line in said)
-    assert "noise: no feature was found after correction for the number of tests." in said
+def test_what_is_present_has_the_same_status_and_what_is_absent_is_not_detected(both):
+    streamed, whole = (report.statuses() for report in both)
+    present = (streamed["layer"] == "full") & (streamed["feature"] != "absent")
+    assert streamed[present].equals(whole[present])
+    assert set(streamed[present]["status"]) == {"dominant", "weak but decodable", "detected"}
+    assert set(streamed[~present]["status"]) <= {"not detected", "inconclusive"}
+    assert any("cannot be distinguished from loud" in str(line) and "echo" in str(line) for line in both[0].sentences)
 
 
 def test_the_page_is_written(both, tmp_path):
-    both[0].save(tmp_path / "audit.html")
+    both[0].save_html(tmp_path / "audit.html")
     assert "shrinkage discriminant" in (tmp_path / "audit.html").read_text()
 
 
@@ -185,7 +184,7 @@ def test_more_units_than_stimuli_and_units_that_never_change():
     assert p["constant", "side", "r2"] == 1
     assert p["constant", "side", "decodability"] == 1
     assert any(note.startswith("30 of 130 units of 'wide' never change (10 are always 0)") for note in found.notes)
-    assert any("nothing can be concluded" in line for line in found.sentences)
+    assert any("nothing can be concluded" in str(line) for line in found.sentences)
 
 
 def test_classes_of_two_stimuli_are_fitted_and_scored():

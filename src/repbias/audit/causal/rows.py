@@ -15,7 +15,7 @@ from repbias.audit.estimates import Contributions
 from repbias.audit.intervals import Resamples, ratio_interval
 from repbias.audit.nulls import LEAST_P
 from repbias.audit.power import LEVEL
-from repbias.audit.tables import corrected
+from repbias.audit.report import corrected
 from repbias.audit.wording import percent
 from repbias.core.arrays import FloatArray
 from repbias.features.labels import IntArray
@@ -75,8 +75,7 @@ def causal_rows(
         rows += [scores.row(target, what, values, control[what]) for what, values in edited.items()]
         rows.append(scores.row(target, CONTROL, next(iter(control.values())), None))
     table = pd.DataFrame(rows, columns=["layer", "feature", "measure", "value", "ci_low", "ci_high", "p"])
-    tested = [str(measure) for measure, p in table.groupby("measure", sort=False)["p"] if p.notna().all()]
-    return corrected(table, len(cluster), tested)
+    return corrected(table, len(cluster))
 
 
 def excess_p(changes: FloatArray, control: FloatArray, total: FloatArray, draw: IntArray, cluster: IntArray) -> float:

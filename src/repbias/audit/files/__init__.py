@@ -1,1 +1,1 @@
-"""The files that `repbias audit` reads."""
+"""Files that `repbias audit` reads."""

@@ -1,33 +1,21 @@
-"""What somebody brings to an audit, read from files: arrays by layer, inputs, masks, tables.
-
-Nothing here executes what a file holds: pickled content is refused, and the safe way is named.
-"""
+"""Arrays that an audit reads from files: activity by layer, whole or in parts; inputs of a model; masks."""
 
 from __future__ import annotations
 
-import warnings
-import zipfile
-import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from safetensors import SafetensorError
+
+from repbias.audit.files.table import TABLE_SUFFIXES, check_file, guarded, read_table
 
 Array: TypeAlias = npt.NDArray[np.generic]
-_Content = TypeVar("_Content")
 
 ARRAY_SUFFIXES = (".npy", ".npz", ".csv", ".parquet", ".safetensors")
-TABLE_SUFFIXES = (".csv", ".parquet")
-_PICKLED_SUFFIXES = {".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".bin", ".joblib"}
-_SAFE_WAY = "save arrays with numpy.save or numpy.savez, tensors with safetensors.torch.save_file"
-_UNREADABLE = (
-    ValueError, EOFError, KeyError, OSError, NotImplementedError, zipfile.BadZipFile, zlib.error, SafetensorError,
-    pd.errors.ParserWarning,
-)  # fmt: skip
+BYTES_PER_CHUNK = 2**26
 
 
 def read_arrays(paths: Sequence[Path]) -> dict[str, Array]:
@@ -35,8 +23,8 @@ def read_arrays(paths: Sequence[Path]) -> dict[str, Array]:
 
     Parameters
     ----------
-    paths : ``.npz`` and ``.safetensors`` hold a layer an array, by its name; ``.npy``, ``.csv`` and ``.parquet`` hold
-        one layer, named by the file; the first line of a ``.csv`` names the units.
+    paths : ``.npz`` and ``.safetensors`` hold one layer per array, named by it; ``.npy``, ``.csv`` and ``.parquet``
+        hold one layer, named by the file; the first line of a ``.csv`` names the units.
 
     Returns
     -------
@@ -45,7 +33,7 @@ def read_arrays(paths: Sequence[Path]) -> dict[str, Array]:
     Raises
     ------
     ValueError : no file, one that is missing, empty, damaged, pickled or of an unknown kind, two layers of one name, or
-        an array that is not of real numbers or has not two axes.
+        an array that does not hold real numbers or does not have two axes.
     """
     if not paths:
         raise ValueError("no array is given: name at least one file, such as data.npz")
@@ -53,7 +41,7 @@ def read_arrays(paths: Sequence[Path]) -> dict[str, Array]:
     for path in paths:
         for name, array in _read(path).items():
             if name in layers:
-                raise ValueError(f"{path}: a layer called {name!r} was read before; give each layer a name of its own")
+                raise ValueError(f"{path}: a layer called {name!r} was read before; give each layer another name")
             if array.ndim != 2:
                 raise ValueError(
                     f"{path}: {name!r} has shape {array.shape}; it must be [stimulus, unit]: average or flatten "
@@ -72,15 +60,17 @@ def read_inputs(path: Path) -> Array | dict[str, Array]:
     """
     arrays = _read(path)
     if scalar := [name for name, array in arrays.items() if array.ndim == 0]:
-        raise ValueError(f"{path}: {scalar[0]!r} is a single number; the first axis of inputs is the stimuli")
+        raise ValueError(f"{path}: {scalar[0]!r} is a single number; the first axis of inputs must be the stimuli")
     counts = {name: len(array) for name, array in arrays.items()}
     if len(set(counts.values())) > 1:
-        raise ValueError(f"{path}: the arrays differ in their number of stimuli, {counts}; the first axis is stimuli")
+        raise ValueError(
+            f"{path}: the arrays differ in their number of stimuli, {counts}; the first axis must be the stimuli"
+        )
     return next(iter(arrays.values())) if len(arrays) == 1 else arrays
 
 
 def read_mask(path: Path) -> Array:
-    """Read where a model's tokens are no padding, `[stimulus, token]`.
+    """Read an attention mask, `[stimulus, token]`, 0 at padding.
 
     Raises
     ------
@@ -92,71 +82,46 @@ def read_mask(path: Path) -> Array:
     return next(iter(arrays.values()))
 
 
-def check_out(path: Path, *, overwrite: bool) -> None:
-    """Refuse a page that could not be written, or that stands in another's place, before anything is computed.
+def read_chunks(paths: Sequence[Path]) -> Iterator[dict[str, Array]]:
+    """Return an iterator over parts of responses `[stimulus, unit]`, by layer; each file is one layer, named by the
+    file.
+
+    Parameters
+    ----------
+    paths : ``.npy`` files, the only kind that can be read in parts.
 
     Raises
     ------
-    ValueError : not an ``.html`` file, no such folder, or a file that is there and may not be overwritten.
+    ValueError : at once: no file, one that is missing, empty, damaged, pickled or of another kind, two of one name,
+        an array that does not hold real numbers or does not have two axes, or files with different numbers of stimuli.
     """
-    if path.suffix.lower() != ".html":
-        raise ValueError(f"--out ends in .html, got {str(path)!r}")
-    if path.is_dir():
-        raise ValueError(f"cannot write {path}: it is a folder; name a file in it")
-    if not path.parent.is_dir():
-        raise ValueError(f"cannot write {path}: there is no folder {path.parent}")
-    if path.exists() and not overwrite:
-        raise ValueError(f"{path} is there already; name another file, or add --overwrite")
+    if not paths:
+        raise ValueError("no array is given: name at least one file, such as data.npy")
+    layers: dict[str, Array] = {}
+    for path in paths:
+        if path.stem in layers:
+            raise ValueError(f"{path}: a layer called {path.stem!r} was named before; rename one file")
+        layers[path.stem] = _mapped(path)
+    counts = {name: len(array) for name, array in layers.items()}
+    if len(set(counts.values())) > 1:
+        raise ValueError(f"all arrays must hold the same stimuli, in the same order, got {counts}: align them first")
+    return _parts(layers)
 
 
 def _read(path: Path) -> dict[str, Array]:
-    """The arrays of a file by name, of real numbers and any shape."""
+    """Return the arrays of a file by name, of real numbers and any shape."""
     check_file(path, ARRAY_SUFFIXES)
     if path.suffix.lower() in TABLE_SUFFIXES:
         arrays: Mapping[str, object] = {path.stem: _units(read_table(path), path)}
     else:
-        arrays = _guarded(path, _read_safetensors if path.suffix.lower() == ".safetensors" else _read_numpy)
+        arrays = guarded(path, _read_safetensors if path.suffix.lower() == ".safetensors" else _read_numpy)
     if not arrays:
         raise ValueError(f"{path} holds no arrays")
     return {name: _numbers(array, name, path) for name, array in arrays.items()}
 
 
-def check_file(path: Path, suffixes: Sequence[str]) -> None:
-    """Refuse a file that is not there, is empty, or ends in none of the suffixes; if pickled, name the safe way."""
-    suffix = path.suffix.lower()
-    if suffix in _PICKLED_SUFFIXES:
-        raise ValueError(
-            f"{path}: {suffix} files are pickled, and reading one runs whatever code it holds; open it yourself where "
-            f"you trust it, then {_SAFE_WAY}"
-        )
-    if suffix not in suffixes:
-        raise ValueError(f"{path}: {suffix or 'a file without an ending'} is not read; use {', '.join(suffixes)}")
-    if not path.exists():
-        raise ValueError(f"{path}: there is no such file")
-    if not path.is_file():
-        raise ValueError(f"{path} is not a file; name a file")
-    if path.stat().st_size == 0:
-        raise ValueError(f"{path} is empty (0 bytes); write it again")
-
-
-def _guarded(path: Path, read: Callable[[Path], _Content]) -> _Content:
-    """What `read` makes of a file; what the libraries say of a damaged one stands behind what to do."""
-    try:
-        return read(path)
-    except MemoryError as error:
-        raise ValueError(f"{path} needs more memory than there is, or is damaged; split or write it again") from error
-    except _UNREADABLE as error:
-        said = str(error) or type(error).__name__
-        if "pickle" in said.lower():
-            raise ValueError(f"{path} holds pickled objects, which could run code when read; {_SAFE_WAY}") from error
-        raise ValueError(
-            f"{path} cannot be read as {path.suffix}: it may be truncated or of another kind; write it again "
-            f"({said.splitlines()[0]})"
-        ) from error
-
-
 def _read_numpy(path: Path) -> Mapping[str, object]:
-    """NumPy tells one array from several by what the file holds, not by how its name ends."""
+    """Read one array or several: NumPy decides by the content of the file, not by its suffix."""
     with path.open("rb") as file:  # NumPy leaves a file open that it cannot read
         loaded = np.load(file, allow_pickle=False)
         if isinstance(loaded, np.ndarray):
@@ -174,34 +139,13 @@ def _read_safetensors(path: Path) -> Mapping[str, object]:
     return {name: (t.float() if t.dtype == torch.bfloat16 else t).numpy() for name, t in tensors.items()}
 
 
-def read_table(path: Path) -> pd.DataFrame:
-    """A table with at least one row, each of its columns named by a text of its own."""
-    table = _guarded(path, pd.read_parquet if path.suffix.lower() == ".parquet" else _read_csv)
-    names = [str(name) for name in table.columns]
-    if table.empty:
-        raise ValueError(f"{path} has no rows below its column names; it needs a row a stimulus")
-    for place, name in enumerate(names):
-        if not name.strip():
-            raise ValueError(f"{path}: column {place + 1} has no name; name it, or save without an index (index=False)")
-        if name in names[:place]:
-            raise ValueError(f"{path}: two columns are called {name!r}; give each a name of its own")
-    return table.set_axis(names, axis=1)
-
-
-def _read_csv(path: Path) -> pd.DataFrame:
-    """A table whose column names are as written: pandas would name empty ones, and rename the second of two equal."""
-    names = pd.read_csv(path, header=None, nrows=1, dtype=str, keep_default_na=False).iloc[0].tolist()
-    with warnings.catch_warnings():
-        # Without this, a row longer than the first line would be shortened.
-        warnings.simplefilter("error", pd.errors.ParserWarning)
-        return pd.read_csv(path, index_col=False).set_axis(names, axis=1)
-
-
 def _units(table: pd.DataFrame, path: Path) -> Array:
-    """A table of numbers as responses, its columns the units."""
+    """Return a table of numbers as responses, its columns as units."""
     names = list(table.columns)
     if all(map(_is_number, names)) and not _counts(names):
-        raise ValueError(f"{path}: the first line holds numbers; it must name the units, then a line a stimulus")
+        raise ValueError(
+            f"{path}: the first line holds numbers; it must name the units, followed by one line per stimulus"
+        )
     words = [name for name, kind in table.dtypes.items() if not pd.api.types.is_numeric_dtype(kind)]
     if words:
         raise ValueError(f"{path}: column {words[0]!r} does not hold numbers; each column must be a unit")
@@ -217,7 +161,7 @@ def _is_number(name: str) -> bool:
 
 
 def _counts(names: Sequence[str]) -> bool:
-    """Whether the names only number the units, from 0 or 1."""
+    """Return whether the names only number the units, from 0 or 1."""
     return any(names == [str(start + place) for place in range(len(names))] for start in (0, 1))
 
 
@@ -227,5 +171,36 @@ def _numbers(array: object, name: str, path: Path) -> Array:
     if array.dtype.kind not in "fiub":
         raise ValueError(f"{path}: {name!r} holds {array.dtype}, not real numbers")
     if array.size == 0:
-        raise ValueError(f"{path}: {name!r} is empty, its shape is {array.shape}; it needs a row a stimulus")
+        raise ValueError(f"{path}: {name!r} is empty, its shape is {array.shape}; it needs one row per stimulus")
     return array.astype(np.uint8) if array.dtype.kind == "b" else array
+
+
+def _mapped(path: Path) -> Array:
+    if path.suffix.lower() in ARRAY_SUFFIXES and path.suffix.lower() != ".npy":
+        raise ValueError(
+            f"{path}: --stream reads files in parts, which only .npy allows; save each array with numpy.save"
+        )
+    check_file(path, (".npy",))
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, OSError, EOFError) as error:
+        raise ValueError(
+            f"{path} cannot be read in parts as .npy: it may be truncated, pickled or of another kind; write it with "
+            f"numpy.save, an array of numbers ({error})"
+        ) from error
+    if not isinstance(array, np.ndarray):
+        raise ValueError(f"{path} holds several arrays; save each as a separate file with numpy.save")
+    if array.ndim != 2 or array.size == 0:
+        raise ValueError(
+            f"{path} has shape {array.shape}; it must be [stimulus, unit]: average or flatten further axes"
+        )
+    if array.dtype.kind not in "fiub":
+        raise ValueError(f"{path} holds {array.dtype}, not real numbers")
+    return array
+
+
+def _parts(layers: dict[str, Array]) -> Iterator[dict[str, Array]]:
+    rows = max(1, BYTES_PER_CHUNK // sum(array.shape[1] * 8 for array in layers.values()))
+    n = len(next(iter(layers.values())))
+    for first in range(0, n, rows):
+        yield {name: np.array(array[first : first + rows]) for name, array in layers.items()}

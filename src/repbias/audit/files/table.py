@@ -1,15 +1,34 @@
-"""The features that somebody brings to an audit, read from the columns of a table."""
+"""Tables that an audit reads from files, and the checks that all files go through.
+
+Nothing here executes what a file holds: pickled content is refused, and the error names a safe format.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+import zipfile
+import zlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import pandas as pd
+from safetensors import SafetensorError
 
-from repbias.audit.files.arrays import TABLE_SUFFIXES, check_file, read_table
 from repbias.core.specs import did_you_mean
+
+_Content = TypeVar("_Content")
+
+TABLE_SUFFIXES = (".csv", ".parquet")
+_SEPARATORS = ";\t"  # beside the comma
+_PICKLED_SUFFIXES = {".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".bin", ".joblib"}
+_SAFE_WAY = "save arrays with numpy.save or numpy.savez, tensors with safetensors.torch.save_file"
+_UNREADABLE = (
+    ValueError, EOFError, KeyError, OSError, NotImplementedError, zipfile.BadZipFile, zlib.error, SafetensorError,
+    pd.errors.ParserWarning,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -18,7 +37,7 @@ class FeatureTable:
 
     Attributes
     ----------
-    features : a row a stimulus, a column a feature.
+    features : one row per stimulus, one column per feature.
     groups : the session or subject of each row, `[stimulus]`, or None where no column was named.
     repeats : which stimulus each row is a presentation of, `[stimulus]`, or None where no column was named.
     """
@@ -31,22 +50,23 @@ class FeatureTable:
 def read_features(
     path: Path, columns: Sequence[str] = (), groups: str | None = None, repeats: str | None = None
 ) -> FeatureTable:
-    """Read class labels, a column a feature, from a table with a row a stimulus.
+    """Read class labels from a table with one row per stimulus and one column per feature.
 
     Parameters
     ----------
-    path : a ``.csv`` whose first line names the columns, or a ``.parquet``; empty cells are missing labels.
+    path : a ``.csv`` whose first line names the columns, separated by commas, semicolons or tabs, or a ``.parquet``;
+        empty cells are missing labels.
     columns : the columns that are features; by default all but those of the groups and repeats.
     groups : the column that says to which session or subject a stimulus belongs.
     repeats : the column that says which stimulus a row is a presentation of.
 
     Raises
     ------
-    ValueError : a file that is missing, empty, damaged, pickled or of an unknown kind, a column that is not there or
-        has no name of its own, or no column that is a feature.
+    ValueError : a file that is missing, empty, damaged, pickled or of an unknown kind, a column that does not exist,
+        two columns of one name, or no column that is a feature.
     """
     check_file(path, TABLE_SUFFIXES)
-    table = read_table(path)
+    table = read_table(path, labels=True)
     names = list(table.columns)
     others = {"groups": groups, "repeats": repeats}
     taken = {column: what for what, column in others.items() if column is not None}
@@ -62,8 +82,80 @@ def read_features(
             )
     chosen = list(dict.fromkeys(columns)) or [name for name in names if name not in taken]
     if not chosen:
-        raise ValueError(f"{path}: no column is a feature; the file needs one beside {', '.join(map(repr, taken))}")
+        raise ValueError(f"{path}: no column is a feature; the file needs one besides {', '.join(map(repr, taken))}")
     return FeatureTable(
         table[chosen].reset_index(drop=True),
         **{what: None if of is None else table[of].reset_index(drop=True) for what, of in others.items()},
     )
+
+
+def check_file(path: Path, suffixes: Sequence[str]) -> None:
+    """Refuse a file that does not exist, is empty, or has another suffix; for a pickled one, name a safe format."""
+    suffix = path.suffix.lower()
+    if suffix in _PICKLED_SUFFIXES:
+        raise ValueError(
+            f"{path}: {suffix} files are pickled, and reading one runs whatever code it holds; open it yourself if "
+            f"you trust it, then {_SAFE_WAY}"
+        )
+    if suffix not in suffixes:
+        raise ValueError(f"{path}: {suffix or 'a file without an ending'} cannot be read; use {', '.join(suffixes)}")
+    if not path.exists():
+        raise ValueError(f"{path}: there is no such file")
+    if not path.is_file():
+        raise ValueError(f"{path} is not a file; name a file")
+    if path.stat().st_size == 0:
+        raise ValueError(f"{path} is empty (0 bytes); write it again")
+
+
+def guarded(path: Path, read: Callable[[Path], _Content]) -> _Content:
+    """Return what `read` returns; for a damaged file, raise with what to do, then the message of the library."""
+    try:
+        return read(path)
+    except MemoryError as error:
+        raise ValueError(
+            f"{path} needs more memory than is available, or is damaged; split it or write it again"
+        ) from error
+    except _UNREADABLE as error:
+        message = str(error) or type(error).__name__
+        if "pickle" in message.lower():
+            raise ValueError(f"{path} holds pickled objects, which could run code when read; {_SAFE_WAY}") from error
+        raise ValueError(
+            f"{path} cannot be read as {path.suffix}: it may be truncated or of another kind; write it again "
+            f"({message.splitlines()[0]})"
+        ) from error
+
+
+def read_table(path: Path, *, labels: bool = False) -> pd.DataFrame:
+    """Read a table with at least one row and different column names.
+
+    Parameters
+    ----------
+    labels : whether its columns are labels: in a ``.csv`` only empty cells are then missing, as "NA" and "None" may be
+        classes.
+    """
+    table = guarded(path, pd.read_parquet if path.suffix.lower() == ".parquet" else partial(_read_csv, labels=labels))
+    names = [str(name) for name in table.columns]
+    if table.empty:
+        raise ValueError(f"{path} has no rows below its column names; it needs one row per stimulus")
+    for place, name in enumerate(names):
+        if not name.strip():
+            raise ValueError(f"{path}: column {place + 1} has no name; name it, or save without an index (index=False)")
+        if name in names[:place]:
+            raise ValueError(f"{path}: two columns are called {name!r}; rename one of them")
+    return table.set_axis(names, axis=1)
+
+
+def _read_csv(path: Path, *, labels: bool) -> pd.DataFrame:
+    """Read columns separated by commas, or by semicolons or tabs where the first line has no comma.
+
+    Column names stay as written: pandas would name empty ones, and rename the second of two equal ones.
+    """
+    with path.open(encoding="utf-8") as file:
+        first = file.readline()
+    separator = next((one for one in _SEPARATORS if one in first and "," not in first), ",")
+    header = pd.read_csv(path, sep=separator, header=None, nrows=1, dtype=str, keep_default_na=False)
+    with warnings.catch_warnings():
+        # Without this, a row longer than the first line would be shortened.
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        table = pd.read_csv(path, sep=separator, index_col=False, keep_default_na=not labels, na_values=[""])
+    return table.set_axis(header.iloc[0].tolist(), axis=1)

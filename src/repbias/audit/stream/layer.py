@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from repbias.audit.intervals import NO_INTERVAL, Resamples
-from repbias.audit.layer import DENSE, N_COMPONENTS
-from repbias.audit.plan import Row, row
-from repbias.audit.sentences import Shared
+from repbias.audit.layer import N_COMPONENTS
+from repbias.audit.measures import DENSE
+from repbias.audit.plan import LayerFindings, Row, Shared, row
 from repbias.audit.stream.calibration import false_positives
 from repbias.audit.stream.moments import regressions, variation
 from repbias.audit.stream.nulls import detectable_r2, null_r2
@@ -22,23 +20,13 @@ from repbias.core.randomness import rng
 from repbias.measures.variance.result import ALL_FEATURES
 
 
-@dataclass(frozen=True, eq=False)
-class StreamFindings:
-    """What was found of one layer; tuples in the order of the columns of an `AuditReport`, without the layer."""
-
-    rows: list[Row]
-    units: list[tuple[int, str, float]]
-    components: list[tuple[str, int, float, float]]
-    shared: Shared
-
-
-def audit_sums(sums: LayerSums, plan: StreamPlan, resamples: int, permutations: int) -> StreamFindings:
+def audit_sums(sums: LayerSums, plan: StreamPlan, resamples: int, permutations: int) -> LayerFindings:
     """Measure one layer from its sums; `resamples` and `permutations` are those of `audit_stream`."""
     by_chance = false_positives(sums, plan, permutations)
     found, varied = regressions(sums, plan), variation(sums, plan, N_COMPONENTS)
     draws = Resamples(np.arange(len(plan.representative)), resamples, seed=plan.seed)
     variance, kernel = variance_designs(sums, found, varied, plan), kernel_designs(sums, found, varied, plan)
-    findings = StreamFindings(_shares(variance, kernel, plan, draws), [], [], _shared(variance, plan, draws))
+    findings = LayerFindings(_shares(variance, kernel, plan, draws), [], [], _shared(variance, plan, draws))
     read_out = dict(readouts(sums, found, varied, plan))
     units = UnitVariance(sums, found, varied, plan)
     for feature in plan.labels:

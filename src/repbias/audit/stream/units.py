@@ -9,7 +9,7 @@ from scipy import stats
 from scipy.sparse import csr_array
 
 from repbias.audit.intervals import Interval
-from repbias.audit.layer import DENSE
+from repbias.audit.measures import DENSE
 from repbias.audit.spread import largest_tenable, participation_interval
 from repbias.audit.stream.moments import Regressions, Variation
 from repbias.audit.stream.plan import StreamPlan

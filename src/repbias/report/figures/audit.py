@@ -1,7 +1,12 @@
-"""The headline of an audit: how much of a layer each feature fills, against how well it can be read out."""
+"""The main figure of an audit: how much of a layer each feature explains, against how well it can be decoded."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib.figure
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -9,10 +14,11 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter
 
 from repbias.audit.report import AuditReport
+from repbias.audit.status import TESTS
 from repbias.report.figures import style
 from repbias.report.figures.figure import Figure
 
-TITLE = "What is shown, and what is there"
+TITLE = "Variance explained and decodability"
 _MOST_LAYERS = 12
 _IN_A_ROW = 3
 _TICKS = (0.0, 0.01, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0)
@@ -22,12 +28,11 @@ _GREY, _BAND = "#8b939c", "#e9ecf0"
 
 
 @style.house_style()
-def shown_and_decodable(report: AuditReport) -> Figure:
+def variance_and_decodability(report: AuditReport) -> Figure:
     """Variance explained against decodability: a panel a layer, a numbered point a feature.
 
-    Decodability is drawn as a share of what lies between chance, which depends on a feature's number of classes, and
-    1, so that features of different numbers of classes stand on one axis. The axis of variance explained is that of
-    its square root, on which small shares are told apart.
+    Decodability is scaled from 0 at chance to 1, so that features with different numbers of classes share an axis.
+    Variance explained is on a square-root scale, which separates small shares.
 
     Returns
     -------
@@ -37,30 +42,47 @@ def shown_and_decodable(report: AuditReport) -> Figure:
     layers = drawn_layers(report)
     levels = [_levels(report, layers, "detectable_r2", "detectable"), _levels(report, layers, "noise_ceiling")]
     numbers = pd.concat([_points(report, layers), *(rows for rows in levels if len(rows))], ignore_index=True)
-    if numbers.empty:
-        sentence = "No headline figure: no layer has both variance explained and decodability."
-        return Figure("shown-and-decodable", TITLE, sentence, style.sentence_only(sentence), numbers)
     colours = style.feature_colours(report.features)
     key = {f"{place}  {name}": colour for place, (name, colour) in enumerate(colours.items(), start=1)}
-    drawing, cells = style.blocks(len(layers), _IN_A_ROW, (3.0, 2.8), key, gap=(0.3, 0.8), below=0.62)
-    lowest, highest = _range(numbers)
-    for index, (cell, layer) in enumerate(zip(cells, layers, strict=True)):
-        axes = drawing.add_subplot(cell)
-        style.panel_title(axes, layer)
-        _plane(axes, _least_x(numbers), lowest, highest, leftmost=index % _IN_A_ROW == 0)
-        rows = numbers[numbers["layer"] == layer]
-        _draw_detectable(axes, rows[rows["mark"] == "detectable"], colours)
-        _draw_ceiling(axes, rows[rows["mark"] == "noise_ceiling"])
-        _draw_points(axes, rows[rows["mark"] == "feature"], colours)
-    return Figure("shown-and-decodable", TITLE, _caption(report, layers), drawing, numbers)
+    drawing, made = panels(layers, (3.0, 2.8), key, gap=(0.3, 0.8), below=0.62)
+    limits = _least_x(numbers), *_range(numbers)
+    for panel in made:
+        _plane(panel.axes, *limits, leftmost=panel.leftmost)
+        rows = numbers[numbers["layer"] == panel.layer]
+        _draw_detectable(panel.axes, rows[rows["mark"] == "detectable"], colours)
+        _draw_ceiling(panel.axes, rows[rows["mark"] == "noise_ceiling"])
+        _draw_points(panel.axes, rows[rows["mark"] == "feature"], colours)
+    return Figure("variance-and-decodability", TITLE, _caption(report, layers), drawing, numbers)
 
 
 def drawn_layers(report: AuditReport) -> list[str]:
-    """The layers that figures of an audit have room for: all, or the first, the last, and some evenly between."""
+    """Return the layers that are drawn: all, or, of many, the first, the last, and some evenly spaced between."""
     names = list(report.layers)
     if len(names) <= _MOST_LAYERS:
         return names
     return [names[place] for place in np.linspace(0, len(names) - 1, _MOST_LAYERS).round().astype(int)]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """The axes of a layer, and whether they are at the left and at the bottom of their figure."""
+
+    axes: Axes
+    layer: str
+    leftmost: bool
+    lowest: bool
+
+
+def panels(
+    layers: Sequence[str], size: tuple[float, float], key: dict[str, str], columns: int = _IN_A_ROW, **spacing: Any
+) -> tuple[matplotlib.figure.Figure, list[Panel]]:
+    """Return a figure with one panel per layer, named by it; the arguments are those of `style.blocks`."""
+    drawing, cells = style.blocks(len(layers), columns, size, key, **spacing)
+    made = []
+    for index, (cell, layer) in enumerate(zip(cells, layers, strict=True)):
+        made.append(Panel(drawing.add_subplot(cell), layer, index % columns == 0, index + columns >= len(layers)))
+        style.panel_title(made[-1].axes, layer)
+    return drawing, made
 
 
 def left_out(report: AuditReport, layers: list[str]) -> str:
@@ -77,7 +99,7 @@ def _points(report: AuditReport, layers: list[str]) -> pd.DataFrame:
     made = []
     for layer in layers:
         for feature in report.features:
-            variance, decoded = (cells.get((layer, feature, measure)) for measure in ("r2", "decodability"))
+            variance, decoded = (cells.get((layer, feature, measure)) for measure in TESTS)
             if variance is not None and decoded is not None:
                 chance = 1 / len(report.classes[feature])
                 row: dict[str, object] = {"mark": "feature", "layer": layer, "feature": feature}
@@ -88,7 +110,7 @@ def _points(report: AuditReport, layers: list[str]) -> pd.DataFrame:
 
 
 def _levels(report: AuditReport, layers: list[str], measure: str, mark: str = "") -> pd.DataFrame:
-    """The height of a line in each panel, under the measure's own name or another."""
+    """Return the height of a line in each panel, marked with the name of the measure or another."""
     results = report.results
     rows = results[(results["measure"] == measure) & results["layer"].isin(layers) & results["value"].notna()]
     return rows[["layer", "feature"]].assign(y=rows["value"], mark=mark or measure)
@@ -101,7 +123,7 @@ def _range(numbers: pd.DataFrame) -> tuple[float, float]:
 
 
 def _least_x(numbers: pd.DataFrame) -> float:
-    """Where the axis of decodability begins: what is below chance by luck has its place, as all that is drawn."""
+    """Return where the axis of decodability begins, low enough for features that are below chance by luck."""
     points = numbers.loc[numbers["mark"] == "feature"]
     return min([_LEFT, *(points["x"] - 0.06)]) if len(points) else _LEFT
 
@@ -115,7 +137,7 @@ def _square(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 def _plane(axes: Axes, least_x: float, lowest: float, highest: float, *, leftmost: bool) -> None:
-    """Axes with the names of the corners; they bound nothing, so they stand where no line is."""
+    """Scale and label the axes, and name the corners; no lines bound these regions."""
     axes.set_yscale("function", functions=(_root, _square))
     axes.set_ylim(lowest, highest)
     axes.set_xlim(least_x, 1.08)
@@ -138,7 +160,7 @@ def _plane(axes: Axes, least_x: float, lowest: float, highest: float, *, leftmos
 
 
 def _draw_detectable(axes: Axes, rows: pd.DataFrame, colours: dict[str, str]) -> None:
-    """A band up to the largest share that may be missed, and at its left a short line for each feature's own."""
+    """Draw a band up to the largest share that may be missed, and at its left a short line for that of each feature."""
     if rows.empty:
         return
     axes.axhspan(0, float(rows["y"].max()), color=_BAND, linewidth=0, zorder=0)
@@ -154,32 +176,16 @@ def _draw_ceiling(axes: Axes, rows: pd.DataFrame) -> None:
 
 
 def _draw_points(axes: Axes, rows: pd.DataFrame, colours: dict[str, str]) -> None:
-    """Each feature's number in a circle on the cross of its intervals, so that it is told without its colour."""
+    """Draw the number of each feature in a circle on the cross of its intervals, so that colour is not needed."""
     numbered = {name: str(place) for place, name in enumerate(colours, start=1)}
     for row in rows.to_dict("records"):
         colour = colours[row["feature"]]
         axes.plot([row["x_low"], row["x_high"]], [row["y"], row["y"]], color=colour, linewidth=1.3, zorder=3)
         axes.plot([row["x"], row["x"]], [row["y_low"], row["y_high"]], color=colour, linewidth=1.3, zorder=3)
-        axes.plot(
-            row["x"],
-            row["y"],
-            "o",
-            color="white",
-            markeredgecolor=colour,
-            markersize=9.5,
-            markeredgewidth=1.4,
-            zorder=4,
-        )
-        axes.annotate(
-            numbered[row["feature"]],
-            (row["x"], row["y"]),
-            ha="center",
-            va="center_baseline",
-            color=colour,
-            fontsize=6.8,
-            fontweight="bold",
-            zorder=5,
-        )
+        point, number = (row["x"], row["y"]), numbered[row["feature"]]
+        axes.plot(*point, "o", color="white", mec=colour, markersize=9.5, mew=1.4, zorder=4)
+        look: dict[str, Any] = {"ha": "center", "va": "center_baseline", "fontsize": 6.8, "fontweight": "bold"}
+        axes.annotate(number, point, color=colour, zorder=5, **look)
     if rows.empty:
         style.say(axes, "not measured")
 
@@ -188,15 +194,15 @@ def _caption(report: AuditReport, layers: list[str]) -> str:
     ceiling = ""
     if (report.results["measure"] == "noise_ceiling").any():
         ceiling = (
-            " The dotted line is the noise ceiling, the share that repeats of a stimulus reproduce: no feature of "
+            " The dotted line is the noise ceiling, the share that repeats of a stimulus reproduce: no feature of the "
+            "stimulus can explain more."
         )
-        ceiling += "the stimulus can explain more."
     return (
-        "Share of each layer’s variance that each feature explains (drawn on the scale of its square root) against how "
-        "well a linear probe decodes it, where 0 is chance, the dashed line, and 1 is without error, whatever the "
-        "number of classes. Bars are 95 % intervals. High up a feature is shouted. Low on the right it is whispered: "
-        "it can be read out, and yet a method that follows variance will hardly show it. Low on the left it is not "
-        "found: absent, as far as these data can show. The grey band ends at the largest share of variance that would "
-        "be missed more than one time in five; short lines at the left mark each feature’s own."
+        "Share of each layer’s variance that each feature explains (on a square-root scale) against how well a linear "
+        "classifier decodes it, from 0 at chance (dashed line) to 1 without errors, whatever the number of classes. "
+        "Bars are 95 % intervals. Features near the top are dominant. Features at the lower right are weak but "
+        "decodable: they can be read out, but a method that follows variance hardly shows them. Features at the lower "
+        "left are not detected in these data. The grey band ends at the largest share of variance that the test would "
+        "miss more than one time in five; short lines at the left mark this share for each feature."
         f"{ceiling}{left_out(report, layers)}"
     )

@@ -1,25 +1,32 @@
-"""What a model that holds one feature alone would score against each layer, before and after shares are made equal."""
+"""The scores of a model that represents one feature alone, before and after shares are made equal."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
 
+from repbias.audit.measures import EXPLAINED
 from repbias.audit.report import AuditReport
 from repbias.report.figures import style
-from repbias.report.figures.audit import drawn_layers, left_out
+from repbias.report.figures.audit import drawn_layers, left_out, panels
 from repbias.report.figures.figure import Figure
 
-TITLE = "What a model of one feature alone would score"
-_METHODS = {"rsa": "RSA", "cka": "CKA", "r2": "R²"}
-_IN_A_ROW = 3
+TITLE = "Scores of a model that represents one feature alone"
+# By method: its name, the measure as recorded, and that with equal shares.
+_METHODS = {
+    "rsa": ("RSA", "rsa", "rsa_equalised"),
+    "cka": ("CKA", "cka", "cka_equalised"),
+    "r2": ("R²", EXPLAINED, "r2_equalised"),
+}
 _GREY = "#8b939c"
-_BEFORE, _AFTER = 0.0, 0.52  # where a method's two columns stand, the next method's a whole further on
+_BEFORE, _AFTER = 0.0, 0.52  # places of a method's two columns; the next method is one further
 
 
 @style.house_style()
 def scores_before_and_after(report: AuditReport) -> Figure:
-    """RSA, CKA and R2 of each feature as lines from before to after: a panel a layer, a pair of columns a method.
+    """RSA, CKA and R2 of each feature as lines from before to after: a panel per layer, two columns per method.
 
     Returns
     -------
@@ -28,56 +35,43 @@ def scores_before_and_after(report: AuditReport) -> Figure:
     """
     layers = drawn_layers(report)
     numbers = _scores(report, layers)
-    if numbers.empty:
-        sentence = "No scores: neither RSA nor CKA was measured in any layer."
-        return Figure("scores", TITLE, sentence, style.sentence_only(sentence), numbers)
     colours = style.feature_colours(report.features)
-    drawing, cells = style.blocks(len(layers), _IN_A_ROW, (3.3, 2.7), colours, gap=(0.3, 0.9), below=0.7)
+    drawing, made = panels(layers, (3.3, 2.7), colours, gap=(0.3, 0.9), below=0.7)
     lowest = min(float(numbers["ci_low"].min()), float(numbers["value"].min()), 0.0)
-    for index, (cell, layer) in enumerate(zip(cells, layers, strict=True)):
-        axes = drawing.add_subplot(cell)
-        style.panel_title(axes, layer)
-        _columns(axes, lowest, leftmost=index % _IN_A_ROW == 0)
-        _draw_lines(axes, numbers[numbers["layer"] == layer], colours)
+    for panel in made:
+        _columns(panel.axes, lowest, leftmost=panel.leftmost)
+        _draw_lines(panel.axes, numbers[numbers["layer"] == panel.layer], colours)
     return Figure("scores", TITLE, _caption(report, layers), drawing, numbers)
 
 
 def _scores(report: AuditReport, layers: list[str]) -> pd.DataFrame:
     results = report.results[report.results["layer"].isin(layers) & report.results["feature"].isin(report.features)]
     found = []
-    for method in _METHODS:
-        for shares, measure in (("recorded", method), ("equal", f"{method}_equalised")):
+    for method, (_, recorded, equal) in _METHODS.items():
+        for shares, measure in (("recorded", recorded), ("equal", equal)):
             rows = results.loc[results["measure"] == measure, ["layer", "feature", "value", "ci_low", "ci_high"]]
             found.append(rows.assign(method=method, shares=shares, mark="score"))
-    numbers = pd.concat(found, ignore_index=True).dropna(subset="value")
-    return numbers if set(numbers["method"]) > {"r2"} else numbers.iloc[:0]
+    return pd.concat(found, ignore_index=True).dropna(subset="value")
 
 
 def _columns(axes: Axes, lowest: float, *, leftmost: bool) -> None:
-    """Two columns a method, named below, with the method's name under both."""
+    """Name the two columns of each method, with the name of the method below both."""
     axes.set_xlim(-0.24, 2 + _AFTER + 0.24)
     axes.set_ylim(lowest * 1.1 - 0.02, 1.02)
     places = [number + side for number in range(len(_METHODS)) for side in (_BEFORE, _AFTER)]
     axes.set_xticks(places, ["before", "after"] * len(_METHODS), fontsize=7.5)
     axes.tick_params(axis="x", length=0)
     axes.tick_params(labelleft=leftmost)
-    for number, name in enumerate(_METHODS.values()):
-        axes.text(
-            number + _AFTER / 2,
-            -0.13,
-            name,
-            transform=axes.get_xaxis_transform(),
-            ha="center",
-            va="top",
-            color=style.INK,
-        )
+    for number, (name, *_) in enumerate(_METHODS.values()):
+        place: dict[str, Any] = {"transform": axes.get_xaxis_transform(), "ha": "center", "va": "top"}
+        axes.text(number + _AFTER / 2, -0.13, name, color=style.INK, **place)
     axes.axhline(0, color=_GREY, linewidth=0.7, zorder=1)
     if leftmost:
         axes.set_ylabel("score")
 
 
 def _draw_lines(axes: Axes, rows: pd.DataFrame, colours: dict[str, str]) -> None:
-    """A line a feature and method, full where recorded, open where shares are equal; features side by side."""
+    """Draw a line per feature and method, with full points as recorded and open ones with equal shares."""
     shifts = dict(zip(colours, style.spread(len(colours), min(0.04 * len(colours), 0.22)), strict=True))
     for (feature, method), both in rows.groupby(["feature", "method"], sort=False):
         number, colour = list(_METHODS).index(str(method)), colours[str(feature)]
@@ -93,10 +87,10 @@ def _draw_lines(axes: Axes, rows: pd.DataFrame, colours: dict[str, str]) -> None
 
 def _caption(report: AuditReport, layers: list[str]) -> str:
     return (
-        "The score that a model which holds one feature and nothing else would have against each layer, in RSA (of "
-        "squared Euclidean distances), debiased linear CKA, and as variance explained: full circles as recorded, open "
-        "ones after a linear map that gives all features that explain variance of their own equal shares, fitted on "
-        "other stimuli. Where full circles are far apart, a score is mostly about the feature on top. Lines stay level "
-        "in all three where a feature is not there, or where a layer has fewer than two features that could be made "
-        f"equal. Bars are 95 % intervals.{left_out(report, layers)}"
+        "The score that a model which represents one feature and nothing else would have against each layer, in RSA "
+        "(of squared Euclidean distances), debiased linear CKA, and variance explained. Full circles: as recorded. "
+        "Open circles: after a linear map, fitted on other stimuli, that gives all features with unique variance equal "
+        "shares. Where full circles are far apart, a score mainly reflects the strongest feature. Lines stay level for "
+        "a feature that is not represented, and in a layer with fewer than two features that could be made equal. Bars "
+        f"are 95 % intervals.{left_out(report, layers)}"
     )

@@ -1,4 +1,4 @@
-"""Where an audit found each feature: its shares of every layer's variance, alone and with others, and components."""
+"""The variance of each layer that features explain: in all, uniquely and shared, and in the leading components."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
+from repbias.audit.measures import EXPLAINED
 from repbias.audit.report import AuditReport
 from repbias.measures.variance.result import ALL_FEATURES
 from repbias.report.figures import style
-from repbias.report.figures.audit import drawn_layers, left_out
+from repbias.report.figures.audit import drawn_layers, left_out, panels
 from repbias.report.figures.figure import Figure
 
-SHARES_TITLE = "Variance explained, with and without the other features"
-COMPONENTS_TITLE = "Which components hold which feature"
-_SHARES = ["r2", "r2_unique", "r2_common"]
+SHARES_TITLE = "Variance explained: in all, unique and shared"
+COMPONENTS_TITLE = "Variance explained in the leading components"
+_SHARES = [EXPLAINED, "r2_unique", "r2_common"]
 _INK, _GREY = style.INK, "#8b939c"
 _MOST_COMPONENTS = 10
 _MOST_FEATURES = 24
@@ -26,7 +27,7 @@ _ROW, _CELL = 0.42, 0.36
 
 @style.house_style()
 def variance_shares(report: AuditReport) -> Figure:
-    """R2 of each feature in each layer as bars with intervals: in all, by it alone, and shared with other features.
+    """R2 of each feature in each layer as bars with intervals: in all, uniquely, and shared with other features.
 
     Returns
     -------
@@ -37,30 +38,25 @@ def variance_shares(report: AuditReport) -> Figure:
     results = report.results
     chosen = results["measure"].isin(_SHARES) & results["layer"].isin(layers) & results["feature"].isin(names)
     numbers = results.loc[chosen, ["layer", "feature", "measure", "value", "ci_low", "ci_high"]].assign(mark="bar")
-    if numbers.empty:
-        sentence = "No shares: variance explained was measured in no layer."
-        return Figure("variance-shares", SHARES_TITLE, sentence, style.sentence_only(sentence), numbers)
     colours = {**style.feature_colours(report.features), ALL_FEATURES: _INK}
     key = {name: colours[name] for name in names}
     size = (2.6, max(_ROW * len(names), 0.8))
-    drawing, cells = style.blocks(len(layers), _IN_A_ROW, size, key, gap=(0.3, 0.8), left=1.75)
+    drawing, made = panels(layers, size, key, gap=(0.3, 0.8), left=1.75)
     limits = (min(0.0, float(numbers["ci_low"].min()), float(numbers["value"].min())) * 1.1,
               max(float(numbers["ci_high"].max()), float(numbers["value"].max()), 0.05) * 1.05)  # fmt: skip
-    for index, (cell, layer) in enumerate(zip(cells, layers, strict=True)):
-        axes = drawing.add_subplot(cell)
-        style.panel_title(axes, layer)
-        _draw_bars(axes, numbers[numbers["layer"] == layer], names, colours)
-        axes.set_xlim(*limits)
-        _name_rows(axes, names, leftmost=index % _IN_A_ROW == 0)
-        axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-        if index + _IN_A_ROW >= len(layers):
-            axes.set_xlabel("share of variance explained")
+    for panel in made:
+        _draw_bars(panel.axes, numbers[numbers["layer"] == panel.layer], names, colours)
+        panel.axes.set_xlim(*limits)
+        _name_rows(panel.axes, names, leftmost=panel.leftmost)
+        panel.axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        if panel.lowest:
+            panel.axes.set_xlabel("share of variance explained")
     return Figure("variance-shares", SHARES_TITLE, _shares_caption(report, layers), drawing, numbers)
 
 
 @style.house_style()
 def component_contents(report: AuditReport) -> Figure:
-    """R2 of the leading principal components by each feature: a panel a layer, a row a feature, a column a component.
+    """R2 of the leading principal components by each feature: a panel per layer, a row per feature.
 
     Returns
     -------
@@ -70,42 +66,37 @@ def component_contents(report: AuditReport) -> Figure:
     names = _drawn_features(report)
     table = report.components
     chosen = table["layer"].isin(layers) & table["feature"].isin(names) & (table["component"] < _MOST_COMPONENTS)
-    numbers = table.loc[chosen, ["layer", "feature", "component", "share", "r2"]].assign(mark="cell")
+    numbers = table.loc[chosen, ["layer", "feature", "component", "share", EXPLAINED]].assign(mark="cell")
     numbers["component"] += 1
-    if numbers.empty:
-        sentence = "No components: they were measured in no layer."
-        return Figure("component-contents", COMPONENTS_TITLE, sentence, style.sentence_only(sentence), numbers)
     count = int(numbers["component"].max())
     size = (max(_CELL * count, 1.6), max(0.27 * len(names), 0.6))
     columns = max(min(_IN_A_ROW, int(11 / (size[0] + 0.3))), 1)
-    drawing, cells = style.blocks(len(layers), columns, size, {}, gap=(0.3, 0.95), left=1.75, below=0.75)
-    for index, (cell, layer) in enumerate(zip(cells, layers, strict=True)):
-        axes = drawing.add_subplot(cell)
-        style.panel_title(axes, layer)
-        _draw_cells(axes, numbers[numbers["layer"] == layer], names, count)
-        _name_rows(axes, names, leftmost=index % columns == 0)
-        axes.set_xlabel("component, and its share of the variance")
+    drawing, made = panels(layers, size, {}, columns, gap=(0.3, 0.95), left=1.75, below=0.75)
+    for panel in made:
+        _draw_cells(panel.axes, numbers[numbers["layer"] == panel.layer], names, count)
+        _name_rows(panel.axes, names, leftmost=panel.leftmost)
+        panel.axes.set_xlabel("component, and its share of the variance")
     return Figure("component-contents", COMPONENTS_TITLE, _components_caption(report, layers), drawing, numbers)
 
 
 def _drawn_features(report: AuditReport) -> list[str]:
-    """All features, or as many as a panel has room for: those that explain most in any layer, in their own order."""
+    """Return the features that are drawn: all, or, of many, those that explain most in any layer, in their order."""
     if len(report.features) <= _MOST_FEATURES:
         return list(report.features)
-    r2 = report.results[report.results["measure"] == "r2"].groupby("feature")["value"].max()
+    r2 = report.results[report.results["measure"] == EXPLAINED].groupby("feature")["value"].max()
     most = set(r2.reindex(list(report.features)).nlargest(_MOST_FEATURES).index)
     return [name for name in report.features if name in most]
 
 
 def _draw_bars(axes: Axes, rows: pd.DataFrame, names: list[str], colours: dict[str, str]) -> None:
-    """Three bars a feature, full, half-toned and hatched, so that they are told apart without colour."""
+    """Draw three bars per feature, full, pale and hatched, so that colour is not needed."""
     places = {name: place for place, name in enumerate(names)}
     looks: dict[str, dict[str, Any]] = {
-        "r2": {"alpha": 0.95},
+        EXPLAINED: {"alpha": 0.95},
         "r2_unique": {"alpha": 0.4},
         "r2_common": {"fill": False, "hatch": "//////"},
     }
-    shifts = {"r2": -0.26, "r2_unique": 0.0, "r2_common": 0.26}
+    shifts = {EXPLAINED: -0.26, "r2_unique": 0.0, "r2_common": 0.26}
     for row in rows.to_dict("records"):
         colour, y = colours[row["feature"]], places[row["feature"]] + shifts[row["measure"]]
         axes.barh(
@@ -116,13 +107,13 @@ def _draw_bars(axes: Axes, rows: pd.DataFrame, names: list[str], colours: dict[s
 
 
 def _draw_cells(axes: Axes, rows: pd.DataFrame, names: list[str], count: int) -> None:
-    """A grey cell with its number a feature and component; the darker, the more of the component it explains."""
+    """Draw a grey cell per feature and component with its number; darker cells explain more of the component."""
     places = {name: place for place, name in enumerate(names)}
     for row in rows.to_dict("records"):
-        x, y, shade = row["component"] - 1, places[row["feature"]], min(max(row["r2"], 0.0), 1.0)
+        x, y, shade = row["component"] - 1, places[row["feature"]], min(max(row[EXPLAINED], 0.0), 1.0)
         axes.bar(x, 0.92, 0.94, bottom=y - 0.46, color=str(0.97 - 0.75 * shade), linewidth=0, zorder=2)
         ink = "white" if shade > 0.5 else style.INK
-        text = f"{100 * max(row['r2'], 0.0):.0f}"
+        text = f"{100 * max(row[EXPLAINED], 0.0):.0f}"
         axes.text(x, y, text, ha="center", va="center_baseline", fontsize=7.5, color=ink, zorder=3)
     shares = rows.drop_duplicates("component").set_index("component")["share"]
     labels = [f"{index}\n{shares[index]:.0%}" if index in shares else str(index) for index in range(1, count + 1)]
@@ -140,23 +131,25 @@ def _name_rows(axes: Axes, names: list[str], *, leftmost: bool) -> None:
 
 def _shares_caption(report: AuditReport, layers: list[str]) -> str:
     return (
-        "Share of each layer’s variance by feature. The full bar is what the feature explains on its own; the pale bar "
-        "what all features together would lose without it, which is its alone; the hatched bar the rest, which other "
-        "features explain as well, negative where features explain more together than one by one. Thin lines are 95 % "
-        f"intervals. “{ALL_FEATURES}” is what all features explain together.{left_out(report, layers)}"
+        "Share of each layer’s variance by feature. Full bar: what the feature explains. Pale bar: its unique "
+        "variance, which all features together would lose without it. Hatched bar: the rest, which other features "
+        "explain as well; it is negative where features explain more together than the sum of what each explains. Thin "
+        f"lines are 95 % intervals. “{ALL_FEATURES}” is what all features explain together.{left_out(report, layers)}"
         f"{_features_left_out(report)}"
     )
 
 
 def _components_caption(report: AuditReport, layers: list[str]) -> str:
     return (
-        "Per cent of each leading principal component that each feature explains, the darker the more; below each "
-        "component its share of the layer’s variance. An analysis that keeps only the first components sees what "
-        f"stands in them.{left_out(report, layers)}{_features_left_out(report)}"
+        "Per cent of each leading principal component that each feature explains; darker cells explain more. Below "
+        "each component is its share of the layer’s variance. An analysis that keeps only the first components sees "
+        f"only what they contain.{left_out(report, layers)}{_features_left_out(report)}"
     )
 
 
 def _features_left_out(report: AuditReport) -> str:
     if len(report.features) <= _MOST_FEATURES:
         return ""
-    return f" The {_MOST_FEATURES} of {len(report.features)} features that explain most are drawn; the table has all."
+    return (
+        f" Only the {_MOST_FEATURES} of {len(report.features)} features that explain most are drawn; the table has all."
+    )

@@ -75,8 +75,8 @@ def save_figure(figure: Figure, folder: Path, dots_per_inch: int = 150) -> Figur
     the three paths, ``folder/name.svg``, ``.png`` and ``.csv``.
     """
     files = FigureFiles(*(folder / f"{figure.name}.{ending}" for ending in ("svg", "png", "csv")))
-    write_whole(files.svg, _svg(figure.drawing, 2 * dots_per_inch))
-    write_whole(files.png, _image(figure.drawing, "png", dots_per_inch, {"Software": None}))
+    write_whole(files.svg, svg_of(figure.drawing, 2 * dots_per_inch))
+    write_whole(files.png, png_of(figure.drawing, dots_per_inch))
     write_whole(files.csv, numbers_as_csv(figure.numbers))
     return files
 
@@ -87,10 +87,15 @@ def numbers_as_csv(numbers: pd.DataFrame) -> bytes:
     return text.encode()
 
 
-def _svg(drawing: matplotlib.figure.Figure, dots_per_inch: int) -> bytes:
+def svg_of(drawing: matplotlib.figure.Figure, dots_per_inch: int = 300) -> bytes:
     """SVG whose path coordinates keep two decimals of a point: half the size, and no eye can tell."""
     text = _image(drawing, "svg", dots_per_inch, _NO_METADATA).decode()
     return _COORDINATES.sub(lambda path: _LONG_DECIMALS.sub(r"\1", path.group()), text).encode()
+
+
+def png_of(drawing: matplotlib.figure.Figure, dots_per_inch: int = 150) -> bytes:
+    """PNG without a date or the name of a program."""
+    return _image(drawing, "png", dots_per_inch, {"Software": None})
 
 
 def _image(drawing: matplotlib.figure.Figure, kind: str, dots_per_inch: int, metadata: dict[str, None]) -> bytes:

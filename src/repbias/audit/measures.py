@@ -1,0 +1,222 @@
+"""The measures of an audit, in the order in which tables, pages and docstrings show them.
+
+To add a measure, compute it where its layer is audited and add its record here: the tables of the page, the table in
+the terminal and the docstrings of the audit read these records, and Holm's correction applies to every measure that has
+p values.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+EXPLAINED = "r2"
+"""The measure of the variance that a feature explains, on which statuses, sentences and figures rest."""
+
+DENSE = 0.1
+"""The R2 of a single unit above which it counts towards the density."""
+
+_Function = TypeVar("_Function", bound=Callable[..., object])
+_BOOTSTRAP = "studentised bootstrap"
+_SCORE = "Student's t, standard error from at most 200 bootstrap resamples"
+_CONTROL = "t test, one-sided, of an effect larger than that of the shuffled-label control"
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What an audit reports of each feature in each layer."""
+
+    name: str
+    """Its name in `AuditReport.results`."""
+
+    heading: str
+    """The heading of its column on the page."""
+
+    meaning: str
+    """What it is, in words."""
+
+    interval: str = ""
+    """How its 95 % interval is computed; "" where it has none."""
+
+    test: str = ""
+    """How its p value is computed; "" where it has none."""
+
+    interval_shown: bool = False
+    """Whether its column on the page shows the interval."""
+
+    short: str = ""
+    """The heading of its column in the terminal; "" where the terminal does not show it."""
+
+    formula: str = ""
+
+    @property
+    def definition(self) -> str:
+        """The meaning with the formula."""
+        return f"{self.meaning}: {self.formula}" if self.formula else self.meaning
+
+
+@dataclass(frozen=True)
+class MeasureTable:
+    """A table of the page: a row per layer and feature, a column per measure."""
+
+    caption: str
+    measures: tuple[Measure, ...]
+
+    tested: str = ""
+    """The measure whose corrected p value is the last column; "" for none."""
+
+    whole: bool = False
+    """Whether there is a row for all features together."""
+
+
+R2 = Measure(
+    EXPLAINED, "R²",
+    "share of the layer's variance that the feature explains; for (all), that all features together explain",
+    _BOOTSTRAP, "permutation of the labels", interval_shown=True, short="R2", formula="sum q.z / sum ||z||^2",
+)  # fmt: skip
+
+VARIANCE = MeasureTable(
+    "Variance explained, as a share of the layer’s variance; 95 % intervals in brackets, p of R²",
+    (
+        R2,
+        Measure(
+            "noise_ceiling", "noise ceiling",
+            "for the feature (all), where `repeats` are given: the share of the variance that repeats reproduce",
+            _BOOTSTRAP, interval_shown=True,
+            formula="sum q.z / sum ||z||^2 with q the mean of the other presentations of the stimulus",
+        ),
+        Measure(
+            "r2_of_ceiling", "R² of ceiling",
+            "the ratio r2 / noise_ceiling in the stimuli that were repeated, for features with one label in all "
+            "presentations of a stimulus; NaN where the interval of the ceiling includes 0",
+            _BOOTSTRAP, interval_shown=True,
+        ),
+        Measure(
+            "r2_unique", "unique",
+            "unique (semipartial) variance: the R2 of all features together minus that without this feature",
+            _BOOTSTRAP,
+        ),
+        Measure("r2_common", "shared", "variance shared with other features", _BOOTSTRAP, formula="r2 - r2_unique"),
+        Measure(
+            "rdm_share", "RDM share",
+            "the R2 after each principal component is scaled by its standard deviation: the feature's share of the "
+            "variance of the centred linear kernel zz', which determines linear CKA and RSA",
+            _BOOTSTRAP,
+        ),
+        Measure(
+            "detectable_r2", "detectable R²",
+            "smallest R2 of a planted feature that the test detects, at a level of 5 %, with 80 % power",
+            "exact, of a quantile", short="detectable",
+        ),
+        Measure(
+            "false_positives", "false positives",
+            "empirical false-positive rate: how often the test at 5 % detects a planted feature of zero strength",
+            "Clopper-Pearson",
+        ),
+    ),
+    tested=EXPLAINED,
+    whole=True,
+)  # fmt: skip
+
+READOUT = MeasureTable(
+    "Readout (balanced accuracy) and spread (density a share, units used a number of units); 95 % intervals in "
+    "brackets, p of decodability",
+    (
+        Measure(
+            "decodability", "decodability", "balanced accuracy of a linear classifier on held-out folds",
+            "Clopper-Pearson", "permutation of the labels, for a shrinkage discriminant with equal priors that is "
+            "fitted anew each time, whatever the classifier", interval_shown=True, short="decoded",
+        ),
+        Measure("chance", "chance", "1 / number of classes", short="chance"),
+        Measure(
+            f"density_{DENSE:g}", "density",
+            f"share of the units of which the feature explains more than {100 * DENSE:g} % of the variance",
+            "closed tests of the units",
+        ),
+        Measure(
+            "participation", "units used",
+            "number of units over which the feature is spread, as a participation ratio", "Fieller's, by a jackknife",
+            formula="(sum_u e_u)^2 / sum_u e_u^2, with e_u the sum of squares explained in unit u",
+        ),
+    ),
+    tested="decodability",
+)  # fmt: skip
+
+SCORES = MeasureTable(
+    "Scores of a model that represents one feature alone; 95 % intervals in brackets",
+    (
+        Measure(
+            "rsa", "RSA",
+            "correlation of squared Euclidean distances with those of a model that represents the feature alone (0 "
+            "within a class, 1 between classes); the noise of the responses lowers it",
+            _SCORE, interval_shown=True,
+        ),
+        Measure(
+            "rsa_equalised", "RSA, equal shares",
+            "RSA after the linear map of `equalize`, fitted on the other folds, which gives all features with unique "
+            "variance (interval of r2_unique above 0) equal shares; unchanged where there are fewer than two",
+            _SCORE, interval_shown=True,
+        ),
+        Measure("cka", "CKA", "debiased linear CKA with the one-hot code of the feature", _SCORE, interval_shown=True),
+        Measure("cka_equalised", "CKA, equal shares", "CKA after the same map", _SCORE, interval_shown=True),
+        R2,
+        Measure("r2_equalised", "R², equal shares", "R2 after the same map", _BOOTSTRAP, interval_shown=True),
+    ),
+)  # fmt: skip
+
+
+def _causal(name: str, heading: str, meaning: str, test: str = _CONTROL) -> Measure:
+    return Measure(name, heading, meaning, _BOOTSTRAP, test, interval_shown=True)
+
+
+CAUSAL = MeasureTable(
+    "Causal effects of ablation and steering, as shares; 95 % intervals in brackets",
+    (
+        _causal("ablation_own", "ablated: own report", "accuracy lost on the feature itself, where it is reported"),
+        _causal("ablation_others", "ablated: others", "mean accuracy lost on the other features that are reported"),
+        _causal("ablation_output", "ablated: outputs",
+                "without `predict`: sum of the squared changes of the output over its variance"),
+        _causal("ablation_control", "ablated: control",
+                "the first of these that was measured, with the labels of the feature shuffled", test=""),
+        _causal("steering_own", "steered: own report",
+                "share of the stimuli whose reported class changes to the class steered towards, minus the share that "
+                "changes away from it"),
+        _causal("steering_others", "steered: others", "mean share of the reports of the other features that change"),
+        _causal("steering_output", "steered: outputs", "without `predict`: as ablation_output"),
+        _causal("steering_control", "steered: control",
+                "the first of these that was measured, steered as far by shuffled labels", test=""),
+    ),
+)  # fmt: skip
+
+TABLES = (VARIANCE, READOUT, CAUSAL, SCORES)
+
+
+def all_measures(tables: Sequence[MeasureTable] = TABLES) -> tuple[Measure, ...]:
+    """Return the measures of some tables, each once, in their order."""
+    return tuple(dict.fromkeys(measure for table in tables for measure in table.measures))
+
+
+def documented(*tables: MeasureTable) -> Callable[[_Function], _Function]:
+    """Return a decorator that lists the measures of these tables in place of ``{measures}`` in a docstring."""
+
+    def fill(function: _Function) -> _Function:
+        text = function.__doc__ or ""  # Python drops docstrings when it optimises
+        if place := re.search(r"( *)\{measures\}", text):
+            function.__doc__ = text.replace(place[0], _listed(all_measures(tables), place[1]))
+        return function
+
+    return fill
+
+
+def _listed(measures: Sequence[Measure], indent: str) -> str:
+    """Return one entry per measure, its meaning indented below its name."""
+    entries, inner = [], f"{indent}    "
+    for measure in measures:
+        how = [f"Interval: {measure.interval}."] * bool(measure.interval) + [f"p: {measure.test}."] * bool(measure.test)
+        text = " ".join([f"{measure.definition}.", *how])
+        filled = textwrap.fill(text, 120, initial_indent=inner, subsequent_indent=inner, break_on_hyphens=False)
+        entries.append(f"{indent}{measure.name}\n{filled}")
+    return "\n".join(entries)
