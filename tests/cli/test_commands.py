@@ -17,12 +17,18 @@ from command_line import Call, Said, caller
 from rich.console import Console
 from tiny_studies import make_study, write_study
 
-from repbias.cli import commands, terminal
+import repbias
+from repbias.cli import terminal
+from repbias.cli.claims import claims_json
+from repbias.cli.list import List
+from repbias.cli.progress import ConsoleProgress, duration
 from repbias.runs import runner
 from repbias.runs.plan import make_plan
 from repbias.runs.results import TABLE_COLUMNS, StudyResult
 from repbias.runs.store import Store
+from repbias.runs.studies import claims_table, run_studies, stored_results
 from repbias.runs.workers import WorkerError
+from repbias.studies import DOMAINS, find_study
 
 CLAIM_KEYS = [
     "id", "study", "condition", "statement", "statistic", "estimate", "ci_low", "ci_high", "n", "verdict", "scale",
@@ -57,8 +63,7 @@ def studies(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def trained(studies: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store into which `mixed` was run, by the one call that trains here; do not change it."""
     store = tmp_path_factory.mktemp("trained") / "store"
-    console = Console(file=StringIO(), force_terminal=False)
-    list(commands.train([str(studies / "mixed.toml")], store=store, device="cpu", console=console))
+    list(run_studies([str(studies / "mixed.toml")], store, device="cpu"))
     return store
 
 
@@ -253,7 +258,7 @@ class TestRun:
         self, call: Call, tmp_path: Path, copied: Path
     ) -> None:
         def planned() -> set[int]:
-            rows = commands.claims_table(commands.stored_results(copied, ["mixed"]))
+            rows = claims_table(stored_results(copied, ["mixed"]))
             return set(rows["n_planned"])
 
         again = write_study(tmp_path / "mixed.toml", claims={"T1": 0.0, "T2": 0.9})
@@ -272,7 +277,7 @@ class TestRun:
         assert "0 of 2" in said.out
         assert "no verdict" in said.out
         assert said.err.count(": failed after") == 2
-        (result,) = commands.stored_results(store)
+        (result,) = stored_results(store)
         assert result.networks["status"].to_list() == ["failed"] * 2
         assert result.claims[["n", "n_planned"]].to_numpy().tolist() == [[0, 2]]
         assert set(result.table["seed"]) == {0, 1}
@@ -335,9 +340,27 @@ class TestReading:
         (row,) = (row for row in rows if row["name"] == "complexity")
         assert row["claims"] == ["C1", "C2", "C3", "C22"]
         assert 0 < row["cost"]["quick"] < row["cost"]["full"]
-        shown = call("list").out
-        assert "complexity" in shown
-        assert "C22" in shown
+
+    def test_the_list_has_one_line_of_80_columns_per_study_by_domain(
+        self, call: Call, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("COLUMNS", "80")
+        lines = [line.rstrip() for line in call("list").out.splitlines()]
+        assert max(map(len, lines)) <= 80
+        named = [line.split()[0] for line in lines if line]
+        domains = [name for domain, names in DOMAINS.items() for name in (domain, *names)]
+        assert named[:-1] == domains
+        (complexity,) = (line for line in lines if line.startswith("complexity"))
+        assert complexity.split() == ["complexity", "Complexity", "C1", "C2", "C3", "C22"]
+
+    def test_one_study_is_listed_with_all_about_it(self, call: Call) -> None:
+        study = find_study("pca")
+        shown = " ".join(call("list", "pca").out.split())
+        for text in (study.question, *(one.name for one in study.conditions), *(one.statement for one in study.claims)):
+            assert " ".join(text.split()) in shown
+        assert f"quick: {len(study.at('quick'))} conditions, {study.scales['quick'].seeds} seeds each, about" in shown
+        assert [row["name"] for row in json.loads(call("list", "pca", "--json").out)] == ["pca"]
+        assert_refused(call("list", "pcb"), "did you mean 'pca'")
 
     def test_claims(self, call: Call, trained: Path) -> None:
         said = call("claims", "--json", "--store", trained)
@@ -369,13 +392,13 @@ class TestReading:
     def test_json_is_valid_where_numbers_are_missing_or_infinite(self) -> None:
         row = dict.fromkeys(CLAIM_KEYS, "word") | {"n": 1, "estimate": 0.1, "ci_low": -math.inf, "ci_high": math.inf}
         rows = pd.DataFrame([row, row | {"n": 0, "estimate": math.nan, "ci_low": math.nan, "ci_high": math.nan}])
-        text = commands.claims_json(rows)
+        text = claims_json(rows)
         first, second = json.loads(text, parse_constant=lambda constant: pytest.fail(f"{constant} is no JSON"))
         assert [first[key] for key in ("n", "estimate", "ci_low", "ci_high")] == [1, 0.1, None, None]
         assert [second[key] for key in ("n", "estimate", "ci_low", "ci_high")] == [0, None, None, None]
 
     def test_tables(self, call: Call, trained: Path, tmp_path: Path) -> None:
-        (result,) = commands.stored_results(trained)
+        (result,) = stored_results(trained)
         for name, read in {"table.csv": pd.read_csv, "table.parquet": pd.read_parquet}.items():
             said = call("table", "mixed", "--out", tmp_path / name, "--store", trained)
             assert said.status == 0
@@ -416,18 +439,21 @@ print("HEAVY", [name for name in {heavy} if name in sys.modules])
         for command in ("list", "run", "report", "claims", "table"):
             assert command in done.stdout
 
+    def test_version(self, call: Call) -> None:
+        assert call("--version") == (0, f"repbias {repbias.__version__}\n", "")
+
     def test_an_error_leaves_the_status_and_no_traceback(self, tmp_path: Path) -> None:
         done = in_a_process("-m", "repbias", "claims", "--store", str(tmp_path / "absent"))
         assert_refused(Said(done.returncode, done.stdout, done.stderr), "expected a store")
 
     def test_ctrl_c_is_130(self, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-        def interrupted(**_: object) -> None:
+        def interrupted(_: List) -> None:
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(commands, "print_studies", interrupted)
+        monkeypatch.setattr(List, "run", interrupted)
         said = call("list")
         assert said.status == 130
-        assert said.err == "interrupted; what was finished is kept, and the same command goes on with the rest\n"
+        assert said.err.startswith("interrupted; finished work is kept")
 
 
 class TestProgress:
@@ -438,7 +464,7 @@ class TestProgress:
         file = StringIO()
         console = Console(file=file, force_terminal=terminal_width is not None, width=terminal_width or 40)
         missing = [condition for condition, _ in plan.networks()]
-        with terminal.progress(plan, missing, console) as on_progress:
+        with ConsoleProgress(console).training(plan, missing) as on_progress:
             on_progress(200, None, "", 0)
             on_progress(0, "a-0000", "finished", 100)
             on_progress(0, "a-0001", "failed", 100)
@@ -465,7 +491,9 @@ class TestProgress:
 
     def test_nothing_to_train_says_so(self) -> None:
         file = StringIO()
-        with terminal.progress(make_plan(self.study, "quick", 1), [], Console(file=file, width=40)) as on_progress:
+        with ConsoleProgress(Console(file=file, width=40)).training(
+            make_plan(self.study, "quick", 1), []
+        ) as on_progress:
             on_progress(1, None, "", 0)
         assert file.getvalue() == "tiny (quick): 2 conditions, 1 seed each; of 2 networks all are in the store\n"
 
@@ -473,4 +501,4 @@ class TestProgress:
         ("seconds", "words"), [(0, "0 s"), (89, "89 s"), (91, "2 min"), (5399, "90 min"), (5400, "1.5 h")]
     )
     def test_durations(self, seconds: float, words: str) -> None:
-        assert terminal.duration(seconds) == words
+        assert duration(seconds) == words

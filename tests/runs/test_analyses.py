@@ -20,7 +20,7 @@ from rich.console import Console
 from tiny_studies import study_text
 
 import repbias
-from repbias.cli import terminal
+from repbias.cli.progress import ConsoleProgress
 from repbias.experiments.study import Study
 from repbias.report.answer import answer
 from repbias.report.study_report import write_report
@@ -424,7 +424,7 @@ class TestTold:
     def shown(self, count: int, *, is_terminal: bool) -> str:
         file = StringIO()
         console = Console(file=file, force_terminal=is_terminal, width=30)
-        with terminal.analysing(count, console) as on_saved:
+        with ConsoleProgress(console).analyses(count) as on_saved:
             for i in range(count):
                 on_saved(f"analysis-{i}")
         return file.getvalue()

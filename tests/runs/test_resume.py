@@ -17,12 +17,12 @@ from pandas.testing import assert_frame_equal
 from processes import alive, wait_until, workers_of
 from tiny_studies import make_study, write_study
 
-from repbias.cli.commands import stored_results
 from repbias.runs import runner
 from repbias.runs.plan import divide, make_plan
 from repbias.runs.results import StudyResult, read_result
 from repbias.runs.runner import complete, missing_networks
 from repbias.runs.store import Store
+from repbias.runs.studies import stored_results
 from repbias.runs.worker import train_networks
 
 # One stack; networks of "short" are saved while those of "long" still train, for a second or two.
