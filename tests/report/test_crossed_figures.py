@@ -13,17 +13,14 @@ from study_results import crossed, result
 from repbias.core.statistics import mean_interval
 from repbias.experiments.study import Scale
 from repbias.experiments.verdicts import LEVEL_COLUMNS, levels_table
-from repbias.report import claim_forest, condition_map, forms_grid, trend
 from repbias.report.answer import answer
 from repbias.report.figures import select
-from repbias.report.study_figures import (
-    claims_with_kind,
-    contrast_values,
-    described_conditions,
-    labelled_features,
-    study_figures,
-)
+from repbias.report.figures.forest import claim_forest
+from repbias.report.figures.grid import condition_map, forms_grid
+from repbias.report.figures.trend import trend
+from repbias.report.study_figures import study_figures
 from repbias.report.study_report import write_report
+from repbias.report.study_tables import claims_with_kind, contrast_values, described_conditions, labelled_features
 from repbias.runs.results import StudyResult
 
 WIDTHS, DEPTHS = (4, 8, 16), (1, 2)
@@ -96,7 +93,7 @@ def test_an_interval_of_one_member_is_not_drawn(made: StudyResult) -> None:
     assert "n = 1 networks" in figure.caption
 
 
-def test_the_map_has_a_cell_a_condition_and_marks_those_that_miss_the_gate(made: StudyResult) -> None:
+def test_the_map_has_a_cell_per_condition_and_marks_those_that_fail_the_criterion(made: StudyResult) -> None:
     claim, conditions = made.plan.study.claims[0], described_conditions(made)
     assert forms_grid(conditions)
     figure = condition_map(contrast_values(claim, made), conditions, claim.statement, claim.describe())
@@ -106,7 +103,7 @@ def test_the_map_has_a_cell_a_condition_and_marks_those_that_miss_the_gate(made:
     assert numbers.loc[("16", "2", "Adam"), "value"] == pytest.approx(0.4)
     assert numbers["n"].tolist() == [0, 3] + [4] * 10
     texts = [text.get_text() for text in sgd.texts]
-    assert {"none of 4\npassed the accuracy criterion", "n = 3 of 4", "+0.40"} <= set(texts)
+    assert {"none of 4", "n = 3 of 4", "+0.40"} <= set(texts)
     framed = [patch for patch in sgd.patches if isinstance(patch, Rectangle) and patch.get_linestyle() == "--"]
     assert len(framed) == 2
     assert bar.get_ylim()[0] == -bar.get_ylim()[1]
@@ -220,8 +217,8 @@ def test_many_conditions_are_a_page_of_its_size_with_every_number(many: StudyRes
     numbers = pd.read_csv(page.parent / "figures" / "learning-curves.csv")
     assert numbers["condition"].nunique() == 40
     html = page.read_text(encoding="utf-8")
-    assert "Drawn are 12 of 40 conditions" in html
-    assert html.count("Not drawn: ") >= 4
+    assert "shows 12 of 40 conditions" in html
+    assert html.count("Not shown: ") >= 4
 
 
 def test_the_conditions_not_drawn_are_named(many: StudyResult) -> None:
@@ -230,6 +227,6 @@ def test_the_conditions_not_drawn_are_named(many: StudyResult) -> None:
     titles = select.titles(conditions)
     assert len(shown) == 12
     assert {next(iter(titles)), list(titles)[-1]} <= set(shown)
-    named = sentence.split("Not drawn: ")[1].rstrip(".").split("; ")
+    named = sentence.split("Not shown: ")[1].rstrip(".").split("; ")
     assert sorted([*named, *shown.values()]) == sorted(titles.values())
     assert select.drawn_sentence(conditions[:12]) == ""

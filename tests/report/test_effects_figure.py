@@ -70,7 +70,7 @@ def test_the_smallest_effect_is_shaded_on_both_sides_of_zero() -> None:
     assert "grey band" not in drawn(EFFECTS.model_copy(update={"sesoi": 0.0})).caption
 
 
-def test_the_grid_has_a_cell_a_condition_with_its_mean_and_n() -> None:
+def test_the_grid_has_a_cell_per_condition_with_its_mean_and_n() -> None:
     figure = drawn(missed=[*((0, seed) for seed in range(SEEDS)), (1, 0)])
     forest, _, grid = figure.drawing.axes
     assert [text.get_text() for text in grid.get_yticklabels()] == ["4 · 1", "4 · 2", "8 · 1", "8 · 2"]
@@ -85,7 +85,7 @@ def test_the_grid_has_a_cell_a_condition_with_its_mean_and_n() -> None:
     assert cells.loc[("8", "1", "Adam"), "value"] == pytest.approx(0.2)
     assert cells["n"].tolist() == [0, 3, 4, 4, 4, 4, 4, 4]
     assert "n = 4 · 3 of 4 settings" in {text.get_text() for text in forest.texts}
-    assert "averaged over the rest" in figure.caption
+    assert "averaged over the other settings" in figure.caption
 
 
 def test_colours_go_by_sign() -> None:
@@ -129,7 +129,7 @@ def test_one_seed_has_no_interval_and_the_axis_is_finite() -> None:
     cells = pd.DataFrame([(*ab, 0, 0.1) for ab in itertools.product("01", "01")], columns=["a", "b", "seed", "value"])
     figure = factor_effects(asked.table(levels, cells), cells, levels, "x")
     assert np.isfinite(figure.drawing.axes[0].get_xlim()).all()
-    assert "n counts networks: 1 an effect" in figure.caption
+    assert "n counts networks: 1 per effect" in figure.caption
 
 
 def test_a_missing_column_is_named() -> None:

@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 from report_tables import Tables, page, study
 
-from repbias.report import PageContent, write_page
 from repbias.report import page as page_module
+from repbias.report.page import PageContent, write_page
 from repbias.report.views import words
 
 HOSTILE = '<script>alert(1)</script> "q" \' onerror=x & {{ 7*7 }} ü 漢字'

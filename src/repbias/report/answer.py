@@ -10,7 +10,7 @@ from repbias.experiments.comparisons import Trend
 from repbias.experiments.contrasts import FeatureDifference, Growth, LayerSlope, Level, at_last_step
 from repbias.experiments.study import Claim, Condition
 from repbias.experiments.verdicts import MIXED, NO_VERDICT, NOT_REPLICATED, REPLICATED, combine
-from repbias.report.study_figures import trained_networks
+from repbias.report.study_tables import trained_networks
 from repbias.report.views import joined
 from repbias.runs.results import StudyResult
 

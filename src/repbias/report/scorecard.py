@@ -18,8 +18,8 @@ from repbias.report.figures.select import claim_parts, natural
 from repbias.report.figures.style import formula
 from repbias.report.files import write_whole
 from repbias.report.links import beside, csv_link
-from repbias.report.study_figures import claims_with_kind
 from repbias.report.study_report import report_folder
+from repbias.report.study_tables import claims_with_kind
 from repbias.report.templates import render
 from repbias.report.views import VerdictView, joined, verdict_view
 from repbias.runs.results import StudyResult

@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from repbias.experiments.study import Condition
-from repbias.experiments.verdicts import VERDICT_RULE
 from repbias.report.answer import answer
-from repbias.report.content import PageContent
 from repbias.report.figures import save_figure
-from repbias.report.page import write_page
-from repbias.report.study_figures import claims_with_kind, study_figures
+from repbias.report.page import PageContent, write_page
+from repbias.report.study_figures import study_figures
+from repbias.report.study_tables import claims_with_kind
 from repbias.runs.plan import Plan
 from repbias.runs.results import StudyResult
 
@@ -59,7 +58,6 @@ def write_report(result: StudyResult, root: Path) -> Path:
         design=result.design,
         notes=plan.study.notes,
         downloads=downloads,
-        verdict_rule=VERDICT_RULE,
     )
     return write_page(page, folder / "index.html")
 
