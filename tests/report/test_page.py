@@ -264,7 +264,7 @@ def test_a_failed_write_leaves_the_old_page(
     def fail(*_: object) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setattr("repbias.report.files.os.replace", fail)
+    monkeypatch.setattr("repbias.core.atomic.os.replace", fail)
     with pytest.raises(OSError, match="disk full"):
         write_page(content, path)
     assert path.read_text() == "old"

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
-from matplotlib.ticker import FixedLocator, NullLocator
 
 from repbias.report.figures import marks, select, style
 from repbias.report.figures.figure import Figure, empty_figure
@@ -42,18 +41,17 @@ def learning_curves(table: pd.DataFrame, conditions: pd.DataFrame, criterion: fl
     means = pd.concat([_mean(rows) for _, rows in seeds.groupby(["condition", "feature"], sort=False)])
     colours = style.feature_colours(select.in_order(seeds["feature"]))
     drawing, panels = marks.condition_panels(conditions, (2.45, 2.7), colours)
-    axis = _StepAxis(seeds["step"])
     for panel in panels:
         inner = panel.cell.subgridspec(2, 1, height_ratios=(1, 1.5), hspace=0.12)
         upper, lower = drawing.add_subplot(inner[0]), drawing.add_subplot(inner[1])
         style.panel_title(upper, panel.title)
         here, mean = (rows[rows["condition"] == panel.condition] for rows in (seeds, means))
         for axes, quantity in ((upper, "accuracy"), (lower, "r2_final")):
-            axis.apply(axes)
+            marks.step_axis(axes, seeds["step"])
             axes.set_ylim(*_limits(seeds[quantity].dropna(), quantity))
-            draw_lines(axes, here, mean, quantity, colours, axis, rasterized=len(seeds) > _VECTOR_POINTS)
+            draw_lines(axes, here, mean, quantity, colours, rasterized=len(seeds) > _VECTOR_POINTS)
         upper.axhline(criterion, color=style.MUTED, linewidth=0.8, dashes=(3, 3), zorder=1)
-        _mark_mastery(lower, mastery[mastery["condition"] == panel.condition], here, colours, axis)
+        _mark_mastery(lower, mastery[mastery["condition"] == panel.condition], here, colours)
         upper.tick_params(labelbottom=False)
         if panel.leftmost:
             upper.set_ylabel("test accuracy")
@@ -87,40 +85,6 @@ def _mean(rows: pd.DataFrame) -> pd.DataFrame:
     return mean
 
 
-class _StepAxis:
-    """A logarithmic axis of steps that shows step 0 half a decade left of the first step after it."""
-
-    def __init__(self, steps: pd.Series) -> None:
-        positive = steps[steps > 0]
-        self.first = float(positive.min()) if len(positive) else 1.0
-        self.last = float(positive.max()) if len(positive) else 10.0
-        self.zero = self.first / 3 if (steps == 0).any() else None
-
-    def place(self, steps: pd.Series | np.ndarray) -> np.ndarray:
-        """Where steps are drawn, with the shape of `steps`."""
-        values = np.asarray(steps, dtype=float)
-        return np.where(values > 0, values, self.first / 3)
-
-    def apply(self, axes: Axes) -> None:
-        """Set scale, limits and ticks."""
-        decades = 10.0 ** np.arange(np.ceil(np.log10(self.first) - 1e-9), np.log10(self.last) + 0.05)
-        zero = [] if self.zero is None else [self.zero]
-        axes.set_xscale("log")
-        axes.set_xlim((self.zero or self.first) / 1.25, self.last * 1.15)
-        axes.xaxis.set_minor_locator(NullLocator())
-        axes.xaxis.set_major_locator(FixedLocator([*zero, *decades]))
-        axes.set_xticklabels(["0" for _ in zero] + [_short(step) for step in decades])
-        if self.zero is not None:
-            axes.text(
-                self.zero * 1.75, 0, "//", transform=axes.get_xaxis_transform(), ha="center", va="center", fontsize=7,
-                color=style.MUTED, bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.4},
-            )  # fmt: skip
-
-
-def _short(step: float) -> str:
-    return f"{step:g}" if step < 1000 else f"{step / 1000:g}k" if step < 1e6 else f"{step / 1e6:g}M"
-
-
 def _limits(values: pd.Series, quantity: str) -> tuple[float, float]:
     """The same limits for all panels of a quantity."""
     if quantity == "r2_final":
@@ -134,7 +98,6 @@ def draw_lines(
     means: pd.DataFrame,
     quantity: str,
     colours: dict[str, str],
-    axis: _StepAxis,
     *,
     rasterized: bool,
 ) -> None:
@@ -145,17 +108,15 @@ def draw_lines(
         style.say(axes, "not measured")
     for feature, colour in colours.items():
         networks = (one for _, one in here[here["feature"] == feature].groupby("seed"))
-        lines = [np.column_stack([axis.place(one["step"]), one[quantity]]) for one in networks]
+        lines = [np.column_stack([one["step"], one[quantity]]) for one in networks]
         collection = LineCollection(lines, colors=colour, linewidths=0.6, alpha=0.3, zorder=2)
         collection.set_rasterized(rasterized)
         axes.add_collection(collection, autolim=False)
         mean = means[means["feature"] == feature]
-        axes.plot(axis.place(mean["step"]), mean[quantity], color=colour, linewidth=2.1, zorder=3)
+        axes.plot(mean["step"], mean[quantity], color=colour, linewidth=2.1, zorder=3)
 
 
-def _mark_mastery(
-    axes: Axes, mastery: pd.DataFrame, seeds: pd.DataFrame, colours: dict[str, str], axis: _StepAxis
-) -> None:
+def _mark_mastery(axes: Axes, mastery: pd.DataFrame, seeds: pd.DataFrame, colours: dict[str, str]) -> None:
     """A tick above the panel where a network first passed the criterion, and how many did if not all."""
     here = seeds[seeds["accuracy"].notna()]
     lines = []
@@ -163,7 +124,7 @@ def _mark_mastery(
         steps = mastery.loc[mastery["feature"] == feature, "step"]
         ticks = np.repeat([[1.015], [1.075]], len(steps), axis=1)
         axes.plot(
-            np.vstack([axis.place(steps)] * 2), ticks, transform=axes.get_xaxis_transform(), color=colour,
+            np.vstack([steps] * 2), ticks, transform=axes.get_xaxis_transform(), color=colour,
             linewidth=1.1, alpha=0.85, clip_on=False,
         )  # fmt: skip
         networks = here.loc[here["feature"] == feature, "seed"].nunique()
@@ -187,7 +148,7 @@ def _caption(seeds: pd.DataFrame, criterion: float, conditions: pd.DataFrame) ->
     return (
         f"Upper panels: accuracy on test stimuli; the dashed line is the accuracy criterion, {criterion:.0%}. Lower "
         "panels: the share of the penultimate layer’s variance that each feature explains. Training steps are on a "
-        "logarithmic scale, with step 0 left of the break in the axis. Shares are of each network’s variance at the "
+        "logarithmic scale, with step 0 at its left end. Shares are of each network’s variance at the "
         "end of training, so all points of a curve share one scale. Thin lines are networks, bold lines their mean; a "
         "network that has stopped enters the mean with its last value. Ticks between the panels mark the steps at "
         "which networks first passed the criterion on validation stimuli. "

@@ -100,16 +100,8 @@ def _canvas(grid: _Grid) -> tuple[matplotlib.figure.Figure, list[Axes]]:
     """Panels of cells of one size, as many side by side as there is room for."""
     size = (_CELL[0] * len(grid.columns), _CELL[1] * len(grid.rows))
     columns = max(min(int((_WIDEST + _GAP) / (size[0] + _GAP)), len(grid.panels)), 1)
-    lines = -(-len(grid.panels) // columns)
-    height = _TOP + lines * (_TITLE + size[1] + _FOOT)
-    drawing = style.canvas(_LEFT + columns * size[0] + (columns - 1) * _GAP + _RIGHT, height)
-    panels = []
-    for index in range(len(grid.panels)):
-        line, column = divmod(index, columns)
-        left = _LEFT + column * (size[0] + _GAP)
-        bottom = height - _TOP - (line + 1) * (_TITLE + size[1]) - line * _FOOT
-        panels.append(style.axes_at(drawing, left, bottom, *size))
-    return drawing, panels
+    margins = (_LEFT, _FOOT, _RIGHT, _TOP + _TITLE)
+    return style.tiles(len(grid.panels), columns, size, gap=(_GAP, _TITLE + _FOOT), margins=margins)
 
 
 def draw_map(axes: Axes, numbers: pd.DataFrame, grid: _Grid, colours: ScalarMappable) -> None:

@@ -11,7 +11,7 @@ from repbias.report.figures.figure import Figure, empty_figure
 
 NAME, TITLE = "ladder", "One contrast over another, level by level"
 _COLUMNS = ("ladder", "point", "x", "x_low", "x_high", "y", "y_low", "y_high", "x_n", "y_n")
-_SIZE, _LEFT, _FOOT, _HEAD, _GAP, _RIGHT = (4.3, 2.9), 0.95, 0.65, 0.4, 0.95, 0.7
+_SIZE = (4.3, 2.9)
 
 
 @style.house_style()
@@ -32,10 +32,8 @@ def ladder(points: pd.DataFrame, labels: dict[str, tuple[str, str]]) -> Figure:
         sentence = "No points: no network of these conditions passed the accuracy criterion."
         return empty_figure(NAME, TITLE, sentence, points)
     names = list(dict.fromkeys(points["ladder"]))
-    width = _LEFT + len(names) * _SIZE[0] + (len(names) - 1) * _GAP + _RIGHT
-    drawing = style.canvas(width, _FOOT + _SIZE[1] + _HEAD)
-    for index, name in enumerate(names):
-        axes = style.axes_at(drawing, _LEFT + index * (_SIZE[0] + _GAP), _FOOT, *_SIZE)
+    drawing, panels = style.tiles(len(names), len(names), _SIZE, gap=(0.95, 0.0), margins=(0.95, 0.65, 0.7, 0.4))
+    for axes, name in zip(panels, names, strict=True):
         style.panel_title(axes, name)
         draw_ladder(axes, points[points["ladder"] == name])
         x, y = labels.get(name, ("", ""))

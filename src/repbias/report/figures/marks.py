@@ -13,7 +13,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.gridspec import SubplotSpec
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import EngFormatter, FixedLocator, NullLocator, PercentFormatter
 
 from repbias.report.figures import select, style
 
@@ -62,6 +62,19 @@ def limits(values: Any, share: float = 0.06) -> tuple[float, float]:
     given = given[np.isfinite(given)]
     room = max(float(np.ptp(given)) * share, 1e-3)
     return float(given.min()) - room, float(given.max()) + room
+
+
+def step_axis(axes: Axes, steps: pd.Series) -> None:
+    """Put training steps on a logarithmic axis that shows step 0 left of the first step after it."""
+    positive = steps[steps > 0]
+    first, last = (float(positive.min()), float(positive.max())) if len(positive) else (1.0, 10.0)
+    axes.set_xscale("symlog", linthresh=first, linscale=0.35)
+    decades = 10.0 ** np.arange(np.ceil(np.log10(first) - 1e-9), np.log10(last) + 0.05)
+    zero = [0.0] if (steps == 0).any() else []
+    axes.xaxis.set_major_locator(FixedLocator([*zero, *decades]))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+    axes.set_xlim(-first / 4 if zero else first / 1.15, last * 1.15)
 
 
 def points(axes: Axes, x: Any, y: Any, colour: str, size: float, alpha: float = 0.8, zorder: float = 3) -> None:

@@ -16,7 +16,7 @@ from repbias.report.figures.figure import Figure, empty_figure
 
 NAME, TITLE = "network-matrix", "Similarity of every pair of networks"
 _COLUMNS = ("condition", "seed", "other", "other_seed", "measure", "value")
-_LEAST_SIDE, _BLOCK, _LEFT, _TOP, _FOOT, _GAP, _RIGHT = 3.3, 0.62, 1.65, 0.55, 0.55, 2.1, 0.95
+_LEAST_SIDE, _BLOCK = 3.3, 0.62
 _LETTER = 0.08  # inches per letter of a tick label
 _COLOURS = "viridis"
 
@@ -45,19 +45,13 @@ def network_matrix(pairs: pd.DataFrame, blocks: pd.DataFrame, labels: dict[str, 
         return empty_figure(NAME, TITLE, sentence, numbers)
     measures = list(dict.fromkeys(pairs["measure"]))
     columns = 2 if len(measures) == 4 else min(len(measures), 3)
-    lines = -(-len(measures) // columns)
     side = max(_LEAST_SIDE, _BLOCK * len(_kinds(pairs)))  # inches
-    height = lines * (side + _TOP + _FOOT)
-    drawing = style.canvas(_LEFT + columns * side + (columns - 1) * _GAP + _RIGHT, height)
-    for index, measure in enumerate(measures):
-        line, column = divmod(index, columns)
-        left = _LEFT + column * (side + _GAP)
-        bottom = height - (line + 1) * (side + _TOP + _FOOT) + _FOOT
-        axes = style.axes_at(drawing, left, bottom, side, side)
+    margins = (1.65, 0.55, 0.95, 0.55)
+    drawing, panels = style.tiles(len(measures), columns, (side, side), gap=(2.1, 1.1), margins=margins)
+    for axes, measure in zip(panels, measures, strict=True):
         style.panel_title(axes, labels.get(measure, measure))
-        here = pairs[pairs["measure"] == measure], blocks[blocks["measure"] == measure]
-        strip = style.axes_at(drawing, left + side + 0.1, bottom, 0.12, side)
-        scale = draw_matrix(axes, *here, side)
+        scale = draw_matrix(axes, pairs[pairs["measure"] == measure], blocks[blocks["measure"] == measure], side)
+        strip = axes.inset_axes((1 + 0.1 / side, 0, 0.12 / side, 1))
         drawing.colorbar(ScalarMappable(scale, _COLOURS), cax=strip)
     return Figure(NAME, TITLE, _caption(pairs), drawing, numbers)
 

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
-from matplotlib.ticker import EngFormatter, FixedLocator, MaxNLocator
+from matplotlib.ticker import FixedLocator, MaxNLocator
 
 from repbias.experiments.positions import OUTPUT_POSITION, slope_over_positions
 from repbias.report.figures import marks, select, style
@@ -30,7 +30,6 @@ _COLUMNS = ["mark", "condition", "layer", "common", "position", "step", "seed", 
 _COMMON, _OTHER = ("Blues", "Greens", "Purples"), ("Oranges", "Reds", "Greys")  # a palette for each kind of read-out
 _UNTRAINED, _NOT_COMMON = "last shared read-out, untrained", "not shared by all outputs:"
 _WIDTH, _UPPER, _LOWER = 2.6, 1.85, 0.95
-_SYMMETRIC = {"linthresh": 1, "linscale": 0.35}  # step 0 has a place left of step 1
 Common = Mapping[str, Sequence[str]]
 
 
@@ -107,7 +106,7 @@ def position_slopes(table: pd.DataFrame, conditions: pd.DataFrame, common: Commo
 
 
 def _placed(rows: pd.DataFrame, table: pd.DataFrame, common: Common) -> pd.DataFrame:
-    """The rows of read-outs whose feature has an output position, with it; `common` marks those that all outputs share."""
+    """The rows of read-outs whose feature has an output position, with it; `common` marks shared ones."""
     keys = ["condition", "seed", "feature"]
     places = select.measured(table, OUTPUT_POSITION)[[*keys, "value"]].rename(columns={"value": "position"})
     placed = rows[~rows["layer"].isin(_ENDS)].merge(places, on=keys).astype({"position": int})
@@ -217,11 +216,8 @@ def draw_profile(axes: Axes, rows: pd.DataFrame, colours: dict[str, str]) -> Non
 
 def draw_slopes(axes: Axes, rows: pd.DataFrame, colours: dict[str, str]) -> None:
     """Draw the read-outs over training steps."""
-    axes.set_xscale("symlog", **_SYMMETRIC)
     _lines(axes, rows[rows["mark"] == "mean"], "step", colours)
-    decades = 10.0 ** np.arange(np.log10(max(rows["step"].max(), 1)) + 0.05)
-    axes.xaxis.set_major_locator(FixedLocator([0, *decades]))
-    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+    marks.step_axis(axes, rows["step"])
     axes.axhline(0, color=style.INK, linewidth=0.8, zorder=1)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pandas as pd
 from matplotlib.axes import Axes
 
@@ -37,15 +39,12 @@ def stimulus_map(points: pd.DataFrame, conditions: pd.DataFrame) -> Figure:
         return empty_figure(NAME, TITLE, sentence, points.assign(mark="stimulus"))
     shown, titles = select.drawn(here)["condition"], select.titles(conditions)
     rows = _rows(points, {name: titles[name] for name in shown})
-    height = len(rows) * (_SIDE + _HEAD) + _EDGE
-    drawing = style.canvas(2 * _EDGE + len(features) * _SIDE + (len(features) - 1) * _GAP, height)
-    for row, (title, layer, own) in enumerate(rows):
-        for column, feature in enumerate(features):
-            left, bottom = _EDGE + column * (_SIDE + _GAP), height - (row + 1) * (_SIDE + _HEAD)
-            axes = style.axes_at(drawing, left, bottom, _SIDE, _SIDE)
-            by = style.plain(f"{layer}by {feature}", _LETTERS, 1)
-            axes.set_title(f"{style.plain(title, _LETTERS, 2)}\n{by}", parse_math=False, pad=6)
-            draw_stimuli(axes, own, feature)
+    gap, margins = (_GAP, _HEAD), (_EDGE, _EDGE, _EDGE, _HEAD)
+    drawing, panels = style.tiles(len(rows) * len(features), len(features), (_SIDE, _SIDE), gap, margins)
+    for axes, ((title, layer, own), feature) in zip(panels, itertools.product(rows, features), strict=True):
+        by = style.plain(f"{layer}by {feature}", _LETTERS, 1)
+        axes.set_title(f"{style.plain(title, _LETTERS, 2)}\n{by}", parse_math=False, pad=6)
+        draw_stimuli(axes, own, feature)
     numbers = pd.concat([own for _, _, own in rows], ignore_index=True).assign(mark="stimulus")
     caption = (
         "Each point is a test stimulus, placed by t-SNE of the layer’s responses: nearby points have similar "

@@ -93,6 +93,26 @@ def axes_at(drawing: matplotlib.figure.Figure, left: float, bottom: float, width
     return drawing.add_axes((left / across, bottom / up, width / across, height / up))
 
 
+def tiles(
+    count: int,
+    columns: int,
+    size: tuple[float, float],
+    gap: tuple[float, float],
+    margins: tuple[float, float, float, float],
+) -> tuple[matplotlib.figure.Figure, list[Axes]]:
+    """Return a figure with `count` axes of `size` inches in rows of `columns`; margins are left, bottom, right, top."""
+    left, bottom, right, top = margins
+    step_x, step_y = size[0] + gap[0], size[1] + gap[1]
+    rows = -(-count // columns)
+    width = left + columns * step_x - gap[0] + right
+    height = bottom + rows * step_y - gap[1] + top
+    drawing = canvas(width, height)
+    places = [divmod(index, columns) for index in range(count)]
+    return drawing, [
+        axes_at(drawing, left + column * step_x, height - top - size[1] - row * step_y, *size) for row, column in places
+    ]
+
+
 def blocks(
     count: int,
     columns: int,
