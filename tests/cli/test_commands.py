@@ -50,7 +50,7 @@ def _one_worker() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def studies(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of studies of one's own."""
+    """A folder of user-defined studies."""
     folder = tmp_path_factory.mktemp("studies")
     write_study(folder / "sound.toml", claims={"T1": 0.0})
     write_study(folder / "mixed.toml", claims={"T1": 0.0, "T2": 0.9})
@@ -296,7 +296,7 @@ curves = {r2 = ["principal component", "R2"]}
 
 
 class TestAnalysis:
-    def test_networks_are_analysed_once_told_and_drawn_and_without_it_there_is_no_verdict(
+    def test_networks_are_analysed_once_and_drawn_and_without_analysis_there_is_no_verdict(
         self, call: Call, tmp_path: Path, copied: Path
     ) -> None:
         study = write_study(tmp_path / "mixed.toml", claims={"T1": 0.0, "T2": 0.9})
@@ -374,7 +374,7 @@ class TestReading:
         for word in ("T1", "T2", "short", "3 of 3", "replicated", f"{rows[0]['estimate']:+.3f}"):
             assert word in shown
 
-    def test_the_scorecard_has_a_line_a_claim_and_study(self) -> None:
+    def test_the_scorecard_has_a_line_per_claim_and_study(self) -> None:
         row = dict.fromkeys(CLAIM_KEYS, "word") | {"n_planned": 4, "study": "one", "scale": "full"}
         first = row | {"id": "C2", "estimate": 0.25, "n": 4, "verdict": "replicated"}
         second = first | {"estimate": 0.5, "n": 3, "verdict": "not replicated"}

@@ -41,7 +41,7 @@ def levels(made: StudyResult) -> pd.DataFrame:
     return levels_table(made.plan.study, made.plan.conditions, made.table)
 
 
-def test_levels_are_the_contrast_of_every_member_and_their_interval(levels: pd.DataFrame) -> None:
+def test_levels_are_the_contrast_of_every_network_and_their_interval(levels: pd.DataFrame) -> None:
     assert list(levels.columns) == LEVEL_COLUMNS
     assert set(levels["group"]) == {"depth 1, SGD", "depth 2, SGD", "depth 1, Adam", "depth 2, Adam"}
     assert levels["id"].unique().tolist() == ["C9"]
@@ -58,7 +58,7 @@ def test_levels_are_the_contrast_of_every_member_and_their_interval(levels: pd.D
     assert expected.mean == pytest.approx(0.3)
 
 
-def test_networks_below_the_gate_are_at_no_level(levels: pd.DataFrame) -> None:
+def test_networks_that_failed_the_criterion_are_at_no_level(levels: pd.DataFrame) -> None:
     assert levels[(levels["group"] == "depth 1, SGD") & (levels["level"] == 4)].empty
     lost = levels[(levels["group"] == "depth 2, SGD") & (levels["level"] == 4) & (levels["mark"] == "seed")]
     assert lost["seed"].tolist() == [1, 2, 3]
@@ -71,7 +71,7 @@ def test_a_study_without_trends_has_no_levels(made: StudyResult) -> None:
     assert trend(empty).caption.startswith("No trends")
 
 
-def test_a_trend_has_a_panel_a_group_and_its_numbers_in_the_csv(levels: pd.DataFrame) -> None:
+def test_a_trend_has_a_panel_per_group_and_its_numbers_in_the_csv(levels: pd.DataFrame) -> None:
     figure = trend(levels)
     panels = figure.drawing.axes
     assert [axes.get_title(loc="left") for axes in panels] == levels["group"].unique().tolist()
@@ -86,7 +86,7 @@ def test_a_trend_has_a_panel_a_group_and_its_numbers_in_the_csv(levels: pd.DataF
         assert np.abs(drawn[:, None] - known[None, :]).min(axis=1).max() < 1e-12
 
 
-def test_an_interval_of_one_member_is_not_drawn(made: StudyResult) -> None:
+def test_an_interval_of_one_network_is_not_drawn(made: StudyResult) -> None:
     one = made.table[made.table["seed"] == 1]
     figure = trend(levels_table(made.plan.study, made.plan.conditions, one))
     assert all(np.isfinite(axes.get_ylim()).all() for axes in figure.drawing.axes)
@@ -174,7 +174,7 @@ def test_a_claim_of_no_effect_has_two_bounds(made: StudyResult) -> None:
     assert groups == ["depth 1, SGD", "depth 2, SGD", "depth 1, Adam", "depth 2, Adam"]
 
 
-def test_the_answer_counts_comparisons_and_says_what_a_slope_is_per(made: StudyResult) -> None:
+def test_the_answer_counts_comparisons_and_gives_the_unit_of_a_slope(made: StudyResult) -> None:
     sentences = [sentence.replace("\N{NO-BREAK SPACE}", " ") for sentence in answer(made)]
     assert sentences[0].startswith("Replicated in 11 of 12 conditions, no verdict in 1: easy explains ")
     assert sentences[1] == (
@@ -211,7 +211,7 @@ def many() -> StudyResult:
     return result([(0.5, 0.2)] * 40, study=study, seeds=1)
 
 
-def test_many_conditions_are_a_page_of_its_size_with_every_number(many: StudyResult, tmp_path: Path) -> None:
+def test_a_page_of_many_conditions_stays_small_and_has_every_number(many: StudyResult, tmp_path: Path) -> None:
     page = write_report(many, tmp_path)
     assert page.stat().st_size < 3_000_000
     numbers = pd.read_csv(page.parent / "figures" / "learning-curves.csv")

@@ -92,7 +92,7 @@ def test_read_outs_that_outputs_do_not_share_are_dashed_and_in_a_panel_below(tab
     assert "Dashed lines" in figure.caption
 
 
-def test_a_model_without_such_states_has_one_panel_a_condition_and_no_such_words(table: pd.DataFrame) -> None:
+def test_a_model_without_such_states_has_one_panel_per_condition_and_no_such_words(table: pd.DataFrame) -> None:
     figure = position_profile(table[table["layer"] != STATE], CONDITIONS, COMMON)
     assert len(figure.drawing.axes) == 2
     assert "Dashed lines" not in figure.caption
@@ -111,7 +111,7 @@ def test_every_line_and_band_is_in_the_numbers(make: object, table: pd.DataFrame
     assert max(np.nanmin(np.abs(known - value)) for value in np.concatenate(drawn)) < 1e-12
 
 
-def test_the_slope_at_every_step_is_the_contrasts_own(table: pd.DataFrame) -> None:
+def test_the_slope_at_every_step_is_that_of_the_contrast(table: pd.DataFrame) -> None:
     numbers = position_slopes(table, CONDITIONS, COMMON).numbers
     contrast = PositionSlope(measure="r2_final", of=("a", "b", "c"))
     for step in (0, 10, 100):
@@ -150,7 +150,7 @@ def test_one_feature_has_a_place_and_no_slope() -> None:
     assert position_slopes(table, CONDITIONS[:1], COMMON).caption.startswith("No output positions")
 
 
-def test_a_condition_of_which_no_member_passed_says_so_and_one_member_has_no_band(table: pd.DataFrame) -> None:
+def test_a_condition_of_which_no_network_passed_says_so_and_one_network_has_no_band(table: pd.DataFrame) -> None:
     alone = table[(table["condition"] == "one") & (table["seed"] == 0)]
     for make in (position_profile, position_slopes):
         *panels, empty = make(alone, CONDITIONS, COMMON).drawing.axes
@@ -182,7 +182,7 @@ def made() -> StudyResult:
     return StudyResult(plan, table, pd.DataFrame(columns=UNIT_COLUMNS), networks, {})
 
 
-def test_in_a_report_common_is_what_the_model_calls_its_layers(made: StudyResult) -> None:
+def test_in_a_report_shared_read_outs_are_the_layers_of_the_model(made: StudyResult) -> None:
     model = made.plan.conditions[0].model
     assert isinstance(model, EncoderDecoder)
     figures = {figure.name: figure for figure in study_figures(made)}

@@ -54,14 +54,16 @@ def study(
             )
             for network in range(seeds):
                 final = {easy_name: rng.normal(0.52, 0.04), hard_name: max(HARD[name] + rng.normal(0, 0.03), 0.01)}
-                rows.append(_member(rng, condition, network, depth, final, easy_name))
+                rows.append(_network(rng, condition, network, depth, final, easy_name))
                 units.append(_units(rng, condition, network, depth, final))
     table, names = pd.concat(rows, ignore_index=True), pd.DataFrame(conditions)
     table["layer"] = pd.Categorical(table["layer"], LAYERS, ordered=True)
-    return Tables(table, pd.concat(units, ignore_index=True), names, _claims(rng, names, seeds), _members(names, seeds))
+    return Tables(
+        table, pd.concat(units, ignore_index=True), names, _claims(rng, names, seeds), _networks(names, seeds)
+    )
 
 
-def _member(
+def _network(
     rng: np.random.Generator, condition: str, network: int, depth: int, final: dict[str, float], easy: str
 ) -> pd.DataFrame:
     last = int(rng.integers(4_000, 12_000))
@@ -119,7 +121,7 @@ def _claims(rng: np.random.Generator, conditions: pd.DataFrame, seeds: int) -> p
     return pd.DataFrame(rows, columns=columns.split())
 
 
-def _members(conditions: pd.DataFrame, seeds: int) -> pd.DataFrame:
+def _networks(conditions: pd.DataFrame, seeds: int) -> pd.DataFrame:
     rows = [
         (condition, network, "finished", 6_000 + 31 * network, None, "", f"{index:02d}f3a{network:02d}", 41.2 + network)
         for index, condition in enumerate(conditions["condition"])

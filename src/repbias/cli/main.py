@@ -1,7 +1,7 @@
 """The command line: collect the commands, parse the arguments, run one command, and turn errors into exit codes.
 
-A command is a dataclass of options with a method `run`, in a module of its own that imports heavy libraries only
-inside functions. To add one, write its module and add it to `Command`.
+A command is a dataclass of options with a method `run`, one per module. Modules import heavy libraries only inside
+functions, so that help is fast. To add one, write its module and add it to `Command`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`repbias run`: train what is missing, print the claims, write the pages."""
+"""`repbias run`: train the missing networks, print the claims, write the pages."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from repbias.cli.options import DEFAULT_STORE, StorePath, Words, optional
 
 @dataclass(frozen=True)
 class Run:
-    """Train what is missing, measure, print the claims, then write figures, numbers and the page."""
+    """Train the missing networks, print the claims, then write figures, numbers and the page."""
 
     studies: Annotated[Words, optional("STUDY...", "Names of studies (see `repbias list`), 'all', or TOML files.")]
     scale: Literal["quick", "full"] = "quick"
     """How much of the study: a first look, or all conditions and seeds."""
     seeds: Annotated[int | None, optional("INT")] = None
-    """Networks per condition (seeds 0, 1, ...), instead of the scale's own number."""
+    """Networks per condition (seeds 0, 1, ...), instead of the number of the scale."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to train."""
     store: StorePath = DEFAULT_STORE

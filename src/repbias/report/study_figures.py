@@ -96,7 +96,7 @@ def _curves(tables: StudyTables) -> list[Figure]:
 def curve_figures(
     curves: pd.DataFrame, conditions: pd.DataFrame, labels: dict[str, tuple[str, str]], features: tuple[str, ...]
 ) -> list[Figure]:
-    """Return the figures of an analysis's curves; curves of channels by rank have a figure of their own."""
+    """Return the figures of an analysis's curves; curves of channels by rank have a separate figure."""
     is_rank = curves["curve"].isin([channels.MAP, channels.MEAN])
     figures = []
     if is_rank.any():

@@ -74,7 +74,7 @@ def run_studies(
     names : names of studies, ``"all"``, or paths of TOML files.
     store : the store's folder; it is created if it does not exist.
     scale : ``"quick"`` or ``"full"``.
-    seeds : networks per condition, if not the scale's own number.
+    seeds : networks per condition, instead of the number of the scale.
     device : ``"auto"``, ``"cpu"`` or ``"cuda"``.
     remake : delete damaged runs and make them again.
     progress : how to show progress.

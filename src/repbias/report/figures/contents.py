@@ -84,7 +84,7 @@ def _caption(numbers: pd.DataFrame, conditions: pd.DataFrame) -> str:
     return (
         "Share of the penultimate layer’s variance that each feature explains at the end of training, beside the "
         "shares of probes: properties of the stimuli that are measured but that no output reports. Each share comes "
-        "from a regression of its own, so shares of correlated properties overlap; the last bar is the share that "
+        "from a separate regression, so shares of correlated properties overlap; the last bar is the share that "
         "all of them explain together. Bars are means over networks, points are networks. "
         f"{select.networks_sentence(numbers[numbers['mark'] == 'seed'], conditions)}"
         f"{select.drawn_sentence(conditions)}"

@@ -2,7 +2,7 @@
 
 The read-outs are drawn: all layers except the stimuli and the outputs themselves. Read-outs that all outputs share,
 which are the hidden layers on the model's own path, are solid. Others, such as the state of a decoder from which one
-output is read, hold that output in any case: they are dashed and have a panel of their own.
+output is read, hold that output in any case: they are dashed, in a panel below.
 """
 
 from __future__ import annotations
@@ -238,6 +238,6 @@ def _caption(seeds: pd.DataFrame, conditions: pd.DataFrame) -> str:
     )
     return (
         "Lines are means over networks, bands 95 % intervals over networks (Student’s t)."
-        f"{'' if seeds['common'].all() else others} Each panel has its own vertical axis. "
+        f"{'' if seeds['common'].all() else others} Vertical axes differ between panels. "
         f"{select.networks_sentence(seeds, conditions)}{select.drawn_sentence(conditions)}"
     )

@@ -135,7 +135,7 @@ def final(table: pd.DataFrame, measure: str) -> pd.DataFrame:
 
 
 def at_penultimate(rows: pd.DataFrame, conditions: pd.DataFrame) -> pd.DataFrame:
-    """The rows that were read from their own condition's penultimate layer."""
+    """The rows that were read from the penultimate layer of their condition."""
     require_columns(conditions, ("condition", "penultimate"), "conditions")
     layer = dict(zip(conditions["condition"].astype(str), conditions["penultimate"].astype(str), strict=True))
     return rows[rows["layer"].astype(str) == rows["condition"].astype(str).map(layer)]
