@@ -15,15 +15,13 @@ import pandas as pd
 import pytest
 from command_line import Call, Said, caller
 from rich.console import Console
-from tiny_studies import make_study, write_study
+from tiny_studies import write_study
 
 import repbias
 from repbias.cli import terminal
 from repbias.cli.claims import claims_json
 from repbias.cli.list import List
-from repbias.cli.progress import ConsoleProgress, duration
 from repbias.runs import runner
-from repbias.runs.plan import make_plan
 from repbias.runs.results import TABLE_COLUMNS, StudyResult
 from repbias.runs.store import Store
 from repbias.runs.studies import claims_table, run_studies, stored_results
@@ -454,51 +452,3 @@ print("HEAVY", [name for name in {heavy} if name in sys.modules])
         said = call("list")
         assert said.status == 130
         assert said.err.startswith("interrupted; finished work is kept")
-
-
-class TestProgress:
-    study = make_study(steps={"one": 100, "two": 300})
-
-    def shown(self, *, terminal_width: int | None) -> str:
-        plan = make_plan(self.study, "quick", 2)
-        file = StringIO()
-        console = Console(file=file, force_terminal=terminal_width is not None, width=terminal_width or 40)
-        missing = [condition for condition, _ in plan.networks()]
-        with ConsoleProgress(console).training(plan, missing) as on_progress:
-            on_progress(200, None, "", 0)
-            on_progress(0, "a-0000", "finished", 100)
-            on_progress(0, "a-0001", "failed", 100)
-            on_progress(600, "b-0000", "step limit", 300)
-            on_progress(0, "b-0001", "finished", 300)
-            on_progress(0, None, "", 0)
-        return file.getvalue()
-
-    def test_plain_lines_where_there_is_no_terminal(self) -> None:
-        text = self.shown(terminal_width=None)
-        assert all(character.isprintable() or character == "\n" for character in text)
-        first, *networks, last = text.splitlines()
-        assert first == "tiny (quick): 2 conditions, 2 seeds each; of 4 networks 4 to train"
-        assert networks == ["  network a-0001: failed after 100 steps", "  network b-0000: step limit after 300 steps"]
-        assert last.startswith("  4/4 networks, 800 steps (")
-        assert "left" not in last
-
-    def test_bars_on_a_terminal(self) -> None:
-        text = self.shown(terminal_width=120)
-        assert "\x1b[" in text
-        assert "━" in text
-        assert "training" in text
-        assert "4/4" in text
-
-    def test_nothing_to_train_says_so(self) -> None:
-        file = StringIO()
-        with ConsoleProgress(Console(file=file, width=40)).training(
-            make_plan(self.study, "quick", 1), []
-        ) as on_progress:
-            on_progress(1, None, "", 0)
-        assert file.getvalue() == "tiny (quick): 2 conditions, 1 seed each; of 2 networks all are in the store\n"
-
-    @pytest.mark.parametrize(
-        ("seconds", "words"), [(0, "0 s"), (89, "89 s"), (91, "2 min"), (5399, "90 min"), (5400, "1.5 h")]
-    )
-    def test_durations(self, seconds: float, words: str) -> None:
-        assert duration(seconds) == words
