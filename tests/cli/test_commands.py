@@ -15,15 +15,19 @@ import pandas as pd
 import pytest
 from command_line import Call, Said, caller
 from rich.console import Console
-from tiny_studies import make_study, write_study
+from tiny_studies import write_study
 
-from repbias.cli import commands, terminal
+import repbias
+from repbias.cli import terminal
+from repbias.cli.claims import claims_json
+from repbias.cli.list import List
 from repbias.experiments.evaluation import CLAIM_COLUMNS
 from repbias.runs import runner
-from repbias.runs.plan import make_plan
 from repbias.runs.results import TABLE_COLUMNS, StudyResult
 from repbias.runs.store import Store
+from repbias.runs.studies import claims_table, run_studies, stored_results
 from repbias.runs.workers import WorkerError
+from repbias.studies import DOMAINS, find_study
 
 CLAIM_KEYS = [*CLAIM_COLUMNS, "headline", "scorecard"]
 
@@ -43,7 +47,7 @@ def _one_worker() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def studies(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of studies of one's own."""
+    """A folder of user-defined studies."""
     folder = tmp_path_factory.mktemp("studies")
     write_study(folder / "sound.toml", seeds=4, claims={"T1": 0.001})
     write_study(folder / "mixed.toml", seeds=4, claims={"T1": 0.001, "T2": 0.9})
@@ -56,8 +60,7 @@ def studies(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def trained(studies: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store into which `mixed` was run, by the one call that trains here; do not change it."""
     store = tmp_path_factory.mktemp("trained") / "store"
-    console = Console(file=StringIO(), force_terminal=False)
-    list(commands.train([str(studies / "mixed.toml")], store=store, device="cpu", console=console))
+    list(run_studies([str(studies / "mixed.toml")], store, device="cpu"))
     return store
 
 
@@ -254,7 +257,7 @@ class TestRun:
         self, call: Call, tmp_path: Path, copied: Path
     ) -> None:
         def planned() -> set[int]:
-            rows = commands.claims_table(commands.stored_results(copied, ["mixed"]))
+            rows = claims_table(stored_results(copied, ["mixed"]))
             return set(rows["n_planned"])
 
         again = write_study(tmp_path / "mixed.toml", seeds=4, claims={"T1": 0.001, "T2": 0.9})
@@ -273,7 +276,7 @@ class TestRun:
         assert "0/2" in said.out
         assert "no data" in said.out
         assert said.err.count(": failed after") == 2
-        (result,) = commands.stored_results(store)
+        (result,) = stored_results(store)
         assert result.networks["status"].to_list() == ["failed"] * 2
         assert result.claims[["n", "n_planned"]].to_numpy().tolist() == [[0, 2]]
         assert set(result.table["seed"]) == {0, 1}
@@ -292,7 +295,7 @@ curves = {r2 = ["principal component", "R2"]}
 
 
 class TestAnalysis:
-    def test_networks_are_analysed_once_told_and_drawn_and_without_it_there_is_no_verdict(
+    def test_networks_are_analysed_once_and_drawn_and_without_analysis_there_is_no_verdict(
         self, call: Call, tmp_path: Path, copied: Path
     ) -> None:
         study = write_study(tmp_path / "mixed.toml", seeds=4, claims={"T1": 0.001, "T2": 0.9})
@@ -336,9 +339,27 @@ class TestReading:
         (row,) = (row for row in rows if row["name"] == "complexity")
         assert row["claims"] == ["C1", "C2", "C3", "C22"]
         assert 0 < row["cost"]["quick"] < row["cost"]["full"]
-        shown = call("list").out
-        assert "complexity" in shown
-        assert "C22" in shown
+
+    def test_the_list_has_one_line_of_80_columns_per_study_by_domain(
+        self, call: Call, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("COLUMNS", "80")
+        lines = [line.rstrip() for line in call("list").out.splitlines()]
+        assert max(map(len, lines)) <= 80
+        named = [line.split()[0] for line in lines if line]
+        domains = [name for domain, names in DOMAINS.items() for name in (domain, *names)]
+        assert named[:-1] == domains
+        (complexity,) = (line for line in lines if line.startswith("complexity"))
+        assert complexity.split() == ["complexity", "Complexity", "C1", "C2", "C3", "C22"]
+
+    def test_one_study_is_listed_with_all_about_it(self, call: Call) -> None:
+        study = find_study("pca")
+        shown = " ".join(call("list", "pca").out.split())
+        for text in (study.question, *(one.name for one in study.conditions), *(one.statement for one in study.claims)):
+            assert " ".join(text.split()) in shown
+        assert f"quick: {len(study.at('quick'))} conditions, {study.scales['quick'].seeds} seeds each, about" in shown
+        assert [row["name"] for row in json.loads(call("list", "pca", "--json").out)] == ["pca"]
+        assert_refused(call("list", "pcb"), "did you mean 'pca'")
 
     def test_claims(self, call: Call, trained: Path) -> None:
         said = call("claims", "--json", "--store", trained)
@@ -353,7 +374,7 @@ class TestReading:
             assert word in shown
 
     def test_the_scorecard_has_a_line_for_each_study_of_a_claim(self, trained: Path) -> None:
-        claims = commands.claims_table(commands.stored_results(trained))
+        claims = claims_table(stored_results(trained))
         file = StringIO()
         table = claims.assign(id=["C10", "C2"], about=["C10", "C2"])
         Console(file=file, width=80).print(terminal.scorecard(table))
@@ -373,13 +394,13 @@ class TestReading:
         row = dict.fromkeys(CLAIM_KEYS, "word") | {"family": "descriptive", "n_planned": 1}
         row |= {"n": 1, "estimate": 0.1, "ci_low": -math.inf, "ci_high": math.inf}
         rows = pd.DataFrame([row, row | {"n": 0, "estimate": math.nan, "ci_low": math.nan, "ci_high": math.nan}])
-        text = commands.claims_json(rows)
+        text = claims_json(rows)
         first, second = json.loads(text, parse_constant=lambda constant: pytest.fail(f"{constant} is no JSON"))
         assert [first[key] for key in ("n", "estimate", "ci_low", "ci_high")] == [1, 0.1, None, None]
         assert [second[key] for key in ("n", "estimate", "ci_low", "ci_high")] == [0, None, None, None]
 
     def test_tables(self, call: Call, trained: Path, tmp_path: Path) -> None:
-        (result,) = commands.stored_results(trained)
+        (result,) = stored_results(trained)
         for name, read in {"table.csv": pd.read_csv, "table.parquet": pd.read_parquet}.items():
             said = call("table", "mixed", "--out", tmp_path / name, "--store", trained)
             assert said.status == 0
@@ -420,61 +441,18 @@ print("HEAVY", [name for name in {heavy} if name in sys.modules])
         for command in ("list", "run", "report", "claims", "table"):
             assert command in done.stdout
 
+    def test_version(self, call: Call) -> None:
+        assert call("--version") == (0, f"repbias {repbias.__version__}\n", "")
+
     def test_an_error_leaves_the_status_and_no_traceback(self, tmp_path: Path) -> None:
         done = in_a_process("-m", "repbias", "claims", "--store", str(tmp_path / "absent"))
         assert_refused(Said(done.returncode, done.stdout, done.stderr), "expected a store")
 
     def test_ctrl_c_is_130(self, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-        def interrupted(**_: object) -> None:
+        def interrupted(_: List) -> None:
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(commands, "print_studies", interrupted)
+        monkeypatch.setattr(List, "run", interrupted)
         said = call("list")
         assert said.status == 130
-        assert said.err == "interrupted; what was finished is kept, and the same command goes on with the rest\n"
-
-
-class TestProgress:
-    study = make_study(steps={"one": 100, "two": 300})
-
-    def shown(self, *, terminal_width: int | None) -> str:
-        plan = make_plan(self.study, "quick", 2)
-        file = StringIO()
-        console = Console(file=file, force_terminal=terminal_width is not None, width=terminal_width or 40)
-        missing = [condition for condition, _ in plan.networks()]
-        with terminal.progress(plan, missing, console) as on_progress:
-            on_progress(200, None, "", 0)
-            on_progress(0, "a-0000", "finished", 100)
-            on_progress(0, "a-0001", "failed", 100)
-            on_progress(600, "b-0000", "step limit", 300)
-            on_progress(0, "b-0001", "finished", 300)
-            on_progress(0, None, "", 0)
-        return file.getvalue()
-
-    def test_plain_lines_where_there_is_no_terminal(self) -> None:
-        text = self.shown(terminal_width=None)
-        assert all(character.isprintable() or character == "\n" for character in text)
-        first, *networks, last = text.splitlines()
-        assert first == "tiny (quick): 2 conditions, 2 seeds each; of 4 networks 4 to train"
-        assert networks == ["  network a-0001: failed after 100 steps", "  network b-0000: step limit after 300 steps"]
-        assert last.startswith("  4/4 networks, 800 steps (")
-        assert "left" not in last
-
-    def test_bars_on_a_terminal(self) -> None:
-        text = self.shown(terminal_width=120)
-        assert "\x1b[" in text
-        assert "━" in text
-        assert "training" in text
-        assert "4/4" in text
-
-    def test_nothing_to_train_says_so(self) -> None:
-        file = StringIO()
-        with terminal.progress(make_plan(self.study, "quick", 1), [], Console(file=file, width=40)) as on_progress:
-            on_progress(1, None, "", 0)
-        assert file.getvalue() == "tiny (quick): 2 conditions, 1 seed each; of 2 networks all are in the store\n"
-
-    @pytest.mark.parametrize(
-        ("seconds", "words"), [(0, "0 s"), (89, "89 s"), (91, "2 min"), (5399, "90 min"), (5400, "1.5 h")]
-    )
-    def test_durations(self, seconds: float, words: str) -> None:
-        assert terminal.duration(seconds) == words
+        assert said.err.startswith("interrupted; finished work is kept")

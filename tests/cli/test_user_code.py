@@ -1,4 +1,4 @@
-"""A kind of feature, a network and a measure of one's own, in one file, named by a study that `repbias run` trains."""
+"""A user-defined kind of feature, network and measure, in one file, named by a study that `repbias run` trains."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
     return caller(monkeypatch, capsys)
 
 
-def test_a_study_of_ones_own_code_is_trained_measured_and_judged(here: str, call: Call) -> None:
+def test_a_study_of_user_code_is_trained_measured_and_judged(here: str, call: Call) -> None:
     said = call("run", "mine.toml")
     assert said.status == 0, said.err
     assert "mine/mine" in said.out
@@ -98,7 +98,7 @@ def test_a_study_of_ones_own_code_is_trained_measured_and_judged(here: str, call
     assert "R2(easy) - R2(hard), penultimate layer" in call("claims").out
 
 
-def test_a_network_of_ones_own_has_the_weights_of_its_seed(here: str) -> None:
+def test_a_user_defined_network_has_the_weights_of_its_seed(here: str) -> None:
     model, task = (
         UserModule(function=f"{here}:Net", layers=("body.*",)),
         read_study(Path("mine.toml")).conditions[0].task,
@@ -125,7 +125,7 @@ def test_a_network_of_ones_own_has_the_weights_of_its_seed(here: str) -> None:
         ("bits = 12", "bits = 16", "mat1 and mat2 shapes cannot be multiplied"),
     ],
 )
-def test_an_error_says_what_is_wrong_with_ones_own_code_before_anything_is_trained(
+def test_an_error_says_what_is_wrong_with_user_code_before_anything_is_trained(
     line: str, changed: str, words: str, here: str, call: Call
 ) -> None:
     text = STUDY.replace(line, changed).replace("FILE", here)

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from repbias.analyses.channels import MAP, MEAN
-from repbias.report.figures import Figure, channel_spread
+from repbias.report.figures import Figure
+from repbias.report.figures.channels import channel_spread
 from repbias.report.study_figures import curve_figures
 
 CHANNELS = {"stage.0.mean": 4, "pool": 6}
@@ -55,7 +56,7 @@ def test_a_rank_is_a_share_of_the_channels_of_its_stage() -> None:
         np.testing.assert_allclose(own["share"], own["rank"] / count)
 
 
-def test_a_panel_a_stage_whose_lines_are_the_means_and_the_networks_of_the_map() -> None:
+def test_each_stage_has_a_panel_whose_lines_are_the_means_and_the_networks_of_the_map() -> None:
     figure = drawn(curves("a", "b"), "a", "b")
     panels = figure.drawing.axes
     assert [panel.get_title(loc="left") for panel in panels] == ["a", "", "b", ""]
@@ -80,7 +81,7 @@ def test_features_have_their_colours_and_what_is_measured_beside_them_is_grey() 
 
 def test_without_channels_it_says_so() -> None:
     figure = drawn(curves("a").iloc[:0], "a")
-    assert "has not been done" in figure.caption
+    assert figure.caption.startswith("No channels")
     assert figure.numbers.empty
 
 
@@ -88,7 +89,7 @@ def test_without_channels_it_says_so() -> None:
     ("swept", "expected"),
     [((MAP, MEAN), ["channels"]), (("r2",), ["analysis-curves"]), ((MAP, "r2"), ["channels", "analysis-curves"])],
 )
-def test_channels_by_rank_have_a_figure_of_their_own(swept: tuple[str, ...], expected: list[str]) -> None:
+def test_channels_by_rank_have_a_separate_figure(swept: tuple[str, ...], expected: list[str]) -> None:
     table = curves("a")
     table = pd.concat([table[table["curve"] == MAP].assign(curve=curve) for curve in swept])
     figures = curve_figures(table, conditions("a"), {}, FEATURES)

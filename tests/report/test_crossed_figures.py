@@ -13,16 +13,14 @@ from study_results import crossed, result
 from repbias.core.statistics import mean_interval
 from repbias.experiments.evaluation import LEVEL_COLUMNS, levels_table
 from repbias.experiments.study import Scale
-from repbias.report import claim_forest, condition_map, forms_grid, trend
 from repbias.report.answer import answer
 from repbias.report.figures import select
-from repbias.report.study_figures import (
-    contrast_values,
-    described_conditions,
-    labelled_features,
-    study_figures,
-)
+from repbias.report.figures.forest import claim_forest
+from repbias.report.figures.grid import condition_map, forms_grid
+from repbias.report.figures.trend import trend
+from repbias.report.study_figures import study_figures
 from repbias.report.study_report import write_report
+from repbias.report.study_tables import contrast_values, described_conditions, labelled_features
 from repbias.runs.results import StudyResult
 
 WIDTHS, DEPTHS = (4, 8, 16), (1, 2)
@@ -43,7 +41,7 @@ def levels(made: StudyResult) -> pd.DataFrame:
     return levels_table(made.plan.study, made.plan.conditions, made.table)
 
 
-def test_levels_are_the_contrast_of_every_member_and_their_interval(levels: pd.DataFrame) -> None:
+def test_levels_are_the_contrast_of_every_network_and_their_interval(levels: pd.DataFrame) -> None:
     assert list(levels.columns) == LEVEL_COLUMNS
     assert set(levels["group"]) == {"depth 1, SGD", "depth 2, SGD", "depth 1, Adam", "depth 2, Adam"}
     assert levels["id"].unique().tolist() == ["C9"]
@@ -60,7 +58,7 @@ def test_levels_are_the_contrast_of_every_member_and_their_interval(levels: pd.D
     assert expected.mean == pytest.approx(0.3)
 
 
-def test_networks_below_the_gate_are_at_no_level(levels: pd.DataFrame) -> None:
+def test_networks_that_failed_the_criterion_are_at_no_level(levels: pd.DataFrame) -> None:
     assert levels[(levels["group"] == "depth 1, SGD") & (levels["level"] == 4)].empty
     lost = levels[(levels["group"] == "depth 2, SGD") & (levels["level"] == 4) & (levels["mark"] == "seed")]
     assert lost["seed"].tolist() == [1, 2, 3]
@@ -73,7 +71,7 @@ def test_a_study_without_trends_has_no_levels(made: StudyResult) -> None:
     assert trend(empty).caption.startswith("No trends")
 
 
-def test_a_trend_has_a_panel_a_group_and_its_numbers_in_the_csv(levels: pd.DataFrame) -> None:
+def test_a_trend_has_a_panel_per_group_and_its_numbers_in_the_csv(levels: pd.DataFrame) -> None:
     figure = trend(levels)
     panels = figure.drawing.axes
     assert [axes.get_title(loc="left") for axes in panels] == levels["group"].unique().tolist()
@@ -88,14 +86,14 @@ def test_a_trend_has_a_panel_a_group_and_its_numbers_in_the_csv(levels: pd.DataF
         assert np.abs(drawn[:, None] - known[None, :]).min(axis=1).max() < 1e-12
 
 
-def test_an_interval_of_one_member_is_not_drawn(made: StudyResult) -> None:
+def test_an_interval_of_one_network_is_not_drawn(made: StudyResult) -> None:
     one = made.table[made.table["seed"] == 1]
     figure = trend(levels_table(made.plan.study, made.plan.conditions, one))
     assert all(np.isfinite(axes.get_ylim()).all() for axes in figure.drawing.axes)
     assert "n = 1 networks" in figure.caption
 
 
-def test_the_map_has_a_cell_a_condition_and_marks_those_that_miss_the_gate(made: StudyResult) -> None:
+def test_the_map_has_a_cell_per_condition_and_marks_those_that_fail_the_criterion(made: StudyResult) -> None:
     claim, conditions = made.plan.study.claims[0], described_conditions(made)
     assert forms_grid(conditions)
     figure = condition_map(contrast_values(claim, made), conditions, claim.statement, claim.describe())
@@ -105,7 +103,7 @@ def test_the_map_has_a_cell_a_condition_and_marks_those_that_miss_the_gate(made:
     assert numbers.loc[("16", "2", "Adam"), "value"] == pytest.approx(0.4)
     assert numbers["n"].tolist() == [0, 3] + [4] * 10
     texts = [text.get_text() for text in sgd.texts]
-    assert {"none of 4\npassed the accuracy criterion", "n = 3 of 4", "+0.40"} <= set(texts)
+    assert {"none of 4", "n = 3 of 4", "+0.40"} <= set(texts)
     framed = [patch for patch in sgd.patches if isinstance(patch, Rectangle) and patch.get_linestyle() == "--"]
     assert len(framed) == 2
     assert bar.get_ylim()[0] == -bar.get_ylim()[1]
@@ -176,7 +174,7 @@ def test_a_claim_of_no_effect_has_two_bounds(made: StudyResult) -> None:
     assert groups == ["depth 1, SGD", "depth 2, SGD", "depth 1, Adam", "depth 2, Adam"]
 
 
-def test_the_answer_counts_comparisons_and_says_what_a_slope_is_per(made: StudyResult) -> None:
+def test_the_answer_counts_comparisons_and_gives_the_unit_of_a_slope(made: StudyResult) -> None:
     sentences = [sentence.replace("\N{NO-BREAK SPACE}", " ") for sentence in answer(made)]
     assert sentences[0].startswith("Inconclusive (replicated in 10, no data in 2 of 12 conditions): easy explains ")
     assert sentences[1] == (
@@ -212,14 +210,14 @@ def many() -> StudyResult:
     return result([(0.5, 0.2)] * 40, study=study, seeds=1)
 
 
-def test_many_conditions_are_a_page_of_its_size_with_every_number(many: StudyResult, tmp_path: Path) -> None:
+def test_a_page_of_many_conditions_stays_small_and_has_every_number(many: StudyResult, tmp_path: Path) -> None:
     page = write_report(many, tmp_path)
     assert page.stat().st_size < 3_000_000
     numbers = pd.read_csv(page.parent / "figures" / "learning-curves.csv")
     assert numbers["condition"].nunique() == 40
     html = page.read_text(encoding="utf-8")
-    assert "Drawn are 12 of 40 conditions" in html
-    assert html.count("Not drawn: ") >= 4
+    assert "shows 12 of 40 conditions" in html
+    assert html.count("Not shown: ") >= 4
 
 
 def test_the_conditions_not_drawn_are_named(many: StudyResult) -> None:
@@ -228,6 +226,6 @@ def test_the_conditions_not_drawn_are_named(many: StudyResult) -> None:
     titles = select.titles(conditions)
     assert len(shown) == 12
     assert {next(iter(titles)), list(titles)[-1]} <= set(shown)
-    named = sentence.split("Not drawn: ")[1].rstrip(".").split("; ")
+    named = sentence.split("Not shown: ")[1].rstrip(".").split("; ")
     assert sorted([*named, *shown.values()]) == sorted(titles.values())
     assert select.drawn_sentence(conditions[:12]) == ""

@@ -32,13 +32,13 @@ def made(effects: Sequence[Effects] = (EFFECTS,), missed: Sequence[tuple[int, in
     return result([(0.4 + gap / 2, 0.4 - gap / 2) for gap in gaps], study=study, seeds=SEEDS, missed=missed)
 
 
-def drawn(asked: Effects = EFFECTS, missed: Sequence[tuple[int, int]] = ()) -> Figure:
+def drawn(crossing: Effects = EFFECTS, missed: Sequence[tuple[int, int]] = ()) -> Figure:
     found = made(missed=missed)
-    levels, cells = asked.levels(found.plan.conditions), asked.cells(found.plan.conditions, found.table)
-    return factor_effects(asked.table(levels, cells), cells, levels, GAP.describe(), asked.sesoi)
+    levels, cells = crossing.levels(found.plan.conditions), crossing.cells(found.plan.conditions, found.table)
+    return factor_effects(crossing.table(levels, cells), cells, levels, GAP.describe(), crossing.sesoi)
 
 
-def test_a_row_an_effect_with_its_estimate_interval_and_n() -> None:
+def test_each_effect_has_a_row_with_its_estimate_interval_and_n() -> None:
     figure = drawn()
     main, interactions, _ = figure.drawing.axes
     numbers = figure.numbers.set_index("effect")
@@ -70,7 +70,7 @@ def test_the_smallest_effect_is_shaded_on_both_sides_of_zero() -> None:
     assert "grey band" not in drawn(EFFECTS.model_copy(update={"sesoi": 0.0})).caption
 
 
-def test_the_grid_has_a_cell_a_condition_with_its_mean_and_n() -> None:
+def test_the_grid_has_a_cell_per_condition_with_its_mean_and_n() -> None:
     figure = drawn(missed=[*((0, seed) for seed in range(SEEDS)), (1, 0)])
     forest, _, grid = figure.drawing.axes
     assert [text.get_text() for text in grid.get_yticklabels()] == ["4 · 1", "4 · 2", "8 · 1", "8 · 2"]
@@ -85,16 +85,16 @@ def test_the_grid_has_a_cell_a_condition_with_its_mean_and_n() -> None:
     assert cells.loc[("8", "1", "Adam"), "value"] == pytest.approx(0.2)
     assert cells["n"].tolist() == [0, 3, 4, 4, 4, 4, 4, 4]
     assert "n = 4 · 3 of 4 settings" in {text.get_text() for text in forest.texts}
-    assert "averaged over the rest" in figure.caption
+    assert "averaged over the other settings" in figure.caption
 
 
 def test_colours_go_by_sign() -> None:
     levels = {"a": ["0", "1"], "b": ["0", "1"]}
-    asked = Effects(contrast=GAP, factors=("a", "b"))
+    crossing = Effects(contrast=GAP, factors=("a", "b"))
     gaps = {("0", "0"): 0.2, ("0", "1"): -0.2, ("1", "0"): 0.0, ("1", "1"): 0.2}
     rows = [(*cell, seed, gap) for (cell, gap), seed in itertools.product(gaps.items(), range(3))]
     cells = pd.DataFrame(rows, columns=["a", "b", "seed", "value"])
-    figure = factor_effects(asked.table(levels, cells), cells, levels, "x")
+    figure = factor_effects(crossing.table(levels, cells), cells, levels, "x")
     colours = {patch.get_xy(): np.array(patch.get_facecolor()[:3]) for patch in figure.drawing.axes[2].patches}
     assert (colours[0, 0] == colours[1, 1]).all()
     assert colours[0, 1].min() > 0.9  # 0 is white
@@ -111,7 +111,7 @@ def test_every_interval_drawn_is_in_the_numbers() -> None:
         assert max(np.nanmin(np.abs(known - x)) for x in xs) < 1e-12
 
 
-def test_each_crossing_that_a_study_asks_for_has_a_figure() -> None:
+def test_each_crossing_of_a_study_has_a_figure() -> None:
     two = Effects(contrast=GAP, factors=("width", "depth"), where={"optimizer": ("SGD",)})
     figures = [figure for figure in study_figures(made([EFFECTS, two])) if figure.name.startswith("effects")]
     assert [figure.name for figure in figures] == ["effects", "effects-2"]
@@ -125,11 +125,11 @@ def test_without_analysed_networks_it_says_so() -> None:
 
 def test_one_seed_has_no_interval_and_the_axis_is_finite() -> None:
     levels = {"a": ["0", "1"], "b": ["0", "1"]}
-    asked = Effects(contrast=GAP, factors=("a", "b"))
+    crossing = Effects(contrast=GAP, factors=("a", "b"))
     cells = pd.DataFrame([(*ab, 0, 0.1) for ab in itertools.product("01", "01")], columns=["a", "b", "seed", "value"])
-    figure = factor_effects(asked.table(levels, cells), cells, levels, "x")
+    figure = factor_effects(crossing.table(levels, cells), cells, levels, "x")
     assert np.isfinite(figure.drawing.axes[0].get_xlim()).all()
-    assert "n counts networks: 1 an effect" in figure.caption
+    assert "n counts networks: 1 per effect" in figure.caption
 
 
 def test_a_missing_column_is_named() -> None:

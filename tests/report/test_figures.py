@@ -15,9 +15,12 @@ from matplotlib.collections import LineCollection
 from matplotlib.patches import Rectangle, StepPatch
 from report_tables import Tables, all_figures, study
 
-from repbias.report import Figure, claim_forest, feature_gap, layer_profile, learning_curves, save_figure
-from repbias.report.figures import select
+from repbias.report.figures import Figure, save_figure, select
+from repbias.report.figures.curves import learning_curves
 from repbias.report.figures.figure import numbers_as_csv
+from repbias.report.figures.forest import claim_forest
+from repbias.report.figures.gap import feature_gap
+from repbias.report.figures.layers import layer_profile
 
 HOSTILE = "<script>alert(1)</script> \"quoted\" & 'single' $x^2$ _ü -- ]]> 漢字"
 
@@ -74,7 +77,7 @@ def test_mastery_ticks_stand_at_the_steps_in_the_csv(small: Tables) -> None:
 
 
 def _parts_by_turns(claims: pd.DataFrame) -> list[pd.DataFrame]:
-    """Claims backwards, but the parts of one claim in their own order, which is theirs to say."""
+    """Claims in reverse order, with the parts of each claim in their given order."""
     parts = select.claim_parts(claims)
     return sorted(parts, key=lambda part: select.natural(part["id"].iloc[0]), reverse=True)
 
@@ -150,7 +153,7 @@ def rows(network: int, feature: str, steps: list[int], accuracy: list[float], ex
 ONE = pd.DataFrame({"condition": ["one"], "penultimate": ["hidden.0"]})
 
 
-def test_a_member_that_stopped_stays_in_the_mean_with_its_last_value() -> None:
+def test_a_network_that_stopped_stays_in_the_mean_with_its_last_value() -> None:
     short = rows(0, "easy", [0, 10], [0.5, 1.0], [0.0, 0.2])
     long = rows(1, "easy", [0, 10, 100], [0.5, 1.0, 1.0], [0.0, 0.3, 0.4])
     numbers = learning_curves(pd.concat([short, long]), ONE).numbers
@@ -158,7 +161,7 @@ def test_a_member_that_stopped_stays_in_the_mean_with_its_last_value() -> None:
     assert mean.to_dict() == pytest.approx({0: 0.0, 10: 0.25, 100: 0.3})
 
 
-def test_final_values_are_those_of_each_networks_own_last_step() -> None:
+def test_final_values_are_those_of_each_networks_last_step() -> None:
     short = rows(0, "easy", [0, 10], [0.5, 1.0], [0.0, 0.2])
     long = rows(1, "easy", [0, 10, 100], [0.5, 1.0, 1.0], [0.0, 0.3, 0.4])
     numbers = feature_gap(pd.concat([short, long]), ONE).numbers
@@ -166,7 +169,7 @@ def test_final_values_are_those_of_each_networks_own_last_step() -> None:
     assert numbers.loc[numbers["mark"] == "mean", "value"].tolist() == pytest.approx([0.3])
 
 
-def test_a_feature_some_networks_never_master_is_said_so() -> None:
+def test_the_number_of_networks_that_mastered_a_feature_is_shown() -> None:
     table = pd.concat([rows(network, "hard", [0, 10], [0.5, 0.6], [0.0, 0.0]) for network in range(3)])
     figure = learning_curves(table, ONE)
     texts = [text.get_text() for axes in figure.drawing.axes for text in axes.texts]
@@ -192,7 +195,7 @@ def test_empty_tables_give_a_plain_sentence(small: Tables, tmp_path: Path) -> No
         assert figure.numbers.empty
 
 
-def test_a_claim_that_could_not_be_estimated_is_said_so(small: Tables) -> None:
+def test_a_claim_that_could_not_be_estimated_is_marked(small: Tables) -> None:
     claims = small.claims.assign(estimate=np.nan, ci_low=np.nan, ci_high=np.nan, n=0, verdict="no data")
     figure = claim_forest(claims.drop(columns=["n_planned", "sesoi"]), small.conditions)
     texts = [text.get_text().strip() for axes in figure.drawing.axes for text in axes.texts]
@@ -210,7 +213,7 @@ def test_a_name_that_could_leave_its_folder_is_refused(small: Tables) -> None:
         Figure("../elsewhere", figure.title, figure.caption, figure.drawing, figure.numbers)
 
 
-def test_each_part_of_a_claim_has_an_axis_and_a_smallest_effect_of_its_own(small: Tables) -> None:
+def test_each_part_of_a_claim_has_its_own_axis_and_smallest_effect(small: Tables) -> None:
     claims = small.claims.copy()
     late = claims["statement"].str.startswith("It grows most")
     claims.loc[late, "sesoi"] = 0.25
@@ -256,7 +259,7 @@ def test_a_row_of_panels_begins_with_the_first_level_of_the_last_factor(count: i
     assert select.panel_columns(conditions, most) == columns
 
 
-def test_a_caption_tells_the_factors_that_do_not_vary(small: Tables) -> None:
+def test_a_caption_names_the_factors_that_do_not_vary(small: Tables) -> None:
     one = small.conditions[small.conditions["hard"] == "XOR2"]
     assert "in each of 2 conditions (hard: XOR2)" in feature_gap(small.table, one).caption
 

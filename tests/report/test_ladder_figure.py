@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from repbias.experiments.ladder import POINT_COLUMNS
-from repbias.report.figures import ladder
+from repbias.report.figures.ladder import ladder
 
 POINTS = pd.DataFrame(
     [
@@ -29,7 +29,7 @@ def test_numbers_and_names_are_drawn_as_they_are() -> None:
 
 
 def test_without_points_it_says_so() -> None:
-    assert "No rungs" in ladder(POINTS.iloc[:0], {}).caption
+    assert "No points" in ladder(POINTS.iloc[:0], {}).caption
 
 
 def test_a_missing_column_is_named() -> None:

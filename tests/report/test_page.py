@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 from report_tables import Tables, page, study
 
-from repbias.report import PageContent, write_page
 from repbias.report import page as page_module
+from repbias.report.page import PageContent, write_page
 from repbias.report.views import words
 
 HOSTILE = '<script>alert(1)</script> "q" \' onerror=x & {{ 7*7 }} ü 漢字'
@@ -83,7 +83,7 @@ def test_hostile_words_are_escaped_everywhere(content: PageContent, tmp_path: Pa
     assert reader.text.count(HOSTILE) > 20
 
 
-def test_ids_that_look_alike_keep_anchors_of_their_own(content: PageContent, tmp_path: Path) -> None:
+def test_ids_that_look_alike_keep_different_anchors(content: PageContent, tmp_path: Path) -> None:
     twins = pd.concat([content.claims.assign(id=name) for name in ("C 1", "C-1", "<<", "ü")])
     verdicts = pd.DataFrame({"id": ["C 1", "C-1", "<<", "ü"], "statement": "s", "verdict": "mixed"})
     reader = read(replace(content, claims=twins, verdicts=verdicts), tmp_path)
@@ -172,7 +172,7 @@ def test_heavy_figures_fall_back_to_png(content: PageContent, tmp_path: Path, mo
         ),
     ],
 )
-def test_networks_are_told_plainly(
+def test_networks_are_summed_up_in_a_sentence(
     content: PageContent, tmp_path: Path, changes: dict[int, dict[str, Any]], sentence: str
 ) -> None:
     networks = content.networks.copy()
@@ -183,7 +183,7 @@ def test_networks_are_told_plainly(
     assert sentence in reader.text
 
 
-def test_failed_networks_come_before_gate_misses_and_those_before_the_rest(
+def test_failed_networks_come_first_then_those_below_the_criterion_then_the_rest(
     content: PageContent, tmp_path: Path
 ) -> None:
     networks = content.networks.copy()
@@ -194,7 +194,7 @@ def test_failed_networks_come_before_gate_misses_and_those_before_the_rest(
     assert text.index("run-09") < text.index("run-01") < text.index("run-00")
 
 
-def test_parts_of_a_claim_share_one_badge_and_have_tables_of_their_own(content: PageContent, tmp_path: Path) -> None:
+def test_parts_of_a_claim_share_one_badge_and_have_separate_tables(content: PageContent, tmp_path: Path) -> None:
     read(content, tmp_path)
     html = (tmp_path / "index.html").read_text(encoding="utf-8")
     (claim,) = re.findall(r'<div class="claim" id="claim-C3">(.*?)\n</div>\n(?=<div class="claim"|<ul)', html, re.S)
@@ -230,7 +230,7 @@ def test_checks_that_failed_are_unfolded_and_first(content: PageContent, tmp_pat
     assert folded.index("<td>overlap</td>") < folded.index("<td>label balance</td>")
 
 
-def test_empty_tables_are_told_in_plain_sentences(content: PageContent, tmp_path: Path) -> None:
+def test_empty_tables_become_plain_sentences(content: PageContent, tmp_path: Path) -> None:
     bare = replace(
         content,
         verdicts=content.verdicts[:0],
@@ -264,7 +264,7 @@ def test_a_failed_write_leaves_the_old_page(
     def fail(*_: object) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setattr("repbias.report.files.os.replace", fail)
+    monkeypatch.setattr("repbias.core.atomic.os.replace", fail)
     with pytest.raises(OSError, match="disk full"):
         write_page(content, path)
     assert path.read_text() == "old"
@@ -281,7 +281,7 @@ def test_a_table_without_a_needed_column_is_refused(content: PageContent, tmp_pa
         write_page(replace(content, networks=content.networks.drop(columns="status")), tmp_path / "index.html")
 
 
-def test_one_member_and_one_condition_suffice(tmp_path: Path) -> None:
+def test_one_network_and_one_condition_suffice(tmp_path: Path) -> None:
     tables = study(seeds=1, hard=("AND",))
     assert write_page(page(tables, tmp_path), tmp_path / "index.html").is_file()
 

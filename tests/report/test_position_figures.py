@@ -1,4 +1,4 @@
-"""Figures over output positions: what is drawn, of whom, and what is marked as not common to all outputs."""
+"""Figures over output positions: what is drawn, of whom, and what is marked as not shared by all outputs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SLOPE = 0.05
 
 
 def share(layer: str, position: int, step: int, network: int) -> float:
-    """R2 falls by `SLOPE` a position in the last common read-out once trained, and by less before."""
+    """R2 falls by `SLOPE` a position in the last shared read-out once trained, and by less before."""
     if layer == STATE:
         return 0.9 if position == 1 else 0.02
     return 0.3 - SLOPE * position * (layer == LAST) * min(step / 100, 1) + 0.01 * network
@@ -80,23 +80,23 @@ def test_features_behind_a_position_are_in_the_numbers(table: pd.DataFrame) -> N
     assert "n = 3 networks (seeds) in each of 2 conditions" in position_profile(table, CONDITIONS, COMMON).caption
 
 
-def test_what_is_not_common_is_dashed_apart_and_named_so(table: pd.DataFrame) -> None:
+def test_read_outs_that_outputs_do_not_share_are_dashed_and_in_a_panel_below(table: pd.DataFrame) -> None:
     figure = position_profile(table, CONDITIONS, COMMON)
     upper, lower = figure.drawing.axes[:2]
     assert {line.get_linestyle() for line in upper.lines} == {"-"}
     assert [line.get_linestyle() for line in lower.lines] == ["--"]
     (key,) = figure.drawing.legends
     names = [text.get_text() for text in key.get_texts()]
-    assert names == [*LAYERS[:2], "last common read-out, untrained", "not common to all outputs:", STATE]
+    assert names == [*LAYERS[:2], "last shared read-out, untrained", "not shared by all outputs:", STATE]
     assert [line.get_linestyle() for line in key.get_lines()] == ["-", "-", "-", "--", "--"]
-    assert "not common to all outputs" in figure.caption
+    assert "Dashed lines" in figure.caption
 
 
-def test_a_model_without_such_states_has_one_panel_a_condition_and_no_such_words(table: pd.DataFrame) -> None:
+def test_a_model_without_such_states_has_one_panel_per_condition_and_no_such_words(table: pd.DataFrame) -> None:
     figure = position_profile(table[table["layer"] != STATE], CONDITIONS, COMMON)
     assert len(figure.drawing.axes) == 2
-    assert "not common" not in figure.caption
-    assert all("not common" not in text.get_text() for text in figure.drawing.legends[0].get_texts())
+    assert "Dashed lines" not in figure.caption
+    assert all("not shared" not in text.get_text() for text in figure.drawing.legends[0].get_texts())
 
 
 @pytest.mark.parametrize("make", [position_profile, position_slopes])
@@ -111,7 +111,7 @@ def test_every_line_and_band_is_in_the_numbers(make: object, table: pd.DataFrame
     assert max(np.nanmin(np.abs(known - value)) for value in np.concatenate(drawn)) < 1e-12
 
 
-def test_the_slope_at_every_step_is_the_contrasts_own(table: pd.DataFrame) -> None:
+def test_the_slope_at_every_step_is_that_of_the_contrast(table: pd.DataFrame) -> None:
     numbers = position_slopes(table, CONDITIONS, COMMON).numbers
     contrast = PositionSlope(measure="r2_final", of=("a", "b", "c"))
     for step in (0, 10, 100):
@@ -150,7 +150,7 @@ def test_one_feature_has_a_place_and_no_slope() -> None:
     assert position_slopes(table, CONDITIONS[:1], COMMON).caption.startswith("No output positions")
 
 
-def test_a_condition_of_which_no_member_passed_says_so_and_one_member_has_no_band(table: pd.DataFrame) -> None:
+def test_a_condition_of_which_no_network_passed_says_so_and_one_network_has_no_band(table: pd.DataFrame) -> None:
     alone = table[(table["condition"] == "one") & (table["seed"] == 0)]
     for make in (position_profile, position_slopes):
         *panels, empty = make(alone, CONDITIONS, COMMON).drawing.axes
@@ -182,7 +182,7 @@ def made() -> StudyResult:
     return StudyResult(plan, table, pd.DataFrame(columns=UNIT_COLUMNS), networks, {})
 
 
-def test_in_a_report_common_is_what_the_model_calls_its_layers(made: StudyResult) -> None:
+def test_in_a_report_shared_read_outs_are_the_layers_of_the_model(made: StudyResult) -> None:
     model = made.plan.conditions[0].model
     assert isinstance(model, EncoderDecoder)
     figures = {figure.name: figure for figure in study_figures(made)}

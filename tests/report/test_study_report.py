@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 from study_results import result
 
-from repbias.report.study_figures import in_layer_order
 from repbias.report.study_report import settings, write_report
+from repbias.report.study_tables import in_layer_order
 from repbias.runs.plan import make_plan
 from repbias.studies.bits.complexity import STUDY
 
@@ -52,11 +52,11 @@ def test_a_layer_that_the_model_does_not_name_is_kept_before_the_read_out() -> N
     assert list(in_layer_order(made)["layer"].cat.categories)[-3:] == ["probe", "readout", "output"]
 
 
-def test_settings_are_told_once_and_then_only_where_they_differ() -> None:
+def test_settings_are_shown_in_full_once_and_then_only_the_differences() -> None:
     first, others = settings(make_plan(STUDY, "full")).items()
     assert first[0] == "AND, 256-128-64-64"
     assert first[1]["training"]["optimizer"]["lr"] == 0.05
-    assert others[0] == "What differs from AND, 256-128-64-64"
+    assert others[0] == "Differences from AND, 256-128-64-64"
     assert others[1]["OR, 256-128-64-64"] == {"task.features.hard.function": "or"}
     assert others[1]["parity3, 6 x 64"] == {
         "task.features.hard.function": "parity",

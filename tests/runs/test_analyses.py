@@ -6,7 +6,6 @@ import os
 import tomllib
 from collections.abc import Iterator
 from dataclasses import replace
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +15,9 @@ import pytest
 import torch
 from pandas.testing import assert_frame_equal
 from processes import workers_of
-from rich.console import Console
 from tiny_studies import study_text
 
 import repbias
-from repbias.cli import terminal
 from repbias.experiments.study import Study
 from repbias.report.answer import answer
 from repbias.report.study_report import write_report
@@ -428,26 +425,3 @@ class TestOfTheWholeStudy:
         do(plan(f"{module}:of_network", 1), store)
         (job,) = missing_analyses(plan(f"{module}:of_network", 2), store)
         assert [network.seed for network in job.networks] == [1]
-
-
-class TestTold:
-    def shown(self, count: int, *, is_terminal: bool) -> str:
-        file = StringIO()
-        console = Console(file=file, force_terminal=is_terminal, width=30)
-        with terminal.analysing(count, console) as on_saved:
-            for i in range(count):
-                on_saved(f"analysis-{i}")
-        return file.getvalue()
-
-    @pytest.mark.parametrize(
-        ("count", "line"),
-        [(0, ""), (1, "  1/1 analysis of trained networks\n"), (12, "  12/12 analyses of trained networks\n")],
-    )
-    def test_one_line_where_there_is_no_terminal(self, count: int, line: str) -> None:
-        assert self.shown(count, is_terminal=False) == line
-
-    def test_a_status_on_a_terminal(self) -> None:
-        text = self.shown(2, is_terminal=True)
-        assert "\x1b[" in text
-        assert "/2 analyses of trained" in text
-        assert self.shown(0, is_terminal=True) == ""

@@ -9,16 +9,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from repbias.report import (
-    Figure,
-    PageContent,
-    claim_forest,
-    feature_gap,
-    layer_profile,
-    learning_curves,
-    save_figure,
-    unit_histogram,
-)
+from repbias.report.figures import Figure, save_figure
+from repbias.report.figures.curves import learning_curves
+from repbias.report.figures.forest import claim_forest
+from repbias.report.figures.gap import feature_gap
+from repbias.report.figures.histogram import unit_histogram
+from repbias.report.figures.layers import layer_profile
+from repbias.report.page import PageContent
 
 HARD = {"AND": 0.22, "OR": 0.24, "XOR2": 0.18, "parity3": 0.1, "parity4": 0.05, "XOR of ANDs": 0.08}
 ARCHITECTURES = {"256-128-64-64": 4, "6 x 64": 6}
@@ -57,14 +54,16 @@ def study(
             )
             for network in range(seeds):
                 final = {easy_name: rng.normal(0.52, 0.04), hard_name: max(HARD[name] + rng.normal(0, 0.03), 0.01)}
-                rows.append(_member(rng, condition, network, depth, final, easy_name))
+                rows.append(_network(rng, condition, network, depth, final, easy_name))
                 units.append(_units(rng, condition, network, depth, final))
     table, names = pd.concat(rows, ignore_index=True), pd.DataFrame(conditions)
     table["layer"] = pd.Categorical(table["layer"], LAYERS, ordered=True)
-    return Tables(table, pd.concat(units, ignore_index=True), names, _claims(rng, names, seeds), _members(names, seeds))
+    return Tables(
+        table, pd.concat(units, ignore_index=True), names, _claims(rng, names, seeds), _networks(names, seeds)
+    )
 
 
-def _member(
+def _network(
     rng: np.random.Generator, condition: str, network: int, depth: int, final: dict[str, float], easy: str
 ) -> pd.DataFrame:
     last = int(rng.integers(4_000, 12_000))
@@ -122,7 +121,7 @@ def _claims(rng: np.random.Generator, conditions: pd.DataFrame, seeds: int) -> p
     return pd.DataFrame(rows, columns=columns.split())
 
 
-def _members(conditions: pd.DataFrame, seeds: int) -> pd.DataFrame:
+def _networks(conditions: pd.DataFrame, seeds: int) -> pd.DataFrame:
     rows = [
         (condition, network, "finished", 6_000 + 31 * network, None, "", f"{index:02d}f3a{network:02d}", 41.2 + network)
         for index, condition in enumerate(conditions["condition"])

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pandas as pd
 
+from repbias.experiments.evaluation import evaluate, groups
 from repbias.experiments.study import Study
-from repbias.experiments.verdicts import evaluate, groups
 
 
 def claims_of(study: Study, id: str) -> list:

@@ -41,19 +41,19 @@ def result(
     for place, condition in enumerate(plan.conditions):
         for seed in range(seeds):
             state = (status or {}).get((place, seed), "finished")
-            gate = (place, seed) not in missed
+            passed = (place, seed) not in missed
             row = {
                 "condition": condition.name,
                 "seed": seed,
                 "status": state,
-                "failed_criterion": "" if gate else features[1],
+                "failed_criterion": "" if passed else features[1],
             }
             networks.append({**row, "steps": STEPS[-1], "run": f"run-{place}-{seed}", "seconds": 1.0})
             if state != "not run":
                 noise = 0.01 * (seed - (seeds - 1) / 2)
                 own = {features[0]: r2[place][0] + noise, features[1]: r2[place][1] - noise}
                 key = {"study": study.name, "condition": condition.name, "seed": seed}
-                tables.append(_member(condition, own, gate, probes or {}).assign(**key))
+                tables.append(_network(condition, own, passed, probes or {}).assign(**key))
                 units.append(_units(condition, {**own, **(probes or {})}).assign(**key))
     return StudyResult(
         plan,
@@ -98,7 +98,7 @@ def crossed(widths: Sequence[int], depths: Sequence[int], optimizers: Sequence[s
     return Study(name="crossed", question="What matters?", conditions=conditions, scales=scales, claims=claims)
 
 
-def _member(condition: Condition, r2: dict[str, float], gate: bool, probes: dict[str, float]) -> pd.DataFrame:
+def _network(condition: Condition, r2: dict[str, float], passed: bool, probes: dict[str, float]) -> pd.DataFrame:
     rows: list[tuple[object, ...]] = []
     penultimate = condition.model.penultimate
     rows += [
@@ -109,7 +109,7 @@ def _member(condition: Condition, r2: dict[str, float], gate: bool, probes: dict
     for order, (feature, share) in enumerate(r2.items()):
         for place, step in enumerate(STEPS):
             learned = place / (len(STEPS) - 1)
-            accuracy = 0.5 + learned * (0.5 if gate or order == 0 else 0.3)
+            accuracy = 0.5 + learned * (0.5 if passed or order == 0 else 0.3)
             rows.append((step, "output", feature, "accuracy", accuracy))
             for depth, layer in enumerate(reversed(layers)):
                 value = learned * share * min(depth / (len(layers) - 2), 1)

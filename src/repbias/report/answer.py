@@ -13,7 +13,7 @@ from repbias.experiments.condition import Condition
 from repbias.experiments.contrasts import FeatureDifference, Growth, LayerSlope, Level, at_last_step
 from repbias.experiments.families import BEYOND, DESCRIPTIVE, PRIMARY, counted, headlines
 from repbias.experiments.verdicts import NO_DATA
-from repbias.report.study_figures import trained_networks
+from repbias.report.study_tables import trained_networks
 from repbias.report.views import joined
 from repbias.runs.results import StudyResult
 

@@ -1,4 +1,4 @@
-"""What was checked, as the page tells it: networks and stimuli; what went wrong comes first."""
+"""The checks of a study as its page shows them: networks and stimuli, with problems first."""
 
 from __future__ import annotations
 
@@ -12,93 +12,79 @@ from repbias.report.views import TableView, joined, table_view, words
 
 
 @dataclass(frozen=True)
-class MembersView:
-    """Networks: a sentence, those that need to be seen first, and those that passed."""
+class CheckView:
+    """What was checked: a sentence, what did not pass, and the rest or all of it."""
 
     sentence: str
     all_passed: bool
-    troubled: TableView | None
-    passed: TableView | None
+    problems: TableView | None
+    others: TableView | None
 
 
-@dataclass(frozen=True)
-class DesignView:
-    """The design check: a sentence, the checks that failed, and all of them with their notes."""
-
-    sentence: str
-    all_passed: bool
-    failed: TableView | None
-    every: TableView | None
-
-
-def networks_view(networks: pd.DataFrame) -> MembersView:
-    """Who passed and who did not, with those who did not first.
+def networks_view(networks: pd.DataFrame) -> CheckView:
+    """Return the networks that did not pass the accuracy criterion or did not finish, and those that passed.
 
     Raises
     ------
-    ValueError : if a column is missing.
+    ValueError : a column is missing.
     """
     require_columns(networks, ("condition", "seed", "status", "failed_criterion"), "networks")
     if networks.empty:
-        return MembersView("No networks were trained.", False, None, None)
-    missed = networks["failed_criterion"].map(lambda value: words(value).strip() != "")
-    finished = networks["status"] == "finished"
-    passed = finished & ~missed
-    order = (~passed).map({True: 0, False: 1}) * 2 + (networks["status"] != "failed")
-    troubled = networks[~passed].iloc[order[~passed].argsort(kind="stable")]
-    return MembersView(
-        sentence=_members_sentence(networks, passed, missed),
+        return CheckView("No networks were trained.", False, None, None)
+    below = networks["failed_criterion"].map(lambda value: words(value).strip() != "")
+    passed = (networks["status"] == "finished") & ~below
+    problems = networks[~passed].sort_values("status", key=lambda status: status != "failed", kind="stable")
+    return CheckView(
+        sentence=_networks_sentence(networks, passed, below),
         all_passed=bool(passed.all()),
-        troubled=table_view(troubled.drop(columns="study", errors="ignore")),
-        passed=table_view(networks[passed].drop(columns=["study", "failed_criterion"], errors="ignore")),
+        problems=table_view(problems.drop(columns="study", errors="ignore")),
+        others=table_view(networks[passed].drop(columns=["study", "failed_criterion"], errors="ignore")),
     )
 
 
-def _members_sentence(networks: pd.DataFrame, passed: pd.Series, missed: pd.Series) -> str:
+def _networks_sentence(networks: pd.DataFrame, passed: pd.Series, below: pd.Series) -> str:
     total = len(networks)
     if passed.all():
         return f"All {total} of {total} networks finished and passed the accuracy criterion."
-    failed = int((networks["status"] == "failed").sum())
-    stopped = int((networks["status"] == "step limit").sum())
-    gate = missed & (networks["status"] == "finished")
+    failed, stopped, absent = (int((networks["status"] == one).sum()) for one in ("failed", "step limit", "not run"))
+    low = networks.loc[below & (networks["status"] == "finished"), "failed_criterion"]
     reasons = [
         f"{failed} failed" if failed else "",
         f"{stopped} stopped at the step limit" if stopped else "",
-        f"{int(gate.sum())} failed the accuracy criterion on {_features(networks.loc[gate, 'failed_criterion'])}"
-        if gate.any()
-        else "",
+        f"{absent} not run" if absent else "",
+        f"{len(low)} failed the accuracy criterion on {_features(low)}" if len(low) else "",
     ]
     reason = joined([reason for reason in reasons if reason] or ["no reason is given"])
     return f"{int(passed.sum())} of {total} networks passed; {reason}. Each is listed below."
 
 
-def _features(missed: Iterable[object]) -> str:
-    """The distinct features in comma-joined cells."""
-    names = {name.strip() for cell in missed for name in words(cell).split(",") if name.strip()}
+def _features(failed: Iterable[object]) -> str:
+    """The distinct features in cells that list features with commas."""
+    names = {name.strip() for cell in failed for name in words(cell).split(",") if name.strip()}
     return joined(sorted(names, key=natural))
 
 
-def design_view(design: pd.DataFrame) -> DesignView | None:
-    """The design check, those that failed first; None if there was none.
+def design_view(design: pd.DataFrame) -> CheckView | None:
+    """Return the design checks that failed, and all of them; None if there were none.
 
     Parameters
     ----------
-    design : one row a check with ``passed``, and any other columns; ``condition`` tells the tasks apart.
+    design : one row per check with ``passed``, and any other columns; ``condition`` distinguishes the tasks.
 
     Raises
     ------
-    ValueError : if a column is missing.
+    ValueError : a column is missing.
     """
     if design.empty:
         return None
     require_columns(design, ("passed",), "design")
     passed = design["passed"].astype(bool)
     shown = design.rename(columns={"condition": "task of"})
-    return DesignView(
+    return CheckView(
         sentence=_design_sentence(design, passed),
         all_passed=bool(passed.all()),
-        failed=table_view(shown[~passed].drop(columns=["note", "passed"], errors="ignore")),
-        every=table_view(shown.sort_values("passed", kind="stable").replace("", None)),
+        problems=table_view(shown[~passed].drop(columns=["note", "passed"], errors="ignore")),
+        others=table_view(shown.sort_values("passed", kind="stable").replace("", None)),
     )
 
 

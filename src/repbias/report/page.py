@@ -1,23 +1,66 @@
-"""The one page that tells a study: offline, complete in itself, fit to be sent."""
+"""A study's page: one HTML file that needs no network and can be sent as it is."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
+
+import pandas as pd
 
 from repbias.experiments.catalogue import SOURCES
+from repbias.experiments.verdicts import VERDICT_RULE
 from repbias.report.check_views import design_view, networks_view
 from repbias.report.claim_views import claim_views
-from repbias.report.content import PageContent
 from repbias.report.figure_view import FigureView, figure_view
-from repbias.report.figures import FigureFiles
+from repbias.report.figures import Figure, FigureFiles
 from repbias.report.figures.figure import numbers_as_csv
 from repbias.report.files import write_whole
 from repbias.report.links import DataLink, beside, csv_link, light_image_source, relative
 from repbias.report.templates import render
 
 MOST_BYTES = 3_000_000
+
+
+@dataclass(frozen=True)
+class PageContent:
+    """Everything that a study's page shows. Strings may hold any character: the page escapes them.
+
+    Attributes
+    ----------
+    title : the study's name.
+    question : the question, as a sentence.
+    answer : the answer in one sentence, then further sentences, which are shown as a list.
+    scale : ``quick`` or ``full``.
+    verdicts : one row per claim: ``id``, ``statement``, ``verdict``, and where known ``tally`` and ``beyond``.
+    claims : one row per claim and condition, or group of conditions, as `figures.forest.claim_forest` takes them, with
+        ``p`` if it was tested; rows of one ``id`` that differ in ``statement`` or ``statistic`` are parts of
+        one claim.
+    figures : figures with the files they were saved to, in the order of the page.
+    settings : the resolved settings, nested; shown folded.
+    provenance : versions, device, seeds, run ids, date, command.
+    networks : one row per network: ``condition``, ``seed``, ``status``, ``failed_criterion``, and any other columns.
+    design : the design check, one row per check with ``passed``, and any other columns.
+    notes : remarks, one per paragraph.
+    downloads : names of files, with their paths relative to the page.
+    verdict_rule : how a verdict follows from an estimate.
+    """
+
+    title: str
+    question: str
+    answer: Sequence[str]
+    scale: str
+    verdicts: pd.DataFrame
+    claims: pd.DataFrame
+    figures: Sequence[tuple[Figure, FigureFiles]]
+    settings: Mapping[str, Any]
+    provenance: Mapping[str, Any]
+    networks: pd.DataFrame
+    design: pd.DataFrame
+    notes: Sequence[str] = ()
+    downloads: Mapping[str, str] = field(default_factory=dict)
+    verdict_rule: str = VERDICT_RULE
 
 
 def write_page(page: PageContent, path: Path) -> Path:

@@ -1,103 +1,101 @@
-"""Which figures a study's report has, and of which networks and features each is made."""
+"""The figures of a study's page: which there are, in which order, when they apply, and what each is drawn from."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
-import numpy as np
 import pandas as pd
 
 from repbias.analyses import channels
 from repbias.experiments.analysis import TABLES
-from repbias.experiments.evaluation import levels_table
-from repbias.experiments.positions import OUTPUT_POSITION
-from repbias.experiments.study import Claim, Condition
-from repbias.report.figures import (
-    Figure,
-    analysis_curves,
-    channel_spread,
-    claim_forest,
-    condition_map,
-    feature_gap,
-    forms_grid,
-    ladder,
-    layer_contents,
-    layer_profile,
-    learning_curves,
-    network_matrix,
-    stimulus_map,
-    trend,
-    unit_histogram,
-)
+from repbias.report.figures import Figure
+from repbias.report.figures.analysis_curves import analysis_curves
+from repbias.report.figures.channels import channel_spread
+from repbias.report.figures.contents import layer_contents
+from repbias.report.figures.curves import learning_curves
 from repbias.report.figures.effects import factor_effects
+from repbias.report.figures.forest import claim_forest
+from repbias.report.figures.gap import feature_gap
+from repbias.report.figures.grid import condition_map, forms_grid
+from repbias.report.figures.histogram import unit_histogram
+from repbias.report.figures.ladder import ladder
+from repbias.report.figures.layers import layer_profile
+from repbias.report.figures.network_matrix import network_matrix
 from repbias.report.figures.positions import position_profile, position_slopes
+from repbias.report.figures.stimulus_map import stimulus_map
+from repbias.report.figures.trend import trend
+from repbias.report.study_tables import (
+    StudyTables,
+    contrast_values,
+    feature_names,
+    has_probes,
+    labelled_features,
+)
 from repbias.runs.results import StudyResult
-from repbias.training.job import counts
+
+
+@dataclass(frozen=True)
+class StudyFigure:
+    """A figure of a study's page: how it is drawn (it may be several figures), and whether it applies."""
+
+    draw: Callable[[StudyTables], Figure | Sequence[Figure]]
+    applies: Callable[[StudyTables], bool] = lambda tables: True
 
 
 def study_figures(result: StudyResult) -> list[Figure]:
-    """Return a study's figures, in the order of its page.
-
-    They draw the features that the tasks ask for, of networks that passed the accuracy criterion on all of them;
-    learning curves draw
-    every network. A map is drawn where the conditions form a grid (see `forms_grid`), trends where claims state them,
-    ladders and effects where the study asks for them, output positions where features are reported in sequence, what
-    the study's analysis found, and what else is in the layer where tasks have probes.
-    """
+    """Return a study's figures, in the order of its page; see `FIGURES`."""
     if result.table.empty:
         return []
-    conditions = described_conditions(result)
-    everything = analysed_networks(in_layer_order(result), result.networks)
-    analysed = labelled_features(everything, result)
-    figures = [feature_gap(analysed, conditions)]
-    if not result.claims.empty:
-        figures.append(claim_forest(result.claims, conditions))
-    if result.plan.study.claims and forms_grid(conditions):
-        first = result.plan.study.claims[0]
-        values = contrast_values(first, result)
-        figures.append(condition_map(values, conditions, first.statement, first.contrast.describe()))
-    if result.plan.study.ladders:
-        figures.append(_ladders(result))
-    figures += _effects(result)
-    levels = levels_table(result.plan.study, result.plan.conditions, trained_networks(result.table, result.networks))
-    if not levels.empty:
-        figures.append(trend(levels))
-    figures += _by_position(analysed, conditions, result)
-    figures += _of_analysis(result, conditions)
-    figures += [
-        learning_curves(labelled_features(result.table, result), conditions),
-        layer_profile(analysed, conditions),
-        unit_histogram(
-            labelled_features(analysed_networks(result.units, result.networks), result), analysed, conditions
-        ),
-    ]
-    if any(_has_probes(condition) for condition in result.plan.conditions):
-        figures.append(layer_contents(everything, conditions, feature_names(result)))
+    tables = StudyTables(result)
+    figures: list[Figure] = []
+    for figure in FIGURES:
+        if figure.applies(tables):
+            drawn = figure.draw(tables)
+            figures += [drawn] if isinstance(drawn, Figure) else drawn
     return figures
 
 
-def _of_analysis(result: StudyResult, conditions: pd.DataFrame) -> list[Figure]:
-    """The figures of what the study's analysis found, those that it has tables for."""
-    analysis, found = result.plan.study.analysis, result.findings
-    if analysis is None:
-        return []
-    if analysis.of == "network":  # done on every network, whether or not it passed the accuracy criterion
-        found = {name: analysed_networks(table, result.networks) for name, table in found.items()}
-    figures = []
-    if "pairs" in found:
-        blocks = found.get("blocks", pd.DataFrame(columns=list(TABLES["blocks"])))
-        figures.append(network_matrix(found["pairs"], blocks, analysis.pairs))
-    if "curves" in found:
-        figures += curve_figures(found["curves"], conditions, analysis.curves, feature_names(result))
-    if "points" in found:
-        figures.append(stimulus_map(found["points"], conditions))
+def _map(tables: StudyTables) -> Figure:
+    claim = tables.study.claims[0]
+    values = contrast_values(claim, tables.result)
+    return condition_map(values, tables.conditions, claim.statement, claim.contrast.describe())
+
+
+def _ladders(tables: StudyTables) -> Figure:
+    ladders = tables.study.ladders
+    points = [one.points(tables.result.plan.conditions, tables.trained) for one in ladders]
+    labels = {one.title: (one.x.contrast.describe(), one.y.contrast.describe()) for one in ladders}
+    return ladder(pd.concat(points, ignore_index=True), labels)
+
+
+def _effects(tables: StudyTables) -> list[Figure]:
+    """A figure for each crossing; those after the first are numbered."""
+    conditions, figures = tables.result.plan.conditions, []
+    for number, crossing in enumerate(tables.study.effects, start=1):
+        levels, cells = crossing.levels(conditions), crossing.cells(conditions, tables.trained)
+        effects = crossing.table(levels, cells)
+        figure = factor_effects(effects, cells, levels, crossing.contrast.describe(), crossing.sesoi)
+        figures.append(figure if number == 1 else replace(figure, name=f"{figure.name}-{number}"))
     return figures
+
+
+def _matrix(tables: StudyTables) -> Figure:
+    analysis, blocks = tables.study.analysis, pd.DataFrame(columns=list(TABLES["blocks"]))
+    titles = {} if analysis is None else analysis.pairs
+    return network_matrix(tables.findings["pairs"], tables.findings.get("blocks", blocks), titles)
+
+
+def _curves(tables: StudyTables) -> list[Figure]:
+    analysis = tables.study.analysis
+    titles = {} if analysis is None else analysis.curves
+    return curve_figures(tables.findings["curves"], tables.conditions, titles, feature_names(tables.result))
 
 
 def curve_figures(
     curves: pd.DataFrame, conditions: pd.DataFrame, labels: dict[str, tuple[str, str]], features: tuple[str, ...]
 ) -> list[Figure]:
-    """The figures of an analysis's curves; channels by rank have a figure of their own."""
+    """Return the figures of an analysis's curves; curves of channels by rank have a separate figure."""
     is_rank = curves["curve"].isin([channels.MAP, channels.MEAN])
     figures = []
     if is_rank.any():
@@ -107,106 +105,38 @@ def curve_figures(
     return figures
 
 
-def _ladders(result: StudyResult) -> Figure:
-    trained = trained_networks(result.table, result.networks)
-    study = result.plan.study
-    points = pd.concat([one.points(result.plan.conditions, trained) for one in study.ladders], ignore_index=True)
-    labels = {one.title: (one.x.contrast.describe(), one.y.contrast.describe()) for one in study.ladders}
-    return ladder(points, labels)
-
-
-def _effects(result: StudyResult) -> list[Figure]:
-    """The figure of each crossing that the study asks for; those after the first are told apart by number."""
-    trained = trained_networks(result.table, result.networks)
-    figures = []
-    for number, asked in enumerate(result.plan.study.effects, start=1):
-        levels, cells = asked.levels(result.plan.conditions), asked.cells(result.plan.conditions, trained)
-        effects = asked.table(levels, cells)
-        figure = factor_effects(effects, cells, levels, asked.contrast.describe(), asked.sesoi)
-        figures.append(figure if number == 1 else replace(figure, name=f"{figure.name}-{number}"))
-    return figures
-
-
-def _by_position(analysed: pd.DataFrame, conditions: pd.DataFrame, result: StudyResult) -> list[Figure]:
-    """The figures of the conditions whose features have a place in the output, where there are any."""
-    in_sequence = set(result.table.loc[result.table["measure"] == OUTPUT_POSITION, "condition"])
-    here = conditions[conditions["condition"].isin(in_sequence)]
-    if here.empty:
-        return []
-    common = {condition.name: condition.model.layer_names for condition in result.plan.conditions}
-    return [position_profile(analysed, here, common), position_slopes(analysed, here, common)]
-
-
-def described_conditions(result: StudyResult) -> pd.DataFrame:
-    """Return the study's conditions; a factor that a condition lacks is a dash."""
-    conditions = result.conditions
-    return conditions.astype(object).where(conditions.notna(), "–")
-
-
-def contrast_values(claim: Claim, result: StudyResult) -> pd.DataFrame:
-    """Return a claim's contrast wherever it can be computed: condition, seed, value; NaN below the criterion.
-
-    Also in conditions of which the claim itself says nothing: a map shows how far the effect reaches.
-    """
-    trained = trained_networks(result.table, result.networks)
-    tables = {str(name): rows for name, rows in trained.groupby("condition", sort=False)}
-    frames = []
-    for condition in result.plan.conditions:
-        table = tables.get(condition.name)
-        if table is not None and _computable(claim, condition, table):
-            values = claim.contrast.per_seed(table, condition.model.layer_names).astype(float)
-            frames.append(values.rename("value").reset_index().assign(condition=condition.name))
-    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=["condition", "seed", "value"])
-
-
-def _computable(claim: Claim, condition: Condition, table: pd.DataFrame) -> bool:
-    """Whether a condition's table holds all that the contrast reads."""
-    contrast = claim.contrast
-    return (
-        set(contrast.features()) <= set(condition.task.measured_names)
-        and set(contrast.layers_read(condition.model.layer_names)) <= set(table["layer"])
-        and set(contrast.measures_read()) <= set(table["measure"])
-    )
-
-
-def feature_names(result: StudyResult) -> tuple[str, ...]:
-    """Return every feature that some task of the study asks for."""
-    return tuple(dict.fromkeys(name for one in result.plan.conditions for name in one.task.feature_names))
-
-
-def _has_probes(condition: Condition) -> bool:
-    return len(condition.task.measured_names) > len(condition.task.feature_names)
-
-
-def labelled_features(table: pd.DataFrame, result: StudyResult) -> pd.DataFrame:
-    """Return the rows of features that the task of their own condition asks for: no probes, nothing joint."""
-    asked = [(one.name, name) for one in result.plan.conditions for name in one.task.feature_names]
-    return table[pd.MultiIndex.from_frame(table[["condition", "feature"]]).isin(asked)]
-
-
-def trained_networks(table: pd.DataFrame, networks: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of the networks that did not fail: their last step is the end of their training."""
-    return _of(table, networks[networks["status"] != "failed"])
-
-
-def analysed_networks(table: pd.DataFrame, networks: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of the networks that finished and passed the accuracy criterion on every feature."""
-    pairs = zip(networks["status"], networks["failed_criterion"], strict=True)
-    return _of(table, networks[np.array([counts(status, failed) for status, failed in pairs], dtype=bool)])
-
-
-def _of(table: pd.DataFrame, networks: pd.DataFrame) -> pd.DataFrame:
-    keys = pd.MultiIndex.from_frame(networks[["condition", "seed"]])
-    return table[pd.MultiIndex.from_frame(table[["condition", "seed"]]).isin(keys)]
-
-
-def in_layer_order(result: StudyResult) -> pd.DataFrame:
-    """Return the study's table with its layers as an ordered categorical: input, hidden layers, read-out, output.
-
-    Layers that are measured beside those of a model's path, such as a decoder's states, come before the read-out.
-    """
-    hidden = (name for condition in result.plan.conditions for name in condition.model.layer_names)
-    first, last = dict.fromkeys(("input", *hidden)), ("readout", "output")
-    others = [name for name in result.table["layer"].unique() if name not in (*first, *last)]
-    layers = pd.Categorical(result.table["layer"], [*first, *others, *last], ordered=True)
-    return result.table.assign(layer=layers)
+FIGURES = (
+    StudyFigure(lambda tables: feature_gap(tables.analysed, tables.conditions)),
+    StudyFigure(
+        lambda tables: claim_forest(tables.result.claims, tables.conditions),
+        applies=lambda tables: not tables.result.claims.empty,
+    ),
+    StudyFigure(_map, applies=lambda tables: bool(tables.study.claims) and forms_grid(tables.conditions)),
+    StudyFigure(_ladders, applies=lambda tables: bool(tables.study.ladders)),
+    StudyFigure(_effects, applies=lambda tables: bool(tables.study.effects)),
+    StudyFigure(lambda tables: trend(tables.levels), applies=lambda tables: not tables.levels.empty),
+    StudyFigure(
+        lambda tables: position_profile(tables.analysed, tables.in_sequence, tables.hidden_layers),
+        applies=lambda tables: not tables.in_sequence.empty,
+    ),
+    StudyFigure(
+        lambda tables: position_slopes(tables.analysed, tables.in_sequence, tables.hidden_layers),
+        applies=lambda tables: not tables.in_sequence.empty,
+    ),
+    StudyFigure(_matrix, applies=lambda tables: "pairs" in tables.findings),
+    StudyFigure(_curves, applies=lambda tables: "curves" in tables.findings),
+    StudyFigure(
+        lambda tables: stimulus_map(tables.findings["points"], tables.conditions),
+        applies=lambda tables: "points" in tables.findings,
+    ),
+    StudyFigure(  # of all networks, also those that failed the criterion
+        lambda tables: learning_curves(labelled_features(tables.result.table, tables.result), tables.conditions)
+    ),
+    StudyFigure(lambda tables: layer_profile(tables.analysed, tables.conditions)),
+    StudyFigure(lambda tables: unit_histogram(tables.units, tables.analysed, tables.conditions)),
+    StudyFigure(
+        lambda tables: layer_contents(tables.with_probes, tables.conditions, feature_names(tables.result)),
+        applies=lambda tables: any(has_probes(condition) for condition in tables.result.plan.conditions),
+    ),
+)
+"""The figures of a study's page in their order. A new figure is a file in `figures` and a record here."""

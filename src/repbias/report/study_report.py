@@ -1,4 +1,4 @@
-"""A study's report: its figures, their numbers, its tables, and the page that shows them."""
+"""A study's report: its figures and their numbers, its tables, and the page that shows them."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from typing import Any
 
 from repbias.experiments.study import Condition
 from repbias.report.answer import answer
-from repbias.report.content import PageContent
 from repbias.report.figures import save_figure
-from repbias.report.page import write_page
+from repbias.report.page import PageContent, write_page
 from repbias.report.study_figures import study_figures
 from repbias.runs.plan import Plan
 from repbias.runs.results import StudyResult
@@ -63,18 +62,18 @@ def write_report(result: StudyResult, root: Path) -> Path:
 
 
 def settings(plan: Plan) -> dict[str, Any]:
-    """Return the first condition's settings in full, what differs from them in each other one, and the analysis."""
+    """Return the settings of the first condition in full, how the others differ from it, and the analysis."""
     first, *others = plan.conditions
     full = _settings(first)
-    told: dict[str, Any] = {first.name: full}
+    shown: dict[str, Any] = {first.name: full}
     if others:
-        differing = {other.name: _differing(_settings(other), full) or "nothing" for other in others}
-        told[f"What differs from {first.name}"] = differing
+        differing = {other.name: _differing(_settings(other), full) or "none" for other in others}
+        shown[f"Differences from {first.name}"] = differing
     if plan.study.analysis is not None:
-        told["Analysis of the trained networks"] = plan.study.analysis.model_dump(
+        shown["Analysis of the trained networks"] = plan.study.analysis.model_dump(
             mode="json", include={"function", "of", "settings"}
         )
-    return told
+    return shown
 
 
 def _settings(condition: Condition) -> dict[str, Any]:
@@ -82,13 +81,13 @@ def _settings(condition: Condition) -> dict[str, Any]:
 
 
 def _differing(own: Mapping[str, Any], reference: Mapping[str, Any]) -> dict[str, Any]:
-    """Every setting that is not the reference's, by its dotted name; None for one that only the reference has."""
+    """Every setting that differs from the reference, by dotted name; None if only the reference has it."""
     here, there = _leaves(own), _leaves(reference)
     return {name: here.get(name) for name in dict.fromkeys((*here, *there)) if here.get(name) != there.get(name)}
 
 
 def _leaves(nested: Mapping[str, Any]) -> dict[str, Any]:
-    """Nested settings as one mapping from dotted names."""
+    """Nested settings as one mapping by dotted name."""
     leaves: dict[str, Any] = {}
     for name, value in nested.items():
         inner = _leaves(value) if isinstance(value, Mapping) else {}

@@ -1,4 +1,4 @@
-"""What an analysis finds as curves: a measure of each feature over whatever is swept, a panel a curve and condition."""
+"""Curves that an analysis returns: a measure of each feature over a swept value, one panel per curve and condition."""
 
 from __future__ import annotations
 
@@ -9,15 +9,14 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from repbias.core.statistics import mean_interval
-from repbias.report.figures import select, style
-from repbias.report.figures.figure import Figure
+from repbias.report.figures import marks, select, style
+from repbias.report.figures.figure import Figure, empty_figure
 
-TITLE = "What the analysis sweeps"
+NAME, TITLE = "analysis-curves", "Curves of the analysis"
 _COLUMNS = ("condition", "seed", "layer", "feature", "curve", "x", "value")
 _SIZE = (2.45, 1.75)
 _MOST_MARKS = 16
-_DECADES = 1.6  # swept over more than this, the axis is logarithmic
+_DECADES = 1.6  # beyond this range the axis is logarithmic
 
 
 @style.house_style()
@@ -27,25 +26,26 @@ def analysis_curves(
     labels: dict[str, tuple[str, str]],
     features: Sequence[str] = (),
 ) -> Figure:
-    """The mean over networks with its 95 % interval at every value of x; of each curve, a panel a condition.
+    """Draw the mean over networks with its 95 % interval at every x, one panel per curve and condition.
 
     Parameters
     ----------
-    curves : what analyses found: ``condition``, ``seed``, ``layer``, ``feature``, ``curve``, ``x``, ``value``.
-    conditions : one row a condition; its order is the order of the panels.
-    labels : the axes' titles (x, value) of each curve.
-    features : those of the tasks, which have the colours that they have in other figures; other lines come after them.
+    curves : what analyses return: ``condition``, ``seed``, ``layer``, ``feature``, ``curve``, ``x``, ``value``.
+    conditions : one row per condition; its order is the order of the panels.
+    labels : the axis titles (x, value) of each curve.
+    features : the features of the tasks, which keep their colours from other figures; other lines follow them.
 
     Returns
     -------
-    the figure; ``numbers`` has the marks ``seed`` and ``mean``.
+    The figure; ``numbers`` has the marks ``seed`` and ``mean``.
     """
     select.require_columns(curves, _COLUMNS, "curves")
-    numbers = pd.concat([curves.assign(mark="seed"), _means(curves)], ignore_index=True)
+    means = select.means(curves, ["condition", "layer", "feature", "curve", "x"])
+    numbers = pd.concat([curves.assign(mark="seed"), means], ignore_index=True)
     here = conditions[conditions["condition"].isin(set(curves["condition"]))]
     if here.empty:
-        sentence = "No curves: the analysis has not been done, or no network passed the accuracy criterion."
-        return Figure("analysis-curves", TITLE, sentence, style.sentence_only(sentence), numbers)
+        sentence = "No curves: the analysis has not been run, or no network passed the accuracy criterion."
+        return empty_figure(NAME, TITLE, sentence, numbers)
     titles = select.titles(conditions)
     drawn = set(curves["feature"])
     others = select.in_order(drawn - set(features))
@@ -53,48 +53,36 @@ def analysis_curves(
     names = list(dict.fromkeys(curves["curve"]))
     shown = select.drawn(here)["condition"]
     columns = select.panel_columns(select.drawn(here))
-    places = -(-len(shown) // columns) * columns  # of one curve, those left free in its last row included
+    places = -(-len(shown) // columns) * columns  # of one curve, including those left free in its last row
     drawing, cells = style.blocks(len(names) * places, columns, _SIZE, colours, gap=(0.35, 1.0), below=0.62)
     for line, curve in enumerate(names):
         own = numbers[numbers["curve"] == curve]
+        x_title, y_title = labels.get(curve, (curve, curve))
         for place, condition in enumerate(shown):
             axes, column = drawing.add_subplot(cells[line * places + place]), place % columns
             style.panel_title(axes, titles[condition])
-            _draw(axes, own[(own["condition"] == condition) & (own["mark"] == "mean")], colours)
+            draw_curves(axes, own[(own["condition"] == condition) & (own["mark"] == "mean")], colours)
             _scale(axes, own)
-            axes.set_xlabel(style.plain(labels.get(curve, (curve, ""))[0], 40, 2), parse_math=False)
+            axes.set_xlabel(style.plain(x_title, 40, 2), parse_math=False)
             axes.tick_params(labelleft=column == 0)
             if column == 0:
-                axes.set_ylabel(style.plain(labels.get(curve, ("", curve))[1], 24, 4), parse_math=False)
+                axes.set_ylabel(style.plain(y_title, 24, 4), parse_math=False)
     caption = f"{_caption(curves, conditions)}{select.drawn_sentence(here)}"
-    return Figure("analysis-curves", TITLE, caption, drawing, numbers)
+    return Figure(NAME, TITLE, caption, drawing, numbers)
 
 
-def _means(curves: pd.DataFrame) -> pd.DataFrame:
-    """The mean over networks at every x, with its interval."""
-    keys = ["condition", "layer", "feature", "curve", "x"]
-    rows = []
-    for place, values in curves.dropna(subset=["value"]).groupby(keys, sort=False)["value"]:
-        mean = mean_interval(values.to_numpy(float))
-        interval = {"value": mean.mean, "ci_low": mean.ci_low, "ci_high": mean.ci_high, "n": mean.n}
-        rows.append({**dict(zip(keys, place, strict=True)), **interval, "mark": "mean"})
-    return pd.DataFrame(rows, columns=[*keys, "value", "ci_low", "ci_high", "n", "mark"])
-
-
-def _draw(axes: Axes, means: pd.DataFrame, colours: dict[str, str]) -> None:
-    """One line a feature; where several layers were analysed, the last is drawn whole and the others dashed."""
+def draw_curves(axes: Axes, means: pd.DataFrame, colours: dict[str, str]) -> None:
+    """Draw one line per feature; of several layers, the last is solid with a band, the others dashed."""
     layers, marked = list(dict.fromkeys(means["layer"])), means["x"].nunique() <= _MOST_MARKS
     for (layer, feature), line in means.groupby(["layer", "feature"], sort=False):
-        line = line.sort_values("x")
-        whole = layer == layers[-1]
+        line, solid = line.sort_values("x"), layer == layers[-1]
         colour = colours[str(feature)]
         axes.plot(
-            line["x"], line["value"], "-" if whole else "--", color=colour, linewidth=1.8 if whole else 0.9,
-            marker="o" if marked else None, markersize=2.6, alpha=1 if whole else 0.6,
+            line["x"], line["value"], "-" if solid else "--", color=colour, linewidth=1.8 if solid else 0.9,
+            marker="o" if marked else None, markersize=2.6, alpha=1 if solid else 0.6,
         )  # fmt: skip
-        known = line[np.isfinite(line["ci_low"].astype(float)) & np.isfinite(line["ci_high"].astype(float))]
-        if whole:
-            axes.fill_between(known["x"], known["ci_low"], known["ci_high"], color=colour, alpha=0.16, linewidth=0)
+        if solid:
+            marks.band(axes, line, "x", colour, alpha=0.16)
     if means.empty:
         style.say(axes, "not analysed")
 
@@ -107,19 +95,19 @@ def _scale(axes: Axes, rows: pd.DataFrame) -> None:
     axes.set_ylim(values.min() - room, values.max() + room)
     if (x > 0).all() and np.log10(x.max() / x.min()) > _DECADES:
         axes.set_xscale("log")
-    elif (x == x.round()).all():  # stages, components: there is nothing between two
+    elif (x == x.round()).all():  # counts, such as of components: no ticks between them
         axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
-    axes.axhline(0, color="#8b939c", linewidth=0.7, zorder=1)
+    marks.zero_line(axes)
 
 
 def _caption(curves: pd.DataFrame, conditions: pd.DataFrame) -> str:
     by_condition = curves.groupby("condition", sort=False)["layer"]
     last = " or ".join(dict.fromkeys(by_condition.last()))
-    own = ", each condition’s own" if curves["layer"].nunique() > 1 else ""
-    where = f"Layer {last}{own}."
+    own = ", depending on the condition" if " or " in last else ""
+    where = f"The layer is {last}{own}."
     if by_condition.nunique().max() > 1:
-        where = f"Whole lines are layer {last}{own if ' or ' in last else ''}, dashed are the others."
+        where = f"Solid lines are layer {last}{own}; dashed lines are the other layers."
     return (
-        "Mean over networks at each value of what is swept, with its 95 % interval (Student’s t) as a band. "
+        "Mean over networks at each value on the horizontal axis; the band is its 95 % interval (Student’s t). "
         f"{where} {select.networks_sentence(curves, conditions)}"
     )

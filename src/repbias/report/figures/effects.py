@@ -1,4 +1,4 @@
-"""Crossed factors: main effects and interactions with their intervals, and under them what was found in every cell."""
+"""Crossed factors: main effects and interactions with their intervals, and below them the mean of every cell."""
 
 from __future__ import annotations
 
@@ -11,18 +11,14 @@ import matplotlib.figure
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize
-from matplotlib.patches import Rectangle
 
-from repbias.report.figures import select, style
-from repbias.report.figures.figure import Figure
+from repbias.report.figures import marks, select, style
+from repbias.report.figures.figure import Figure, empty_figure
 
-TITLE = "Main effects and interactions"
+NAME, TITLE = "effects", "Main effects and interactions"
 EFFECTS = ("kind", "effect", "estimate", "ci_low", "ci_high", "n", "settings", "n_settings")
-_COLOURS = {"main effect": "#0072B2", "interaction": "#B5578F"}
+_COLOURS = {"main effect": style.MEAN_COLOUR, "interaction": "#B5578F"}
 _HEADINGS = {"main effect": "Main effects", "interaction": "Interactions"}
-_CELLS = "PuOr_r"  # one hue above zero, another below, as in the map of conditions
 _WIDTH, _LEFT, _RIGHT = 10.8, 3.7, 1.9
 _ROW, _HEAD, _TOP, _FOOT = 0.25, 0.32, 0.15, 0.65
 _CELL_HEIGHT, _CELLS_HEAD, _CELLS_FOOT = 0.42, 0.45, 0.85
@@ -33,26 +29,26 @@ Levels = Mapping[str, Sequence[str]]
 def factor_effects(
     effects: pd.DataFrame, cells: pd.DataFrame, levels: Levels, statistic: str, sesoi: float = 0.0
 ) -> Figure:
-    """Every effect as a row with its interval, zero and the smallest effect of interest; below, the cell means.
+    """Draw every effect as a row with its interval, zero and the smallest effect of interest; below, the cell means.
 
     Parameters
     ----------
     effects : what `repbias.experiments.effects.Effects.table` returns.
-    cells : one row a trained network: the factors, ``seed``, ``value``, NaN where it failed the accuracy criterion.
-    levels : the levels of every factor, in the order drawn; the first half of the factors are rows of the grid.
+    cells : one row per trained network: the factors, ``seed``, ``value``, NaN where it failed the accuracy criterion.
+    levels : the levels of every factor, in the order drawn; the first half of the factors form the rows of the grid.
     statistic : the contrast in words.
     sesoi : the smallest effect of interest; shaded on both sides of zero.
 
     Returns
     -------
-    the figure; ``numbers`` has marks ``main effect``, ``interaction``, and ``cell``: mean, ``n`` and ``n_trained``.
+    The figure; ``numbers`` has marks ``main effect``, ``interaction``, and ``cell``: mean, ``n`` and ``n_trained``.
     """
     select.require_columns(effects, EFFECTS, "effects")
     select.require_columns(cells, (*levels, "seed", "value"), "cells")
     means = _cell_means(cells, levels)
     if effects.empty:
-        sentence = "No effects: no network was analysed in all the conditions that one compares."
-        return Figure("effects", TITLE, sentence, style.sentence_only(sentence), means)
+        sentence = "No effects: for no effect were networks analysed in all conditions that it compares."
+        return empty_figure(NAME, TITLE, sentence, means)
     numbers = pd.concat([effects.rename(columns={"kind": "mark"}), means], ignore_index=True).assign(sesoi=sesoi)
     numbers = numbers.astype(dict.fromkeys(("n", "n_trained", "settings", "n_settings"), "Int64"))
     kinds = [rows for _, rows in effects.groupby("kind", sort=False)]
@@ -63,55 +59,48 @@ def factor_effects(
     height = _TOP + forest_height + _CELLS_HEAD + grid_height + _CELLS_FOOT
     drawing = style.canvas(_WIDTH, height)
     top = height - _TOP
-    limits = _limits(effects, sesoi)
+    limits = marks.limits([*effects[["estimate", "ci_low", "ci_high"]].to_numpy(float).ravel(), -sesoi, sesoi])
     for rows in kinds:
         top -= _HEAD + _ROW * len(rows)
         axes = _axes(drawing, top, _ROW * len(rows))
-        _draw(axes, rows, sesoi)
+        draw_effects(axes, rows, sesoi)
         axes.set_xlim(*limits)
         axes.tick_params(labelbottom=rows is kinds[-1])
     axes.set_xlabel(style.plain(f"difference in {style.formula(statistic)}", 110), parse_math=False)
-    _draw_cells(_axes(drawing, _CELLS_FOOT, grid_height), means, lines, columns)
-    return Figure("effects", TITLE, _caption(effects, means, lines, columns, statistic, sesoi), drawing, numbers)
+    draw_cells(_axes(drawing, _CELLS_FOOT, grid_height), means, lines, columns)
+    return Figure(NAME, TITLE, _caption(effects, means, lines, columns, statistic, sesoi), drawing, numbers)
 
 
 def _cell_means(cells: pd.DataFrame, levels: Levels) -> pd.DataFrame:
-    """One row a cell that networks were trained in: its levels, mean over analysed networks, n, n_trained."""
+    """One row per cell with trained networks: its levels, mean over analysed networks, n, n_trained."""
     by = cells.groupby(list(levels), sort=False)["value"]
     means = pd.DataFrame({"value": by.mean(), "n": by.count(), "n_trained": by.size()}).reset_index()
     return means.assign(mark="cell")
 
 
 def _axes(drawing: matplotlib.figure.Figure, bottom: float, tall: float) -> Axes:
-    """Axes of the full breadth, `tall` inches high."""
-    height = drawing.get_size_inches()[1]
-    return drawing.add_axes((_LEFT / _WIDTH, bottom / height, 1 - (_LEFT + _RIGHT) / _WIDTH, tall / height))
+    """Axes of the full width, `tall` inches high."""
+    return style.axes_at(drawing, _LEFT, bottom, _WIDTH - _LEFT - _RIGHT, tall)
 
 
-def _limits(effects: pd.DataFrame, sesoi: float) -> tuple[float, float]:
-    """Room for every estimate, every finite interval, zero and the smallest effect: the same for all effects."""
-    given = effects[["estimate", "ci_low", "ci_high"]].to_numpy(float).ravel()
-    given = np.append(given[np.isfinite(given)], [-sesoi, sesoi])
-    room = max(0.06 * float(np.ptp(given)), 1e-3)
-    return float(given.min()) - room, float(given.max()) + room
-
-
-def _draw(axes: Axes, rows: pd.DataFrame, sesoi: float) -> None:
-    """The effects of one kind, with n and the settings averaged over at the right."""
+def draw_effects(axes: Axes, rows: pd.DataFrame, sesoi: float) -> None:
+    """Draw the effects of one kind, with n and how many settings are averaged at the right."""
     colour, heading = (kind[str(rows["kind"].iloc[0])] for kind in (_COLOURS, _HEADINGS))
     axes.axvspan(-sesoi, sesoi, color="#e3e6ea", linewidth=0, zorder=0)
     axes.axvline(0, color=style.INK, linewidth=0.8, zorder=1)
-    beside = axes.get_yaxis_transform()
+    beside: dict[str, Any] = {
+        "transform": axes.get_yaxis_transform(),
+        "va": "center",
+        "fontsize": 8,
+        "color": style.MUTED,
+    }
     for place, row in enumerate(rows.to_dict("records")):
         if np.isfinite([row["ci_low"], row["ci_high"]]).all():
             axes.plot([row["ci_low"], row["ci_high"]], [place, place], color=colour, linewidth=1.7)
         axes.plot([row["estimate"]], [place], "o", color=colour, markersize=5.5)
-        settings = (
-            "" if row["settings"] == row["n_settings"] else f" · {row['settings']} of {row['n_settings']} settings"
-        )
-        axes.text(
-            1.03, place, f"n = {row['n']}{settings}", transform=beside, va="center", fontsize=8, color=style.MUTED
-        )
+        whole = row["settings"] == row["n_settings"]
+        settings = "" if whole else f" · {row['settings']} of {row['n_settings']} settings"
+        axes.text(1.03, place, f"n = {row['n']}{settings}", **beside)
     names = [style.plain(style.formula(name), 54, 1) for name in rows["effect"]]
     axes.set_yticks(range(len(rows)), names, parse_math=False)
     axes.set_ylim(len(rows) - 0.5, -0.5)
@@ -120,22 +109,20 @@ def _draw(axes: Axes, rows: pd.DataFrame, sesoi: float) -> None:
     axes.set_title(heading, pad=4)
 
 
-def _draw_cells(axes: Axes, means: pd.DataFrame, lines: Levels, columns: Levels) -> None:
-    """The mean and n in every cell, orange above zero and purple below; hatched where no network was analysed."""
+def draw_cells(axes: Axes, means: pd.DataFrame, lines: Levels, columns: Levels) -> None:
+    """Draw the mean and n of every cell; cells without an analysed network are hatched."""
     rows, across = (list(itertools.product(*part.values())) for part in (lines, columns))
     found = {tuple(row[name] for name in (*lines, *columns)): row for row in means.to_dict("records")}
-    strongest = max(float(means["value"].abs().max()), 1e-9)
-    colours = ScalarMappable(Normalize(-strongest, strongest), _CELLS)
+    colours = marks.signed_colours(means["value"])
     axes.set(xlim=(0, len(across)), ylim=(len(rows), 0))
     for (y, line), (x, column) in itertools.product(enumerate(rows), enumerate(across)):
         cell = found.get((*line, *column), {"n": 0, "n_trained": 0})
+        count = marks.cell_count(cell["n"], cell["n_trained"])
         if cell["n"]:
-            _draw_mean(axes, (x, y), cell["value"], colours, _count(cell))
+            marks.cell(axes, (x, y), cell["value"], colours, count, size=6.5)
         else:
-            axes.add_patch(Rectangle((x, y), 1, 1, facecolor="#f5f6f8", edgecolor="#c3c9d0", linewidth=0, hatch="////"))
-            axes.text(x + 0.5, y + 0.5, _count(cell), ha="center", va="center", fontsize=6.5, color=style.INK)
-    for spine in axes.spines.values():
-        spine.set_visible(False)
+            marks.empty_cell(axes, (x, y), count, size=6.5)
+    axes.spines[:].set_visible(False)
     axes.set_xticks(np.arange(len(across)) + 0.5, [_named(names, 12, "\n") for names in across], parse_math=False)
     axes.set_yticks(np.arange(len(rows)) + 0.5, [_named(names, 24, " · ") for names in rows], parse_math=False)
     axes.tick_params(length=0, labelcolor=style.INK)
@@ -144,45 +131,25 @@ def _draw_cells(axes: Axes, means: pd.DataFrame, lines: Levels, columns: Levels)
     axes.set_title("Mean in every cell", pad=4)
 
 
-def _draw_mean(axes: Axes, corner: tuple[int, int], mean: float, colours: ScalarMappable, count: str) -> None:
-    x, y = corner
-    face = colours.to_rgba(np.array([mean]))[0]
-    axes.add_patch(Rectangle(corner, 1, 1, facecolor=face, edgecolor="white", linewidth=1.5))
-    ink = "white" if np.dot(face[:3], (0.299, 0.587, 0.114)) < 0.5 else style.INK
-    number = f"{mean:+.2f}".replace("-0.00", "0.00").replace("+0.00", "0.00").replace("-", "−")
-    axes.text(x + 0.5, y + 0.37, number, ha="center", va="center", color=ink, fontsize=8.5, fontweight="bold")
-    axes.text(x + 0.5, y + 0.76, count, ha="center", va="center", color=ink, fontsize=6.5)
-
-
 def _named(names: Sequence[str], width: int, between: str) -> str:
     return between.join(style.plain(name, width, 1) for name in names)
-
-
-def _count(cell: Mapping[Any, Any]) -> str:
-    if not cell["n_trained"]:
-        return "no networks"
-    if not cell["n"]:
-        return f"none of {cell['n_trained']}"
-    return f"n = {cell['n']}" if cell["n"] == cell["n_trained"] else f"n = {cell['n']} of {cell['n_trained']}"
 
 
 def _caption(
     effects: pd.DataFrame, means: pd.DataFrame, lines: Levels, columns: Levels, statistic: str, sesoi: float
 ) -> str:
-    least, most = int(effects["n"].min()), int(effects["n"].max())
-    several = f"{least}" if least == most else f"{least} to {most}"
     shaded = f" The grey band is the smallest effect of interest, {sesoi:g} on both sides." if sesoi else ""
     partial = (
-        " Where some settings of the other factors have fewer than two analysed networks in a cell, an effect is "
-        "averaged over the rest, which are counted at the right."
+        " If some settings of the other factors have fewer than two analysed networks in a cell, the effect is "
+        "averaged over the other settings, which are counted at the right."
         if (effects["settings"] < effects["n_settings"]).any() or (means["n"] < means["n_trained"]).any()
         else ""
     )
     return (
         f"{statistic}: a main effect is the difference between two levels of a factor, an interaction the difference "
-        "between two such differences; both are of cell means, averaged over all settings of the other factors, and "
-        "shown with a 95 % interval over networks (seeds; clustered, Student’s t), not corrected for the number of "
-        f"effects. The solid line is zero.{shaded}{partial} Below, the mean over networks in every cell: rows "
-        f"are {', '.join(lines)}, columns {', '.join(columns)}; colours are centred on zero. n counts networks: "
-        f"{several} an effect."
+        "between two such differences. Both are computed from cell means, averaged over all settings of the other "
+        "factors, and shown with a 95 % interval over networks (seeds; clustered, Student’s t) that is not corrected "
+        f"for the number of effects. The solid line is zero.{shaded}{partial} Below: the mean over networks in every "
+        f"cell, with {', '.join(lines)} in rows and {', '.join(columns)} in columns; colours are centred on zero. "
+        f"n counts networks: {select.count_range(effects['n'])} per effect."
     )

@@ -1,4 +1,4 @@
-"""What a figure is here, and how it is put on disk: a drawing, a caption, and every drawn number beside it."""
+"""A figure of a page: a drawing, its caption and every drawn number; and how it is written to disk."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import matplotlib.figure
 import pandas as pd
 
-from repbias.report.figures.style import house_style
+from repbias.report.figures.style import house_style, sentence_only
 from repbias.report.files import write_whole
 
 _COORDINATES = re.compile(r'(?<= [dxy]=")[^"]*')
@@ -21,7 +21,7 @@ _NO_METADATA = {"Date": None, "Creator": None, "Format": None, "Type": None}
 
 @dataclass(frozen=True)
 class Figure:
-    """A drawing with its words and its numbers.
+    """A drawing with its title, its caption and its numbers.
 
     Attributes
     ----------
@@ -50,9 +50,15 @@ class Figure:
             )
 
 
+def empty_figure(name: str, title: str, sentence: str, numbers: pd.DataFrame) -> Figure:
+    """Return a figure of one sentence, which says why there is nothing to draw."""
+    with house_style():
+        return Figure(name, title, sentence, sentence_only(sentence), numbers)
+
+
 @dataclass(frozen=True)
 class FigureFiles:
-    """Where the three files of one figure lie."""
+    """The paths of the three files of one figure."""
 
     svg: Path
     png: Path

@@ -1,4 +1,4 @@
-"""The headline: how much of the penultimate layer each feature explains, condition by condition."""
+"""The main figure: how much of the penultimate layer each feature explains, condition by condition."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.patheffects import withStroke
-from matplotlib.ticker import PercentFormatter
 
-from repbias.report.figures import select, style
-from repbias.report.figures.figure import Figure
+from repbias.report.figures import marks, select, style
+from repbias.report.figures.figure import Figure, empty_figure
 
-TITLE = "Variance explained at the penultimate layer"
+NAME, TITLE = "feature-gap", "Variance explained at the penultimate layer"
 _MOST_PANELS = 4
 _WIDEST = 11.0
 _VECTOR_POINTS = 1_000
@@ -19,24 +18,24 @@ _VECTOR_POINTS = 1_000
 
 @style.house_style()
 def feature_gap(table: pd.DataFrame, conditions: pd.DataFrame) -> Figure:
-    """Final variance explained at the penultimate layer: points are networks, joined within a network, bars are means.
+    """Draw the final variance explained at the penultimate layer: points of networks, joined by lines, and means.
 
-    Where two or more factors vary, the last one with at most four values is spread over panels.
+    If two or more factors vary, the last one with at most four levels is spread over panels.
 
     Parameters
     ----------
     table : measurements with ``r2``; the last step of each network is drawn.
-    conditions : one row a condition, with ``penultimate`` and the factors; its order is the order drawn.
+    conditions : one row per condition, with ``penultimate`` and the factors; its order is the order drawn.
 
     Returns
     -------
-    the figure; ``numbers`` has marks ``seed`` and ``mean``.
+    The figure; ``numbers`` has marks ``seed`` and ``mean``.
     """
     values = select.at_penultimate(select.final(table, "r2"), conditions)
     numbers = select.seeds_and_mean(values, ["condition", "feature"])
     if numbers.empty:
-        sentence = "No headline figure: variance explained was measured at no penultimate layer."
-        return Figure("feature-gap", TITLE, sentence, style.sentence_only(sentence), numbers)
+        sentence = "No variance explained: it was measured at no penultimate layer."
+        return empty_figure(NAME, TITLE, sentence, numbers)
     colours = style.feature_colours(select.in_order(numbers["feature"]))
     group = max(0.8, 0.4 * len(colours))
     panels = _split(_panels(conditions), most=max(int(_WIDEST / group), 1))
@@ -50,14 +49,12 @@ def feature_gap(table: pd.DataFrame, conditions: pd.DataFrame) -> Figure:
         if title:
             style.panel_title(axes, title)
         axes.set_ylim(floor, ceiling)
-        axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-        _draw(axes, numbers, groups, colours)
-        for points in axes.lines:
-            points.set_rasterized(points.get_marker() == "o" and len(numbers) > _VECTOR_POINTS)
+        draw_groups(axes, numbers, groups, colours)
+        marks.rasterise_points(axes, len(numbers), _VECTOR_POINTS)
         axes.tick_params(labelleft=index % columns == 0)
         if index % columns == 0:
             axes.set_ylabel("share of variance explained")
-    return Figure("feature-gap", TITLE, _caption(values, conditions), drawing, numbers)
+    return Figure(NAME, TITLE, _caption(values, conditions), drawing, numbers)
 
 
 def _panels(conditions: pd.DataFrame) -> list[tuple[str, dict[str, str]]]:
@@ -72,7 +69,7 @@ def _panels(conditions: pd.DataFrame) -> list[tuple[str, dict[str, str]]]:
 
 
 def _split(panels: list[tuple[str, dict[str, str]]], most: int) -> list[tuple[str, dict[str, str]]]:
-    """Panels of more than `most` conditions as several, one below the other."""
+    """Split panels of more than `most` conditions into several."""
     made = []
     for title, groups in panels:
         count = -(-len(groups) // most)
@@ -85,8 +82,8 @@ def _split(panels: list[tuple[str, dict[str, str]]], most: int) -> list[tuple[st
     return made
 
 
-def _draw(axes: Axes, numbers: pd.DataFrame, groups: dict[str, str], colours: dict[str, str]) -> None:
-    """One group of features a condition."""
+def draw_groups(axes: Axes, numbers: pd.DataFrame, groups: dict[str, str], colours: dict[str, str]) -> None:
+    """Draw a group of features for each condition."""
     step = 0.52 / max(len(colours) - 1, 1)
     for place, condition in enumerate(groups):
         here = numbers[numbers["condition"] == condition]
@@ -102,33 +99,26 @@ def _draw(axes: Axes, numbers: pd.DataFrame, groups: dict[str, str], colours: di
     letters = max(12, 48 // len(groups))
     axes.set_xticks(range(len(groups)), [style.plain(label, letters, 3) for label in groups.values()], parse_math=False)
     axes.tick_params(axis="x", length=0, labelcolor=style.INK)
-    axes.axhline(0, color="#8b939c", linewidth=0.7, zorder=1)
+    marks.share_axis(axes.yaxis)
+    marks.zero_line(axes)
 
 
 def _draw_feature(axes: Axes, rows: pd.DataFrame, x: float, half: float, colour: str) -> None:
     """The points of one feature, its mean as a bar, and the mean's value above them."""
     seeds = rows.loc[rows["mark"] == "seed", "value"]
-    axes.plot([x] * len(seeds), seeds, "o", color=colour, markersize=3.6, alpha=0.55, markeredgewidth=0, zorder=3)
+    marks.points(axes, [x] * len(seeds), seeds, colour, 3.6, alpha=0.55)
     for mean in rows.loc[rows["mark"] == "mean", "value"]:
         axes.plot([x - half, x + half], [mean, mean], color=colour, linewidth=2.4, zorder=4)
         axes.annotate(
-            f"{mean:.0%}",
-            (x, max(mean, float(seeds.max()))),
-            xytext=(0, 4),
-            textcoords="offset points",
-            ha="center",
-            va="bottom",
-            fontsize=8,
-            color=colour,
-            fontweight="bold",
+            f"{mean:.0%}", (x, max(mean, float(seeds.max()))), (0, 4), textcoords="offset points", ha="center",
+            va="bottom", fontsize=8, color=colour, fontweight="bold", zorder=5,
             path_effects=[withStroke(linewidth=2.5, foreground="white")],
-            zorder=5,
-        )
+        )  # fmt: skip
 
 
 def _caption(values: pd.DataFrame, conditions: pd.DataFrame) -> str:
     return (
-        "Share of the penultimate layer's variance that each feature explains at the end of training, on test stimuli. "
-        "Points are networks, a grey line joins the features of one network, bars and printed values are means over "
-        f"networks. {select.networks_sentence(values, conditions)}"
+        "Share of the penultimate layer’s variance that each feature explains at the end of training, on test stimuli. "
+        "Points are networks, grey lines join the features of one network, bars and numbers are means over networks. "
+        f"{select.networks_sentence(values, conditions)}"
     )

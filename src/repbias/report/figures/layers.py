@@ -1,4 +1,4 @@
-"""How the bias builds up, layer by layer."""
+"""Variance explained in every layer, from input to output."""
 
 from __future__ import annotations
 
@@ -8,29 +8,28 @@ from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import PercentFormatter
 
-from repbias.report.figures import select, style
-from repbias.report.figures.figure import Figure
+from repbias.report.figures import marks, select, style
+from repbias.report.figures.figure import Figure, empty_figure
 
-TITLE = "Variance explained, layer by layer"
+NAME, TITLE = "layer-profile", "Variance explained, layer by layer"
 _VECTOR_POINTS = 2_000
 _SIZE = (2.45, 1.75)
 
 
 @style.house_style()
 def layer_profile(table: pd.DataFrame, conditions: pd.DataFrame) -> Figure:
-    """Final variance explained in every layer: bars are means over networks, points are networks.
+    """Draw the final variance explained in every layer: bars are means over networks, points are networks.
 
     Parameters
     ----------
-    table : measurements with ``r2``; the last step of each network is drawn. Layers are ordered as
-        `select.layer_order` says: an ordered categorical column decides, then numbered names.
-    conditions : one row a condition, with ``penultimate``; its order is the order of the panels.
+    table : measurements with ``r2``; the last step of each network is drawn. Layers are ordered by
+        `select.layer_order`.
+    conditions : one row per condition, with ``penultimate``; its order is the order of the panels.
 
     Returns
     -------
-    the figure; ``numbers`` has marks ``seed`` and ``mean``.
+    The figure; ``numbers`` has marks ``seed`` and ``mean``.
     """
     values = select.final(table, "r2")
     layers = select.layer_order(table.loc[table["measure"] == "r2", "layer"])
@@ -38,43 +37,34 @@ def layer_profile(table: pd.DataFrame, conditions: pd.DataFrame) -> Figure:
     numbers = select.seeds_and_mean(values, ["condition", "layer", "feature"])
     if numbers.empty:
         sentence = "No layer profile: variance explained was measured in no layer."
-        return Figure("layer-profile", TITLE, sentence, style.sentence_only(sentence), numbers)
-    titles = select.drawn_titles(conditions)
+        return empty_figure(NAME, TITLE, sentence, numbers)
     colours = style.feature_colours(select.in_order(numbers["feature"]))
-    columns = select.panel_columns(select.drawn(conditions))
     turned = _too_long(layers)
-    drawing, cells = style.blocks(
-        len(titles), columns, _SIZE, colours, gap=(0.35, 1.35 if turned else 0.78), below=1.1 if turned else 0.55
-    )
+    below, row_gap = (1.1, 1.35) if turned else (0.55, 0.78)
+    drawing, panels = marks.condition_panels(conditions, _SIZE, colours, gap=(0.35, row_gap), below=below)
     penultimate = dict(zip(conditions["condition"].astype(str), conditions["penultimate"].astype(str), strict=True))
-    for index, (cell, (condition, title)) in enumerate(zip(cells, titles.items(), strict=True)):
-        axes = drawing.add_subplot(cell)
-        style.panel_title(axes, title)
-        _share_axis(axes, numbers["value"], leftmost=index % columns == 0)
-        rows = numbers[numbers["condition"] == condition]
+    for panel in panels:
+        axes = drawing.add_subplot(panel.cell)
+        style.panel_title(axes, panel.title)
+        axes.set_ylim(*marks.share_limits(numbers["value"], 1.06))
+        marks.share_axis(axes.yaxis)
+        axes.tick_params(labelleft=panel.leftmost)
+        if panel.leftmost:
+            axes.set_ylabel("share of variance\nexplained")
+        rows = numbers[numbers["condition"] == panel.condition]
         here = [name for name in layers if name in set(rows["layer"])]
-        if not here:
+        if here:
+            draw_bars(axes, rows, here, colours)
+            _name_layers(axes, here, penultimate[panel.condition], turned)
+            marks.rasterise_points(axes, len(numbers), _VECTOR_POINTS)
+        else:
             axes.set_xticks([])
             style.say(axes, "not measured")
-            continue
-        _draw(axes, rows, here, colours)
-        _name_layers(axes, here, penultimate[condition], turned)
-        for points in axes.lines:
-            points.set_rasterized(points.get_marker() == "o" and len(numbers) > _VECTOR_POINTS)
-    return Figure("layer-profile", TITLE, _caption(values, layers, conditions), drawing, numbers)
+    return Figure(NAME, TITLE, _caption(values, layers, conditions), drawing, numbers)
 
 
-def _share_axis(axes: Axes, values: pd.Series, leftmost: bool) -> None:
-    """The same axis of shares for every panel, named at the left edge only."""
-    axes.set_ylim(min(0.0, float(values.min()) * 1.1), max(float(values.max()) * 1.06, 0.05))
-    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    axes.tick_params(labelleft=leftmost)
-    if leftmost:
-        axes.set_ylabel("share of variance\nexplained")
-
-
-def _draw(axes: Axes, rows: pd.DataFrame, here: list[str], colours: dict[str, str]) -> None:
-    """Bars side by side within a layer, each with its networks as points across its width."""
+def draw_bars(axes: Axes, rows: pd.DataFrame, here: list[str], colours: dict[str, str]) -> None:
+    """Draw bars side by side within each layer, each with its networks as points across its width."""
     width = 0.8 / len(colours)
     for place, (feature, colour) in enumerate(colours.items()):
         shift = (place - (len(colours) - 1) / 2) * width
@@ -83,12 +73,12 @@ def _draw(axes: Axes, rows: pd.DataFrame, here: list[str], colours: dict[str, st
             seeds, mean = one.loc[one["mark"] == "seed", "value"], one.loc[one["mark"] == "mean", "value"]
             axes.bar([position + shift] * len(mean), mean, width * 0.92, color=colour, alpha=0.38, zorder=2)
             x = position + shift + style.spread(len(seeds), width * 0.6)
-            axes.plot(x, seeds, "o", color=colour, markersize=2.1, alpha=0.8, markeredgewidth=0, zorder=3)
-    axes.axhline(0, color="#8b939c", linewidth=0.7, zorder=1)
+            marks.points(axes, x, seeds, colour, 2.1)
+    marks.zero_line(axes)
 
 
 def _name_layers(axes: Axes, here: list[str], penultimate: str, turned: bool) -> None:
-    """A tick for each layer; the penultimate one in bold, on a pale ground."""
+    """A tick for each layer; the penultimate one in bold on grey."""
     labels = [style.plain(label, 16, 1) for label in _short(here)]
     slant: dict[str, Any] = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"} if turned else {}
     axes.set_xticks(range(len(here)), labels, parse_math=False, **slant)
@@ -101,7 +91,7 @@ def _name_layers(axes: Axes, here: list[str], penultimate: str, turned: bool) ->
 
 
 def _numbered(layers: list[str]) -> list[str]:
-    """The hidden layers that a number tells: ``hidden.0``, ``hidden.1`` and so on."""
+    """The layers that are named by number: ``hidden.0``, ``hidden.1`` and so on."""
     return [name for name in layers if re.fullmatch(r"hidden\.\d+", name)]
 
 
@@ -112,7 +102,7 @@ def _short(layers: list[str]) -> list[str]:
 
 
 def _too_long(layers: list[str]) -> bool:
-    """Whether the names of all layers, at about 0.065 inch a letter, would run into one another."""
+    """Whether the names of all layers, at about 0.065 inch per letter, would overlap."""
     labels = [style.plain(label, 16, 1) for label in _short(layers)]
     pairs = itertools.pairwise(labels)
     return any(0.065 * (len(one) + len(other)) / 2 > _SIZE[0] / len(labels) - 0.03 for one, other in pairs)
@@ -126,8 +116,7 @@ def _caption(values: pd.DataFrame, layers: list[str], conditions: pd.DataFrame) 
     ]
     key = "; ".join(meaning for meaning, needed in meanings if needed)
     return (
-        "Share of each layer’s own variance that each feature explains at the end of training, from input to output"
-        f"{f' ({key})' if key else ''}. The penultimate layer is in bold on a grey ground. Bars are means over "
-        f"networks, points are networks. "
-        f"{select.networks_sentence(values, conditions)}{select.drawn_sentence(conditions)}"
+        "Share of each layer’s variance that each feature explains at the end of training, from input to output"
+        f"{f' ({key})' if key else ''}. The penultimate layer is in bold on grey. Bars are means over networks, "
+        f"points are networks. {select.networks_sentence(values, conditions)}{select.drawn_sentence(conditions)}"
     )

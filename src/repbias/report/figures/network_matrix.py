@@ -1,4 +1,4 @@
-"""Similarity of networks: a matrix with a row and a column a network, and the means of its blocks."""
+"""Similarity of networks: a matrix with one row and column per network, and the means of its blocks."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from matplotlib.colors import Normalize
 from matplotlib.patheffects import withStroke
 
 from repbias.report.figures import select, style
-from repbias.report.figures.figure import Figure
+from repbias.report.figures.figure import Figure, empty_figure
 
-TITLE = "Similarity of every two networks"
+NAME, TITLE = "network-matrix", "Similarity of every pair of networks"
 _COLUMNS = ("condition", "seed", "other", "other_seed", "measure", "value")
-_LEAST_SIDE, _BLOCK, _LEFT, _TOP, _FOOT, _GAP, _RIGHT = 3.3, 0.62, 1.65, 0.55, 0.55, 2.1, 0.95
-_LETTER = 0.08  # inches, of a tick's label
+_LEAST_SIDE, _BLOCK = 3.3, 0.62
+_LETTER = 0.08  # inches per letter of a tick label
 _COLOURS = "viridis"
 
 
 @style.house_style()
 def network_matrix(pairs: pd.DataFrame, blocks: pd.DataFrame, labels: dict[str, str]) -> Figure:
-    """One panel a measure of similarity; networks are sorted by condition, each block is told by its mean.
+    """Draw one panel per measure of similarity; networks are sorted by condition, and blocks show their mean.
 
     Parameters
     ----------
@@ -31,47 +31,40 @@ def network_matrix(pairs: pd.DataFrame, blocks: pd.DataFrame, labels: dict[str, 
         or in both orders; the diagonal may be left out.
     blocks : the means of the blocks with their intervals: ``condition``, ``other``, ``measure``, ``value``, ``ci_low``,
         ``ci_high``.
-    labels : the measures' titles.
+    labels : the titles of the measures.
 
     Returns
     -------
-    the figure; ``numbers`` has the marks ``pair`` and ``block``.
+    The figure; ``numbers`` has the marks ``pair`` and ``block``.
     """
     select.require_columns(pairs, _COLUMNS, "pairs")
     select.require_columns(blocks, ("condition", "other", "measure", "value", "ci_low", "ci_high"), "blocks")
     numbers = pd.concat([pairs.assign(mark="pair"), blocks.assign(mark="block")], ignore_index=True)
     if pairs.empty:
-        sentence = "No similarities: the analysis has not been done, or no network passed the accuracy criterion."
-        return Figure("network-matrix", TITLE, sentence, style.sentence_only(sentence), numbers)
+        sentence = "No similarities: the analysis has not been run, or no network passed the accuracy criterion."
+        return empty_figure(NAME, TITLE, sentence, numbers)
     measures = list(dict.fromkeys(pairs["measure"]))
     columns = 2 if len(measures) == 4 else min(len(measures), 3)
-    lines = -(-len(measures) // columns)
     side = max(_LEAST_SIDE, _BLOCK * len(_kinds(pairs)))  # inches
-    width = _LEFT + columns * side + (columns - 1) * _GAP + _RIGHT
-    height = lines * (side + _TOP + _FOOT)
-    drawing = style.canvas(width, height)
-    for index, measure in enumerate(measures):
-        line, column = divmod(index, columns)
-        left = _LEFT + column * (side + _GAP)
-        bottom = height - (line + 1) * (side + _TOP + _FOOT) + _FOOT
-        axes = drawing.add_axes((left / width, bottom / height, side / width, side / height))
+    margins = (1.65, 0.55, 0.95, 0.55)
+    drawing, panels = style.tiles(len(measures), columns, (side, side), gap=(2.1, 1.1), margins=margins)
+    for axes, measure in zip(panels, measures, strict=True):
         style.panel_title(axes, labels.get(measure, measure))
-        own = pairs[pairs["measure"] == measure], blocks[blocks["measure"] == measure]
-        strip = drawing.add_axes(((left + side + 0.1) / width, bottom / height, 0.12 / width, side / height))
-        scale = _draw(axes, *own, side)
+        scale = draw_matrix(axes, pairs[pairs["measure"] == measure], blocks[blocks["measure"] == measure], side)
+        strip = axes.inset_axes((1 + 0.1 / side, 0, 0.12 / side, 1))
         drawing.colorbar(ScalarMappable(scale, _COLOURS), cax=strip)
-    return Figure("network-matrix", TITLE, _caption(pairs), drawing, numbers)
+    return Figure(NAME, TITLE, _caption(pairs), drawing, numbers)
 
 
 def _kinds(pairs: pd.DataFrame) -> list[str]:
-    """The kinds of networks, as they first appear."""
+    """The conditions, as they first appear."""
     return list(dict.fromkeys([*pairs["condition"], *pairs["other"]]))
 
 
-def _draw(axes: Axes, pairs: pd.DataFrame, blocks: pd.DataFrame, side: float) -> Normalize:
-    """One matrix of `side` inches, its blocks parted by lines and named; return its scale."""
+def draw_matrix(axes: Axes, pairs: pd.DataFrame, blocks: pd.DataFrame, side: float) -> Normalize:
+    """Draw one matrix of `side` inches with named blocks; return its scale of colours."""
     kinds = _kinds(pairs)
-    networks = [(kind, network) for kind in kinds for network in _members(pairs, kind)]
+    networks = [(kind, network) for kind in kinds for network in _seeds(pairs, kind)]
     place = {network: index for index, network in enumerate(networks)}
     matrix = np.full((len(networks), len(networks)), np.nan)
     rows = pd.Index(list(zip(pairs["condition"], pairs["seed"], strict=True))).map(place)
@@ -81,17 +74,17 @@ def _draw(axes: Axes, pairs: pd.DataFrame, blocks: pd.DataFrame, side: float) ->
     scale = Normalize(float(np.nanmin(matrix, initial=0.0)), 1.0)
     axes.imshow(matrix, cmap=_COLOURS, norm=scale, interpolation="nearest", rasterized=True)
     middles = _name_blocks(axes, kinds, [kind for kind, _ in networks], side)
-    _tell_blocks(axes, middles, blocks, scale)
+    _label_blocks(axes, middles, blocks, scale)
     return scale
 
 
-def _members(pairs: pd.DataFrame, kind: str) -> list[int]:
+def _seeds(pairs: pd.DataFrame, kind: str) -> list[int]:
     own = pairs.loc[pairs["condition"] == kind, "seed"]
     return sorted({*own, *pairs.loc[pairs["other"] == kind, "other_seed"]})
 
 
 def _name_blocks(axes: Axes, kinds: list[str], given: list[str], side: float) -> dict[str, float]:
-    """Ticks at the middle of each condition's rows, which are returned, and lines between blocks."""
+    """Draw lines between blocks and a tick in the middle of each condition's rows; return these middles."""
     edges = np.cumsum([0, *(given.count(kind) for kind in kinds)])
     middles = (edges[:-1] + edges[1:] - 1) / 2
     for edge in edges[1:-1]:
@@ -106,8 +99,8 @@ def _name_blocks(axes: Axes, kinds: list[str], given: list[str], side: float) ->
     return dict(zip(kinds, map(float, middles), strict=True))
 
 
-def _tell_blocks(axes: Axes, middles: dict[str, float], blocks: pd.DataFrame, scale: Normalize) -> None:
-    """Each block's mean and interval in it, with an edge that parts them from whatever cells lie below."""
+def _label_blocks(axes: Axes, middles: dict[str, float], blocks: pd.DataFrame, scale: Normalize) -> None:
+    """Write each block's mean and interval into it, outlined to be legible on any colour."""
     for row in blocks.dropna(subset=["value"]).to_dict("records"):
         inks = ("white", style.INK) if scale(row["value"]) < 0.6 else (style.INK, "white")
         edge = [withStroke(linewidth=1.6, foreground=inks[1])]
@@ -120,10 +113,9 @@ def _tell_blocks(axes: Axes, middles: dict[str, float], blocks: pd.DataFrame, sc
 
 
 def _caption(pairs: pd.DataFrame) -> str:
-    counts = [len(_members(pairs, kind)) for kind in _kinds(pairs)]
-    several = f"{min(counts)}" if min(counts) == max(counts) else f"{min(counts)} to {max(counts)}"
+    counts = [len(_seeds(pairs, kind)) for kind in _kinds(pairs)]
     return (
-        "Every row and column is one network; networks of a condition stand together. The number in a block is the "
-        "mean over pairs of networks of different seeds (those of one seed start from the same weights), with its "
-        f"95 % interval. n = {several} networks a condition."
+        "Every row and column is one network; the networks of a condition are adjacent. The number in a block is the "
+        "mean over pairs of networks with different seeds (networks with the same seed start from the same weights), "
+        f"with its 95 % interval. n = {select.count_range(counts)} networks per condition."
     )

@@ -1,8 +1,8 @@
-"""Features by their place in the output sequence: how much of each read-out they have, and when that comes about.
+"""Variance explained by output position: at the end of training, and its slope over training.
 
-Drawn are the read-outs, layers that are neither the stimuli nor the outputs themselves. Those that all outputs have in
-common, which are the hidden layers of the model's own path, are drawn solid. The others, such as a decoder's state from
-which one output is read, hold that output whatever else is represented: they are dashed, in a panel of their own.
+The read-outs are drawn: all layers except the stimuli and the outputs themselves. Read-outs that all outputs share,
+which are the hidden layers on the model's own path, are solid. Others, such as the state of a decoder from which one
+output is read, hold that output in any case: they are dashed, in a panel below.
 """
 
 from __future__ import annotations
@@ -17,38 +17,35 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
-from matplotlib.ticker import EngFormatter, FixedLocator, MaxNLocator
+from matplotlib.ticker import FixedLocator, MaxNLocator
 
-from repbias.core.statistics import mean_interval
 from repbias.experiments.positions import OUTPUT_POSITION, slope_over_positions
-from repbias.report.figures import select, style
-from repbias.report.figures.figure import Figure
+from repbias.report.figures import marks, select, style
+from repbias.report.figures.figure import Figure, empty_figure
 
 PROFILE_TITLE = "Variance explained by output position"
 SLOPES_TITLE = "The effect of output position over training"
 _ENDS = ("input", "readout", "output")
 _COLUMNS = ["mark", "condition", "layer", "common", "position", "step", "seed", "value", "ci_low", "ci_high", "n"]
-_COMMON, _OTHER = ("Blues", "Greens", "Purples"), ("Oranges", "Reds", "Greys")  # a palette for each sort of read-out
-_GREY = "#8b939c"
-_UNTRAINED, _NOT_COMMON = "last common read-out, untrained", "not common to all outputs:"
+_COMMON, _OTHER = ("Blues", "Greens", "Purples"), ("Oranges", "Reds", "Greys")  # a palette for each kind of read-out
+_UNTRAINED, _NOT_COMMON = "last shared read-out, untrained", "not shared by all outputs:"
 _WIDTH, _UPPER, _LOWER = 2.6, 1.85, 0.95
-_SYMMETRIC = {"linthresh": 1, "linscale": 0.35}  # step 0 has a place left of step 1
 Common = Mapping[str, Sequence[str]]
 
 
 @style.house_style()
 def position_profile(table: pd.DataFrame, conditions: pd.DataFrame, common: Common) -> Figure:
-    """The share of each read-out that the feature at each output position explains, at the last step: mean, interval.
+    """Draw the share of each read-out that the feature at each output position explains, at the last step.
 
     Parameters
     ----------
     table : measurements with ``r2`` and ``output_position`` of the networks to draw.
-    conditions : one row a condition; its order is the order of the panels.
-    common : the read-outs of each condition that all outputs have in common, from input to output.
+    conditions : one row per condition; its order is the order of the panels.
+    common : the read-outs of each condition that all outputs share, from input to output.
 
     Returns
     -------
-    the figure; ``numbers`` has marks ``seed``, ``mean``, and ``untrained``, the mean of the last common read-out at
+    The figure; ``numbers`` has marks ``seed``, ``mean``, and ``untrained``, the mean of the last shared read-out at
     step 0.
     """
     start = select.measured(table, "r2")
@@ -60,31 +57,30 @@ def position_profile(table: pd.DataFrame, conditions: pd.DataFrame, common: Comm
         return _nothing("position-profile", PROFILE_TITLE, seeds)
     numbers = _numbers(seeds, _means(seeds, "position"), _means(start, "position").assign(mark="untrained"))
     words = ("output position", "R2, share of\nvariance explained")
-    drawing = _drawing(numbers, conditions, _colours(seeds, common, untrained=True), words, _draw_profile)
+    drawing = _drawing(numbers, conditions, _colours(seeds, common, untrained=True), words, draw_profile)
     caption = (
         "Share of each read-out’s variance that a feature explains at the end of training, by the output position at "
-        "which the network reports it: whatever feature stands there, over networks of all orders. The grey "
-        "line is the "
-        f"last common read-out before training. {_caption(seeds, conditions)}"
+        "which the network reports it, pooled over networks of all orders of features. The grey line is the last "
+        f"shared read-out before training. {_caption(seeds, conditions)}"
     )
     return Figure("position-profile", PROFILE_TITLE, caption, drawing, numbers)
 
 
 @style.house_style()
 def position_slopes(table: pd.DataFrame, conditions: pd.DataFrame, common: Common) -> Figure:
-    """How much R2 falls per output position at each read-out, over the steps of training: mean and interval.
+    """Draw how much R2 falls per output position at each read-out, over training.
 
-    The slope is that of each network (see `repbias.experiments.positions`), in shares of the read-out's variance at
-    its end.
+    The slope is computed within each network (see `repbias.experiments.positions`), in shares of the read-out's
+    variance at the end of training.
 
     Parameters
     ----------
     table : measurements with ``r2_final`` and ``output_position`` of the networks to draw.
-    conditions, common : as `position_profile` takes them.
+    conditions, common : as in `position_profile`.
 
     Returns
     -------
-    the figure; ``numbers`` has marks ``seed`` and ``mean``.
+    The figure; ``numbers`` has marks ``seed`` and ``mean``.
     """
     values = _placed(select.measured(table, "r2_final"), table, common)
     places = select.measured(table, OUTPUT_POSITION)
@@ -98,19 +94,19 @@ def position_slopes(table: pd.DataFrame, conditions: pd.DataFrame, common: Commo
         return _nothing("position-slopes", SLOPES_TITLE, seeds)
     numbers = _numbers(seeds, _means(seeds, "step"))
     words = ("training step", "fall of R2\nper output position")
-    drawing = _drawing(numbers, conditions, _colours(seeds, common), words, _draw_slopes)
+    drawing = _drawing(numbers, conditions, _colours(seeds, common), words, draw_slopes)
     caption = (
-        "Fall of a feature’s R2 for each output position later, within each network, over training steps on a "
-        "logarithmic scale that begins with step 0: above zero, what is reported earlier has more. R2 is in shares of "
-        "the read-out’s variance at the end of training, so that all points share one scale. Steps are those at which "
-        "every network still in training was measured; one that has stopped stays in with its last value. "
+        "How much R2 falls per output position, within each network, over training steps on a logarithmic scale that "
+        "starts at step 0. Above zero, features reported earlier have more. R2 is a share of the read-out’s variance "
+        "at the end of training, so all points share one scale. Steps are those at which every network still in "
+        "training was measured; a network that has stopped enters with its last value. "
         f"{_caption(seeds, conditions)}"
     )
     return Figure("position-slopes", SLOPES_TITLE, caption, drawing, numbers)
 
 
 def _placed(rows: pd.DataFrame, table: pd.DataFrame, common: Common) -> pd.DataFrame:
-    """The rows of read-outs whose feature has an output position, with it, and with what is common."""
+    """The rows of read-outs whose feature has an output position, with it; `common` marks shared ones."""
     keys = ["condition", "seed", "feature"]
     places = select.measured(table, OUTPUT_POSITION)[[*keys, "value"]].rename(columns={"value": "position"})
     placed = rows[~rows["layer"].isin(_ENDS)].merge(places, on=keys).astype({"position": int})
@@ -119,60 +115,53 @@ def _placed(rows: pd.DataFrame, table: pd.DataFrame, common: Common) -> pd.DataF
 
 
 def _slopes(rows: pd.DataFrame, places: pd.DataFrame) -> pd.DataFrame:
-    """One condition's falls per position: layer, common, step, network, value."""
+    """One condition's slopes: step, layer, common, seed, value."""
     wide = rows.pivot(index="step", columns=["layer", "common", "seed", "feature"], values="value")
-    ended = wide[::-1].isna().cummin()[::-1]  # after the last value of each
+    ended = wide[::-1].isna().cummin()[::-1]  # after a network's last value
     shared = wide.ffill()[(wide.notna() | ended).all(axis=1)]
     keys = ["step", "layer", "common"]
-    tall = pd.DataFrame(shared.stack([*keys[1:], "seed"], future_stack=True))  # a column for each feature
+    tall = pd.DataFrame(shared.stack([*keys[1:], "seed"], future_stack=True))  # one column per feature
     falls = {
         place: -slope_over_positions(values.droplevel([*keys]), places)
-        for place, values in tall.groupby(level=keys, sort=False)  # levels: a feature may be called "common"
+        for place, values in tall.groupby(level=keys, sort=False)  # by level: a feature may be called "common"
     }
     slopes = pd.concat(falls, names=keys).rename("value").reset_index().astype({"common": bool})
     return slopes.assign(condition=rows["condition"].iloc[0], mark="seed")
 
 
 def _means(seeds: pd.DataFrame, x: str) -> pd.DataFrame:
-    """The mean over networks at every x of every read-out, with its interval."""
-    keys = ["condition", "layer", "common", x]
-    rows = []
-    for place, values in seeds.dropna(subset=["value"]).groupby(keys, sort=False)["value"]:
-        mean = mean_interval(values.to_numpy(float))
-        interval = {"value": mean.mean, "ci_low": mean.ci_low, "ci_high": mean.ci_high, "n": mean.n}
-        rows.append({**dict(zip(keys, place, strict=True)), **interval, "mark": "mean"})
-    return pd.DataFrame(rows, columns=[*keys, "value", "ci_low", "ci_high", "n", "mark"])
+    return select.means(seeds, ["condition", "layer", "common", x])
 
 
 def _numbers(*parts: pd.DataFrame) -> pd.DataFrame:
-    """All that is drawn and the networks behind it, without the columns that the figure has no use for."""
+    """Everything drawn and the values of the networks, without empty columns."""
     numbers = pd.concat([part for part in parts if len(part)], ignore_index=True)
     return numbers.reindex(columns=_COLUMNS).dropna(axis="columns", how="all")
 
 
 def _nothing(name: str, title: str, numbers: pd.DataFrame) -> Figure:
     sentence = "No output positions: no network that reports several features passed the accuracy criterion."
-    return Figure(name, title, sentence, style.sentence_only(sentence), numbers)
+    return empty_figure(name, title, sentence, numbers)
 
 
 def _colours(seeds: pd.DataFrame, common: Common, *, untrained: bool = False) -> dict[str, str]:
-    """The key: common read-outs from input to output, then, under a heading of their own, the others."""
+    """The key: shared read-outs from input to output, then the others under a heading."""
     drawn = set(seeds["layer"])
     shared = [name for name in dict.fromkeys(itertools.chain.from_iterable(common.values())) if name in drawn]
     others = [name for name in select.in_order(drawn) if name not in shared]
-    key = _sequential(shared, _COMMON) | ({_UNTRAINED: _GREY} if untrained else {})
+    key = _sequential(shared, _COMMON) | ({_UNTRAINED: style.GREY} if untrained else {})
     return key | ({_NOT_COMMON: style.MUTED} | _sequential(others, _OTHER) if others else {})
 
 
 def _sequential(names: Sequence[str], palettes: Sequence[str]) -> dict[str, str]:
-    """Colours that darken from layer to layer; read-outs that differ in more than a number have palettes apart."""
-    sorts: dict[str, list[str]] = {}
+    """Colours that darken from layer to layer; names that differ in more than a number get different palettes."""
+    kinds: dict[str, list[str]] = {}
     for name in names:
-        sorts.setdefault(re.sub(r"\d+", "*", name), []).append(name)
+        kinds.setdefault(re.sub(r"\d+", "*", name), []).append(name)
     colours: dict[str, str] = {}
-    for networks, palette in zip(sorts.values(), itertools.cycle(palettes), strict=False):
-        shades = matplotlib.colormaps[palette](np.linspace(0.95, 0.5, len(networks))[::-1])
-        colours.update(zip(networks, map(to_hex, shades), strict=True))
+    for layers, palette in zip(kinds.values(), itertools.cycle(palettes), strict=False):
+        shades = matplotlib.colormaps[palette](np.linspace(0.95, 0.5, len(layers))[::-1])
+        colours.update(zip(layers, map(to_hex, shades), strict=True))
     return {name: colours[name] for name in names}
 
 
@@ -183,80 +172,72 @@ def _drawing(
     words: tuple[str, str],
     draw: Callable[[Axes, pd.DataFrame, dict[str, str]], None],
 ) -> matplotlib.figure.Figure:
-    """A block a condition: what all outputs have in common, and below it what they have not; axes are named `words`."""
-    titles = select.drawn_titles(conditions)
-    columns = select.panel_columns(select.drawn(conditions))
+    """A block per condition: shared read-outs, and below them the others; `words` are the axis titles."""
     two = _NOT_COMMON in colours
     size = (_WIDTH, _UPPER + _LOWER + 0.2 if two else _UPPER)
-    drawing, cells = style.blocks(len(titles), columns, size, colours, gap=(0.65, 0.85), left=1.0)
+    drawing, blocks = marks.condition_panels(conditions, size, colours, gap=(0.65, 0.85), left=1.0)
     _dash(drawing, list(colours))
-    for index, (cell, (condition, title)) in enumerate(zip(cells, titles.items(), strict=True)):
-        inner = cell.subgridspec(2 if two else 1, 1, height_ratios=(_UPPER, _LOWER) if two else None, hspace=0.14)
-        here = numbers[numbers["condition"] == condition]
+    for block in blocks:
+        inner = block.cell.subgridspec(2 if two else 1, 1, height_ratios=(_UPPER, _LOWER) if two else None, hspace=0.14)
+        here = numbers[numbers["condition"] == block.condition]
         parts = [rows for rows in (here[here["common"]], here[~here["common"]]) if len(rows)]
         panels = [drawing.add_subplot(inner[place]) for place in range(max(len(parts), 1))]
-        style.panel_title(panels[0], title)
+        style.panel_title(panels[0], block.title)
         for axes, rows in zip(panels, parts, strict=False):
             axes.yaxis.set_major_locator(MaxNLocator(4, steps=(1, 2, 2.5, 5, 10)))
             draw(axes, rows, colours)
             axes.tick_params(labelbottom=axes is panels[-1])
         if not parts:
             style.say(panels[0], "not analysed")
-        if index % columns == 0:
+        if block.leftmost:
             panels[0].set_ylabel(words[1])
         panels[-1].set_xlabel(words[0])
     return drawing
 
 
 def _dash(drawing: matplotlib.figure.Figure, names: list[str]) -> None:
-    """Draw the key as the lines are: dashed where a read-out is not common, thin where the network is untrained."""
+    """Style the key like the lines: dashed for read-outs that are not shared, thin for the untrained network."""
     common = names.index(_NOT_COMMON) if _NOT_COMMON in names else len(names)
     for place, (name, line) in enumerate(zip(names, drawing.legends[0].get_lines(), strict=True)):
         line.set_linestyle("-" if place < common else (0, (2, 1)))
         line.set_linewidth(0.9 if name == _UNTRAINED else 2.2)
 
 
-def _draw_profile(axes: Axes, rows: pd.DataFrame, colours: dict[str, str]) -> None:
-    """The read-outs over positions, and what the last common one had before training."""
+def draw_profile(axes: Axes, rows: pd.DataFrame, colours: dict[str, str]) -> None:
+    """Draw the read-outs over positions, and the last shared one before training."""
     _lines(axes, rows[rows["mark"] == "mean"], "position", colours)
     untrained = rows[rows["mark"] == "untrained"].sort_values("position")
     if len(untrained):
-        axes.plot(untrained["position"], untrained["value"], color=_GREY, linewidth=0.9, zorder=2)
+        axes.plot(untrained["position"], untrained["value"], color=style.GREY, linewidth=0.9, zorder=2)
     axes.xaxis.set_major_locator(FixedLocator(sorted(rows["position"].unique())))
     axes.yaxis.set_major_formatter(lambda share, _: f"{100 * share:.3g}%")
     axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
 
 
-def _draw_slopes(axes: Axes, rows: pd.DataFrame, colours: dict[str, str]) -> None:
-    """The read-outs over steps, with zero."""
-    axes.set_xscale("symlog", **_SYMMETRIC)
+def draw_slopes(axes: Axes, rows: pd.DataFrame, colours: dict[str, str]) -> None:
+    """Draw the read-outs over training steps."""
     _lines(axes, rows[rows["mark"] == "mean"], "step", colours)
-    decades = 10.0 ** np.arange(np.log10(max(rows["step"].max(), 1)) + 0.05)
-    axes.xaxis.set_major_locator(FixedLocator([0, *decades]))
-    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+    marks.step_axis(axes, rows["step"])
     axes.axhline(0, color=style.INK, linewidth=0.8, zorder=1)
 
 
 def _lines(axes: Axes, means: pd.DataFrame, x: str, colours: dict[str, str]) -> None:
-    """One line a read-out, with its interval as a band where it is finite."""
+    """One line per read-out, with its interval as a band."""
     for (layer, common), line in means.groupby(["layer", "common"], sort=False):
         line = line.sort_values(x)
         drawn, width, size = ("-", 1.8, 3) if common else ("--", 1.2, 2.2)
         colour = colours[str(layer)]
         axes.plot(line[x], line["value"], drawn, color=colour, linewidth=width, marker="o", markersize=size, zorder=3)
-        known = line[np.isfinite(line["ci_low"].astype(float)) & np.isfinite(line["ci_high"].astype(float))]
-        band = known[[x, "ci_low", "ci_high"]].to_numpy(float).T
-        axes.fill_between(*band, color=colour, alpha=0.18, linewidth=0)
+        marks.band(axes, line, x, colour, alpha=0.18)
 
 
 def _caption(seeds: pd.DataFrame, conditions: pd.DataFrame) -> str:
     others = (
-        " Solid lines, in the upper panels, are read-outs that all outputs have in common. Dashed ones, in the lower "
-        "panels, are not common to all outputs: the state from which an output is read holds that output, whatever "
-        "else is represented."
+        " Solid lines, in the upper panels, are read-outs that all outputs share. Dashed lines, in the lower panels, "
+        "are other read-outs: the state from which an output is read holds that output, whatever else it represents."
     )
     return (
         "Lines are means over networks, bands 95 % intervals over networks (Student’s t)."
-        f"{'' if seeds['common'].all() else others} Each panel has an axis of its own. "
+        f"{'' if seeds['common'].all() else others} Vertical axes differ between panels. "
         f"{select.networks_sentence(seeds, conditions)}{select.drawn_sentence(conditions)}"
     )

@@ -1,4 +1,4 @@
-"""Taking from the tidy tables what a figure draws; the order of their rows never matters."""
+"""Select from tidy tables what a figure draws, whatever the order of their rows; and words on what was selected."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
+
+from repbias.core.statistics import mean_interval
 
 MEASUREMENTS = ("condition", "seed", "step", "layer", "feature", "measure", "value")
 _NOT_FACTORS = ("condition", "penultimate", "study")
@@ -44,8 +46,8 @@ def in_order(names: Iterable[object]) -> list[str]:
 def layer_order(layers: pd.Series) -> list[str]:
     """Layers from input to output.
 
-    An ordered categorical column says so itself; names that differ only in their numbers (``hidden.0``, ``hidden.1``)
-    are counted; any others keep the order in which they first appear.
+    An ordered categorical column decides; else names that differ only in numbers (``hidden.0``, ``hidden.1``) are
+    sorted by number; any others keep the order in which they first appear.
     """
     present = [str(name) for name in layers.unique()]
     if isinstance(layers.dtype, pd.CategoricalDtype) and layers.cat.ordered:
@@ -65,7 +67,7 @@ def varying_factors(conditions: pd.DataFrame) -> list[str]:
 
 
 def drawn(conditions: pd.DataFrame) -> pd.DataFrame:
-    """The conditions of which a figure with a panel a condition draws a panel: all, or 12 spread evenly over many."""
+    """The conditions that get a panel in figures with one panel per condition: all, or 12 spread evenly over many."""
     if len(conditions) <= MOST_CONDITIONS:
         return conditions
     places = np.linspace(0, len(conditions) - 1, MOST_CONDITIONS).round().astype(int)
@@ -79,19 +81,19 @@ def drawn_titles(conditions: pd.DataFrame) -> dict[str, str]:
 
 
 def drawn_sentence(conditions: pd.DataFrame) -> str:
-    """Which conditions have no panel, with a leading space; nothing where all have one."""
+    """Which conditions have no panel, with a leading space; empty if all have one."""
     shown = drawn_titles(conditions)
     left = [title for name, title in titles(conditions).items() if name not in shown]
     if not left:
         return ""
     return (
-        f" Drawn are {len(shown)} of {len(conditions)} conditions, spread evenly over the study’s order; the CSV has "
-        f"all. Not drawn: {'; '.join(left)}."
+        f" The figure shows {len(shown)} of {len(conditions)} conditions, evenly spaced in the study’s order; the CSV "
+        f"has all. Not shown: {'; '.join(left)}."
     )
 
 
 def panel_columns(conditions: pd.DataFrame, most: int = 4) -> int:
-    """How many panels to set in a row, at most `most`, so that a row begins anew with the levels of the last factor."""
+    """How many panels to put in a row, at most `most`, so that rows start with the last factor's first level."""
     count = len(conditions)
     varying = varying_factors(conditions)
     levels = conditions[varying[-1]].astype(str).nunique() if len(varying) > 1 else 1
@@ -101,20 +103,20 @@ def panel_columns(conditions: pd.DataFrame, most: int = 4) -> int:
     return min({5: 3, 6: 3, 9: 3}.get(count, most), most, max(count, 1))
 
 
-def titles(conditions: pd.DataFrame, told: Sequence[str] | None = None) -> dict[str, str]:
-    """A short title for each condition, in the table's order: the values of the factors `told`, or of those that vary.
+def titles(conditions: pd.DataFrame, shown: Sequence[str] | None = None) -> dict[str, str]:
+    """A short title for each condition, in the table's order: the levels of the factors `shown`, or of those that vary.
 
-    Where those do not tell the conditions apart, the condition's own name is its title.
+    If these levels do not distinguish the conditions, the names of the conditions are their titles.
     """
     require_columns(conditions, ("condition",), "conditions")
     names = [str(name) for name in conditions["condition"]]
-    told = varying_factors(conditions) if told is None else list(told)
-    made = [" · ".join(str(row[name]) for name in told) for _, row in conditions.iterrows()]
-    return dict(zip(names, made if told and len(set(made)) == len(names) else names, strict=True))
+    shown = varying_factors(conditions) if shown is None else list(shown)
+    made = [" · ".join(str(row[name]) for name in shown) for _, row in conditions.iterrows()]
+    return dict(zip(names, made if shown and len(set(made)) == len(names) else names, strict=True))
 
 
 def measured(table: pd.DataFrame, measure: str) -> pd.DataFrame:
-    """The rows of one measure that hold a value, sorted, so that the order in which they came is forgotten."""
+    """The rows of one measure that have a value, sorted."""
     require_columns(table, MEASUREMENTS, "measurements")
     rows = table[(table["measure"] == measure) & table["value"].notna()]
     order = ["condition", "layer", "feature", "seed", "step"]
@@ -133,36 +135,49 @@ def final(table: pd.DataFrame, measure: str) -> pd.DataFrame:
 
 
 def at_penultimate(rows: pd.DataFrame, conditions: pd.DataFrame) -> pd.DataFrame:
-    """The rows that were read from their own condition's penultimate layer."""
+    """The rows that were read from the penultimate layer of their condition."""
     require_columns(conditions, ("condition", "penultimate"), "conditions")
     layer = dict(zip(conditions["condition"].astype(str), conditions["penultimate"].astype(str), strict=True))
     return rows[rows["layer"].astype(str) == rows["condition"].astype(str).map(layer)]
 
 
 def claim_parts(claims: pd.DataFrame) -> list[pd.DataFrame]:
-    """The claims table in parts that share id, statement and statistic: claims by id, parts as they first appear."""
+    """The claims table in parts with one id, statement and statistic: sorted by id, parts as they first appear."""
     keys = [name for name in ("id", "statement", "statistic") if name in claims]
     parts = [rows for _, rows in claims.groupby(keys, sort=False, dropna=False)]
     return sorted(parts, key=lambda rows: natural(rows["id"].iloc[0]))
 
 
 def seeds_and_mean(values: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
-    """Rows to draw: every network's value (mark ``seed``) and the mean over networks (mark ``mean``)."""
+    """The value of every network (mark ``seed``) and the mean over networks (mark ``mean``)."""
     seeds = values[[*by, "seed", "value"]].assign(mark="seed").astype({"seed": "Int64"})
     mean = seeds.groupby(list(by), observed=True, sort=False)["value"].mean().reset_index()
     mean = mean.assign(mark="mean", seed=pd.array([pd.NA] * len(mean), dtype="Int64"))
     return pd.concat([seeds, mean], ignore_index=True)[["mark", *by, "seed", "value"]]
 
 
+def means(values: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+    """The mean over networks at every place, with its 95 % interval and n (mark ``mean``)."""
+    rows = []
+    for place, seeds in values.dropna(subset=["value"]).groupby(list(by), sort=False)["value"]:
+        mean = mean_interval(seeds.to_numpy(float))
+        rows.append((*place, mean.mean, mean.ci_low, mean.ci_high, mean.n, "mean"))
+    return pd.DataFrame(rows, columns=[*by, "value", "ci_low", "ci_high", "n", "mark"])
+
+
+def count_range(counts: Iterable[int]) -> str:
+    """From the smallest to the largest count: ``4`` or ``3 to 4``."""
+    known = [int(count) for count in counts]
+    return f"{min(known)}" if min(known) == max(known) else f"{min(known)} to {max(known)}"
+
+
 def networks_sentence(rows: pd.DataFrame, conditions: pd.DataFrame) -> str:
-    """How many networks stand behind a figure, as a caption says it, and the factors that its titles leave out."""
+    """How many networks a figure shows, and the factors that its titles leave out."""
     counts = rows.groupby("condition")["seed"].nunique()
     if counts.empty:
         return "No networks."
-    low, high = int(counts.min()), int(counts.max())
-    several = f"{low}" if low == high else f"{low} to {high}"
-    noun = "network (seed)" if high == 1 else "networks (seeds)"
+    noun = "network (seed)" if counts.max() == 1 else "networks (seeds)"
     where = "" if len(counts) == 1 else f" in each of {len(counts)} conditions"
     fixed = [name for name in factors(conditions) if name not in varying_factors(conditions)]
     same = ", ".join(f"{name}: {conditions[name].iloc[0]}" for name in fixed)
-    return f"n = {several} {noun}{where}{f' ({same})' if same else ''}."
+    return f"n = {count_range(counts)} {noun}{where}{f' ({same})' if same else ''}."

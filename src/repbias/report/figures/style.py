@@ -1,4 +1,4 @@
-"""How every figure looks: fonts, colours, panels measured in inches. Nothing here outlasts a ``with`` block."""
+"""The look of all figures: fonts, colours, names, and panels laid out in inches."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ from matplotlib.lines import Line2D
 
 INK = "#1b1f24"
 MUTED = "#59616b"
+GREY = "#8b939c"
 RULE = "#d9dde2"
+MEAN_COLOUR = "#0072B2"  # of means in figures that do not tell features apart
 
 # Okabe and Ito's colours, the pale ones darkened for lines on white, then Tol's muted ones.
 _FEATURE_COLOURS = (
@@ -30,7 +32,7 @@ _STYLE = {
     "font.sans-serif": ["DejaVu Sans"],
     "font.size": 8.5,
     "text.color": INK,
-    "axes.edgecolor": "#8b939c",
+    "axes.edgecolor": GREY,
     "axes.labelcolor": INK,
     "axes.labelsize": 8.5,
     "axes.linewidth": 0.7,
@@ -39,12 +41,12 @@ _STYLE = {
     "axes.titlelocation": "left",
     "axes.titlesize": 9,
     "axes.titleweight": "bold",
-    "xtick.color": "#8b939c",
+    "xtick.color": GREY,
     "xtick.labelcolor": MUTED,
     "xtick.labelsize": 8,
     "xtick.major.size": 3,
     "xtick.major.width": 0.7,
-    "ytick.color": "#8b939c",
+    "ytick.color": GREY,
     "ytick.labelcolor": MUTED,
     "ytick.labelsize": 8,
     "ytick.major.size": 3,
@@ -56,36 +58,59 @@ _STYLE = {
 
 @contextmanager
 def house_style() -> Iterator[None]:
-    """Matplotlib's defaults plus this house's style, for the length of a block; also a decorator."""
+    """Apply the style of the pages, on top of Matplotlib's defaults, within a block or a decorated function."""
     with matplotlib.style.context(["default", _STYLE]):
         yield
 
 
 def feature_colours(features: Sequence[str]) -> dict[str, str]:
-    """A colour for each feature, by its place in the sorted list, so that it is the same in every figure.
-
-    Fourteen are told apart; beyond that colours come round again.
-    """
+    """Return a colour for each feature, by its place in the list; beyond fourteen features colours repeat."""
     return dict(zip(features, itertools.cycle(_FEATURE_COLOURS), strict=False))
 
 
 def plain(text: object, width: int = 34, lines: int = 2) -> str:
-    """A name fit for a panel: unprintable characters replaced, wrapped, and cut after `lines` lines."""
+    """Return a name as a figure prints it: unprintable characters replaced, wrapped, and cut after `lines` lines."""
     printable = "".join(letter if letter.isprintable() else " " for letter in str(text))
     wrapped = textwrap.wrap(printable, width, max_lines=lines, placeholder=" …")
     return "\n".join(wrapped) or "(no name)"
 
 
 def formula(statistic: object) -> str:
-    """A statistic as text, with true minus signs between its terms."""
+    """Return a statistic as text, with true minus signs between its terms."""
     return str(statistic).replace(" - ", " − ")
 
 
 def canvas(width: float, height: float) -> matplotlib.figure.Figure:
-    """A figure of `width` x `height` inches that needs no display."""
+    """Return a figure of `width` x `height` inches that needs no display."""
     drawing = matplotlib.figure.Figure(figsize=(width, height), facecolor="white")
     FigureCanvasAgg(drawing)
     return drawing
+
+
+def axes_at(drawing: matplotlib.figure.Figure, left: float, bottom: float, width: float, height: float) -> Axes:
+    """Add axes at a place that is given in inches from the lower left corner."""
+    across, up = drawing.get_size_inches()
+    return drawing.add_axes((left / across, bottom / up, width / across, height / up))
+
+
+def tiles(
+    count: int,
+    columns: int,
+    size: tuple[float, float],
+    gap: tuple[float, float],
+    margins: tuple[float, float, float, float],
+) -> tuple[matplotlib.figure.Figure, list[Axes]]:
+    """Return a figure with `count` axes of `size` inches in rows of `columns`; margins are left, bottom, right, top."""
+    left, bottom, right, top = margins
+    step_x, step_y = size[0] + gap[0], size[1] + gap[1]
+    rows = -(-count // columns)
+    width = left + columns * step_x - gap[0] + right
+    height = bottom + rows * step_y - gap[1] + top
+    drawing = canvas(width, height)
+    places = [divmod(index, columns) for index in range(count)]
+    return drawing, [
+        axes_at(drawing, left + column * step_x, height - top - size[1] - row * step_y, *size) for row, column in places
+    ]
 
 
 def blocks(
@@ -97,11 +122,10 @@ def blocks(
     below: float = 0.55,
     left: float = 0.85,
 ) -> tuple[matplotlib.figure.Figure, list[SubplotSpec]]:
-    """A figure with `count` blocks of `size` inches, wrapped after `columns`, and the features' key on top.
+    """Return a figure with `count` blocks of `size` inches in rows of `columns`, and the key of the features on top.
 
-    `gap` lies between blocks, `below` under the last row and `left` of the first column, where ticks and axis titles
-    stand, all in inches.
-    A block that stands alone is drawn larger.
+    `gap` is the space between blocks, `below` that under the last row and `left` that left of the first column, for
+    ticks and axis titles, all in inches. A single block is drawn larger.
     """
     if count == 1:
         size = (max(min(size[0] * 1.7, 10.0), size[0], 4.6), size[1] * 1.25)
@@ -129,7 +153,7 @@ def blocks(
 
 
 def _key_columns(width: float, colours: dict[str, str]) -> int:
-    """How many names of the key fit side by side, at about 0.1 inch a letter."""
+    """How many names of the key fit side by side, at about 0.1 inch per letter."""
     longest = max((len(plain(name, lines=1)) for name in colours), default=1)
     return max(min(int((width - 0.2) / (0.1 * longest + 0.5)), len(colours)), 1)
 
@@ -155,17 +179,17 @@ def _feature_key(drawing: matplotlib.figure.Figure, colours: dict[str, str], col
 
 
 def panel_title(axes: Axes, title: object) -> None:
-    """A panel's title, at its left, never typeset as mathematics."""
+    """Set a panel's title, at its left, never typeset as mathematics."""
     axes.set_title(plain(title), parse_math=False, pad=6)
 
 
 def say(axes: Axes, sentence: str) -> None:
-    """A plain sentence where there is nothing to draw."""
+    """Write a plain sentence in the middle of empty axes."""
     axes.text(0.5, 0.5, sentence, transform=axes.transAxes, ha="center", va="center", color=MUTED, parse_math=False)
 
 
 def sentence_only(sentence: str) -> matplotlib.figure.Figure:
-    """A small figure that says why it is empty."""
+    """Return a small figure that says why it is empty."""
     drawing = canvas(6.5, 1.2)
     axes = drawing.add_axes((0, 0, 1, 1))
     axes.set_axis_off()
@@ -174,5 +198,5 @@ def sentence_only(sentence: str) -> matplotlib.figure.Figure:
 
 
 def spread(count: int, width: float) -> np.ndarray:
-    """Offsets that lay `count` points side by side within `width`, symmetric and without chance, shape [count]."""
+    """Return offsets that lay `count` points side by side within `width`, symmetrically, shape [count]."""
     return np.linspace(-width / 2, width / 2, count) if count > 1 else np.zeros(count)
