@@ -82,7 +82,8 @@ def _of_analysis(result: StudyResult, conditions: pd.DataFrame) -> list[Figure]:
     if analysis is None:
         return []
     if analysis.of == "network":  # done on every network, whether or not it passed the accuracy criterion
-        found = {name: analysed_networks(table, result.networks) for name, table in found.items()}
+        own = {name: found[name] for name in ("curves", "points") if name in found}
+        found = found | {name: analysed_networks(table, result.networks) for name, table in own.items()}
     figures = []
     if "pairs" in found:
         blocks = found.get("blocks", pd.DataFrame(columns=list(TABLES["blocks"])))
