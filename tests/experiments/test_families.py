@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 from repbias.experiments.claim import Quantifier
-from repbias.experiments.families import Part, by_steps, headline, held_beyond
+from repbias.experiments.families import Part, by_steps, headline, held_beyond, qualification
 from repbias.experiments.verdicts import (
     CONTRADICTED,
     INCONCLUSIVE,
@@ -157,6 +157,12 @@ def test_the_parts_of_a_claim_are_one_family() -> None:
     assert headline([alone, crowded]).tally == {INCONCLUSIVE: 2}
     assert headline([Part("every", [YES]), Part("some", [YES, NONE])]).word == REPLICATED
     assert headline([Part("every", [YES]), Part("some", [NONE])]).word == MIXED
+
+
+def test_what_qualifies_a_row() -> None:
+    assert qualification(REPLICATED, "", REPLICATED) == ""
+    assert qualification(INCONCLUSIVE, "right sign, size open", INCONCLUSIVE) == "right sign, size open"
+    assert qualification(CONTRADICTED, "", INCONCLUSIVE) == "inconclusive in its family"
 
 
 def test_what_other_conditions_show_in_words() -> None:

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from repbias.experiments import scorecard as scoring
-from repbias.experiments.families import BEYOND, PRIMARY, headlines
+from repbias.experiments.families import BEYOND, PRIMARY, headlines, qualification
 from repbias.experiments.verdicts import AGAINST
 
 _STYLES = {"replicated": "green", **dict.fromkeys(AGAINST, "red"), "mixed": "yellow"}
@@ -127,8 +127,9 @@ def _cells(row: dict[Hashable, Any]) -> Iterator[str | Text]:
     yield f"{row['n']}/{row['n_planned']}"
     yield "-" if pd.isna(row["detectable"]) else f"{row['detectable']:.3f}"
     yield "-" if pd.isna(row["seeds_needed"]) else f"{row['seeds_needed']:.0f}"
-    note = f", {row['note']}" if row["note"] else ""
-    yield Text.assemble((row["verdict"] or "descriptive", _STYLES.get(row["verdict"], "")), note)
+    note = qualification(row["verdict"], row["note"], row["corrected"])
+    verdict = (row["verdict"] or "descriptive", _STYLES.get(row["verdict"], ""))
+    yield Text.assemble(verdict, f", {note}" if note else "")
 
 
 def _number(value: Any) -> str:

@@ -187,6 +187,11 @@ def headlines(claims: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=HEADLINE_COLUMNS)
 
 
+def qualification(verdict: str, note: str, stepped: str) -> str:
+    """Return what qualifies a row's verdict: its note, and the verdict by the steps of its family if that differs."""
+    return "; ".join(filter(None, (note, f"{stepped} in its family" if stepped != verdict else "")))
+
+
 def counted(tally: dict[str, int]) -> str:
     """Return how many rows have each verdict: "replicated in 3, inconclusive in 1"."""
     return ", ".join(f"{word} in {count}" for word, count in tally.items())

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from repbias.experiments.catalogue import CATALOGUE
+from repbias.experiments.families import qualification
 from repbias.report.figures.select import claim_parts, natural, require_columns
 from repbias.report.figures.style import formula
 from repbias.report.views import VerdictView, native, verdict_view, words
@@ -83,6 +84,7 @@ def _part(rows: pd.DataFrame) -> PartView:
 
 def _condition(row: Mapping[Any, Any]) -> dict[str, Any]:
     n, planned = words(row["n"]), words(row.get("n_planned"))
+    known = bool(words(row.get("corrected")))
     return {
         "condition": words(row["condition"]) or "all conditions",
         "is_beyond": row.get("family") == "beyond",
@@ -94,16 +96,9 @@ def _condition(row: Mapping[Any, Any]) -> dict[str, Any]:
         "p": p_value(row.get("p")),
         "n": f"{n or '?'} of {planned}" if planned else n or "?",
         "verdict": verdict_view(row["verdict"]),
-        "note": _note(row),
+        "note": qualification(*(words(row.get(name)) for name in ("verdict", "note", "corrected"))) if known else "",
         "twin": _twin(row),
     }
-
-
-def _note(row: Mapping[Any, Any]) -> str:
-    """What qualifies a row's verdict: its note, and the verdict by the steps of its family where that differs."""
-    corrected = words(row.get("corrected"))
-    differs = corrected and corrected != row["verdict"]
-    return "; ".join(filter(None, (words(row.get("note")), f"{corrected} in its family" if differs else "")))
 
 
 def _twin(row: Mapping[Any, Any]) -> str:
