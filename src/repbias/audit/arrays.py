@@ -9,21 +9,19 @@ import pandas as pd
 
 from repbias.audit.inputs import AuditInputs, Missing, check_inputs, refuse_wrong_settings
 from repbias.audit.intervals import CONFIDENCE, Resamples
-from repbias.audit.layer import associated, audit_layer
-from repbias.audit.nulls import between_clusters, permuted
-from repbias.audit.plan import Feature, Plan
+from repbias.audit.layer import audit_layer
+from repbias.audit.plan import Plan
 from repbias.audit.repeats import design_note, exchange_notes
 from repbias.audit.report import AuditReport
 from repbias.audit.score_sentences import score_sentences
 from repbias.audit.scores import equal_share_notes
 from repbias.audit.sentences import calibration, conclusions
 from repbias.audit.tables import components_table, results_table, units_table
-from repbias.core.arrays import ArrayLike
-from repbias.core.randomness import rng
-from repbias.features.folds import assign_folds, one_hot
-from repbias.features.labels import IntArray, Labellings
-
-ASSOCIATED = 0.1  # Cramer's V from which on two features are asked what they share
+from repbias.core.arrays import ArrayLike, IntArray
+from repbias.features.feature import Feature
+from repbias.features.folds import assign_folds
+from repbias.features.labels import associated
+from repbias.features.permutations import Exchange, exchange, one_label_each
 
 
 def audit_arrays(
@@ -44,32 +42,35 @@ def audit_arrays(
     With z a stimulus's activity about the mean of the other folds, and q what a regression from one-hot codes that was
     fitted on those predicts for it, the measures in `results` are
 
-        r2               sum q.z / sum ||z||^2, q from the feature alone; under (all), from all features together
+        r2               1 - sum ||q - z||^2 / sum ||z||^2, q from the feature alone; under (all), from all features
+                         together: the held-out R2 of `variance_explained` and of scikit-learn
+        r2_unbiased      sum q.z / sum x.z, x the activity about the mean of all stimuli: the R2 of the population,
+                         without bias by the noise of the fit. All that follows but r2_equalised rests on it
         r2_unique        what the R2 of all features together loses without the feature
-        r2_common        r2 - r2_unique: what other features explain too
-        density_0.1      share of the units with an R2 above 0.1
+        r2_common        r2_unbiased - r2_unique: what other features explain too
+        density_0.1      share of the units with an r2_unbiased above 0.1
         participation    (sum_u e_u)^2 / sum_u e_u^2, e_u the sum of squares explained in unit u: in units
         decodability     balanced accuracy of a linear classifier
         chance           1 / classes
         detectable_r2    smallest R2 of a planted feature that a test at 5 % finds with 80 % power
         false_positives  share of planted features of zero strength that this test finds
-        rdm_share        r2 of the activity with each principal component scaled by its own standard deviation: the
-                         share of the variance of the centred linear kernel zz', which drives linear CKA and RSA
+        rdm_share        r2_unbiased of the activity with each principal component scaled by its own standard deviation:
+                         the share of the variance of the centred linear kernel zz', which drives linear CKA and RSA
         rsa              correlation of squared Euclidean distances with those of a model that holds the feature alone,
                          0 within a class and 1 between: what that model would score in an RSA of these responses,
                          their noise included, which lowers it
         cka              debiased linear CKA with the one-hot code
         rsa_equalised, cka_equalised, r2_equalised
-                         the same, and r2, after the linear map of `equalize`, which gives the features that explain
-                         variance of their own (`r2_unique` above 0 by its interval) equal shares; fitted on the other
-                         folds. With fewer than two such features all stays as it is, with a note
+                         the same, and r2, after the linear map of `equalize`, which gives the features whose
+                         `r2_unique` has an interval above 0 equal shares; fitted on the other folds. With fewer than
+                         two such features all stays as it is, with a note
         noise_ceiling    with `repeats`, under (all): sum q.z / sum ||z||^2, q the mean of the stimulus's other
                          presentations: the share of the variance that repeats reproduce
-        r2_of_ceiling    r2 / noise_ceiling, both in the stimuli that repeat, for features with one label in all
+        r2_of_ceiling    r2_unbiased / noise_ceiling, both in stimuli that repeat, for features with one label in all
                          presentations of each stimulus; NaN where the ceiling's interval reaches 0
 
-    An R2 estimates that of the population, without bias by the noise of the fit: it lies about (classes - 1) / stimuli
-    above that of `variance_explained`, and near 0, of either sign, for a feature that explains nothing.
+    `r2_unbiased` lies near 0, of either sign, for a feature that explains nothing, where `r2` lies below 0, by about
+    (classes - 1) / stimuli; see `repbias.measures.variance`. One permutation test serves both.
     Where few stimuli cross features exactly, what one fold has too much of the others have too little, and that feature
     lies below 0, and below chance, by about what other features explain over the number of stimuli; its tests are then
     conservative.
@@ -156,39 +157,29 @@ def audit_arrays(
 
 
 def _plan(inputs: AuditInputs, seed: int, resamples: int, permutations: int, classifier: str) -> Plan:
-    codes = {name: one_hot(labels.numbers, len(labels.classes)) for name, labels in inputs.labels.items()}
-    fold_of = assign_folds(np.hstack(list(codes.values())), inputs.cluster, seed=seed)
-    features = []
-    for name, labels in inputs.labels.items():
-        exchanged, planted = (
-            _permuted(inputs, labels.numbers, fold_of, permutations, rng(seed, "audit", what, name))
-            for what in ("permutations", "planted")
-        )
-        features.append(Feature(name, labels, codes[name], exchanged, planted, _n_exchanged(inputs, labels.numbers)))
+    strata = np.column_stack([labels.numbers for labels in inputs.labels.values()])
+    fold_of = assign_folds(strata, inputs.cluster, seed=seed)
+    rules = {name: _exchange(inputs, labels.numbers, fold_of) for name, labels in inputs.labels.items()}
+    features = tuple(
+        Feature.with_permutations(name, labels, rules[name], permutations, seed=seed)
+        for name, labels in inputs.labels.items()
+    )
     return Plan(
-        features=tuple(features),
+        features=features,
         cluster=inputs.cluster,
         fold_of=fold_of,
         draws=Resamples(inputs.cluster, resamples, seed=seed),
-        pairs=associated(features, ASSOCIATED),
+        pairs=associated(inputs.labels),
         classifier=classifier,
         seed=seed,
         repeats=inputs.repeats,
     )
 
 
-def _permuted(
-    inputs: AuditInputs, labels: IntArray, fold_of: IntArray, n: int, generator: np.random.Generator
-) -> Labellings:
+def _exchange(inputs: AuditInputs, labels: IntArray, fold_of: IntArray) -> Exchange:
     if inputs.repeats is not None:
-        return inputs.repeats.permuted(labels, fold_of, n, generator)
-    return permuted(labels, inputs.cluster, fold_of, n, generator)
-
-
-def _n_exchanged(inputs: AuditInputs, labels: IntArray) -> int:
-    if inputs.repeats is not None:
-        return inputs.repeats.n_exchanged(labels)
-    return int(inputs.cluster.max()) + 1 if between_clusters(labels, inputs.cluster) else inputs.n_stimuli
+        return inputs.repeats.exchange(labels, fold_of)
+    return exchange(labels, inputs.cluster, fold_of)
 
 
 def _plan_notes(inputs: AuditInputs, plan: Plan) -> tuple[str, ...]:
@@ -203,7 +194,7 @@ def _plan_notes(inputs: AuditInputs, plan: Plan) -> tuple[str, ...]:
     if not inputs.grouped:
         return (f"{folds} cross-validation folds; stimuli are taken to be independent, as no groups were given.",)
     n_groups = int(inputs.cluster.max()) + 1
-    between = [name for name, numbers in labels.items() if between_clusters(numbers, inputs.cluster)]
+    between = [name for name, numbers in labels.items() if one_label_each(numbers, inputs.cluster)]
     within = [name for name in labels if name not in between]
     notes = [f"{folds} cross-validation folds, which keep {n_groups} groups together; intervals are over groups."]
     if between:

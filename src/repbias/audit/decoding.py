@@ -7,8 +7,8 @@ from scipy import stats
 from sklearn.covariance import ledoit_wolf_shrinkage
 
 from repbias.audit.intervals import TAILS, Interval, Resamples, mean_share_interval
-from repbias.core.arrays import FloatArray
-from repbias.features.labels import IntArray, Labellings
+from repbias.core.arrays import FloatArray, IntArray
+from repbias.features.labels import Labellings
 from repbias.measures.decoding.linear_classifiers import fit_classifier
 
 FoldMaps = list[FloatArray]
@@ -88,7 +88,7 @@ def balanced_accuracy(
     Parameters
     ----------
     deviations, fold_of, maps : of one representation.
-    fitted : class means, `[fold, labelling, class, unit]`, as in `ClassSums`.
+    fitted : class means of the fit, `[fold, labelling, class, unit]`, as `class_sums` returns.
     labels : `[labelling, stimulus]`.
 
     Source: Friedman (1989), JASA 84, 165-175; the shrinkage is Ledoit & Wolf's (2004).

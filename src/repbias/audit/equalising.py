@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from repbias.audit.estimates import FoldedActivity
-from repbias.audit.plan import Feature
 from repbias.core.arrays import FloatArray
+from repbias.features.feature import Feature
 from repbias.measures.variance.equalize import equalize
 from repbias.measures.variance.joint_encoding import fit_joint_encoding
 

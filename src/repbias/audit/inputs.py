@@ -15,7 +15,7 @@ import pandas as pd
 from torch import Tensor
 
 from repbias.audit.repeats import Repeats, find_repeats, refuse_confounded
-from repbias.core.arrays import ArrayLike, FloatArray, as_representation
+from repbias.core.arrays import ArrayLike, FloatArray, as_numpy, as_representation
 from repbias.core.specs import did_you_mean
 from repbias.features.labels import IntArray, Labels, as_classes, is_missing, refuse_one_group, refuse_unscorable
 from repbias.measures.decoding.linear_classifiers import CLASSIFIERS
@@ -197,7 +197,7 @@ def _column(values: ArrayLike, what: str, n: int) -> pd.Series[Any]:
     if isinstance(values, str):
         raise TypeError(f"{what} must be one label for each of the {n} stimuli, got the text {values!r}")
     if isinstance(values, Tensor):
-        values = values.detach().cpu().numpy()
+        values = as_numpy(values)
     if not isinstance(values, pd.Series | pd.Categorical):
         values = values if isinstance(values, np.ndarray) else _as_array(values, what)
         if values.ndim != 1:

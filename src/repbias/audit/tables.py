@@ -11,7 +11,7 @@ import pandas as pd
 from repbias.audit.report import RESULT_COLUMNS
 from repbias.core.statistics import holm
 
-TESTED = ("r2", "decodability")
+TESTED = ("r2", "r2_unbiased", "decodability")
 
 
 def stacked(rows: Mapping[str, Iterable[Sequence[Any]]], columns: Sequence[str]) -> pd.DataFrame:
@@ -40,9 +40,9 @@ def corrected(results: pd.DataFrame, n_stimuli: int, tested: Iterable[str]) -> p
 
 def units_table(rows: Mapping[str, Iterable[Sequence[Any]]]) -> pd.DataFrame:
     """Return the R2 of every unit; `rows` are, by layer: unit, feature, R2."""
-    return stacked(rows, ["unit", "feature", "r2"])
+    return stacked(rows, ["unit", "feature", "r2", "r2_unbiased"])
 
 
 def components_table(rows: Mapping[str, Iterable[Sequence[Any]]]) -> pd.DataFrame:
     """Return the leading principal components; `rows` are, by layer: feature, component, share, R2."""
-    return stacked(rows, ["feature", "component", "share", "r2"])
+    return stacked(rows, ["feature", "component", "share", "r2", "r2_unbiased"])

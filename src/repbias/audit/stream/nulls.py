@@ -1,4 +1,4 @@
-"""The permutation test of the variance explained, and its power, without a permutation.
+"""The permutation test of the variance explained, and its power, by their distribution for many stimuli.
 
 Under labels that change places within folds, the sums s_fc of class c in fold f, about the fold's mean, are nearly
 Gaussian where stimuli are many, with the covariance (n_fc [c = d] - n_fc n_fd / n_f) S between classes c and d, S that
@@ -8,9 +8,10 @@ of the activity. The explained sum of squares
 
 is a quadratic form in them, and the k-th cumulant of such a form is 2^(k-1) (k-1)! times the trace of a power of a
 small matrix, times that of S. A gamma distribution (Pearson's type III) with the first three cumulants is the null
-distribution, as it is of permutations in `p_value` where few exceed. The mean is 0 and the variance the same
-whatever the activity's distribution, since the sums of different folds are independent. S being estimated, its square
-is somewhat too large where units are not few beside stimuli, or a few stimuli lie far out: the test is then careful.
+distribution, as in `p_value` where few permutations exceed the score. The mean is 0 and the variance the same
+whatever the activity's distribution, since the sums of different folds are independent. S is
+estimated, and its square is somewhat too large where units are not few compared with stimuli, or where there are
+outliers: the test is then conservative.
 """
 
 from __future__ import annotations
@@ -20,9 +21,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from repbias.audit.intervals import CONFIDENCE
 from repbias.audit.nulls import LEAST_P
-from repbias.audit.power import LEVEL, POWER
+from repbias.audit.power import LEVEL, Share, found_with_power
 from repbias.core.arrays import FloatArray
 
 LEAST_SKEW = 1e-6
@@ -30,7 +30,7 @@ LEAST_SKEW = 1e-6
 
 @dataclass(frozen=True)
 class Null:
-    """The distribution of an R2 under labels that mean nothing: its mean is 0."""
+    """The distribution of an R2 under labels that have nothing to do with activity; its mean is 0."""
 
     deviation: float
     skewness: float
@@ -48,7 +48,7 @@ class Null:
         return self.deviation * float(stats.pearson3.isf(LEVEL, self.skewness))
 
     def draw(self, n: int, generator: np.random.Generator) -> FloatArray:
-        """Return R2 under labels that mean nothing, `[draw]`."""
+        """Return R2 under such labels, `[draw]`."""
         return self.deviation * np.asarray(stats.pearson3.ppf(generator.random(n), self.skewness))
 
 
@@ -83,23 +83,23 @@ def _traces(counts: FloatArray) -> tuple[float, float]:
 
 def detectable_r2(
     null: Null, counts: FloatArray, shares: FloatArray, n_planted: int, generator: np.random.Generator
-) -> tuple[float, tuple[float, float]]:
+) -> Share:
     """Return the smallest R2 of a planted feature that the test finds with 80 % power, and its 95 % interval.
 
-    As in `planted_power`: a feature in random directions, isotropic over the axes along which activity varies, is added
-    to activity that knows nothing of it. With b^2 = R2 / (1 - R2), its R2 is
+    As in `planted_power`, a feature in random directions, isotropic over the axes along which activity varies, is added
+    to activity that is independent of it. With b^2 = R2 / (1 - R2), its R2 is
 
         (N + L b + b^2) / (1 + L b + b^2)
 
-    N what labels explain by chance, and L, twice what noise and the planted means share by chance, of variance 4 v / n,
-    v the share of the variance along a random direction.
+    N is what labels explain by chance, and L, of variance 4 v / n, twice the chance overlap of noise and planted means,
+    with v the share of the variance along a random direction.
 
     Parameters
     ----------
     null : of the feature's R2.
     counts, shares : as in `null_r2`.
     n_planted : number of planted features.
-    generator : of what they share with the noise.
+    generator : of the chance overlap of planted features and noise.
 
     Returns
     -------
@@ -113,10 +113,7 @@ def detectable_r2(
     shared = generator.normal(size=n_planted) * np.sqrt(4 * along / counts.sum())
     inside = shared**2 - 4 * (chance - critical) / (1 - critical)
     strength = np.maximum(np.sqrt(np.maximum(inside, 0)) - shared, 0) / 2 * (inside > 0)
-    smallest = np.sort(strength**2 / (1 + strength**2))
-    rank = int(np.ceil(POWER * n_planted)) - 1
-    low, high = stats.binom.ppf([(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2], n_planted, POWER).astype(int)
-    return float(smallest[rank]), (float(smallest[max(low - 1, 0)]), float(smallest[min(high, n_planted - 1)]))
+    return found_with_power(strength**2 / (1 + strength**2))
 
 
 def _along_random_directions(shares: FloatArray, dimensions: int, n: int, generator: np.random.Generator) -> FloatArray:

@@ -10,10 +10,11 @@ from scipy import linalg, stats
 
 from repbias.audit.intervals import TAILS, Interval, mean_share_interval
 from repbias.audit.nulls import LEAST_P
-from repbias.audit.stream.moments import RESOLVED, Regressions, Variation, add_outer
+from repbias.audit.stream.moments import RESOLVED, Variation, add_outer
 from repbias.audit.stream.plan import StreamPlan
 from repbias.audit.stream.sums import LayerSums
 from repbias.core.arrays import FloatArray
+from repbias.measures.variance.regression import Regression
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Readout:
     p: float
 
 
-def readouts(sums: LayerSums, found: Regressions, varied: Variation, plan: StreamPlan) -> Iterator[tuple[str, Readout]]:
+def readouts(sums: LayerSums, found: Regression, varied: Variation, plan: StreamPlan) -> Iterator[tuple[str, Readout]]:
     """Yield how well each feature is read out.
 
     The discriminant is that of `decoding.balanced_accuracy`: with equal priors, and the covariance of all folds but the
@@ -81,24 +82,24 @@ def exchanged_p(named: FloatArray, share: float) -> float:
     return max(float(stats.norm.sf(above / np.sqrt(variance * (1 + share)))), LEAST_P)
 
 
-def _scores(sums: LayerSums, found: Regressions, varied: Variation, plan: StreamPlan) -> FloatArray:
+def _scores(sums: LayerSums, found: Regression, varied: Variation, plan: StreamPlan) -> FloatArray:
     """Return the score of each class of each feature, for the stimuli that were kept, `[kept, column]`."""
     scores = np.empty((len(plan.sample.rows), plan.code.n_columns))
     fold_of = plan.fold_of[plan.sample.rows]
-    for fold, means in enumerate(found.class_means()):
+    for fold, means in enumerate(found.class_means):
         covariance = _covariance(sums, found, varied, plan, fold)
         # Symmetric, so that its transpose, in the order of LAPACK's arrays, is factored where it is.
         factor = linalg.cho_factor(covariance.T, overwrite_a=True, check_finite=False)
         weights = linalg.cho_solve(factor, means.T)
         held = np.flatnonzero(fold_of == fold)
-        deviations = sums.sample[held] - found.means[fold].astype(np.float32)
+        deviations = sums.sample[held] - found.mean[fold].astype(np.float32)
         scores[held] = deviations @ weights.astype(np.float32) - (weights.T * means).sum(1) / 2
     return scores
 
 
-def _covariance(sums: LayerSums, found: Regressions, varied: Variation, plan: StreamPlan, fold: int) -> FloatArray:
+def _covariance(sums: LayerSums, found: Regression, varied: Variation, plan: StreamPlan, fold: int) -> FloatArray:
     """Return the shrunk covariance of all folds but one, `[unit, unit]`."""
-    centre, n = found.means[fold], float(found.n_fitted[fold])
+    centre, n = found.mean[fold], float(found.fit.n[fold])
     fit = varied.scatter - sums.gram[fold]
     add_outer(fit, varied.mean, plan.n_stimuli)  # about the common point, as `gram` is
     others = np.arange(plan.n_folds) != fold

@@ -17,8 +17,7 @@ import torch
 
 from repbias.audit.stream.chunks import AnyFloats, Chunk, checked_chunks
 from repbias.audit.stream.plan import StreamPlan
-from repbias.core.arrays import FloatArray
-from repbias.features.labels import IntArray
+from repbias.core.arrays import FloatArray, IntArray
 
 BUFFER_VALUES = 2**25  # 128 MB a layer
 Float32Array = npt.NDArray[np.float32]

@@ -18,16 +18,16 @@ from sklearn.neighbors import NearestNeighbors
 from repbias.core.arrays import (
     ArrayLike,
     FloatArray,
+    as_float64,
     as_labels,
     as_names,
     as_representation,
     refuse_negative,
 )
 from repbias.core.randomness import rng
-from repbias.measures.variance.class_means import ratio
 from repbias.measures.variance.joint_encoding import about_mean
+from repbias.measures.variance.regression import ratio
 from repbias.measures.variance.result import ALL_FEATURES
-from repbias.measures.variance.sums import as_float64
 
 RESTARTS = 10
 

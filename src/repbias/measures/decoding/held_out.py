@@ -12,13 +12,13 @@ import numpy.typing as npt
 from repbias.core.arrays import (
     ArrayLike,
     FloatArray,
+    as_float64,
     as_labels,
     as_names,
     as_representation,
     class_numbers,
     refuse_wrong_classes,
 )
-from repbias.measures.variance.sums import as_float64
 
 IntArray: TypeAlias = npt.NDArray[np.int64]
 

@@ -7,12 +7,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from repbias.core.arrays import ArrayLike, FloatArray, as_representation
+from repbias.core.arrays import ArrayLike, FloatArray, as_float64, as_representation
 from repbias.core.randomness import rng
 from repbias.measures.decoding.held_out import HeldOut, IntArray, held_out
 from repbias.measures.decoding.linear_classifiers import REGULARIZATION, fit_classifier, refuse_wrong_classifier
 from repbias.measures.decoding.probe_result import ProbeResult
-from repbias.measures.variance.sums import as_float64
 
 
 @dataclass(frozen=True)

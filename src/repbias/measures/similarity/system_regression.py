@@ -14,16 +14,16 @@ from torch import Tensor
 from repbias.core.arrays import (
     ArrayLike,
     FloatArray,
+    as_float64,
     as_labels,
     as_names,
     as_representation,
     class_numbers,
 )
-from repbias.measures.variance.class_means import ratio
 from repbias.measures.variance.explained import variance_explained
 from repbias.measures.variance.joint_encoding import JointEncoding, about_mean, fit_joint_encoding
+from repbias.measures.variance.regression import ratio
 from repbias.measures.variance.result import ALL_FEATURES
-from repbias.measures.variance.sums import as_float64
 
 ALPHAS = tuple(10.0**power for power in range(-8, 4))
 REMAINDER = "(remainder)"

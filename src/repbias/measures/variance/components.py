@@ -8,11 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from repbias.core.arrays import ArrayLike, FloatArray, as_representation
+from repbias.core.arrays import ArrayLike, FloatArray, as_float64, as_representation
 from repbias.measures.variance.explained import variance_explained
 from repbias.measures.variance.joint_encoding import about_mean
 from repbias.measures.variance.result import ALL_FEATURES
-from repbias.measures.variance.sums import as_float64
 
 OWNER_THRESHOLD = 0.1
 

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from repbias.core.arrays import ArrayLike, FloatArray
-from repbias.measures.variance.class_means import ratio
 from repbias.measures.variance.explained import variance_explained
+from repbias.measures.variance.regression import ratio
 from repbias.measures.variance.result import VarianceExplained
 
 THRESHOLDS = (0.05, 0.1, 0.25)

@@ -13,6 +13,7 @@ from torch import Tensor
 from repbias.core.arrays import (
     ArrayLike,
     FloatArray,
+    as_float64,
     as_labels,
     as_names,
     as_representation,
@@ -20,7 +21,6 @@ from repbias.core.arrays import (
 )
 from repbias.measures.variance.explained import variance_explained
 from repbias.measures.variance.joint_encoding import JointEncoding, about_mean, fit_joint_encoding
-from repbias.measures.variance.sums import as_float64
 
 MAX_GAIN = 10.0
 NOISE_MULTIPLE = 5.0  # of the average of an unrelated feature: one in forty exceeds it, fewer in many dimensions

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from repbias.core.arrays import FloatArray
-from repbias.measures.variance.sums import OneHotCode, as_float64
+from repbias.core.arrays import FloatArray, as_float64
+from repbias.measures.variance.sums import OneHotCode
 
 RANK_TOLERANCE = 1e-10
 
