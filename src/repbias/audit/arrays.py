@@ -45,7 +45,7 @@ def audit_arrays(
         r2               1 - sum ||q - z||^2 / sum ||z||^2, q from the feature alone; under (all), from all features
                          together: the held-out R2 of `variance_explained` and of scikit-learn
         r2_unbiased      sum q.z / sum x.z, x the activity about the mean of all stimuli: the R2 of the population,
-                         without bias by the noise of the fit. All that follows but r2_equalised rests on it
+                         without bias by the noise of the fit; all that follows rests on it
         r2_unique        what the R2 of all features together loses without the feature
         r2_common        r2_unbiased - r2_unique: what other features explain too
         density_0.1      share of the units with an r2_unbiased above 0.1
@@ -61,7 +61,7 @@ def audit_arrays(
                          their noise included, which lowers it
         cka              debiased linear CKA with the one-hot code
         rsa_equalised, cka_equalised, r2_equalised
-                         the same, and r2, after the linear map of `equalize`, which gives the features whose
+                         the same, and r2_unbiased, after the linear map of `equalize`, which gives the features whose
                          `r2_unique` has an interval above 0 equal shares; fitted on the other folds. With fewer than
                          two such features all stays as it is, with a note
         noise_ceiling    with `repeats`, under (all): sum q.z / sum ||z||^2, q the mean of the stimulus's other

@@ -39,10 +39,11 @@ class AuditReport:
     noise ceiling."""
 
     units: pd.DataFrame
-    """R2 of each unit by each feature: the columns layer, unit, feature, r2; may be negative."""
+    """R2 of each unit by each feature: the columns layer, unit, feature, r2, r2_unbiased; may be negative."""
 
     components: pd.DataFrame
-    """The leading principal components: the columns layer, feature, component (from 0), share (of the variance), r2."""
+    """The leading principal components: the columns layer, feature, component (from 0), share (of the variance), r2,
+    r2_unbiased."""
 
     sentences: tuple[str, ...]
     """What may and what may not be concluded."""

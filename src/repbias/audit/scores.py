@@ -53,7 +53,7 @@ def score_rows(
 
 
 def _equalised_row(feature: str, found: Contributions, plan: Plan) -> Row:
-    return row(feature, "r2_equalised", found.r2, r2_interval(found.held_out(), plan.draws))
+    return row(feature, "r2_equalised", found.r2_unbiased, r2_interval(found, plan.draws))
 
 
 def _equalised_r2(activity: FoldedActivity, equalising: Equalising, feature: Feature) -> Contributions:

@@ -65,7 +65,7 @@ def _loud_and_quiet(facts: list[Facts], pairs: Shared) -> Iterator[str]:
     if not found:
         yield "no feature was found after correction for the number of tests."
     for fact in found:
-        status, explains = status_of(fact, found), f"{fact.percent('r2')} of the variance"
+        status, explains = status_of(fact, found), f"{fact.percent('r2_unbiased')} of the variance"
         if status == DOMINANT:
             yield (
                 f"{fact.name} is dominant. It explains {explains}, the most of {len(facts)} features, and is "
@@ -83,7 +83,9 @@ def _loud_and_quiet(facts: list[Facts], pairs: Shared) -> Iterator[str]:
 def _told_by_others(fact: Facts, facts: list[Facts], pairs: Shared) -> str:
     """Return a warning where a feature may be read from a louder one that its labels go with."""
     partners = {name for pair in pairs if fact.name in pair[:2] for name in pair[:2]}
-    louder = [one.name for one in facts if one.name in partners and one.value("r2") > fact.value("r2")]
+    louder = [
+        one.name for one in facts if one.name in partners and one.value("r2_unbiased") > fact.value("r2_unbiased")
+    ]
     if not louder:
         return ""
     return f" But its labels go together with those of {listed(louder)}, from which it may be told."
@@ -92,7 +94,7 @@ def _told_by_others(fact: Facts, facts: list[Facts], pairs: Shared) -> str:
 def _not_found(facts: list[Facts]) -> Iterator[str]:
     found = found_in(facts)
     for fact in facts:
-        status, explains = status_of(fact, found), f"It explains {fact.percent('r2')} of the variance"
+        status, explains = status_of(fact, found), f"It explains {fact.percent('r2_unbiased')} of the variance"
         if status == NOT_DETECTED:
             detectable = fact.value("detectable_r2")
             bound = "no strength of such a feature would have been found with 80 % power: nothing can be concluded"
@@ -105,8 +107,8 @@ def _not_found(facts: list[Facts]) -> Iterator[str]:
         elif status == INCONCLUSIVE:
             yield (
                 f"whether {fact.name} is represented stays open. {explains}, and is {fact.read_out}; p "
-                f"{fact.value('r2', 'p'):.2g} and {fact.value('decodability', 'p'):.2g}, after correction "
-                f"{fact.value('r2', 'p_holm'):.2g} and {fact.value('decodability', 'p_holm'):.2g}."
+                f"{fact.value('r2_unbiased', 'p'):.2g} and {fact.value('decodability', 'p'):.2g}, after correction "
+                f"{fact.value('r2_unbiased', 'p_holm'):.2g} and {fact.value('decodability', 'p_holm'):.2g}."
             )
 
 
@@ -114,10 +116,10 @@ def _indistinct(pairs: Shared, facts: dict[str, Facts]) -> Iterator[str]:
     """Say for each feature which quieter ones cannot be told apart from it, as labels go together."""
     quieter: dict[str, list[str]] = defaultdict(list)
     for first, second, value, low, high in pairs:
-        less, more = sorted((facts[first], facts[second]), key=lambda fact: fact.value("r2"))
-        if less.varies and low > 0 and value > LARGE_SHARE * less.value("r2"):
+        less, more = sorted((facts[first], facts[second]), key=lambda fact: fact.value("r2_unbiased"))
+        if less.varies and low > 0 and value > LARGE_SHARE * less.value("r2_unbiased"):
             quieter[more.name].append(
-                f"{less.name} {less.percent('r2')}, of which {percent(value, low, high)} may be either's and "
+                f"{less.name} {less.percent('r2_unbiased')}, of which {percent(value, low, high)} may be either's and "
                 f"{less.percent('r2_unique')} is in no other feature's labels"
             )
     for name, ones in quieter.items():

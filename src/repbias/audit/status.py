@@ -39,7 +39,7 @@ class Facts:
 
     @property
     def varies(self) -> bool:
-        return self.value("r2", "p_holm") <= LEVEL
+        return self.value("r2_unbiased", "p_holm") <= LEVEL
 
     @property
     def decodable(self) -> bool:
@@ -48,7 +48,7 @@ class Facts:
 
     @property
     def unseen(self) -> bool:
-        return min(self.value("r2", "p"), self.value("decodability", "p")) > LEVEL
+        return min(self.value("r2_unbiased", "p"), self.value("decodability", "p")) > LEVEL
 
     @property
     def read_out(self) -> str:
@@ -64,7 +64,9 @@ def facts_of(of_layer: pd.DataFrame) -> list[Facts]:
 
 def found_in(facts: Sequence[Facts]) -> list[Facts]:
     """Return the features that were found, the one that explains most first."""
-    return sorted((fact for fact in facts if fact.varies or fact.decodable), key=lambda fact: -fact.value("r2"))
+    return sorted(
+        (fact for fact in facts if fact.varies or fact.decodable), key=lambda fact: -fact.value("r2_unbiased")
+    )
 
 
 def status_of(fact: Facts, found: Sequence[Facts]) -> str:
@@ -77,7 +79,7 @@ def status_of(fact: Facts, found: Sequence[Facts]) -> str:
     """
     if fact not in found:
         return NOT_DETECTED if fact.unseen else INCONCLUSIVE
-    r2, largest = fact.value("r2"), found[0].value("r2")
+    r2, largest = fact.value("r2_unbiased"), found[0].value("r2_unbiased")
     if fact is found[0] and fact.varies and r2 >= QUIET_R2:
         return DOMINANT
     if fact.decodable and (r2 < QUIET_R2 or r2 < QUIET_RATIO * largest):

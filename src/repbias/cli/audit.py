@@ -138,7 +138,7 @@ def short_table(report: AuditReport) -> Table:
     cells = {(row["layer"], row["feature"], row["measure"]): row for row in report.results.to_dict("records")}
     for layer in report.layers:
         for feature in (*report.features, ALL_FEATURES):
-            r2 = cells[layer, feature, "r2"]
+            r2 = cells[layer, feature, "r2_unbiased"]
             share = f"{_number(r2['value'])} [{_number(r2['ci_low'])}, {_number(r2['ci_high'])}]"
             p = "<.001" if r2["p_holm"] < 0.001 else _number(r2["p_holm"])
             others = [

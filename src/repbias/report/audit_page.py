@@ -31,7 +31,7 @@ _OPEN_SENTENCES = 12
 _WHOLE = "The audit as a whole"
 # What the page's tables show: the heading and the measure of each column, and the measure whose p stands last.
 _VARIANCE = {
-    "R²": "r2",
+    "R²": "r2_unbiased",
     "noise ceiling": "noise_ceiling",
     "R² of ceiling": "r2_of_ceiling",
     "alone": "r2_unique",
@@ -61,10 +61,10 @@ _SCORES = {
     "RSA, equal shares": "rsa_equalised",
     "CKA": "cka",
     "CKA, equal shares": "cka_equalised",
-    "R²": "r2",
+    "R²": "r2_unbiased",
     "R², equal shares": "r2_equalised",
 }
-_WITH_INTERVAL = {"r2", "decodability", "noise_ceiling", "r2_of_ceiling", *_SCORES.values(), *_REACH.values()}
+_WITH_INTERVAL = {"r2_unbiased", "decodability", "noise_ceiling", "r2_of_ceiling", *_SCORES.values(), *_REACH.values()}
 
 
 def write_audit_page(report: AuditReport, path: Path) -> Path:
@@ -86,7 +86,7 @@ def write_audit_page(report: AuditReport, path: Path) -> Path:
     ValueError : a table of `report` lacks a column that the page needs; the message names it.
     """
     require_columns(report.results, RESULT_COLUMNS, "results")
-    require_columns(report.components, ("layer", "feature", "component", "share", "r2"), "components")
+    require_columns(report.components, ("layer", "feature", "component", "share", "r2_unbiased"), "components")
     headline, *figures = _figure_views([
         shown_and_decodable(report),
         variance_shares(report),
@@ -137,7 +137,7 @@ def _by_layer(report: AuditReport) -> dict[str, list[str]]:
 
 def variance_view(report: AuditReport) -> TableView:
     """What each feature explains of each layer, as a table in words; p is that of R2, after Holm's correction."""
-    return _view(report, _VARIANCE, (*report.features, ALL_FEATURES), tested="r2")
+    return _view(report, _VARIANCE, (*report.features, ALL_FEATURES), tested="r2_unbiased")
 
 
 def readout_view(report: AuditReport) -> TableView:

@@ -77,7 +77,7 @@ def _points(report: AuditReport, layers: list[str]) -> pd.DataFrame:
     made = []
     for layer in layers:
         for feature in report.features:
-            variance, decoded = (cells.get((layer, feature, measure)) for measure in ("r2", "decodability"))
+            variance, decoded = (cells.get((layer, feature, measure)) for measure in ("r2_unbiased", "decodability"))
             if variance is not None and decoded is not None:
                 chance = 1 / len(report.classes[feature])
                 row: dict[str, object] = {"mark": "feature", "layer": layer, "feature": feature}

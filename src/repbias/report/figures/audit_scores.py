@@ -46,7 +46,8 @@ def _scores(report: AuditReport, layers: list[str]) -> pd.DataFrame:
     results = report.results[report.results["layer"].isin(layers) & report.results["feature"].isin(report.features)]
     found = []
     for method in _METHODS:
-        for shares, measure in (("recorded", method), ("equal", f"{method}_equalised")):
+        recorded = "r2_unbiased" if method == "r2" else method
+        for shares, measure in (("recorded", recorded), ("equal", f"{method}_equalised")):
             rows = results.loc[results["measure"] == measure, ["layer", "feature", "value", "ci_low", "ci_high"]]
             found.append(rows.assign(method=method, shares=shares, mark="score"))
     numbers = pd.concat(found, ignore_index=True).dropna(subset="value")

@@ -16,7 +16,7 @@ from repbias.report.figures.figure import Figure
 
 SHARES_TITLE = "Variance explained, with and without the other features"
 COMPONENTS_TITLE = "Which components hold which feature"
-_SHARES = ["r2", "r2_unique", "r2_common"]
+_SHARES = ["r2_unbiased", "r2_unique", "r2_common"]
 _INK, _GREY = style.INK, "#8b939c"
 _MOST_COMPONENTS = 10
 _MOST_FEATURES = 24
@@ -64,13 +64,13 @@ def component_contents(report: AuditReport) -> Figure:
 
     Returns
     -------
-    the figure; ``numbers`` has the mark ``cell`` and the columns layer, feature, component (from 1), share and r2.
+    the figure; ``numbers`` has the mark ``cell`` and the columns layer, feature, component (from 1), share and r2_unbiased.
     """
     layers = drawn_layers(report)
     names = _drawn_features(report)
     table = report.components
     chosen = table["layer"].isin(layers) & table["feature"].isin(names) & (table["component"] < _MOST_COMPONENTS)
-    numbers = table.loc[chosen, ["layer", "feature", "component", "share", "r2"]].assign(mark="cell")
+    numbers = table.loc[chosen, ["layer", "feature", "component", "share", "r2_unbiased"]].assign(mark="cell")
     numbers["component"] += 1
     if numbers.empty:
         sentence = "No components: they were measured in no layer."
@@ -92,7 +92,7 @@ def _drawn_features(report: AuditReport) -> list[str]:
     """All features, or as many as a panel has room for: those that explain most in any layer, in their own order."""
     if len(report.features) <= _MOST_FEATURES:
         return list(report.features)
-    r2 = report.results[report.results["measure"] == "r2"].groupby("feature")["value"].max()
+    r2 = report.results[report.results["measure"] == "r2_unbiased"].groupby("feature")["value"].max()
     most = set(r2.reindex(list(report.features)).nlargest(_MOST_FEATURES).index)
     return [name for name in report.features if name in most]
 
@@ -101,11 +101,11 @@ def _draw_bars(axes: Axes, rows: pd.DataFrame, names: list[str], colours: dict[s
     """Three bars a feature, full, half-toned and hatched, so that they are told apart without colour."""
     places = {name: place for place, name in enumerate(names)}
     looks: dict[str, dict[str, Any]] = {
-        "r2": {"alpha": 0.95},
+        "r2_unbiased": {"alpha": 0.95},
         "r2_unique": {"alpha": 0.4},
         "r2_common": {"fill": False, "hatch": "//////"},
     }
-    shifts = {"r2": -0.26, "r2_unique": 0.0, "r2_common": 0.26}
+    shifts = {"r2_unbiased": -0.26, "r2_unique": 0.0, "r2_common": 0.26}
     for row in rows.to_dict("records"):
         colour, y = colours[row["feature"]], places[row["feature"]] + shifts[row["measure"]]
         axes.barh(
@@ -119,10 +119,10 @@ def _draw_cells(axes: Axes, rows: pd.DataFrame, names: list[str], count: int) ->
     """A grey cell with its number a feature and component; the darker, the more of the component it explains."""
     places = {name: place for place, name in enumerate(names)}
     for row in rows.to_dict("records"):
-        x, y, shade = row["component"] - 1, places[row["feature"]], min(max(row["r2"], 0.0), 1.0)
+        x, y, shade = row["component"] - 1, places[row["feature"]], min(max(row["r2_unbiased"], 0.0), 1.0)
         axes.bar(x, 0.92, 0.94, bottom=y - 0.46, color=str(0.97 - 0.75 * shade), linewidth=0, zorder=2)
         ink = "white" if shade > 0.5 else style.INK
-        text = f"{100 * max(row['r2'], 0.0):.0f}"
+        text = f"{100 * max(row['r2_unbiased'], 0.0):.0f}"
         axes.text(x, y, text, ha="center", va="center_baseline", fontsize=7.5, color=ink, zorder=3)
     shares = rows.drop_duplicates("component").set_index("component")["share"]
     labels = [f"{index}\n{shares[index]:.0%}" if index in shares else str(index) for index in range(1, count + 1)]
