@@ -61,6 +61,16 @@ def as_numpy(values: Tensor) -> npt.NDArray[Any]:
     return np.asarray((values.float() if values.dtype == torch.bfloat16 else values).numpy())
 
 
+def about_mean(values: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return `values` `[stimulus, unit]` about their mean, and the mean; a constant unit is exactly 0.
+
+    The first stimulus is taken off first, so that nothing is lost where the mean is large beside the spread.
+    """
+    shifted = values - values[0]
+    mean = shifted.mean(0)
+    return shifted - mean, values[0] + mean
+
+
 def as_labels(values: ArrayLike, representation: Tensor, what: str) -> Tensor:
     """Return `values` as class labels, int64 `[stimulus, feature]`, on the device of `representation`."""
     tensor = _as_tensor(values, what)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from repbias.core.arrays import (
     ArrayLike,
     FloatArray,
+    IntArray,
     as_float64,
     as_labels,
     as_names,
@@ -19,8 +18,6 @@ from repbias.core.arrays import (
     class_numbers,
     refuse_wrong_classes,
 )
-
-IntArray: TypeAlias = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,8 +11,7 @@ from torch import Tensor, nn
 
 from repbias.core.arrays import ArrayLike, as_representation
 from repbias.core.randomness import rng, torch_rng
-
-ALL_LATENTS = "(all)"
+from repbias.core.tables import measures_table
 
 
 class TopKAutoencoder(nn.Module):
@@ -116,13 +115,8 @@ class SparseAutoencoder:
 
         Measures: `fit_r2`, `dead_share`, `n_latents`, `k`.
         """
-        measures = {
-            "fit_r2": self.fit_r2,
-            "dead_share": self.dead_share,
-            "n_latents": float(len(self.decoder)),
-            "k": float(self.k),
-        }
-        return pd.DataFrame({"feature": ALL_LATENTS, "measure": list(measures), "value": list(measures.values())})
+        whole = {"fit_r2": self.fit_r2, "dead_share": self.dead_share, "n_latents": len(self.decoder), "k": self.k}
+        return measures_table((), {}, whole)
 
 
 def train_autoencoder(

@@ -14,16 +14,17 @@ from torch import Tensor
 from repbias.core.arrays import (
     ArrayLike,
     FloatArray,
+    about_mean,
     as_float64,
     as_labels,
     as_names,
     as_representation,
     class_numbers,
 )
+from repbias.core.tables import measures_table
 from repbias.measures.variance.explained import variance_explained
-from repbias.measures.variance.joint_encoding import JointEncoding, about_mean, fit_joint_encoding
+from repbias.measures.variance.joint_encoding import JointEncoding, fit_joint_encoding
 from repbias.measures.variance.regression import ratio
-from repbias.measures.variance.result import ALL_FEATURES
 
 ALPHAS = tuple(10.0**power for power in range(-8, 4))
 REMAINDER = "(remainder)"
@@ -86,21 +87,14 @@ class SystemRegression:
         Measures of each feature: `contribution`, `share`, `r2`, `variance`; of the remainder, `(remainder)`:
         `contribution`, `share`, `r2`; of everything, `(all)`: `r2`, `alpha`, `relative_alpha`.
         """
-        columns = [self.feature_contribution, self.feature_share, self.feature_r2, self.feature_variance]
-        rows = [
-            (name, measure, float(value))
-            for measure, values in zip(("contribution", "share", "r2", "variance"), columns, strict=True)
-            for name, value in zip(self.names, values, strict=True)
-        ]
-        rows += [
-            (REMAINDER, "contribution", self.remainder_contribution),
-            (REMAINDER, "share", self.remainder_share),
-            (REMAINDER, "r2", self.remainder_r2),
-            (ALL_FEATURES, "r2", self.r2),
-            (ALL_FEATURES, "alpha", self.alpha),
-            (ALL_FEATURES, "relative_alpha", self.relative_alpha),
-        ]
-        return pd.DataFrame(rows, columns=["feature", "measure", "value"])
+        by_part = {
+            "contribution": [*self.feature_contribution, self.remainder_contribution],
+            "share": [*self.feature_share, self.remainder_share],
+            "r2": [*self.feature_r2, self.remainder_r2],
+        }
+        whole = {"r2": self.r2, "alpha": self.alpha, "relative_alpha": self.relative_alpha}
+        variance = measures_table(self.names, {"variance": self.feature_variance}, whole)
+        return pd.concat([measures_table((*self.names, REMAINDER), by_part), variance], ignore_index=True)
 
 
 def system_regression(

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from repbias.core.arrays import ArrayLike, FloatArray, as_float64, as_representation
+from repbias.core.arrays import ArrayLike, FloatArray, about_mean, as_float64, as_representation
 from repbias.measures.variance.explained import variance_explained
-from repbias.measures.variance.joint_encoding import about_mean
 from repbias.measures.variance.result import ALL_FEATURES
 
 OWNER_THRESHOLD = 0.1

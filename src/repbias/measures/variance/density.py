@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from repbias.core.arrays import ArrayLike, FloatArray
+from repbias.core.tables import measures_table
 from repbias.measures.variance.explained import variance_explained
 from repbias.measures.variance.regression import ratio
 from repbias.measures.variance.result import VarianceExplained
@@ -65,12 +66,10 @@ class Density:
 
         Measures: `fraction_above_0.05` (and so on for each threshold), `participation`, `participation_fraction`.
         """
-        measures = [f"fraction_above_{limit:g}" for limit in self.thresholds]
-        values = np.column_stack([self.fraction_above, self.participation, self.participation_fraction])
-        wide = pd.DataFrame(
-            values, index=list(self.names), columns=[*measures, "participation", "participation_fraction"]
-        )
-        return wide.melt(ignore_index=False, var_name="measure").rename_axis("feature").reset_index()
+        fractions = dict(zip(self.thresholds, self.fraction_above.T, strict=True))
+        by_feature = {f"fraction_above_{limit:g}": values for limit, values in fractions.items()}
+        shares = {"participation": self.participation, "participation_fraction": self.participation_fraction}
+        return measures_table(self.names, by_feature | shares)
 
 
 def density(

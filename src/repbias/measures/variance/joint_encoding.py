@@ -56,10 +56,3 @@ def fit_joint_encoding(centred: FloatArray, labels: Tensor, n_classes: tuple[int
     columns = np.repeat(np.arange(len(n_classes)), n_classes)
     weights -= code.by_feature(frequency[:, None] * weights)[columns]
     return JointEncoding(code, frequency, weights)
-
-
-def about_mean(values: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return `values` `[stimulus, unit]` about their mean, and the mean; a constant unit is exactly 0."""
-    shifted = values - values[0]
-    mean = shifted.mean(0)
-    return shifted - mean, values[0] + mean

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,8 +9,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from repbias.core.arrays import FloatArray
-
-ALL_FEATURES = "(all)"
+from repbias.core.tables import ALL_FEATURES as ALL_FEATURES
+from repbias.core.tables import measures_table
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,13 +109,4 @@ class VarianceExplained:
             "unique": self.unique,
             "common": self.common,
         }
-        rows: list[tuple[str, str, float]] = []
-        for measure, values in by_feature.items():
-            rows += [] if values is None else _rows(self.names, measure, values)
-        rows += _rows([ALL_FEATURES], "total", [self.total])
-        rows += [] if self.joint_r2 is None else _rows([ALL_FEATURES], "joint_r2", [self.joint_r2])
-        return pd.DataFrame(rows, columns=["feature", "measure", "value"])
-
-
-def _rows(names: Iterable[str], measure: str, values: Iterable[float]) -> list[tuple[str, str, float]]:
-    return [(name, measure, float(value)) for name, value in zip(names, values, strict=True)]
+        return measures_table(self.names, by_feature, {"total": self.total, "joint_r2": self.joint_r2})
