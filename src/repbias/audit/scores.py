@@ -1,4 +1,4 @@
-"""What a model that holds one feature alone would score against a layer, before and after shares are made equal.
+"""Scores of a model that represents one feature alone against a layer, before and after shares are made equal.
 
 Such a model's squared distances between stimuli are 0 within a class of the feature and a constant between classes.
 RSA correlates them with the layer's. Debiased CKA with linear kernels is a correlation of the same distances, less
@@ -32,13 +32,13 @@ def score_rows(
 ) -> tuple[list[Row], tuple[str, ...]]:
     """Return the rows of RSA, CKA and R2, before and after, and the features whose shares were made equal.
 
-    Those are the features that explain variance of their own: whose `r2_unique` has an interval above 0, as the map's
-    parts are those of a regression on all features together. Where there are not two, scores stay as they are.
+    Those are the features whose `r2_unique` has an interval above 0, since the map's parts are those of a regression on
+    all features together. With fewer than two of them, scores do not change.
 
     Parameters
     ----------
     activity : of the layer.
-    alone, unique : what each feature explains alone, and what it alone explains, by name.
+    alone, unique : what each feature explains by itself, and its unique part, by name.
     """
     own = {name: found.r2_unbiased for name, found in unique.items() if r2_interval(found, plan.draws)[0] > 0}
     equalising = fit_equalising(activity, plan.features, own)

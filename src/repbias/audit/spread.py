@@ -90,9 +90,9 @@ def participation_interval(sums: FloatArray, counts: FloatArray) -> tuple[float,
     With e_u the sum of squares that the feature explains in unit u, scored on each block by the others, S the square of
     their sum and Q the sum of their squares, a jackknife over blocks takes the bias out of S and Q and gives their
     covariance. The ratio is S / Q; its interval is Fieller's: all P for which S - P Q may be 0. For a feature that
-    explains nothing that is all there is, from one unit to all of them, and so for fewer than three blocks. Where S or
-    Q is not above 0, nothing was found to be explained, and the ratio is given as 0. In simulations the interval covers
-    95 to 97 % where shares differ by unit, and more where few units carry a feature, or all do alike.
+    explains nothing, and with fewer than three blocks, it reaches from one unit to all. Where S or Q is not above 0,
+    the feature explains nothing, and the ratio is given as 0. In simulations the interval covers 95 to 97 % where
+    shares differ by unit, and more where few units carry a feature, or all carry it alike.
 
     Parameters
     ----------
@@ -140,7 +140,7 @@ def block_sums(x: FloatArray, labels: IntArray, cluster: IntArray) -> tuple[Floa
 
 
 def _moments(sums: FloatArray, counts: FloatArray) -> FloatArray:
-    """Return the square of the sum, and the sum of squares, of what is explained of each unit, a stimulus."""
+    """Return the square of the sum, and the sum of squares, of the sum of squares explained of each unit."""
     others, other_counts = sums.sum(0) - sums, counts.sum(0) - counts
     mean = (others.sum(1) / other_counts.sum(1)[:, None])[:, None]
     present = other_counts[:, :, None]
@@ -177,8 +177,8 @@ def _unit_scores(units: UnitSums, threshold: float) -> tuple[FloatArray, FloatAr
 def largest_tenable(p: FloatArray, errors: FloatArray) -> int:
     """Return the size of the largest set of units for all of which the hypothesis that was tested may be true.
 
-    Of all sets of a size, that of the largest p values is the last to be rejected. Its -2 sum log p has twice as many
-    degrees of freedom as units, fewer where their errors go together, with the variance that makes.
+    Of all sets of a size, that of the largest p values is the last to be rejected. Its -2 sum log p has two degrees of
+    freedom per unit, fewer where their errors are correlated, to match its variance.
     """
     order = np.argsort(-p, kind="stable")
     sizes = np.arange(1, len(p) + 1)

@@ -25,7 +25,8 @@ def summary(report: AuditReport) -> dict[str, list[tuple[str, str]]]:
     value = report.results.set_index(["layer", "feature", "measure"])["value"].to_dict()
 
     def numbers(layer: str, name: str) -> str:
-        r2, decoded, chance = (short(value[layer, name, measure]) for measure in ("r2_unbiased", "decodability", "chance"))
+        measures = ("r2_unbiased", "decodability", "chance")
+        r2, decoded, chance = (short(value[layer, name, measure]) for measure in measures)
         return f"R² {r2}\u00a0%, decoded {decoded}\u00a0% (chance {chance}\u00a0%)".replace("-", "−")
 
     cells: dict[str, list[tuple[str, str]]] = {layer: [] for layer in report.layers}

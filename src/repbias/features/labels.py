@@ -57,7 +57,7 @@ def refuse_unscorable(labels: Labels, cluster: IntArray, what: str, *, clusters:
     Parameters
     ----------
     cluster : what is kept in one fold, `[stimulus]`.
-    clusters : what that is called, such as "groups"; None where each stimulus is by itself.
+    clusters : what these are called, such as "groups"; None where each stimulus is one.
     what : the feature, in words.
     """
     if len(labels.classes) < 2:

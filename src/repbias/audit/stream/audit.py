@@ -32,12 +32,11 @@ def audit_stream(
     missing: Missing = "refuse",
     sample: int = 10_000,
 ) -> AuditReport:
-    """Ask of activity that comes in chunks, and is never held whole, what `audit_arrays` asks of arrays.
+    """Audit activity that comes in chunks and is never held whole, as `audit_arrays` audits arrays.
 
-    Its measures have the names and the meaning that they have there. Those of variance (`r2`, `r2_unique`, `r2_common`,
-    `density_0.1`, `participation`, `rdm_share`, the R2 of units and components) are of all stimuli, and all but
-    `participation`, whose jackknife has other blocks, are those of `audit_arrays` with the same folds, which up to
-    20,000 stimuli have. What differs:
+    Measures have the same names and meanings. Those of variance (`r2`, `r2_unbiased`, `r2_unique`, `r2_common`,
+    `density_0.1`, `participation`, `rdm_share`, the R2 of units and components) are of all stimuli, and equal to those
+    of `audit_arrays`, but for `participation`, whose jackknife has other blocks. What differs:
 
         intervals        of R2: as wide as over a random sample of m stimuli, times sqrt(m / n); of density: with
                          standard errors from blocks of that sample, scaled alike
@@ -45,24 +44,24 @@ def audit_stream(
                          scored on the sample, with 20 stimuli of each class at least, where there are as many; p is
                          that of `exchanged_p`
         p of r2, detectable_r2
-                         not from permutations but from the distribution that those have where stimuli are many, see
+                         from the distribution of permutations for many stimuli instead of permutations, see
                          `null_r2` and `detectable_r2`
-        false_positives  share of labels in random order that this test finds, among 1,000 stimuli of the sample
+        false_positives  share of shuffled labels for which this test is significant, with 1,000 stimuli of the sample
 
     There are no groups, no repeats, and no scores of RSA and CKA before and after shares are made equal.
 
-    Memory does not grow with the stimuli, but for their labels. With u units, each layer takes 48 u^2 bytes (folds,
+    Apart from labels, memory does not grow with the stimuli. With u units, each layer takes 48 u^2 bytes (folds,
     and their sum; as much as half again while it is analysed), 128 MB for stimuli that wait, and 4 u for each stimulus
     of the sample. A pass takes about n u^2 multiplications; layers are read together.
 
     Parameters
     ----------
-    chunks : gone through once: arrays `[stimulus, unit]` of one layer, or mappings of layers to such, NumPy or torch,
+    chunks : read once: arrays `[stimulus, unit]` of one layer, or mappings of layers to such, NumPy or torch,
         float16, float32 or float64; any number of stimuli in each, in the order of the labels.
     features : class labels of all stimuli by name, `[stimulus]` each, as in `audit_arrays`; or a data frame.
     seed : of folds, samples, resamples and planted features.
     resamples : bootstrap resamples, 100 or more.
-    permutations : planted features, and labels in random order, 50 or more.
+    permutations : number of planted features, and of shuffled labels, 50 or more.
     missing : "refuse", or "drop" to leave out stimuli without a label, for all features.
     sample : number of stimuli whose activity is kept, 1,000 or more.
 
@@ -79,14 +78,14 @@ def audit_stream(
     When not to use it: for activity that fits in memory, where `audit_arrays` permutes; for stimuli that are not
     independent (sessions, subjects, repeats), as there are no groups here: average what belongs together first, or
     audit a part of it with `audit_arrays` and groups; for a hundred stimuli or fewer of a class where activity has
-    outliers, as p then leans on class sums being Gaussian.
+    outliers, as p relies on class sums being Gaussian.
 
     Source: as `audit_arrays`.
     """
     refuse_wrong_settings(seed, resamples, permutations, "logistic")
     _refuse_small_sample(sample)
     n = n_labels(features)
-    # The running numbers of the stimuli stand in for their activity, to tell which of them are kept.
+    # The running numbers of the stimuli take the place of their activity, to find out which of them are kept.
     stimuli = check_inputs({"stimuli": np.arange(n)[:, None]}, features, None, missing)
     kept = stimuli.arrays["stimuli"][:, 0].astype(np.int64)
     plan = stream_plan(stimuli.labels, kept, n, sample, seed)
@@ -126,9 +125,7 @@ def _refuse_small_sample(sample: int) -> None:
     if isinstance(sample, bool) or not isinstance(sample, (int, np.integer)):
         raise TypeError(f"sample must be a whole number, got {sample!r}")
     if sample < LEAST_SAMPLE:
-        raise ValueError(
-            f"sample must be {LEAST_SAMPLE:,} or more, got {sample}: intervals are not to be had from fewer"
-        )
+        raise ValueError(f"sample must be {LEAST_SAMPLE:,} or more, got {sample}: fewer are too few for intervals")
 
 
 def _unit_notes(layers: dict[str, LayerSums]) -> tuple[str, ...]:

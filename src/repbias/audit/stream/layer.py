@@ -72,7 +72,7 @@ def _r2_rows(feature: str, found: Explained, draws: Resamples, p: float = float(
 
 
 def _shares(variance: StreamEncodings, kernel: StreamEncodings, plan: StreamPlan, draws: Resamples) -> list[Row]:
-    """Return what all features explain together, and each of its own, in common with others, and of the kernel."""
+    """Return what all features explain together, and each feature's unique, common and kernel share."""
     features = list(plan.labels)
     joint = variance.explained(features)
     rows = list(_r2_rows(ALL_FEATURES, joint, draws))

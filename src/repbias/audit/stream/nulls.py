@@ -36,7 +36,7 @@ class Null:
     skewness: float
 
     def p_value(self, observed: float) -> float:
-        """Return the chance of such an R2 or a larger one, down to 1e-6."""
+        """Return the probability of such an R2 or a larger one, at least 1e-6."""
         if self.deviation == 0:
             return 1.0
         return max(float(stats.pearson3.sf(observed / self.deviation, self.skewness)), LEAST_P)

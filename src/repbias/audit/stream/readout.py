@@ -31,8 +31,9 @@ def readouts(sums: LayerSums, found: Regression, varied: Variation, plan: Stream
     """Yield how well each feature is read out.
 
     The discriminant is that of `decoding.balanced_accuracy`: with equal priors, and the covariance of all folds but the
-    stimulus's own, shrunk as Ledoit & Wolf say. The interval is over the stimuli that were kept, each named rightly or
-    not; as in `decoding`, it is the wider for what folds share: by the root of the factor at chance, see `exchanged_p`.
+    stimulus's own, shrunk as by Ledoit & Wolf. The interval is over the stimuli that were kept, each classified
+    correctly or not; as in `decoding`, it is widened for the stimuli that folds share, by the root of the factor at
+    chance, see `exchanged_p`.
     """
     scores = _scores(sums, found, varied, plan)
     for feature, labels in plan.labels.items():
@@ -49,17 +50,17 @@ def readouts(sums: LayerSums, found: Regression, varied: Variation, plan: Stream
 
 
 def exchanged_p(named: FloatArray, share: float) -> float:
-    """Return the p value of the balanced accuracy, one-sided: how labels that change places within folds would score.
+    """Return the one-sided p value of the balanced accuracy, for labels that are permuted within folds.
 
-    Against what was named, the accuracy of labels in random order has a mean and a variance in closed form (Hoeffding
-    1951), and is nearly normal. Labels that are exchanged before the fit would change that too, and leave the accuracy
-    of one fold related to that of another: each is scored on stimuli that the other is fitted on. That adds the
-    variance once more where all stimuli are scored, and `share` of it where those are scored, which is what two
-    products of class means, of the form s_f . s_g and s_g . s_f, have in common. p is 1e-6 or more.
+    With the classifications held fixed, the accuracy of permuted labels has a mean and a variance in closed form
+    (Hoeffding 1951), and is nearly normal. Labels that are permuted before the fit also change the classifications, and
+    correlate the accuracies of folds, each of which is scored on stimuli that the others are fitted on. That adds the
+    variance once more where all stimuli are scored, and `share` of it where a share of them is: what two products of
+    class means, of the form s_f . s_g and s_g . s_f, have in common. p is 1e-6 or more.
 
     Parameters
     ----------
-    named : number of stimuli by fold, class and the class that they were given, `[fold, class, class]`.
+    named : number of stimuli by fold, class and predicted class, `[fold, class, class]`.
     share : the stimuli that were scored over those of the fit; the largest such share of a class.
 
     Source: Hoeffding (1951), Annals of Mathematical Statistics 22, 558-566.

@@ -50,8 +50,8 @@ class FeaturesInLatents:
     def table(self) -> pd.DataFrame:
         """Return a tidy table with the columns feature, measure and value.
 
-        Measures: `best` (the latent's index), `auroc`, `r2`, `n_above`, `probe_accuracy`. `latent_auroc` is an array
-        of its own.
+        Measures: `best` (the latent's index), `auroc`, `r2`, `n_above`, `probe_accuracy`. `latent_auroc` is not
+        in the table.
         """
         measures = ("best", "auroc", "r2", "n_above", "probe_accuracy")
         return measures_table(self.names, {measure: getattr(self, measure) for measure in measures})

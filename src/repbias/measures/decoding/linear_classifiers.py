@@ -22,7 +22,7 @@ LEAST_PENALTY = 1e-6
 class LinearClassifier:
     """A fitted linear classifier: score = weights (phi - centre) + intercept, and the class with the largest score.
 
-    All in the representation's own axes and scale, whatever the scaling of the fit.
+    Axes and scale are those of the representation, whatever the scaling of the fit.
     """
 
     classes: IntArray
@@ -97,7 +97,7 @@ def fit_classifier(
         mean over stimuli of loss(w phi + b, y)  +  lambda / 2 * || w ||^2
 
         logistic        log loss (multinomial for several classes)         scikit-learn's C = 1 / (lambda n)
-        ridge           1/2 (w phi + b - y)^2, with y = +-1 (a class)      scikit-learn's alpha = lambda n
+        ridge           1/2 (w phi + b - y)^2, with y = +-1 (per class)     scikit-learn's alpha = lambda n
         svm             squared hinge loss (one class against the rest)    scikit-learn's C = 1 / (lambda n)
         nearest_mean    the class whose mean is nearest (Euclidean)        lambda is not used
 

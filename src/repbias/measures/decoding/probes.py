@@ -41,8 +41,8 @@ class ProbeResult:
     """Accuracy after fitting on permuted labels, `[permutation, feature]`; None from `probe`."""
 
     memorized: FloatArray | None = None
-    """Accuracy of the same classifiers on the permuted labels of their own fit stimuli, `[permutation, feature]`: what
-    the probe can learn by heart. None from `probe`."""
+    """Accuracy of the same classifiers on the permuted labels that they were fitted on, `[permutation, feature]`: what
+    the probe can memorise. None from `probe`."""
 
     random_coordinates: FloatArray | None = None
     """Accuracy from Gaussian noise with as many units in place of the representation, `[feature]`; None from

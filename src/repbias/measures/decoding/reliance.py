@@ -56,7 +56,7 @@ class Reliance:
     """Number of test stimuli where they agree."""
 
     classifier: LinearClassifier
-    """The classifier itself, in the representation's own axes."""
+    """The classifier, in the axes of the representation."""
 
     def table(self) -> pd.DataFrame:
         """Return a tidy table with the columns feature, measure and value.
@@ -92,7 +92,7 @@ def reliance(
         train    P(y = 1) = 1/2,  P(f1 = y) = s1,  P(f2 = y) = s2,  f1 and f2 independent given y
         test     reliance on f1 = share of the stimuli with f1 != f2 in which the prediction is f1
 
-    At strengths of 1 the training stimuli are those where the features agree, and nothing in training says which of
+    At strengths of 1 the training stimuli are those where the features agree, and training does not show which of
     the two is meant. Training stimuli are drawn from `representation` without replacement, in numbers that give these
     probabilities exactly but for rounding; below 1 the label of some stimuli is neither feature's value.
 

@@ -93,10 +93,10 @@ def sparse_probe(
 
     Raises
     ------
-    ValueError, TypeError : as `probe`; ValueError for an unknown selection, and a k that is no number of units.
+    ValueError, TypeError : as `probe`; ValueError for an unknown selection, and a k that is not a number of units.
 
     When not to use it: to compare layers after a rotation; like density, it depends on the axes. With few stimuli and
-    many units even the best unit is chosen by luck; its held-out accuracy says so, the fit accuracy would not.
+    many units even the best unit is chosen by chance; its held-out accuracy shows that, the fit accuracy would not.
 
     Source: Gurnee et al. (2023), arXiv 2305.01610.
     """

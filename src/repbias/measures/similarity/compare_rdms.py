@@ -91,7 +91,7 @@ def _refuse_unknown(by: str) -> None:
 
 
 def _distances(rdms: Sequence[ArrayLike], names: Sequence[str]) -> FloatArray:
-    """Return the distances of each RDM `[rdm, pair of stimuli]`, in an array of their own."""
+    """Return the distances of each RDM `[rdm, pair of stimuli]`, in a new array."""
     first = _checked(rdms[0], names[0])
     distances = np.empty((len(rdms), len(first) * (len(first) - 1) // 2))
     for row, rdm, name in zip(distances, rdms, names, strict=True):

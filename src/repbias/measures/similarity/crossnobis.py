@@ -54,10 +54,10 @@ def crossnobis_rdm(
     Raises
     ------
     ValueError : fewer than two conditions or folds; a condition that is missing from a fold; labels that are negative,
-        not whole or not one a presentation; a covariance that does not fit or is not positive definite.
+        not whole or not one per presentation; a covariance that does not fit or is not positive definite.
     TypeError : arrays that do not hold numbers.
 
-    When not to use it: for noiseless responses, e.g. of a network in eval mode, where repeats are copies and `rdm` says
+    When not to use it: for noiseless responses, e.g. of a network in eval mode, where repeats are copies and `rdm` is
     the same; with folds that share noise (overlapping trials), which brings the bias back.
 
     Source: Walther et al. (2016), NeuroImage 137, 188-200; Diedrichsen & Kriegeskorte (2017), PLoS Comput Biol 13(4).

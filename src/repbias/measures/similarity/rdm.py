@@ -145,7 +145,7 @@ def _unit_rows(rows: FloatArray, raw: FloatArray, requirement: str) -> FloatArra
     if len(flat):
         raise ValueError(
             f"the response to a stimulus must {requirement} at stimulus {flat[0]} ({len(flat)} of {len(rows)} stimuli "
-            'are so): leave those stimuli out, or use distance="euclidean"'
+            'are alike): leave those stimuli out, or use distance="euclidean"'
         )
     rows = rows / largest
     rows /= np.sqrt(np.einsum("su,su->s", rows, rows))[:, None]

@@ -63,7 +63,7 @@ class SystemRegression:
     """R2 of the part of B that no feature accounts for, in the same way."""
 
     alpha: float
-    """The ridge penalty that cross-validation chose, as scikit-learn counts it."""
+    """The ridge penalty that cross-validation chose, in scikit-learn's units."""
 
     relative_alpha: float
     """The same in the sums of squares of a mean unit of A: the one of `alphas` that was chosen."""
@@ -119,7 +119,7 @@ def system_regression(
     cross-validation within the stimuli of the fit (scikit-learn's `RidgeCV`).
 
     With labels, b = sum_f b_f + b_rest: b_f is what a least-squares regression of b on all features' one-hot codes,
-    fitted on the stimuli of the fit, puts down to feature f. Ridge is linear in its target, so that with H_f fitted
+    fitted on the stimuli of the fit, attributes to feature f. Ridge is linear in its target, so that with H_f fitted
     to b_f at the same alpha, H a = sum_f H_f a + H_rest a, and
 
         feature_contribution    sum (2 b_f - H_f a) . H a / sum || b ||^2
@@ -154,10 +154,10 @@ def system_regression(
     ValueError, TypeError : as `variance_explained`; ValueError for penalties that are not above 0.
 
     When not to use it: with stimuli that occur more than once in the fit; leave-one-out then chooses too small a
-    penalty (average repeats first). To say that two systems compute alike from r2 alone: it may be all one feature.
+    penalty (average repeats first). To infer from r2 alone that systems compute alike: all of it may be one feature.
 
     Source: Hoerl & Kennard (1970); the question is Lampinen, Chan & Hermann's (2024), arXiv 2405.05847; the split over
-    features is this project's own.
+    features is this project's.
     """
     if len(alphas) == 0 or not all(0 < alpha < np.inf for alpha in alphas):
         raise ValueError(f"alphas must be one or more penalties above 0, got {list(alphas)}")

@@ -39,7 +39,7 @@ class Components:
     """R2 of each component's scores by each feature, `[feature, component]`; may be negative."""
 
     owner_threshold: float
-    """The R2 from which on a feature may own a component."""
+    """The smallest R2 at which a feature may own a component."""
 
     @property
     def owner(self) -> tuple[str | None, ...]:

@@ -90,8 +90,8 @@ def density(
         fraction above t       share of all units with R2 > t
         participation ratio    (sum_u r_u)^2 / sum_u r_u^2       in units; 0 where nothing is explained
 
-    The fraction asks how many units carry the feature, whatever their scale; the participation ratio asks how many
-    share what is explained, and a few units of large variance can dominate it. Where a feature explains next to
+    The fraction counts the units that carry the feature, whatever their scale; the participation ratio those that
+    share the explained variance, and a few units of large variance can dominate it. Where a feature explains next to
     nothing, both describe noise: read them beside its R2.
 
     Parameters

@@ -138,7 +138,7 @@ def equalize(
 
     When not to use it: to recover a feature that the representation barely holds. To remove a feature: that is erasure.
 
-    Source: this project's own, a remedy for the biases of Lampinen, Chan & Hermann (2024), arXiv 2405.05847.
+    Source: this project, a remedy for the biases of Lampinen, Chan & Hermann (2024), arXiv 2405.05847.
     """
     if not 1 <= max_gain < np.inf:
         raise ValueError(f"max_gain must be 1 or more, and finite, got {max_gain}")

@@ -44,7 +44,7 @@ class VarianceFitter:
 
     Raises
     ------
-    ValueError : for a setting or a batch that cannot be measured; it says what to do.
+    ValueError : for a setting or a batch that cannot be measured.
     TypeError : for arrays that do not hold numbers.
 
     Source: Lampinen, Chan & Hermann (2024), arXiv 2405.05847; see `variance_explained` for the formulas.
@@ -183,7 +183,7 @@ class VarianceFitter:
 
 
 def split_or_folds(fit: SumsByFold, test: SumsByFold | None) -> Regression:
-    """Return the regression that is scored on test stimuli, or without these each fold's, on the fold's own."""
+    """Return the regression that is scored on test stimuli, or without these the cross-validated ones of all folds."""
     if test is not None:
         return Regression(fit.code, fit.by_fold().whole(), test.by_fold())
     folds = fit.by_fold()

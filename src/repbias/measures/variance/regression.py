@@ -6,7 +6,7 @@ fit with an intercept predicts d_c = (mean of class c) - (mean of all), and over
     cross = sum_c d_c . sum_{i in c} phi_i
     gain  = sum ||phi||^2 - sum ||W f - phi||^2 = 2 cross - sum_c n_c ||d_c||^2.
 
-The package's docstring says which R2 is made of which.
+`repbias.measures.variance` defines both kinds of R2 in these terms.
 """
 
 from __future__ import annotations

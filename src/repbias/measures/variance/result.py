@@ -98,7 +98,7 @@ class VarianceExplained:
 
         Measures of each feature: `r2`, `r2_unbiased`, `explained`, and where computed `r2_per_stimulus`, `p_value`,
         `unique`, `common`. Measures of the whole representation, with the feature `(all)`: `total`, and where computed
-        `joint_r2`. `unit_r2` is an array of its own.
+        `joint_r2`. `unit_r2` is not in the table.
         """
         by_feature = {
             "r2": self.r2,
