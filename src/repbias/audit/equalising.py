@@ -12,7 +12,7 @@ from repbias.audit.estimates import FoldedActivity
 from repbias.core.arrays import FloatArray
 from repbias.features.feature import Feature
 from repbias.measures.variance.equalize import equalize
-from repbias.measures.variance.joint_encoding import fit_joint_encoding
+from repbias.measures.variance.regression import fit_joint_encoding
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ error of the fit enters in second order only, and stimuli may be resampled witho
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -167,12 +167,11 @@ class Encodings:
     columns_of: dict[str, IntArray]
     """The columns of each feature's code."""
 
-    def columns(self, features: Sequence[Feature] | Sequence[str]) -> IntArray:
-        """Return the columns of several features, given by themselves or by name."""
-        names = [one.name if isinstance(one, Feature) else one for one in features]
-        return np.concatenate([self.columns_of[name] for name in names])
+    def columns(self, features: Iterable[str]) -> IntArray:
+        """Return the columns of several features."""
+        return np.concatenate([self.columns_of[name] for name in features])
 
-    def explained(self, features: Sequence[Feature] | Sequence[str]) -> Contributions:
+    def explained(self, features: Iterable[str]) -> Contributions:
         """Return what each stimulus adds to the R2 of one regression on several features."""
         columns = self.columns(features)
         inverses = self.designs.inverse(columns)

@@ -55,12 +55,13 @@ def audit_layer(values: FloatArray, plan: Plan) -> LayerFindings:
     kernel = folded(of_layer.kernel_scores, plan.fold_of)
     by_unit = folded(of_layer.centred, plan.fold_of)
     variance, of_kernel = encodings(activity, plan.features), encodings(kernel, plan.features)
-    alone = {feature.name: variance.explained([feature]) for feature in plan.features}
-    joint = variance.explained(plan.features)
+    names = [feature.name for feature in plan.features]
+    alone = {name: variance.explained([name]) for name in names}
+    joint = variance.explained(names)
     unique = {}
-    for feature in plan.features:
-        others = [other for other in plan.features if other is not feature]
-        unique[feature.name] = joint - variance.explained(others) if others else joint
+    for name in names:
+        others = [other for other in names if other != name]
+        unique[name] = joint - variance.explained(others) if others else joint
     scores, made_equal = score_rows(activity, plan, alone, unique)
     findings = LayerFindings(list(r2_rows(ALL_FEATURES, joint, plan.draws)), [], [], [], made_equal)
     if plan.repeats is not None:
@@ -70,7 +71,7 @@ def audit_layer(values: FloatArray, plan: Plan) -> LayerFindings:
         parts = {
             "r2_unique": unique[feature.name],
             "r2_common": alone[feature.name] - unique[feature.name],
-            "rdm_share": of_kernel.explained([feature]),
+            "rdm_share": of_kernel.explained([feature.name]),
         }
         for measure, found in parts.items():
             findings.rows.append(row(feature.name, measure, found.r2_unbiased, r2_interval(found, plan.draws)))
@@ -134,8 +135,7 @@ def _shared(
     variance: Encodings, alone: dict[str, Contributions], plan: Plan
 ) -> Iterator[tuple[str, str, float, float, float]]:
     """Yield what both of two associated features explain: R2 of one + R2 of the other - R2 of both together."""
-    by_name = {feature.name: feature for feature in plan.features}
     for first, second in plan.pairs:
-        both = variance.explained([by_name[first], by_name[second]])
+        both = variance.explained([first, second])
         shared = alone[first] - (both - alone[second])
         yield first, second, shared.r2_unbiased, *r2_interval(shared, plan.draws)

@@ -9,9 +9,8 @@ from repbias.audit.estimates import folded
 from repbias.audit.intervals import Resamples
 from repbias.audit.nulls import class_sums, explained
 from repbias.audit.power import planted_power
-from repbias.audit.stream.calibration import false_positives
 from repbias.audit.stream.moments import regressions, variation
-from repbias.audit.stream.nulls import detectable_r2, null_r2
+from repbias.audit.stream.nulls import detectable_r2, false_positives, null_r2
 from repbias.audit.stream.plan import stream_plan
 from repbias.audit.stream.readout import readouts
 from repbias.audit.stream.sums import read_sums

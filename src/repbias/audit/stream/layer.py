@@ -11,9 +11,8 @@ from repbias.audit.layer import N_COMPONENTS
 from repbias.audit.plan import Row, row
 from repbias.audit.sentences import Shared
 from repbias.audit.spread import DENSITY
-from repbias.audit.stream.calibration import false_positives
 from repbias.audit.stream.moments import regressions, variation
-from repbias.audit.stream.nulls import detectable_r2, null_r2
+from repbias.audit.stream.nulls import detectable_r2, false_positives, null_r2
 from repbias.audit.stream.plan import StreamPlan
 from repbias.audit.stream.readout import readouts
 from repbias.audit.stream.sums import LayerSums

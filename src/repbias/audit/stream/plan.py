@@ -77,8 +77,7 @@ class StreamPlan:
     @cached_property
     def columns_of(self) -> dict[str, slice]:
         """The columns of each feature."""
-        starts, sizes = self.code.starts, self.code.n_classes
-        return {name: slice(at, at + n) for name, at, n in zip(self.labels, starts, sizes, strict=True)}
+        return dict(zip(self.labels, self.code.features, strict=True))
 
     @cached_property
     def together(self) -> FloatArray:

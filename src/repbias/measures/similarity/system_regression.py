@@ -23,8 +23,7 @@ from repbias.core.arrays import (
 )
 from repbias.core.tables import measures_table
 from repbias.measures.variance.explained import variance_explained
-from repbias.measures.variance.joint_encoding import JointEncoding, fit_joint_encoding
-from repbias.measures.variance.regression import ratio
+from repbias.measures.variance.regression import JointEncoding, fit_joint_encoding, ratio
 
 ALPHAS = tuple(10.0**power for power in range(-8, 4))
 REMAINDER = "(remainder)"
@@ -246,5 +245,5 @@ def _parts(
     """Return each feature's part of B and its prediction, `[stimulus, unit of B]`."""
     return [
         (code[:, columns] @ encoding.weights[columns], predicted_code[:, columns] @ encoding.weights[columns])
-        for columns in encoding.columns_of_features()
+        for columns in encoding.code.features
     ]

@@ -22,7 +22,7 @@ from repbias.core.arrays import (
 )
 from repbias.core.tables import measures_table
 from repbias.measures.variance.explained import variance_explained
-from repbias.measures.variance.joint_encoding import JointEncoding, fit_joint_encoding
+from repbias.measures.variance.regression import JointEncoding, fit_joint_encoding
 
 MAX_GAIN = 10.0
 NOISE_MULTIPLE = 5.0  # of the average of an unrelated feature: one in forty exceeds it, fewer in many dimensions

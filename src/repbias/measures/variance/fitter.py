@@ -142,11 +142,10 @@ class VarianceFitter:
         )
         if not self.joint:
             return found
-        designs, columns = regression.designs(), [self._code.of_feature(i) for i in range(len(self.names))]
-        joint_r2 = float(ratio(designs.explained(np.concatenate(columns))[1], total))
-        left = [np.concatenate([np.empty(0, np.int64), *columns[:i], *columns[i + 1 :]]) for i in range(len(columns))]
-        without = np.array([designs.explained(others)[1] for others in left])
-        return replace(found, joint_r2=joint_r2, unique=joint_r2 - ratio(without, total))
+        designs, columns = regression.designs(), np.arange(self._code.n_columns)
+        joint_r2 = float(ratio(designs.explained(columns)[1], total))
+        without = [designs.explained(np.delete(columns, feature))[1] for feature in self._code.features]
+        return replace(found, joint_r2=joint_r2, unique=joint_r2 - ratio(np.array(without), total))
 
     def _fitted(self, caller: str) -> SumsByFold:
         if self._fit is None:

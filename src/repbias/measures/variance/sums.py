@@ -32,6 +32,8 @@ class OneHotCode:
         self.n_classes = n_classes
         *starts, self.n_columns = accumulate(n_classes, initial=0)
         self.starts = np.array(starts)
+        self.features = [slice(at, at + n) for at, n in zip(starts, n_classes, strict=True)]
+        """The columns of each feature."""
 
     def columns(self, labels: Tensor) -> Tensor:
         """Return the column of each label, int64 `[stimulus, feature]`."""
@@ -42,10 +44,6 @@ class OneHotCode:
         if len(self.n_classes) == 1:  # in less time than below
             return np.asarray(values.sum(axis, keepdims=True))
         return np.add.reduceat(values, self.starts, axis=axis)
-
-    def of_feature(self, feature: int) -> IntArray:
-        """Return the columns of a feature, `[class]`."""
-        return np.arange(self.starts[feature], self.starts[feature] + self.n_classes[feature])
 
     def class_sums(self, rows: Tensor, columns: Tensor) -> Tensor:
         """Return the sum of `rows` `[stimulus, unit]` over each class, `[column, unit]`."""
