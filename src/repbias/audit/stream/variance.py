@@ -17,7 +17,6 @@ from repbias.audit.plan import Row, row
 from repbias.audit.stream.moments import Variation
 from repbias.audit.stream.plan import StreamPlan
 from repbias.audit.stream.sums import LayerSums
-from repbias.core.arrays import FloatArray
 from repbias.measures.variance.regression import Regression
 
 
@@ -64,6 +63,7 @@ class StreamEncodings:
     kept: Encodings
     total: float
     squares: float
+    """NaN of the kernel, of which `r2_unbiased` alone is reported."""
     n: int
 
     def explained(self, features: Sequence[str]) -> Explained:
@@ -90,19 +90,8 @@ def stream_encodings(
         loads.append(Loads(rows, code - found.code_mean[fold], activity, *(one.astype(float) for one in totals)))
     columns = np.arange(plan.code.n_columns)
     kept = Encodings(designs, loads, {feature: columns[of] for feature, of in plan.columns_of.items()})
+    if metric is None:
+        return StreamEncodings(kept, float(found.unbiased_total().sum()), float(found.total().sum()), plan.n_stimuli)
     moved = found.mean - varied.mean
-    total = _products(varied, metric) + float(found.fit.n @ _squared(moved, metric))
-    about_fits = found.held.total - found.held.n[:, None] * varied.mean
-    squares = _products(varied, metric) + float(found.held.n @ _squared(moved, metric))
-    squares -= 2 * float(np.vdot(moved if metric is None else moved @ metric, about_fits))
-    return StreamEncodings(kept, total, squares, plan.n_stimuli)
-
-
-def _products(varied: Variation, metric: FloatArray | None) -> float:
-    """Return the sum of squares about the mean of all, in a metric."""
-    return varied.total if metric is None else float(np.vdot(metric, varied.scatter))
-
-
-def _squared(moved: FloatArray, metric: FloatArray | None) -> FloatArray:
-    """Return the squared lengths of vectors `[fold, unit]` in a metric."""
-    return np.asarray((moved * (moved if metric is None else moved @ metric)).sum(1))
+    total = float(np.vdot(metric, varied.scatter) + found.fit.n @ ((moved @ metric) * moved).sum(1))
+    return StreamEncodings(kept, total, float("nan"), plan.n_stimuli)
