@@ -14,7 +14,7 @@ import torch
 from sklearn.linear_model import LinearRegression
 from threadpoolctl import threadpool_limits
 
-from repbias.features.hashed_folds import assign_folds
+from repbias.features.folds import running_folds
 from repbias.measures import variance_explained
 
 Arrays = tuple[np.ndarray, np.ndarray]  # representation [stimulus, unit], labels [stimulus, feature]
@@ -79,7 +79,7 @@ def _cross_validated_row(what: str, data: Arrays, repeats: int) -> dict[str, Any
 
 def _sklearn_folds(x: np.ndarray, labels: np.ndarray) -> float:
     """Return the cross-validated pooled R2 of the first feature."""
-    fold_of, code = assign_folds(0, len(x), 5), labels[:, :1].astype(np.float32)
+    fold_of, code = running_folds(0, len(x), 5), labels[:, :1].astype(np.float32)
     squares_off = total = 0.0
     for fold in range(5):
         fit, test = fold_of != fold, fold_of == fold

@@ -51,7 +51,7 @@ def test_the_report_has_every_measure_of_every_feature_and_layer(report):
             assert set(here["measure"]) == MEASURES
             assert len(here) == len(MEASURES)
         everything = table[(table["layer"] == layer) & (table["feature"] == "(all)")]
-        assert list(everything["measure"]) == ["r2"]
+        assert list(everything["measure"]) == ["r2", "r2_unbiased"]
     assert np.isfinite(table["value"]).all()
     assert (table["n"] == 800).all()
     bounded = table[table["measure"] != "chance"]
@@ -59,19 +59,19 @@ def test_the_report_has_every_measure_of_every_feature_and_layer(report):
     assert (bounded["value"] <= bounded["ci_high"]).all()
 
 
-def test_r2_is_that_of_variance_explained_but_for_the_noise_of_the_fit(report):
+def test_both_kinds_of_r2_are_those_of_variance_explained_with_other_folds(report):
     (layers, labels) = recordings()
     theirs = variance_explained(layers["full"], np.column_stack(list(labels.values())), joint=True)
-    n_free = np.array([1, 2, 1, 1, 1])
-    ours = np.array(list(values(report, "r2").values())[1:])
-    assert ours == pytest.approx(theirs.r2 + n_free * (1 - theirs.r2) / 640, abs=2e-3)
-    assert values(report, "r2")["(all)"] == pytest.approx(theirs.joint_r2 + 6 / 640, abs=5e-3)
+    for kind in ("r2", "r2_unbiased"):
+        ours = np.array(list(values(report, kind).values())[1:])
+        assert ours == pytest.approx(getattr(theirs, kind), abs=2e-3)
+    assert values(report, "r2")["(all)"] == pytest.approx(theirs.joint_r2, abs=5e-3)
     unique = np.array(list(values(report, "r2_unique").values()))
     assert unique == pytest.approx(theirs.unique, abs=4e-3)
 
 
 def test_unique_and_common_add_up_and_an_echo_has_nothing_of_its_own(report):
-    r2, unique, common = (values(report, measure) for measure in ("r2", "r2_unique", "r2_common"))
+    r2, unique, common = (values(report, measure) for measure in ("r2_unbiased", "r2_unique", "r2_common"))
     for feature in report.features:
         assert unique[feature] + common[feature] == pytest.approx(r2[feature], abs=1e-12)
     assert abs(unique["echo"]) < 0.002
@@ -120,20 +120,20 @@ def test_nothing_is_detected_in_noise_and_the_bound_is_stated(report):
 
 def test_p_values_are_corrected_over_features_and_layers(report):
     table = report.table()
-    for measure in ("r2", "decodability"):
+    for measure in ("r2", "r2_unbiased", "decodability"):
         tests = table[table["measure"] == measure].dropna(subset="p")
         assert len(tests) == 10
         assert tests["p_holm"].min() == pytest.approx(10 * tests["p"].min())
         assert (tests["p_holm"] >= tests["p"]).all()
-    assert table.loc[~table["measure"].isin(["r2", "decodability"]), "p"].isna().all()
+    assert table.loc[~table["measure"].isin(["r2", "r2_unbiased", "decodability"]), "p"].isna().all()
 
 
 def test_units_and_components_add_up_to_the_layer(report):
     (layers, _) = recordings()
-    units = report.units[report.units["layer"] == "full"].pivot(index="unit", columns="feature", values="r2")
+    units = report.units[report.units["layer"] == "full"].pivot(index="unit", columns="feature", values="r2_unbiased")
     assert units.shape == (30, 5)
     weights = layers["full"].var(0) / layers["full"].var(0).sum()
-    assert weights @ units["loud"] == pytest.approx(values(report, "r2")["loud"], abs=1e-3)
+    assert weights @ units["loud"] == pytest.approx(values(report, "r2_unbiased")["loud"], abs=1e-3)
     density = values(report, "density_0.1")["loud"]
     assert density == pytest.approx((units["loud"] > 0.1).mean())
     leading = report.components[(report.components["layer"] == "full") & (report.components["component"] == 0)]

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from repbias.audit.ceiling import ceiling_rows, reproduced
-from repbias.audit.estimates import contributions, held_out_deviations, held_out_predictions
+from repbias.audit.estimates import contributions, folded, held_out_predictions
 from repbias.audit.intervals import Resamples, r2_interval
-from repbias.audit.plan import Feature
 from repbias.audit.repeats import find_repeats
+from repbias.features.feature import Feature
 from repbias.features.folds import assign_folds, one_hot
 from repbias.features.labels import Labels
 
@@ -24,7 +24,7 @@ def ceiling(x, stimulus, group=None):
     x = x - x.mean(0)
     repeats = design(stimulus, group)
     fold_of = repeats.cluster % 5
-    return reproduced(x, (x * held_out_deviations(x, fold_of)).sum(1), repeats)
+    return reproduced(x, (x * folded(x, fold_of).deviations).sum(1), repeats)
 
 
 def counts_of(n_stimuli, kind):
@@ -57,7 +57,7 @@ GAMMA_POISSON_SHARE = (16 / 2) / (16 / 2 + 4)
     [(gaussian, 0.3), (lambda *a, **k: gaussian(*a, share=0.0, **k), 0.0), (gamma_poisson, GAMMA_POISSON_SHARE)],
 )
 def test_the_ceiling_has_no_bias_with_few_stimuli(simulate, truth, kind):
-    found = [ceiling(*simulate(seed, n_stimuli=24, kind=kind)).r2 for seed in range(150)]
+    found = [ceiling(*simulate(seed, n_stimuli=24, kind=kind)).r2_unbiased for seed in range(150)]
     assert np.mean(found) == pytest.approx(truth, abs=3 * np.std(found) / np.sqrt(150) + 0.006)
 
 
@@ -67,7 +67,7 @@ def test_a_balanced_design_gives_the_variance_components_of_the_analysis_of_vari
     between = 3 * cells.mean(1).var(0, ddof=1)
     within = cells.var(1, ddof=1).mean(0)
     signal = (between - within) / 3
-    assert ceiling(x, stimulus).r2 == pytest.approx(signal.sum() / (signal + within).sum(), abs=2e-3)
+    assert ceiling(x, stimulus).r2_unbiased == pytest.approx(signal.sum() / (signal + within).sum(), abs=2e-3)
 
 
 def test_sessions_that_cross_stimuli_give_the_components_of_two_way_analysis_of_variance():
@@ -82,9 +82,9 @@ def test_sessions_that_cross_stimuli_give_the_components_of_two_way_analysis_of_
     stimulus, session = np.divmod(np.arange(n * sessions), sessions)
     found = ceiling(cells.reshape(-1, 1), stimulus, session)
     assert found.cross.sum() / len(found.cross) == pytest.approx(component, rel=0.01)
-    assert found.r2 == pytest.approx(component / cells.var(), rel=0.02)
+    assert found.r2_unbiased == pytest.approx(component / cells.var(), rel=0.02)
     ignored = ceiling(cells.reshape(-1, 1), stimulus)  # one is told that drift is noise, as it differs in repeats
-    assert ignored.r2 < found.r2
+    assert ignored.r2_unbiased < found.r2_unbiased
 
 
 def test_drift_of_a_session_is_reproduced_where_each_stimulus_is_in_one_session():
@@ -93,7 +93,7 @@ def test_drift_of_a_session_is_reproduced_where_each_stimulus_is_in_one_session(
     session = stimulus // 20
     x = 2 * rng.normal(size=(60, 5))[session] + rng.normal(size=(1200, 5))[stimulus] + rng.normal(size=(2400, 5))
     assert design(stimulus, session).keeps_groups
-    assert ceiling(x, stimulus, session).r2 == pytest.approx(5 / 6, abs=0.04)
+    assert ceiling(x, stimulus, session).r2_unbiased == pytest.approx(5 / 6, abs=0.04)
 
 
 def test_stimuli_seen_once_add_nothing():
@@ -142,8 +142,8 @@ def test_the_interval_of_a_share_of_the_ceiling_covers_95_percent():
         x -= x.mean(0)
         repeats = design(stimulus)
         code = one_hot(side, 2)
-        fold_of = assign_folds(code, stimulus, seed=0)
-        found = contributions(x, held_out_predictions(x, code, fold_of), held_out_deviations(x, fold_of))
+        fold_of = assign_folds(side, stimulus, seed=0)
+        found = contributions(x, held_out_predictions(x, code, fold_of), folded(x, fold_of).deviations)
         feature = Feature("side", Labels(side, ("0", "1")), code, side[None], side[None], 60)
         rows = ceiling_rows(x, {"side": found}, (feature,), repeats, Resamples(stimulus, 400, seed=seed))
         (_, _, _, low, high, _) = next(row for row in rows if row[1] == "r2_of_ceiling")

@@ -75,7 +75,7 @@ def test_a_share_of_variance_has_no_interval_above_one():
     gain = 0.95 + 0.3 * rng.normal(size=30)
     found, draws = Contributions(gain, gain, np.ones(30)), Resamples(np.arange(30), 300, seed=0)
     assert ratio_interval(found, draws)[1] > 1
-    assert r2_interval(found, draws) == (ratio_interval(found, draws)[0], max(1, found.r2))
+    assert r2_interval(found, draws) == (ratio_interval(found, draws)[0], max(1, found.r2_unbiased))
 
 
 def test_a_feature_that_is_all_there_is_explains_no_more_than_all():

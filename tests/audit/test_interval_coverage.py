@@ -6,11 +6,12 @@ from scipy import stats
 
 from repbias.audit.coordinates import coordinates
 from repbias.audit.decoding import REGULARIZATION, accuracy_interval, fold_maps, held_out_right
-from repbias.audit.estimates import folded, held_out_predictions, unit_r2
+from repbias.audit.estimates import folded, held_out_predictions
 from repbias.audit.intervals import Resamples
-from repbias.audit.nulls import null_scores, permuted
-from repbias.audit.spread import block_sums, density_interval, participation_interval
+from repbias.audit.nulls import null_scores
+from repbias.audit.spread import block_sums, density, participation_interval
 from repbias.features.folds import assign_folds, one_hot
+from repbias.features.permutations import exchange
 from repbias.measures.decoding.linear_classifiers import fit_classifier
 
 EVEN = np.linspace(0, 0.4, 50)
@@ -52,24 +53,23 @@ class Population:
         """Return one sample with its folds: activity, labels, clusters, code and the fold of each stimulus."""
         x, labels, cluster = self.sample(np.random.default_rng(seed))
         code = one_hot(labels, len(self.classes))
-        return x, labels, cluster, code, assign_folds(code, cluster, seed=0)
+        return x, labels, cluster, code, assign_folds(labels, cluster, seed=0)
 
 
 def spread_coverage(population, repeats, threshold=0.1):
     """Return how often the intervals of density and of participation hold the truth."""
-    density = (population.r2 > threshold).mean()
+    truth = (population.r2 > threshold).mean()
     hits = np.zeros(2)
     for seed in range(repeats):
         x, labels, cluster, code, fold_of = population.folds(seed)
         activity = folded(coordinates(x).centred, fold_of)
         predictions = held_out_predictions(activity.x, code, fold_of)
         draws = Resamples(cluster, 1, seed=0)
-        low, high = density_interval(activity, predictions, draws, code.shape[1], threshold)
-        value = (unit_r2(activity.x, predictions, activity.deviations) > threshold).mean()
+        value, (low, high) = density(activity, predictions, draws, code.shape[1], threshold)
         assert 0 <= low <= value <= high <= 1
         spread, (least, most) = participation_interval(*block_sums(activity.x, labels, cluster))
         assert 0 <= least <= spread <= most <= len(population.r2)
-        hits += [low - 1e-9 <= density <= high + 1e-9, least <= population.participation * (1 + 1e-9) <= most + 1e-6]
+        hits += [low - 1e-9 <= truth <= high + 1e-9, least <= population.participation * (1 + 1e-9) <= most + 1e-6]
     return hits / repeats
 
 
@@ -100,7 +100,7 @@ def accuracy_coverage(population, repeats, classifier):
     for seed in range(repeats):
         x, labels, cluster, code, fold_of = population.folds(seed)
         activity = folded(coordinates(x).scores, fold_of)
-        others = permuted(labels, cluster, fold_of, 100, np.random.default_rng(seed))
+        others = exchange(labels, cluster, fold_of).permuted(labels, 100, np.random.default_rng(seed))
         null = null_scores(activity, fold_maps(activity.x, fold_of), others, code.shape[1])[1]
         right = held_out_right(activity.x, labels, fold_of, classifier)
         low, high = accuracy_interval(right, code, Resamples(cluster, 1, seed=0), null)
@@ -156,13 +156,13 @@ def spread(population, seed=0, threshold=0.1):
     activity = folded(coordinates(x).centred, fold_of)
     draws = Resamples(cluster, 1, seed=0)
     predictions = held_out_predictions(activity.x, code, fold_of)
-    density = density_interval(activity, predictions, draws, code.shape[1], threshold)
-    return density, participation_interval(*block_sums(activity.x, labels, cluster))
+    of_units = density(activity, predictions, draws, code.shape[1], threshold)[1]
+    return of_units, participation_interval(*block_sums(activity.x, labels, cluster))
 
 
 def test_many_stimuli_leave_no_doubt():
-    density, (value, (low, high)) = spread(Population(SPARSE, n=4000))
-    assert density == (0.25, 0.25)
+    of_units, (value, (low, high)) = spread(Population(SPARSE, n=4000))
+    assert of_units == (0.25, 0.25)
     assert low < 5 < high
     assert high - low < 0.5
     assert value == pytest.approx(5, abs=0.3)
@@ -179,7 +179,7 @@ def test_units_without_variance_are_below_and_carry_nothing():
     x[:, 5:] = 3
     activity, draws = folded(coordinates(x).centred, fold_of), Resamples(cluster, 1, seed=0)
     predictions = held_out_predictions(activity.x, code, fold_of)
-    assert density_interval(activity, predictions, draws, 2, 0.1) == (0.5, 0.5)
+    assert density(activity, predictions, draws, 2, 0.1) == (0.5, (0.5, 0.5))
     value, (low, high) = participation_interval(*block_sums(activity.x, labels, cluster))
     assert low <= value <= high
     assert value == pytest.approx(5, abs=0.1)
@@ -191,8 +191,8 @@ def test_units_that_the_feature_makes_are_above():
     code, fold_of = one_hot(labels, 2), np.repeat(np.arange(5), 8)
     activity = folded(np.column_stack([labels - 0.5, np.tile([1.0, 1, -1, -1], 10)]), fold_of)
     predictions = held_out_predictions(activity.x, code, fold_of)
-    low, high = density_interval(activity, predictions, Resamples(np.arange(40), 1, seed=0), 2, 0.1)
-    assert (low, high) == (0.5, 0.5)
+    found = density(activity, predictions, Resamples(np.arange(40), 1, seed=0), 2, 0.1)
+    assert found == (0.5, (0.5, 0.5))
 
 
 def test_participation_has_no_bias_by_noise():

@@ -62,7 +62,7 @@ def crossed():
 def test_a_feature_of_the_stimulus_has_a_share_of_the_ceiling(crossed):
     table = cells(crossed)
     whole, share = table.loc[("V4", "noise_ceiling", "(all)")], table.loc[("V4", "r2_of_ceiling", "side")]
-    r2 = table.loc[("V4", "r2", "side")]
+    r2 = table.loc[("V4", "r2_unbiased", "side")]
     assert 0.2 < r2["value"] / whole["value"] < 0.9
     assert share["value"] == pytest.approx(r2["value"] / whole["value"], rel=1e-6)
     assert share["ci_low"] < share["value"] < share["ci_high"] < 1.05
@@ -110,17 +110,17 @@ def test_permutations_keep_repeats_together_and_stay_within_groups_that_hold_the
     fold_of = session
     repeats = find_repeats(*(Labels(one, tuple(map(str, np.unique(one)))) for one in (stimulus, session)))
     own = (np.arange(30) % 2)[stimulus]
-    found = repeats.permuted(own, fold_of, 30, np.random.default_rng(0)).reshape(30, 30, 4)
+    found = repeats.exchange(own, fold_of).permuted(own, 30, np.random.default_rng(0)).reshape(30, 30, 4)
     assert (found == found[:, :, :1]).all()
     assert (found[:, :, 0].reshape(30, 5, 6).sum(2) == 3).all()
     assert len(np.unique(found, axis=0)) == 30
     choice = np.random.default_rng(1).integers(0, 2, 120)
-    found = repeats.permuted(choice, fold_of, 30, np.random.default_rng(0)).reshape(30, 30, 4)
+    found = repeats.exchange(choice, fold_of).permuted(choice, 30, np.random.default_rng(0)).reshape(30, 30, 4)
     assert (found.sum(2) == choice.reshape(30, 4).sum(1)).all()
     of_session = (np.arange(5) % 2)[session]
-    found = repeats.permuted(of_session, fold_of, 30, np.random.default_rng(0))
+    found = repeats.exchange(of_session, fold_of).permuted(of_session, 30, np.random.default_rng(0))
     assert (found.reshape(30, 5, 24) == found.reshape(30, 5, 24)[:, :, :1]).all()
-    assert (repeats.n_exchanged(of_session), repeats.n_exchanged(own), repeats.n_exchanged(choice)) == (5, 30, 120)
+    assert [repeats.exchange(one, fold_of).n for one in (of_session, own, choice)] == [5, 30, 120]
 
 
 STIMULUS = np.tile(np.arange(12), 4)

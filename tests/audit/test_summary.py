@@ -23,7 +23,7 @@ def audited(**layers: dict[str, tuple[float, float, float]]) -> pd.DataFrame:
     rows = []
     for layer, features in layers.items():
         for feature, (r2, decoded, p) in features.items():
-            for measure, value in (("r2", r2), ("decodability", decoded)):
+            for measure, value in (("r2_unbiased", r2), ("decodability", decoded)):
                 rows.append((layer, feature, measure, value, value - 0.05, value + 0.05, 100, p, min(3 * p, 1.0)))
             rows.append((layer, feature, "chance", 0.5, np.nan, np.nan, 100, np.nan, np.nan))
     return statuses(pd.DataFrame(rows, columns=list(RESULT_COLUMNS)))

@@ -212,7 +212,7 @@ def test_features_of_more_classes_share_the_axis_of_decodability() -> None:
 def test_shares_and_components_draw_the_numbers_of_the_report() -> None:
     report = make_report()
     shares = variance_shares(report).numbers
-    assert set(shares["measure"]) == {"r2", "r2_unique", "r2_common"}
+    assert set(shares["measure"]) == {"r2_unbiased", "r2_unique", "r2_common"}
     assert shares.query("feature == '(all)'")["value"].tolist() == [0.55, 0.55]
     components = component_contents(report).numbers
     assert (components["component"].min(), components["component"].max()) == (1, 10)

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from repbias.tasks import UNLABELLED, BooleanTask, Manipulation, Split, Stimuli, check_design
-from repbias.tasks.design import association_bound, cramers_v
 
 FEATURES = {"easy": "copy", "hard": "parity3"}
 SIZES = {"bits": 32, "train": 2000, "validation": 1000, "test": 1000}
@@ -169,23 +168,6 @@ def test_sound_designs_fail_as_often_as_alpha_says(check):
         table = check_design(task, seed, alpha=0.2).table()
         failed += not table[table.check == check].passed.all()
     assert 0.08 < failed / 150 < 0.30
-
-
-def test_cramers_v_against_known_values():
-    assert cramers_v(np.array([0, 0, 1, 1]), np.array([1, 1, 0, 0])) == pytest.approx(1)
-    assert cramers_v(np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1])) == pytest.approx(0)
-    assert cramers_v(np.array([2, 2, 2, 2]), np.array([0, 1, 0, 1])) == 0
-    rng = np.random.default_rng(0)
-    a, b = rng.integers(0, 2, (2, 500))
-    assert cramers_v(a, b) == pytest.approx(abs(np.corrcoef(a, b)[0, 1]))
-
-
-def test_the_bound_is_exceeded_with_the_probability_given():
-    rng = np.random.default_rng(1)
-    for classes in ((2, 2), (3, 5)):
-        pairs = [(rng.integers(0, classes[0], 400), rng.integers(0, classes[1], 400)) for _ in range(600)]
-        share = np.mean([cramers_v(a, b) > association_bound(400, classes, 0.1) for a, b in pairs])
-        assert 0.06 < share < 0.14
 
 
 @pytest.mark.parametrize(

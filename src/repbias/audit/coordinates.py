@@ -1,4 +1,4 @@
-"""A layer's activity about its mean and at size 1, and the same along its principal axes."""
+"""A layer's activity about its mean, scaled to a mean square of 1, and the same along its principal axes."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ LEAST_SHARE = 1e-14  # of the largest component's variance; less is the rounding
 
 @dataclass(frozen=True, eq=False)
 class Coordinates:
-    """One layer. All that the audit measures is the same for any multiple of the activity, and pooled measures are for
-    any rotation of it, so they are computed along the axes that have variance, which may be far fewer than units."""
+    """One layer. Scaling the activity changes no measure of the audit, and rotating it no pooled measure, so these are
+    computed along the axes that have variance, which may be far fewer than the units."""
 
     centred: FloatArray
     """Activity about each unit's mean, its mean square over stimuli and units 1, `[stimulus, unit]`; a unit that never

@@ -1,4 +1,4 @@
-"""How well a feature can be read out: cross-validated linear classifiers, and one that is refitted in no time."""
+"""Decoding of features: cross-validated linear classifiers, and a discriminant that is refitted at little cost."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from scipy import stats
 from sklearn.covariance import ledoit_wolf_shrinkage
 
 from repbias.audit.intervals import TAILS, Interval, Resamples, mean_share_interval
-from repbias.core.arrays import FloatArray
-from repbias.features.labels import IntArray, Labellings
+from repbias.core.arrays import FloatArray, IntArray
+from repbias.features.labels import Labellings
 from repbias.measures.decoding.linear_classifiers import fit_classifier
 
 FoldMaps = list[FloatArray]
@@ -16,9 +16,9 @@ REGULARIZATION = 1e-2  # for activity of mean variance 1; the studies' 1e-3 over
 
 
 def held_out_right(x: FloatArray, labels: IntArray, fold_of: IntArray, classifier: str) -> FloatArray:
-    """Return 1.0 where a classifier fitted on the other folds names a stimulus's class, else 0.0, `[stimulus]`.
+    """Return 1.0 where a classifier fitted on the other folds predicts a stimulus's class, else 0.0, `[stimulus]`.
 
-    A class that is in one fold only (groups may leave no choice) is never named there.
+    A class that is in one fold only, as may happen with groups, is never predicted there.
     """
     right = np.zeros(len(x))
     for fold in range(int(fold_of.max()) + 1):
@@ -34,18 +34,19 @@ def held_out_right(x: FloatArray, labels: IntArray, fold_of: IntArray, classifie
 
 
 def accuracy_interval(right: FloatArray, code: FloatArray, draws: Resamples, null: FloatArray) -> Interval:
-    """Return the interval of the balanced accuracy that is expected of a classifier fitted on as many stimuli.
+    """Return the interval of the expected balanced accuracy of a classifier fitted on as many stimuli.
 
-    It is that of the mean share of the classes, see `mean_share_interval`, of fewer stimuli than there are, by the
-    factor by which the accuracy varies more than that of independent answers: that between clusters where they go
-    together, and, as folds share their stimuli, the root of what it is for permuted labels. (What it is there, it is at
-    chance; the better a feature is read, the less. The root is a compromise that covers for both.) In simulations it
-    covers 95 to 99 %; 91 to 94 % where groups are few and most of them are without an error.
+    It is that of the mean share of the classes, see `mean_share_interval`, with the number of stimuli divided by the
+    factor by which the accuracy varies more than that of independent answers. The factor is the larger of two: that
+    between clusters, and, as folds share their stimuli, the root of the factor for permuted labels (which holds at
+    chance, and is smaller the better a feature is decoded; the root covers for both). In simulations the interval
+    covers 95 to 99 %; 91 to 94 % with few groups, most of them without errors.
 
     Parameters
     ----------
-    right : 1 where a stimulus is named rightly, `[stimulus]`, and `code`, the one-hot code, `[stimulus, class]`.
-    draws : know the clusters.
+    right : 1 where a stimulus is classified correctly, `[stimulus]`.
+    code : the one-hot code, `[stimulus, class]`.
+    draws : resamples of the clusters.
     null : balanced accuracy under permuted labels, `[permutation]`.
     """
     n, n_classes = code.sum(0), code.shape[1]
@@ -61,9 +62,9 @@ def accuracy_interval(right: FloatArray, code: FloatArray, draws: Resamples, nul
 
 
 def fold_maps(x: FloatArray, fold_of: IntArray) -> FoldMaps:
-    """Return the inverse covariance of all folds but each one, shrunk as Ledoit & Wolf say, `[unit, unit]` each.
+    """Return for each fold the inverse covariance of all others, shrunk as by Ledoit & Wolf, `[unit, unit]` each.
 
-    It takes no labels, so that one serves all features and all permutations.
+    It does not depend on labels, so it serves all features and all permutations.
     """
     maps = []
     for fold in range(int(fold_of.max()) + 1):
@@ -88,7 +89,7 @@ def balanced_accuracy(
     Parameters
     ----------
     deviations, fold_of, maps : of one representation.
-    fitted : class means, `[fold, labelling, class, unit]`, as in `ClassSums`.
+    fitted : class means of the fit, `[fold, labelling, class, unit]`, as `class_sums` returns.
     labels : `[labelling, stimulus]`.
 
     Source: Friedman (1989), JASA 84, 165-175; the shrinkage is Ledoit & Wolf's (2004).

@@ -9,15 +9,15 @@ import numpy as np
 import torch
 
 from repbias.audit.estimates import FoldedActivity
-from repbias.audit.plan import Feature
 from repbias.core.arrays import FloatArray
+from repbias.features.feature import Feature
 from repbias.measures.variance.equalize import equalize
-from repbias.measures.variance.joint_encoding import fit_joint_encoding
+from repbias.measures.variance.regression import fit_joint_encoding
 
 
 @dataclass(frozen=True, eq=False)
 class FoldMap:
-    """A linear map `I + B' C B` of the activity about its mean: it changes the span of features' directions alone."""
+    """A linear map `I + B' C B` of the activity about its mean, which changes only the span of features' directions."""
 
     basis: FloatArray
     """Orthonormal basis B of that span, `[direction, unit]`."""
@@ -32,7 +32,7 @@ class FoldMap:
 
 @dataclass(frozen=True, eq=False)
 class Equalising:
-    """The maps of a layer, one a fold."""
+    """The maps of a layer, one per fold."""
 
     features: tuple[str, ...]
     """The features whose shares are made equal; none where there are not two."""
@@ -52,7 +52,7 @@ class Equalising:
 def fit_equalising(activity: FoldedActivity, features: Sequence[Feature], strength: Mapping[str, float]) -> Equalising:
     """Return the maps that `equalize` finds for the features in `strength`, by fold.
 
-    Where it refuses them (a direction that it cannot tell from noise or from another feature's, or that it would
+    Where it refuses them (a direction that it cannot distinguish from noise or from another feature's, or that it would
     stretch too far) the weakest is left out, until it takes the others or fewer than two are left.
 
     Parameters
@@ -65,7 +65,7 @@ def fit_equalising(activity: FoldedActivity, features: Sequence[Feature], streng
     while len(chosen) > 1:
         try:
             maps = tuple(_fold_map(activity, fold, chosen) for fold in range(activity.n_folds))
-        except ValueError:  # `equalize` says why in terms of its own arguments
+        except ValueError:  # its message speaks of the arguments of `equalize`
             chosen.remove(min(chosen, key=lambda feature: strength[feature.name]))
         else:
             return Equalising(tuple(feature.name for feature in chosen), maps)
@@ -73,7 +73,7 @@ def fit_equalising(activity: FoldedActivity, features: Sequence[Feature], streng
 
 
 def _fold_map(activity: FoldedActivity, fold: int, features: Sequence[Feature]) -> FoldMap:
-    """Fit the map on all folds but one; within the span of the features' directions, as it changes nothing else."""
+    """Fit the map on all folds but one, within the span of the features' directions: elsewhere it is the identity."""
     fitted = activity.fold_of != fold
     x = activity.x[fitted] - activity.x[fitted].mean(0)
     labels = torch.from_numpy(np.column_stack([feature.labels.numbers[fitted] for feature in features]))

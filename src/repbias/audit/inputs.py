@@ -15,9 +15,9 @@ import pandas as pd
 from torch import Tensor
 
 from repbias.audit.repeats import Repeats, find_repeats, refuse_confounded
-from repbias.core.arrays import ArrayLike, FloatArray
+from repbias.core.arrays import ArrayLike, FloatArray, IntArray, as_numpy
 from repbias.core.specs import did_you_mean
-from repbias.features.labels import IntArray, Labels, as_classes, is_missing, refuse_one_group, refuse_unscorable
+from repbias.features.labels import Labels, as_classes, is_missing, refuse_one_group, refuse_unscorable
 from repbias.measures.decoding.linear_classifiers import CLASSIFIERS
 from repbias.measures.variance.result import ALL_FEATURES
 
@@ -194,7 +194,7 @@ def _column(values: Any, what: str) -> pd.Series[Any]:
     if isinstance(values, str):
         raise TypeError(f"{what} must be one label for each stimulus, got the text {values!r}")
     if isinstance(values, Tensor):
-        values = (values.float() if values.is_floating_point() else values).detach().cpu().numpy()
+        values = as_numpy(values)
     if not isinstance(values, pd.Series | pd.Categorical):
         values = values if isinstance(values, np.ndarray) else _as_array(values, what)
         if values.ndim != 1:

@@ -7,22 +7,21 @@ from scipy import stats
 from scipy.sparse import csr_array
 
 from repbias.audit.estimates import Contributions
-from repbias.core.arrays import FloatArray
+from repbias.core.arrays import FloatArray, IntArray
 from repbias.core.randomness import rng
-from repbias.features.labels import IntArray
 
 CONFIDENCE = 0.95
 TAILS = ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2)
 TINY = 1e-9
 FEWEST_RESAMPLED = 5
-SAME = 1e-6  # clusters that are the same have an error of rounding alone, some 1e-8
+SAME = 1e-6  # equal clusters differ by rounding errors alone, some 1e-8
 NO_INTERVAL = (float("nan"), float("nan"))
 
 Interval = tuple[float, float]
 
 
 class Resamples:
-    """How often each cluster is drawn in each bootstrap resample; the same draws for all that is asked."""
+    """How often each cluster is drawn in each bootstrap resample; the same draws for all measures."""
 
     def __init__(self, cluster: IntArray, resamples: int, *, seed: int) -> None:
         n_clusters = int(cluster.max()) + 1
@@ -43,12 +42,12 @@ class Resamples:
 
 
 def r2_interval(found: Contributions, draws: Resamples) -> Interval:
-    """Return the interval of a pooled R2, or of a difference of two: that of `ratio_interval`, up to 1."""
-    return up_to_one(ratio_interval(found, draws), found.r2)
+    """Return the interval of a pooled `r2_unbiased`, or of a difference of two: that of `ratio_interval`, up to 1."""
+    return up_to_one(ratio_interval(found, draws), found.r2_unbiased)
 
 
 def up_to_one(interval: Interval, value: float) -> Interval:
-    """Return the interval of a share that no population has above 1, though its estimate may lie there."""
+    """Return the interval of a share, which is at most 1 in any population, though its estimate may lie above."""
     return interval[0], max(min(interval[1], 1.0), value)
 
 
@@ -56,9 +55,9 @@ def ratio_interval(found: Contributions, draws: Resamples) -> Interval:
     """Return the interval of a ratio of two sums over stimuli: the studentised bootstrap.
 
     With R the ratio of the sums of gains and totals, s its standard error by linearisation, and * a resample, the
-    quantiles of (R* - R) / s* are laid about the estimate. That allows for few and for skewed clusters, whose
-    percentiles would be too near. Of fewer than 5 clusters too few differ between resamples, and Student's interval is
-    given: of 2 groups of equal size it covers 94 %, where the bootstrap would cover 26 %.
+    quantiles of (R* - R) / s* are laid about the estimate. That allows for few and for skewed clusters, for which the
+    percentiles of R* are too narrow. With fewer than 5 clusters there are too few different resamples, and Student's
+    interval is given: with 2 groups of equal size it covers 94 %, where the bootstrap would cover 26 %.
 
     Source: Efron & Tibshirani (1993), An Introduction to the Bootstrap, section 12.5.
     """
@@ -70,19 +69,19 @@ def ratio_interval(found: Contributions, draws: Resamples) -> Interval:
     (ratio,), (error,) = _ratio_and_error(np.ones((1, n)), gain[counts], total[counts])
     if n < FEWEST_RESAMPLED:
         half = float(stats.t.ppf(TAILS[1], max(n - 1, 1)) * error)
-        return found.r2 - half, found.r2 + half
+        return found.r2_unbiased - half, found.r2_unbiased + half
     ratios, errors = _ratio_and_error(draws.weights[:, counts], gain[counts], total[counts])
-    usable = errors > SAME * max(error, 1e-300)  # a resample of one cluster alone has no error to divide by
+    usable = errors > SAME * max(error, 1e-300)  # resamples of a single cluster have no error to divide by
     if error == 0 or not usable.any():
-        return found.r2, found.r2
+        return found.r2_unbiased, found.r2_unbiased
     low, high = np.quantile((ratios[usable] - ratio) / errors[usable], TAILS)
-    return found.r2 - float(high * error), found.r2 - float(low * error)
+    return found.r2_unbiased - float(high * error), found.r2_unbiased - float(low * error)
 
 
 def normal_interval(value: float, resampled: FloatArray, n_clusters: int, least: float, most: float) -> Interval:
-    """Return Student's interval from the standard deviation over resamples of clusters, within what a measure can be.
+    """Return Student's interval from the standard deviation over resamples of clusters, within a measure's range.
 
-    That of a resample is smaller than that of the clusters by a factor sqrt(1 - 1 / clusters), which is undone.
+    Resampling makes it too small by a factor sqrt(1 - 1 / clusters), which is corrected.
     """
     spread = float(resampled.std()) * np.sqrt(n_clusters / (n_clusters - 1))
     half = float(stats.t.ppf(TAILS[1], n_clusters - 1)) * spread
@@ -90,11 +89,11 @@ def normal_interval(value: float, resampled: FloatArray, n_clusters: int, least:
 
 
 def mean_share_interval(share: FloatArray, n: FloatArray, tail: float) -> Interval:
-    """Return the interval of the mean of several shares: those of Clopper & Pearson, of each, make one of their mean.
+    """Return the interval of the mean of several shares, made of Clopper & Pearson's interval of each.
 
     Parameters
     ----------
-    share, n : the shares, and of how many independent stimuli each is, not always a whole number.
+    share, n : the shares, and the number of independent stimuli behind each, not always a whole number.
     tail : probability beyond either end.
 
     Source: Clopper & Pearson (1934), Biometrika 26, 404-413; the interval of a mean from those of its parts is the
@@ -113,7 +112,7 @@ def mean_share_interval(share: FloatArray, n: FloatArray, tail: float) -> Interv
 def _ratio_and_error(weights: FloatArray, gain: FloatArray, total: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return sum(gain) / sum(total) and its standard error under each row of weights `[resample, cluster]`.
 
-    Both are 0 where the sum of totals is not above 0, as where no cluster that repeats is drawn.
+    Both are 0 where the sum of totals is not above 0, as where no cluster with repeats is drawn.
     """
     sums = weights @ np.column_stack([gain, total, gain**2, gain * total, total**2])
     whole, positive = sums[:, 1], sums[:, 1] > 0

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-EXPLAINED = "r2"
+EXPLAINED = "r2_unbiased"
 """The measure of the variance that a feature explains, on which statuses, sentences and figures rest."""
 
 DENSE = 0.1
@@ -74,14 +74,20 @@ class MeasureTable:
 
 R2 = Measure(
     EXPLAINED, "R²",
-    "share of the layer's variance that the feature explains; for (all), that all features together explain",
-    _BOOTSTRAP, "permutation of the labels", interval_shown=True, short="R2", formula="sum q.z / sum ||z||^2",
+    "share of the layer's variance that the feature explains, without the bias by the noise of the fit; for (all), "
+    "that all features together explain",
+    _BOOTSTRAP, "permutation of the labels", interval_shown=True, short="R2",
+    formula="sum q.z / sum x.z, x the activity about the mean of all stimuli",
 )  # fmt: skip
 
 VARIANCE = MeasureTable(
     "Variance explained, as a share of the layer’s variance; 95 % intervals in brackets, p of R²",
     (
         R2,
+        Measure(
+            "r2", "held-out R²", "the same for new stimuli, lower by the noise of the fit, as in `variance_explained`",
+            _BOOTSTRAP, "permutation of the labels", formula="1 - sum ||q - z||^2 / sum ||z||^2",
+        ),
         Measure(
             "noise_ceiling", "noise ceiling",
             "for the feature (all), where `repeats` are given: the share of the variance that repeats reproduce",
@@ -90,8 +96,8 @@ VARIANCE = MeasureTable(
         ),
         Measure(
             "r2_of_ceiling", "R² of ceiling",
-            "the ratio r2 / noise_ceiling in the stimuli that were repeated, for features with one label in all "
-            "presentations of a stimulus; NaN where the interval of the ceiling includes 0",
+            "the ratio r2_unbiased / noise_ceiling in the stimuli that were repeated, for features with one label in "
+            "all presentations of a stimulus; NaN where the interval of the ceiling includes 0",
             _BOOTSTRAP, interval_shown=True,
         ),
         Measure(
@@ -99,7 +105,8 @@ VARIANCE = MeasureTable(
             "unique (semipartial) variance: the R2 of all features together minus that without this feature",
             _BOOTSTRAP,
         ),
-        Measure("r2_common", "shared", "variance shared with other features", _BOOTSTRAP, formula="r2 - r2_unique"),
+        Measure("r2_common", "shared", "variance shared with other features", _BOOTSTRAP,
+                formula="r2_unbiased - r2_unique"),
         Measure(
             "rdm_share", "RDM share",
             "the R2 after each principal component is scaled by its standard deviation: the feature's share of the "

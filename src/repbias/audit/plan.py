@@ -7,40 +7,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from repbias.audit.estimates import Contributions
 from repbias.audit.inputs import Settings, Stimuli
-from repbias.audit.intervals import Interval, Resamples
-from repbias.audit.nulls import between_clusters, permuted
+from repbias.audit.intervals import Interval, Resamples, r2_interval
 from repbias.audit.repeats import Repeats, design_note, exchange_notes
-from repbias.core.arrays import FloatArray
-from repbias.core.randomness import rng
-from repbias.features.folds import assign_folds, one_hot
-from repbias.features.labels import IntArray, Labellings, Labels
+from repbias.core.arrays import IntArray
+from repbias.features.feature import Feature
+from repbias.features.folds import assign_folds
+from repbias.features.labels import associated
+from repbias.features.permutations import Exchange, exchange, one_label_each
 
 Row = tuple[str, str, float, float, float, float]  # feature, measure, value, ci_low, ci_high, p
 Shared = list[tuple[str, str, float, float, float]]  # two features, the R2 that both explain, and its interval
-
-
-@dataclass(frozen=True, eq=False)
-class Feature:
-    """A feature and the labellings that its tests use, the same in every layer."""
-
-    name: str
-    labels: Labels
-    code: FloatArray
-    """One-hot code, `[stimulus, class]`."""
-
-    permuted: Labellings
-    """Labellings of the permutation test, `[permutation, stimulus]`."""
-
-    planted: Labellings
-    """Labels of the planted features, `[planted, stimulus]`."""
-
-    n_exchanged: int
-    """Number of stimuli, or of groups, whose labels a permutation exchanges."""
-
-    @property
-    def n_classes(self) -> int:
-        return len(self.labels.classes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +30,8 @@ class Plan:
     """What is resampled and kept in one fold, `[stimulus]`."""
     fold_of: IntArray
     draws: Resamples
+    pairs: tuple[tuple[str, str], ...]
+    """Pairs of features whose labels are associated."""
     classifier: str
     seed: int
     repeats: Repeats | None = None
@@ -66,8 +46,8 @@ class LayerFindings:
     """The results of one layer; tuples in the order of the columns of an `AuditReport`, without the layer."""
 
     rows: list[Row]
-    units: list[tuple[int, str, float]]
-    components: list[tuple[str, int, float, float]]
+    units: list[tuple[int, str, float, float]]
+    components: list[tuple[str, int, float, float, float]]
     shared: Shared
     equalised: tuple[str, ...] = ()
     """The features whose shares were made equal for the scores."""
@@ -78,40 +58,40 @@ def row(feature: str, measure: str, value: float, interval: Interval, p: float =
     return (feature, measure, value, *interval, p)
 
 
+def r2_rows(feature: str, found: Contributions, draws: Resamples, p: float = float("nan")) -> tuple[Row, Row]:
+    """Return the rows of both kinds of R2; a permutation test is a test of either."""
+    held_out = found.held_out()
+    return (
+        row(feature, "r2", held_out.r2, r2_interval(held_out, draws), p),
+        row(feature, "r2_unbiased", found.r2_unbiased, r2_interval(found, draws), p),
+    )
+
+
 def make_plan(stimuli: Stimuli, settings: Settings) -> Plan:
     """Return the plan of an audit; all that is random in it depends on the seed and the labels alone."""
-    codes = {name: one_hot(labels.numbers, len(labels.classes)) for name, labels in stimuli.labels.items()}
-    fold_of = assign_folds(np.hstack(list(codes.values())), stimuli.cluster, seed=settings.seed)
-    features = []
-    for name, labels in stimuli.labels.items():
-        exchanged, planted = (
-            _permuted(stimuli, labels.numbers, fold_of, settings.permutations, rng(settings.seed, "audit", what, name))
-            for what in ("permutations", "planted")
-        )
-        features.append(Feature(name, labels, codes[name], exchanged, planted, _n_exchanged(stimuli, labels.numbers)))
+    strata = np.column_stack([labels.numbers for labels in stimuli.labels.values()])
+    fold_of = assign_folds(strata, stimuli.cluster, seed=settings.seed)
+    rules = {name: _exchange(stimuli, labels.numbers, fold_of) for name, labels in stimuli.labels.items()}
+    features = tuple(
+        Feature.with_permutations(name, labels, rules[name], settings.permutations, seed=settings.seed)
+        for name, labels in stimuli.labels.items()
+    )
     return Plan(
-        features=tuple(features),
+        features=features,
         cluster=stimuli.cluster,
         fold_of=fold_of,
         draws=Resamples(stimuli.cluster, settings.resamples, seed=settings.seed),
+        pairs=associated(stimuli.labels),
         classifier=settings.classifier,
         seed=settings.seed,
         repeats=stimuli.repeats,
     )
 
 
-def _permuted(
-    stimuli: Stimuli, labels: IntArray, fold_of: IntArray, n: int, generator: np.random.Generator
-) -> Labellings:
+def _exchange(stimuli: Stimuli, labels: IntArray, fold_of: IntArray) -> Exchange:
     if stimuli.repeats is not None:
-        return stimuli.repeats.permuted(labels, fold_of, n, generator)
-    return permuted(labels, stimuli.cluster, fold_of, n, generator)
-
-
-def _n_exchanged(stimuli: Stimuli, labels: IntArray) -> int:
-    if stimuli.repeats is not None:
-        return stimuli.repeats.n_exchanged(labels)
-    return int(stimuli.cluster.max()) + 1 if between_clusters(labels, stimuli.cluster) else stimuli.n_stimuli
+        return stimuli.repeats.exchange(labels, fold_of)
+    return exchange(labels, stimuli.cluster, fold_of)
 
 
 def plan_notes(stimuli: Stimuli, plan: Plan) -> Iterator[str]:
@@ -124,7 +104,7 @@ def plan_notes(stimuli: Stimuli, plan: Plan) -> Iterator[str]:
     elif stimuli.grouped:
         n_groups = int(stimuli.cluster.max()) + 1
         yield f"{plan.n_folds} cross-validation folds, which keep {n_groups} groups whole; intervals are over groups."
-        between = [name for name, numbers in labels.items() if between_clusters(numbers, stimuli.cluster)]
+        between = [name for name, numbers in labels.items() if one_label_each(numbers, stimuli.cluster)]
         if between:
             yield f"Permuted between groups, as each group has one label: {', '.join(between)}."
         if within := [name for name in labels if name not in between]:

@@ -21,8 +21,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from repbias.audit.nulls import between_clusters, permuted
-from repbias.features.labels import IntArray, Labellings, Labels
+from repbias.core.arrays import IntArray
+from repbias.features.labels import Labels
+from repbias.features.permutations import Exchange, exchange, one_label_each
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,26 +62,20 @@ class Repeats:
 
     def bound(self, labels: IntArray) -> bool:
         """Return whether a feature belongs to the stimulus: one label in all presentations of each stimulus."""
-        return between_clusters(labels, self.stimulus)
+        return one_label_each(labels, self.stimulus)
 
-    def permuted(self, labels: IntArray, fold_of: IntArray, n: int, generator: np.random.Generator) -> Labellings:
-        """Return permutations of labels, `[permutation, presentation]`, as `permuted` makes them.
+    def exchange(self, labels: IntArray, fold_of: IntArray) -> Exchange:
+        """Return how labels `[presentation]` change places in permutations; see `repbias.features.permutations`.
 
-        A feature that belongs to the stimulus is permuted between stimuli of the same fold, with all presentations of
-        each; in a nested design, between groups if each has one label, else between the stimuli of each group. Other
-        features are permuted among the presentations of each stimulus (in each group), which preserves what stimulus
-        and group contribute.
+        A label that all presentations of a stimulus share goes with all of them: between stimuli of the same fold; in a
+        nested design between groups where each has one label, else between the stimuli of each group. Others change
+        places among the presentations of a stimulus (in a group), which keeps what stimulus and group share.
         """
         if not self.bound(labels):
-            return permuted(labels, self.cell, fold_of, n, generator)
+            return exchange(labels, self.cell, fold_of)
         first = np.unique(self.stimulus, return_index=True)[1]
-        return permuted(labels[first], self.cluster[first], fold_of[first], n, generator)[:, self.stimulus]
-
-    def n_exchanged(self, labels: IntArray) -> int:
-        """Return how many groups, stimuli or presentations exchange labels in a permutation."""
-        if between_clusters(labels, self.cluster):
-            return int(self.cluster.max()) + 1
-        return int(self.stimulus.max()) + 1 if self.bound(labels) else len(labels)
+        of_stimuli = exchange(labels[first], self.cluster[first], fold_of[first])
+        return Exchange(of_stimuli.item[self.stimulus], of_stimuli.block)
 
 
 def find_repeats(stimulus: Labels, group: Labels | None) -> Repeats:
@@ -115,12 +110,12 @@ def refuse_confounded(labels: Labels, repeats: Repeats, what: str) -> None:
     """Raise where stimuli and groups cross and the effect of a feature is confounded with that of the groups."""
     if repeats.group is None or not repeats.crossed:
         return
-    if between_clusters(labels.numbers, repeats.group):
+    if one_label_each(labels.numbers, repeats.group):
         raise ValueError(
             f"{what} has one label in each group, and stimuli are shown in several groups, so that groups would be "
             "both fitted and scored: leave it out, or audit it without repeats, where groups are kept whole"
         )
-    if not repeats.bound(labels.numbers) and between_clusters(labels.numbers, repeats.cell):
+    if not repeats.bound(labels.numbers) and one_label_each(labels.numbers, repeats.cell):
         raise ValueError(
             f"{what} differs between presentations of a stimulus, but never within a group, so that it cannot be "
             "distinguished from the groups: leave it out, or audit it without repeats"
@@ -153,7 +148,7 @@ def exchange_notes(repeats: Repeats, labels: Mapping[str, IntArray]) -> tuple[st
     """Return in words how each feature is permuted."""
     grouped: dict[str, list[str]] = {}
     for name, numbers in labels.items():
-        if repeats.keeps_groups and between_clusters(numbers, repeats.cluster):
+        if repeats.keeps_groups and one_label_each(numbers, repeats.cluster):
             what = "between groups, as each group has one label"
         elif repeats.bound(numbers):
             what = f"between stimuli{' of a group' * repeats.keeps_groups}, as each has one label in all presentations"

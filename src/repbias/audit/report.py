@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 
 from repbias.audit.inputs import Stimuli
-from repbias.audit.measures import EXPLAINED
 from repbias.audit.plan import LayerFindings
 from repbias.audit.sentences import conclusions
 from repbias.audit.status import statuses
@@ -19,8 +18,8 @@ from repbias.core.pages import HasPage
 from repbias.core.statistics import holm
 
 RESULT_COLUMNS = ("layer", "feature", "measure", "value", "ci_low", "ci_high", "n", "p", "p_holm")
-UNIT_COLUMNS = ("layer", "unit", "feature", EXPLAINED)
-COMPONENT_COLUMNS = ("layer", "feature", "component", "share", EXPLAINED)
+UNIT_COLUMNS = ("layer", "unit", "feature", "r2", "r2_unbiased")
+COMPONENT_COLUMNS = ("layer", "feature", "component", "share", "r2", "r2_unbiased")
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,10 +51,11 @@ class AuditReport(HasPage):
     a measure has none. What concerns all features together, such as the noise ceiling, has the feature `(all)`."""
 
     units: pd.DataFrame
-    """R2 of each unit by each feature: the columns layer, unit, feature, r2; may be negative."""
+    """R2 of each unit by each feature: the columns layer, unit, feature, r2, r2_unbiased; may be negative."""
 
     components: pd.DataFrame
-    """The leading principal components: the columns layer, feature, component (from 0), share (of the variance), r2."""
+    """The leading principal components: the columns layer, feature, component (from 0), share (of the variance), r2,
+    r2_unbiased."""
 
     sentences: tuple[Sentence, ...]
     """The conclusions that the audit allows, and those that it does not: ``print(*report.sentences, sep="\\n")``."""

@@ -1,4 +1,4 @@
-"""What a model that holds one feature alone would score against a layer, before and after shares are made equal.
+"""Scores of a model that represents one feature alone against a layer, before and after shares are made equal.
 
 Such a model's squared distances between stimuli are 0 within a class of the feature and a constant between classes.
 RSA correlates them with the layer's. Debiased CKA with linear kernels is a correlation of the same distances, less
@@ -16,10 +16,10 @@ import numpy as np
 from repbias.audit.equalising import Equalising, fit_equalising
 from repbias.audit.estimates import Contributions, FoldedActivity, contributions, held_out_predictions
 from repbias.audit.intervals import NO_INTERVAL, Interval, normal_interval, r2_interval
-from repbias.audit.plan import Feature, Plan, Row, row
-from repbias.core.arrays import FloatArray
+from repbias.audit.plan import Plan, Row, row
+from repbias.core.arrays import FloatArray, IntArray
 from repbias.core.randomness import rng
-from repbias.features.labels import IntArray
+from repbias.features.feature import Feature
 from repbias.measures.similarity.rdm import squared_distances
 
 MOST_STIMULI = 1000
@@ -32,26 +32,28 @@ def score_rows(
 ) -> tuple[list[Row], tuple[str, ...]]:
     """Return the rows of RSA, CKA and R2, before and after, and the features whose shares were made equal.
 
-    Those are the features that explain variance of their own: whose `r2_unique` has an interval above 0, as the map's
-    parts are those of a regression on all features together. Where there are not two, scores stay as they are.
+    Those are the features whose `r2_unique` has an interval above 0, since the map's parts are those of a regression on
+    all features together. With fewer than two of them, scores do not change.
 
     Parameters
     ----------
     activity : of the layer.
-    alone, unique : what each feature explains alone, and what it alone explains, by name.
+    alone, unique : what each feature explains by itself, and its unique part, by name.
     """
-    own = {name: found.r2 for name, found in unique.items() if r2_interval(found, plan.draws)[0] > 0}
+    own = {name: found.r2_unbiased for name, found in unique.items() if r2_interval(found, plan.draws)[0] > 0}
     equalising = fit_equalising(activity, plan.features, own)
     rows = list(_similarities(activity.x, plan, ""))
     if not equalising.features:
         same = [(name, f"{measure}_equalised", value, low, high, p) for name, measure, value, low, high, p in rows]
-        same += [row(name, "r2_equalised", one.r2, r2_interval(one, plan.draws)) for name, one in alone.items()]
-        return rows + same, ()
+        return rows + same + [_equalised_row(name, one, plan) for name, one in alone.items()], ()
     rows += _similarities(activity.x + equalising.added(activity.deviations, activity), plan, "_equalised")
     for feature in plan.features:
-        found = _equalised_r2(activity, equalising, feature)
-        rows.append(row(feature.name, "r2_equalised", found.r2, r2_interval(found, plan.draws)))
+        rows.append(_equalised_row(feature.name, _equalised_r2(activity, equalising, feature), plan))
     return rows, equalising.features
+
+
+def _equalised_row(feature: str, found: Contributions, plan: Plan) -> Row:
+    return row(feature, "r2_equalised", found.r2_unbiased, r2_interval(found, plan.draws))
 
 
 def _equalised_r2(activity: FoldedActivity, equalising: Equalising, feature: Feature) -> Contributions:

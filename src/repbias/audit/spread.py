@@ -1,53 +1,87 @@
 """Over how many units a feature is spread, with 95 % intervals: density and participation.
 
-Both count units by estimates that carry noise. Near a threshold noise moves units to either side, and squares of noise
-add up, so that the plain counts and their resamples are biased by as much as they vary, or more.
+Both count units by noisy estimates. Near a threshold noise moves units to either side, and squares of noise add up, so
+that the bias of plain counts and of their resamples is as large as their spread, or larger.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from scipy import stats
 from scipy.sparse import csr_array
 
-from repbias.audit.estimates import FoldedActivity, unit_r2
+from repbias.audit.estimates import FoldedActivity
 from repbias.audit.intervals import CONFIDENCE, TAILS, Interval, Resamples
-from repbias.core.arrays import FloatArray
-from repbias.features.labels import IntArray
+from repbias.core.arrays import FloatArray, IntArray
+from repbias.measures.variance.regression import ratio
 
 BLOCKS = 20
-LEAST_BLOCKS = 3  # without one of them, one is left to fit and one to score
+LEAST_BLOCKS = 3  # a jackknife leaves out one, and one must be fitted and another scored
+DENSE = 0.1
+DENSITY = f"density_{DENSE:g}"
 GRID = 2000
 LEAST_P = 1e-300
 CLUSTERS_AT_ONCE = 1000  # to keep memory small
 
 
-def density_interval(
-    activity: FoldedActivity, predictions: FloatArray, draws: Resamples, n_classes: int, threshold: float
-) -> Interval:
-    """Return the interval of the share of units whose R2 in the population is above a threshold.
+def density(
+    activity: FoldedActivity, predictions: FloatArray, draws: Resamples, n_classes: int, threshold: float = DENSE
+) -> tuple[float, Interval]:
+    """Return the share of units whose `r2_unbiased` is above a threshold, and its interval; see `density_of_sums`.
+
+    Parameters
+    ----------
+    activity, predictions : of the units, and what the feature predicts of them, see `held_out_predictions`.
+    """
+    z = activity.deviations
+    cross, squares = np.einsum("su,su->u", predictions, z), np.einsum("su,su->u", predictions, predictions)
+    total = np.einsum("su,su->u", activity.x, z)
+    gains, totals = draws.by_cluster((2 * z - predictions) * predictions), draws.by_cluster(activity.x * z)
+    noise = (1 - 1 / activity.n_folds) / (n_classes - 1)
+    return density_of_sums(UnitSums(cross, squares, total, gains, totals, noise), threshold)
+
+
+@dataclass(frozen=True, eq=False)
+class UnitSums:
+    """What a feature explains of each unit, and how that varies over independent parts of the stimuli.
+
+    cross, squares, total : sums of q.z, q.q and x.z as in `estimates`, `[unit]`.
+    gains, totals : what each part adds to the sums of gains and totals, `[part, unit]`.
+    noise : what share of `squares - cross` is the noise of one degree of freedom.
+    narrower : ratio of the standard error over all stimuli to that over those of the parts.
+    """
+
+    cross: FloatArray
+    squares: FloatArray
+    total: FloatArray
+    gains: FloatArray
+    totals: FloatArray
+    noise: float
+    narrower: float = 1.0
+
+
+def density_of_sums(units: UnitSums, threshold: float = DENSE) -> tuple[float, Interval]:
+    """Return the share of units whose R2 is above a threshold, and the interval of that share in the population.
 
     Each unit's R2 is tested against the threshold, from above and from below, and Brown's test combines the p values
     of any set of units. By closed testing, the largest set that may all be at or below the threshold leaves the least
     number that is above it, and the largest set that may all be above is the greatest.
 
-    It holds whatever R2 the units have. In simulations it covers 93 to 99 % where all of them are at the threshold;
-    elsewhere it is conservative: units that the data cannot place are counted on both sides.
-
-    Parameters
-    ----------
-    activity, predictions : of the units, and what the feature predicts of them, see `held_out_predictions`.
+    The interval holds whatever R2 the units have. In simulations it covers 93 to 99 % where all of them are at the
+    threshold; elsewhere it is conservative: units that the data cannot place are counted on both sides.
 
     Source: closed testing for the number of true discoveries is Goeman & Solari (2011), Statistical Science 26,
     584-597; the combination of dependent p values is Brown (1975), Biometrics 31, 987-992.
     """
-    scores, errors = _unit_scores(activity, predictions, draws, n_classes, threshold)
+    scores, errors = _unit_scores(units, threshold)
     n, freedom = len(scores), len(errors) - 1
     not_above = largest_tenable(stats.t.sf(scores, freedom), errors)
     not_below = largest_tenable(stats.t.cdf(scores, freedom), errors)
-    share = float((unit_r2(activity.x, predictions, activity.deviations) > threshold).mean())
-    return min((n - not_above) / n, share), max(not_below / n, share)
+    share = float((ratio(units.cross, units.total) > threshold).mean())
+    return share, (min((n - not_above) / n, share), max(not_below / n, share))
 
 
 def participation_interval(sums: FloatArray, counts: FloatArray) -> tuple[float, Interval]:
@@ -56,9 +90,9 @@ def participation_interval(sums: FloatArray, counts: FloatArray) -> tuple[float,
     With e_u the sum of squares that the feature explains in unit u, scored on each block by the others, S the square of
     their sum and Q the sum of their squares, a jackknife over blocks takes the bias out of S and Q and gives their
     covariance. The ratio is S / Q; its interval is Fieller's: all P for which S - P Q may be 0. For a feature that
-    explains nothing that is all there is, from one unit to all of them, and so for fewer than three blocks. Where S or
-    Q is not above 0, nothing was found to be explained, and the ratio is given as 0. In simulations the interval covers
-    95 to 97 % where shares differ by unit, and more where few units carry a feature, or all do alike.
+    explains nothing, and with fewer than three blocks, it reaches from one unit to all. Where S or Q is not above 0,
+    the feature explains nothing, and the ratio is given as 0. In simulations the interval covers 95 to 97 % where
+    shares differ by unit, and more where few units carry a feature, or all carry it alike.
 
     Parameters
     ----------
@@ -106,7 +140,7 @@ def block_sums(x: FloatArray, labels: IntArray, cluster: IntArray) -> tuple[Floa
 
 
 def _moments(sums: FloatArray, counts: FloatArray) -> FloatArray:
-    """Return the square of the sum, and the sum of squares, of what is explained of each unit, a stimulus."""
+    """Return the square of the sum, and the sum of squares, of the sum of squares explained of each unit."""
     others, other_counts = sums.sum(0) - sums, counts.sum(0) - counts
     mean = (others.sum(1) / other_counts.sum(1)[:, None])[:, None]
     present = other_counts[:, :, None]
@@ -115,41 +149,36 @@ def _moments(sums: FloatArray, counts: FloatArray) -> FloatArray:
     return np.array([explained.sum() ** 2, explained @ explained])
 
 
-def _unit_scores(
-    activity: FoldedActivity, predictions: FloatArray, draws: Resamples, n_classes: int, threshold: float
-) -> tuple[FloatArray, FloatArray]:
-    """Return how many standard errors each unit's R2 is above a threshold, `[unit]`, and its errors by cluster.
+def _unit_scores(units: UnitSums, threshold: float) -> tuple[FloatArray, FloatArray]:
+    """Return how many standard errors each unit's R2 is above a threshold, `[unit]`, and its errors by part.
 
     On Fisher's scale, atanh(sqrt(R2)), on which the standard error of a binary feature's R2 does not depend on R2. The
-    scale is made for an R2 that is a square: to the unbiased estimate, the noise of one degree of freedom is added.
+    scale is made for an R2 that is a square, so the noise of one degree of freedom is added to the unbiased estimate.
 
     Returns
     -------
-    scores : `[unit]`. errors : the influence of each cluster on each R2, of length 1, `[cluster, unit]`.
+    scores : `[unit]`. errors : the influence of each part on each R2, of length 1, `[part, unit]`.
     """
-    gains = (2 * activity.deviations - predictions) * predictions
-    totals = activity.x * activity.deviations
-    total, squares = totals.sum(0), (predictions**2).sum(0)
-    varies = (total > 0) & (squares > 0)
-    total = np.where(varies, total, 1.0)
-    noise = (1 - 1 / activity.n_folds) * (squares - (predictions * activity.deviations).sum(0)) / (n_classes - 1)
-    r2 = unit_r2(activity.x, predictions, activity.deviations) + noise / total
-    r2 = np.clip(np.where(varies, r2, 0.0), 0, 1 - 1e-9)
-    influence = draws.by_cluster(gains - np.where(varies, gains.sum(0) / total, 0.0) * totals)
+    cross, squares = units.cross, units.squares
+    varies = (units.total > 0) & (squares > 0)
+    total = np.where(varies, units.total, 1.0)
+    r2 = np.clip(np.where(varies, (cross + units.noise * (squares - cross)) / total, 0.0), 0, 1 - 1e-9)
+    influence = units.gains - np.where(varies, (2 * cross - squares) / total, 0.0) * units.totals
+    influence -= influence.mean(0)
     length = np.sqrt((influence**2).sum(0))
     n = len(influence)
     slope = 2 * np.sqrt(squares / total) * (1 - r2)
-    error = np.divide(length * np.sqrt(n / (n - 1)) / total, slope, out=np.zeros_like(r2), where=varies)
+    error = ratio(length * np.sqrt(n / (n - 1)) * units.narrower / total, np.where(varies, slope, 0.0))
     above = np.arctanh(np.sqrt(r2)) - np.arctanh(np.sqrt(threshold))
     scores = np.divide(above, error, out=np.copysign(np.inf, above), where=error > 0)
-    return scores, np.divide(influence, length, out=np.zeros_like(influence), where=length > 0)
+    return scores, ratio(influence, length)
 
 
 def largest_tenable(p: FloatArray, errors: FloatArray) -> int:
     """Return the size of the largest set of units for all of which the hypothesis that was tested may be true.
 
-    Of all sets of a size, that of the largest p values is the last to be rejected. Its -2 sum log p has twice as many
-    degrees of freedom as units, fewer where their errors go together, with the variance that makes.
+    Of all sets of a size, that of the largest p values is the last to be rejected. Its -2 sum log p has two degrees of
+    freedom per unit, fewer where their errors are correlated, to match its variance.
     """
     order = np.argsort(-p, kind="stable")
     sizes = np.arange(1, len(p) + 1)

@@ -1,7 +1,7 @@
-"""What goes into a measure: representations `[stimulus, unit]` and class labels `[stimulus, feature]`, checked once.
+"""Checks of what measures take: representations `[stimulus, unit]` and class labels `[stimulus, feature]`.
 
-NumPy arrays and torch tensors of any floating or integer kind, on any device, become torch tensors without a copy
-where that is possible. Every refusal says what was expected, what came, where, and what to do next.
+NumPy arrays and torch tensors of any floating or integer type, on any device, become torch tensors, without a copy
+where that is possible.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import math
 import warnings
 from collections import Counter
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -19,16 +19,17 @@ from torch import Tensor
 
 ArrayLike: TypeAlias = npt.ArrayLike | Tensor
 FloatArray: TypeAlias = npt.NDArray[np.float64]
+IntArray: TypeAlias = npt.NDArray[np.int64]
 
 MAX_CLASSES = 65_536
 RECODE = "recode the classes as 0, 1, 2, ... first, e.g. with np.unique(labels, return_inverse=True)[1]"
 
 
 def as_representation(values: ArrayLike, what: str, *, first: int = 0, n_units: int | None = None) -> Tensor:
-    """Return `values` as a finite tensor `[stimulus, unit]`, in its own kind of number and on its own device.
+    """Return `values` as a finite tensor `[stimulus, unit]`; its dtype and its device stay as they are.
 
     `what` names the argument in errors; `first` is the running index of the first row, for batches; `n_units`, where
-    given, is the number of units that earlier arrays had.
+    given, is the number of units of earlier arrays.
     """
     tensor = _as_tensor(values, what)
     if tensor.is_complex():
@@ -47,6 +48,27 @@ def as_representation(values: ArrayLike, what: str, *, first: int = 0, n_units: 
         )
     _refuse_nonfinite(tensor, what, first)
     return tensor
+
+
+def as_float64(values: Tensor) -> FloatArray:
+    """Return a tensor as a float64 NumPy array, which may share its memory."""
+    return values.detach().cpu().double().numpy()
+
+
+def as_numpy(values: Tensor) -> npt.NDArray[Any]:
+    """Return a tensor as a NumPy array of the same type of number; bfloat16, which NumPy lacks, as float32."""
+    values = values.detach().cpu()
+    return np.asarray((values.float() if values.dtype == torch.bfloat16 else values).numpy())
+
+
+def about_mean(values: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return `values` `[stimulus, unit]` about their mean, and the mean; a constant unit is exactly 0.
+
+    The first stimulus is taken off first, so that nothing is lost where the mean is large beside the spread.
+    """
+    shifted = values - values[0]
+    mean = shifted.mean(0)
+    return shifted - mean, values[0] + mean
 
 
 def as_labels(values: ArrayLike, representation: Tensor, what: str) -> Tensor:
@@ -91,19 +113,19 @@ def as_names(names: Sequence[str] | None, n_features: int) -> tuple[str, ...]:
 
 
 def refuse_negative(labels: Tensor, names: Sequence[str], what: str) -> None:
-    """Raise where a label is negative; -1 is this house's word for "not asked"."""
+    """Raise where a label is negative; -1 marks stimuli without a label (`tasks.task.UNLABELLED`)."""
     if bool(labels.amin() >= 0):
         return
     row, feature = (labels < 0).nonzero()[0].tolist()
     raise ValueError(
         f"{what} must be 0 or more, got {int(labels[row, feature])} for feature {names[feature]!r} at stimulus {row} "
         f"({int((labels < 0).any(1).sum())} stimuli have a negative label): "
-        '-1 means "not asked", drop those stimuli from the representation and the labels'
+        "-1 marks stimuli without a label; drop them from the representation and from the labels"
     )
 
 
 def refuse_wrong_classes(labels: Tensor, n_classes: Sequence[int], names: Sequence[str], what: str) -> None:
-    """Raise where labels do not run from 0 to the number of classes less one, for each feature."""
+    """Raise where a feature's labels are not between 0 and its number of classes less one."""
     if labels.shape[1] != len(n_classes):
         raise ValueError(
             f"{what} must hold {len(n_classes)} features ({', '.join(names)}), got {labels.shape[1]}: "
@@ -114,7 +136,7 @@ def refuse_wrong_classes(labels: Tensor, n_classes: Sequence[int], names: Sequen
         if most >= n:
             raise ValueError(
                 f"{what} must be below {n} for feature {name!r}, got {most}: every class must be among the stimuli of "
-                "the fit, and n_classes, where given, must count it"
+                "the fit, and be counted in n_classes where that is given"
             )
 
 
@@ -133,7 +155,9 @@ def _as_tensor(values: ArrayLike, what: str) -> Tensor:
         return values.detach()
     array = np.asarray(values)
     if array.dtype.kind not in "buifc":
-        raise TypeError(f"{what} must be an array of numbers, got dtype {array.dtype}; if it holds classes, {RECODE}")
+        raise TypeError(
+            f"{what} must be an array of numbers, got dtype {array.dtype}; if they are class labels, {RECODE}"
+        )
     if array.dtype.kind == "u":
         array = array.astype(np.int64)
     if not array.dtype.isnative or array.dtype.itemsize > 16 or array.dtype == np.longdouble:
@@ -148,7 +172,7 @@ def _as_tensor(values: ArrayLike, what: str) -> Tensor:
 
 
 def _refuse_nonfinite(tensor: Tensor, what: str, first: int) -> None:
-    """Raise where a value is NaN or infinite. One sum tells whether a closer look is needed."""
+    """Raise where a value is NaN or infinite. One sum shows whether every value must be checked."""
     if not tensor.is_floating_point():
         return
     if math.isfinite(tensor.sum(dtype=torch.float32 if tensor.itemsize < 4 else None).item()):
@@ -159,5 +183,5 @@ def _refuse_nonfinite(tensor: Tensor, what: str, first: int) -> None:
     row, unit = bad.nonzero()[0].tolist()
     raise ValueError(
         f"{what} must be finite, got {int(bad.sum())} values that are NaN or infinite, the first at stimulus "
-        f"{first + row}, unit {unit}: find what made them, or drop the {int(bad.any(1).sum())} stimuli that hold them"
+        f"{first + row}, unit {unit}: find their cause, or drop the {int(bad.any(1).sum())} stimuli that contain them"
     )

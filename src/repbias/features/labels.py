@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import numbers
+from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-IntArray = npt.NDArray[np.int64]
+from repbias.core.arrays import IntArray
+from repbias.core.statistics import cramers_v
+
 Labellings = npt.NDArray[np.integer[Any]]  # several labellings of the stimuli, `[labelling, stimulus]`
+ASSOCIATED = 0.1
 BIN = "features are classes: bin it first, e.g. with pd.qcut(values, 4, labels=False)"
 
 
@@ -33,8 +38,8 @@ def is_missing(column: pd.Series[Any]) -> npt.NDArray[np.bool_]:
 
 
 def as_classes(column: pd.Series[Any], what: str) -> Labels:
-    """Return labels, none of them missing, as classes; refuse what is no class. The index numbers the stimuli."""
-    values = column.tolist()
+    """Return labels, none of them missing, as classes, or raise where they are none; the index numbers the stimuli."""
+    values = [value.decode() if isinstance(value, bytes) else value for value in column.tolist()]
     kinds = {_kind(value, what) for value in values}
     if len(kinds) > 1:
         raise TypeError(f"{what} mixes {' and '.join(sorted(kinds))}: give all its labels as one kind")
@@ -52,7 +57,7 @@ def refuse_unscorable(labels: Labels, cluster: IntArray, what: str, *, clusters:
     Parameters
     ----------
     cluster : what is kept in one fold, `[stimulus]`.
-    clusters : what that is called, such as "groups"; None where each stimulus is by itself.
+    clusters : what these are called, such as "groups"; None where each stimulus is one.
     what : the feature, in words.
     """
     if len(labels.classes) < 2:
@@ -74,6 +79,15 @@ def refuse_unscorable(labels: Labels, cluster: IntArray, what: str, *, clusters:
             f"{what} must have each class in two {clusters} or more, to be fitted on some and scored on others, got "
             f"all of {alone!r} in one {one}: merge classes, or drop that class{finer}"
         )
+
+
+def associated(features: Mapping[str, Labels]) -> tuple[tuple[str, str], ...]:
+    """Return the pairs of features whose Cramer's V is .1 or more."""
+    return tuple(
+        (first, second)
+        for first, second in combinations(features, 2)
+        if cramers_v(features[first].numbers, features[second].numbers) >= ASSOCIATED
+    )
 
 
 def refuse_one_group(labels: Labels) -> None:

@@ -14,9 +14,9 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import chi2, norm
-from scipy.stats.contingency import association
+from scipy.stats import norm
 
+from repbias.core.statistics import association_bound, cramers_v, v_from_phi
 from repbias.tasks.sampling import stimulus_keys
 from repbias.tasks.task import UNLABELLED, Manipulation, Split, Task
 
@@ -200,23 +200,6 @@ def _independence(task: Task, splits: _Splits, alpha: float) -> Iterator[Finding
             yield _finding("independence", ", ".join(names), name, value, bound, note)
 
 
-def cramers_v(first: NDArray[np.int64], second: NDArray[np.int64]) -> float:
-    """Return Cramer's V of two columns of classes, `[stimulus]` each; 0 where either is constant (or empty)."""
-    values_first, codes_first = np.unique(first, return_inverse=True)
-    values_second, codes_second = np.unique(second, return_inverse=True)
-    if min(len(values_first), len(values_second)) < 2:
-        return 0.0
-    table = np.zeros((len(values_first), len(values_second)), dtype=np.int64)
-    np.add.at(table, (codes_first, codes_second), 1)
-    return float(association(table, method="cramer", correction=False))
-
-
-def association_bound(n: int, classes: tuple[int, int], level: float) -> float:
-    """Return the Cramer's V that two independent columns of `n` items exceed with probability `level`."""
-    degrees, smaller = (classes[0] - 1) * (classes[1] - 1), min(classes)
-    return float(np.sqrt(chi2.isf(level, degrees) / (max(n, 1) * (smaller - 1))))
-
-
 def _foreign_bits(task: Task, splits: _Splits, alpha: float) -> Iterable[Finding]:
     positions = task.positions()
     if not positions or len(task.input_shape) != 1 or any(split.inputs.max() > 1 for split in splits.values()):
@@ -244,14 +227,15 @@ def _foreign_bits(task: Task, splits: _Splits, alpha: float) -> Iterable[Finding
 
 
 def _bit_associations(labels: NDArray[np.int64], bits: NDArray[np.generic], classes: int) -> NDArray[np.float64]:
-    # For a bit, V**2 is the share of its variance that lies between the classes.
+    # For a bit, chi2 / n is the share of its variance that lies between the classes.
     counts = np.bincount(labels, minlength=classes)
     sums = np.stack([bits[labels == c].sum(axis=0, dtype=np.int64) for c in range(classes)])
     means = sums / np.maximum(counts, 1)[:, None]
     overall = sums.sum(axis=0) / max(counts.sum(), 1)
     between = counts @ (means - overall) ** 2 / max(counts.sum(), 1)
     variance = overall * (1 - overall)
-    return np.sqrt(np.divide(between, variance, out=np.zeros_like(between), where=variance > 0))
+    phi_squared = np.divide(between, variance, out=np.zeros_like(between), where=variance > 0)
+    return v_from_phi(phi_squared, len(labels), (classes, 2))
 
 
 def _overlap(task: Task, splits: _Splits) -> Iterator[Finding]:

@@ -20,7 +20,7 @@ from repbias.features.folds import assign_folds
 from repbias.features.labels import Labels
 
 QUICK = {"resamples": 100, "permutations": 50}
-OF_ALL = ["r2", "r2_unique", "r2_common", "density_0.1", "rdm_share", "chance"]
+OF_ALL = ["r2", "r2_unbiased", "r2_unique", "r2_common", "density_0.1", "rdm_share", "chance"]
 
 
 def activity(n=800, n_units=24, seed=0):
@@ -53,26 +53,32 @@ def as_in_memory(report, layers, labels):
     """Assert that R2 is, to 1e-5, what the regressions on all of the activity at once give, with the folds of a seed
     of 0."""
     codes = {name: np.eye(y.max() + 1)[y] for name, y in labels.items()}
-    fold_of = assign_folds(np.hstack(list(codes.values())), np.arange(report.n_stimuli), seed=0)
+    fold_of = assign_folds(np.column_stack(list(labels.values())), seed=0)
     found = table(report)
     for layer, x in layers.items():
         of_layer = coordinates(x)
         activity, kernel = folded(of_layer.scores, fold_of), folded(of_layer.kernel_scores, fold_of)
-        expected = {("(all)", "r2"): r2(activity, list(codes.values()))}
+        joint = explained(activity, list(codes.values()))
+        expected = {("(all)", "r2"): joint.r2, ("(all)", "r2_unbiased"): joint.r2_unbiased}
         for name, code in codes.items():
             others = [other for other in codes if other != name]
             without = r2(activity, [codes[other] for other in others]) if others else 0.0
-            expected[name, "r2"] = r2(activity, [code])
-            expected[name, "r2_unique"] = expected["(all)", "r2"] - without
-            expected[name, "r2_common"] = expected[name, "r2"] - expected[name, "r2_unique"]
+            expected[name, "r2"] = explained(activity, [code]).r2
+            expected[name, "r2_unbiased"] = r2(activity, [code])
+            expected[name, "r2_unique"] = joint.r2_unbiased - without
+            expected[name, "r2_common"] = expected[name, "r2_unbiased"] - expected[name, "r2_unique"]
             expected[name, "rdm_share"] = r2(kernel, [code])
         for (name, measure), value in expected.items():
             assert found[layer, name, measure] == pytest.approx(value, abs=1e-5), (layer, name, measure)
 
 
-def r2(activity, codes):
+def explained(activity, codes):
     predictions = held_out_predictions(activity.x, np.hstack(codes), activity.fold_of)
-    return contributions(activity.x, predictions, activity.deviations).r2
+    return contributions(activity.x, predictions, activity.deviations)
+
+
+def r2(activity, codes):
+    return explained(activity, codes).r2_unbiased
 
 
 @pytest.fixture(scope="module")
@@ -87,15 +93,16 @@ def test_all_that_is_explained_is_what_the_audit_of_arrays_finds(both):
     assert list(found.index) == list(expected.index)
     assert found.to_numpy() == pytest.approx(expected.to_numpy(), abs=1e-5)
     for one in ("units", "components"):
-        keys = [column for column in getattr(arrays, one) if column not in ("r2", "share")]
+        keys = [column for column in getattr(arrays, one) if column not in ("r2", "r2_unbiased", "share")]
         merged = getattr(stream, one).merge(getattr(arrays, one), on=keys, validate="one_to_one")
         assert len(merged) == len(getattr(arrays, one))
-        assert merged["r2_x"].to_numpy() == pytest.approx(merged["r2_y"].to_numpy(), abs=1e-5)
+        for kind in ("r2", "r2_unbiased"):
+            assert merged[f"{kind}_x"].to_numpy() == pytest.approx(merged[f"{kind}_y"].to_numpy(), abs=1e-5)
     assert (stream.n_units, stream.n_stimuli, stream.classes) == (arrays.n_units, arrays.n_stimuli, arrays.classes)
 
 
 def test_where_all_stimuli_are_kept_intervals_are_those_of_the_audit_of_arrays(both):
-    pooled = ["r2", "r2_unique", "r2_common", "rdm_share"]
+    pooled = ["r2", "r2_unbiased", "r2_unique", "r2_common", "rdm_share"]
     for end in ("ci_low", "ci_high"):
         found, expected = (table(report, pooled, end).to_numpy() for report in both)
         assert found == pytest.approx(expected, abs=1e-5)

@@ -151,7 +151,7 @@ def test_mahalanobis_does_not_change_when_units_and_noise_are_mixed_alike(seed):
 def test_errors_name_the_stimulus_and_the_way_out():
     x = responses("random")
     x[7], x[9] = 0.1, 3.0
-    with pytest.raises(ValueError, match=r"vary over units.* at stimulus 7 \(2 of 40 stimuli are so\).*euclidean"):
+    with pytest.raises(ValueError, match=r"vary over units.* at stimulus 7 \(2 of 40 stimuli are alike\).*euclidean"):
         rdm(x)
     x[7] = 0
     with pytest.raises(ValueError, match=r"not be zero.* at stimulus 7 \(1 of 40"):

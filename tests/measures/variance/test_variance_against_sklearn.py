@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LinearRegression
 
-from repbias.features.hashed_folds import assign_folds
+from repbias.features.folds import running_folds
 from repbias.measures import variance_explained
 
 
@@ -27,7 +27,7 @@ def halves(n):
 
 
 def same_folds(n, folds=5):
-    fold = assign_folds(0, n, folds)
+    fold = running_folds(0, n, folds)
     return [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(folds)]
 
 

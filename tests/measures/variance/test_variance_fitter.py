@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from repbias.features.hashed_folds import assign_folds
+from repbias.features.folds import running_folds
 from repbias.measures import VarianceFitter, variance_explained
 
 CUTS = st.lists(st.integers(0, 403), max_size=12).map(lambda cuts: sorted({0, 403, *cuts}))
@@ -86,14 +86,14 @@ def test_its_memory_does_not_grow(plant):
 
 @given(start=st.integers(0, 10**12), n=st.integers(1, 60), folds=st.integers(2, 12))
 def test_folds_depend_on_the_index_alone_and_are_balanced(start, n, folds):
-    whole = assign_folds(start, start + n, folds)
-    assert whole.tolist() == [int(assign_folds(i, i + 1, folds)[0]) for i in range(start, start + n)]
-    block = assign_folds(start // folds * folds, start // folds * folds + folds, folds)
+    whole = running_folds(start, start + n, folds)
+    assert whole.tolist() == [int(running_folds(i, i + 1, folds)[0]) for i in range(start, start + n)]
+    block = running_folds(start // folds * folds, start // folds * folds + folds, folds)
     assert sorted(block) == list(range(folds))
 
 
 def test_periodic_data_are_spread_over_folds():
     """Every fifth stimulus of a class: folds that went round in step would hold one class each."""
-    fold = assign_folds(0, 50_000, 5)
+    fold = running_folds(0, 50_000, 5)
     counts = np.histogram2d(np.arange(50_000) % 5, fold, bins=(5, 5))[0]
     assert np.abs(counts / 2_000 - 1).max() < 0.1

@@ -144,7 +144,7 @@ def test_the_table_is_tidy(plant):
     table = variance_explained(x, labels, names=["easy", "hard"], permutations=2, joint=True).table()
     assert list(table.columns) == ["feature", "measure", "value"]
     assert not table.duplicated(["feature", "measure"]).any()
-    by_feature = {"r2", "r2_per_stimulus", "explained", "p_value", "unique", "common"}
+    by_feature = {"r2", "r2_unbiased", "r2_per_stimulus", "explained", "p_value", "unique", "common"}
     assert set(table.query("feature == 'hard'")["measure"]) == by_feature
     assert set(table.query("feature == '(all)'")["measure"]) == {"total", "joint_r2"}
 

@@ -1,4 +1,4 @@
-"""The chunks of a stream, checked as they come; of each layer the same units, and in all as many stimuli as labels."""
+"""Checks of the chunks of a stream: the same units of each layer in all, and as many stimuli in total as labels."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def _layers(chunk: object, number: int) -> dict[str, Any]:
 
 
 def _floats(tensor: Tensor) -> AnyFloats:
-    """Return a tensor as float64 where float32 would not hold it, else float32."""
+    """Return float64 for tensors that float32 cannot represent, else float32."""
     narrow = tensor.is_floating_point() and tensor.itemsize <= 4
     return np.asarray(tensor.to("cpu", torch.float32 if narrow else torch.float64).numpy())
 

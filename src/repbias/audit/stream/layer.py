@@ -6,17 +6,17 @@ import numpy as np
 
 from repbias.audit.intervals import NO_INTERVAL, Resamples
 from repbias.audit.layer import N_COMPONENTS
-from repbias.audit.measures import DENSE
 from repbias.audit.plan import LayerFindings, Row, Shared, row
-from repbias.audit.stream.calibration import false_positives
+from repbias.audit.spread import DENSITY
 from repbias.audit.stream.moments import regressions, variation
-from repbias.audit.stream.nulls import detectable_r2, null_r2
+from repbias.audit.stream.nulls import detectable_r2, false_positives, null_r2
 from repbias.audit.stream.plan import StreamPlan
 from repbias.audit.stream.readout import readouts
 from repbias.audit.stream.sums import LayerSums
 from repbias.audit.stream.units import UnitVariance, axis_rows
-from repbias.audit.stream.variance import Designs, Explained, kernel_designs, variance_designs
+from repbias.audit.stream.variance import Explained, StreamEncodings, stream_encodings
 from repbias.core.randomness import rng
+from repbias.features.labels import associated
 from repbias.measures.variance.result import ALL_FEATURES
 
 
@@ -25,59 +25,60 @@ def audit_sums(sums: LayerSums, plan: StreamPlan, resamples: int, permutations: 
     by_chance = false_positives(sums, plan, permutations)
     found, varied = regressions(sums, plan), variation(sums, plan, N_COMPONENTS)
     draws = Resamples(np.arange(len(plan.representative)), resamples, seed=plan.seed)
-    variance, kernel = variance_designs(sums, found, varied, plan), kernel_designs(sums, found, varied, plan)
+    variance = stream_encodings(sums, found, varied, plan)
+    kernel = stream_encodings(sums, found, varied, plan, kernel=True)
     findings = LayerFindings(_shares(variance, kernel, plan, draws), [], [], _shared(variance, plan, draws))
     read_out = dict(readouts(sums, found, varied, plan))
     units = UnitVariance(sums, found, varied, plan)
     for feature in plan.labels:
         counts = plan.counts[:, plan.columns_of[feature]]
-        null, alone = null_r2(counts, varied.shares), _explained(variance, [feature], plan)
+        null, alone = null_r2(counts, varied.shares), variance.explained([feature])
         generator = rng(plan.seed, "audit", "stream power", feature)
         detectable, range_of = detectable_r2(null, counts, varied.shares, permutations, generator)
         readout = read_out[feature]
         findings.rows.extend(
             (
-                row(feature, "r2", alone.r2, alone.interval(draws), null.p_value(alone.r2)),
+                *_r2_rows(feature, alone, draws, null.p_value(alone.r2_unbiased)),
                 row(feature, "decodability", readout.accuracy, readout.interval, readout.p),
                 row(feature, "chance", 1 / counts.shape[1], NO_INTERVAL),
                 row(feature, "detectable_r2", detectable, range_of),
                 row(feature, "false_positives", *by_chance[feature]),
-                row(feature, f"density_{DENSE:g}", *units.density(feature)),
+                row(feature, DENSITY, *units.density(feature)),
                 row(feature, "participation", *units.participation(feature)),
             )
         )
-        findings.units.extend((unit, feature, float(value)) for unit, value in enumerate(units.r2(feature)))
+        r2, unbiased = units.r2(feature)
+        findings.units.extend((unit, feature, float(r2[unit]), float(unbiased[unit])) for unit in range(len(r2)))
     findings.components.extend(axis_rows(found, varied, plan))
     return findings
 
 
-def _explained(designs: Designs, features: list[str], plan: StreamPlan) -> Explained:
-    columns = [np.arange(plan.code.n_columns)[plan.columns_of[feature]] for feature in features]
-    return designs.explained(np.concatenate(columns))
+def _r2_rows(feature: str, found: Explained, draws: Resamples, p: float = float("nan")) -> tuple[Row, Row]:
+    return found.held_out().row(feature, "r2", draws, p), found.row(feature, "r2_unbiased", draws, p)
 
 
-def _shares(variance: Designs, kernel: Designs, plan: StreamPlan, draws: Resamples) -> list[Row]:
-    """Return what all features explain together, and each of its own, in common with others, and of the kernel."""
+def _shares(variance: StreamEncodings, kernel: StreamEncodings, plan: StreamPlan, draws: Resamples) -> list[Row]:
+    """Return what all features explain together, and each feature's unique, common and kernel share."""
     features = list(plan.labels)
-    joint = _explained(variance, features, plan)
-    rows = [row(ALL_FEATURES, "r2", joint.r2, joint.interval(draws))]
+    joint = variance.explained(features)
+    rows = list(_r2_rows(ALL_FEATURES, joint, draws))
     for feature in features:
         others = [other for other in features if other != feature]
-        unique = joint - _explained(variance, others, plan) if others else joint
+        unique = joint - variance.explained(others) if others else joint
         parts = {
             "r2_unique": unique,
-            "r2_common": _explained(variance, [feature], plan) - unique,
-            "rdm_share": _explained(kernel, [feature], plan),
+            "r2_common": variance.explained([feature]) - unique,
+            "rdm_share": kernel.explained([feature]),
         }
-        rows += [row(feature, measure, part.r2, part.interval(draws)) for measure, part in parts.items()]
+        rows += [part.row(feature, measure, draws) for measure, part in parts.items()]
     return rows
 
 
-def _shared(variance: Designs, plan: StreamPlan, draws: Resamples) -> Shared:
+def _shared(variance: StreamEncodings, plan: StreamPlan, draws: Resamples) -> Shared:
     """Return what both of two associated features explain: r2 of one + r2 of the other - r2 of both together."""
     found = []
-    for first, second in plan.associated():
-        alone, other = (_explained(variance, [feature], plan) for feature in (first, second))
-        both = alone - (_explained(variance, [first, second], plan) - other)
-        found.append((first, second, both.r2, *both.interval(draws)))
+    for first, second in associated(plan.labels):
+        alone, other = (variance.explained([feature]) for feature in (first, second))
+        both = alone - (variance.explained([first, second]) - other)
+        found.append((first, second, both.r2_unbiased, *both.interval(draws)))
     return found

@@ -1,4 +1,4 @@
-"""From the sums of a stream to what measures ask for: the regression of each fold, and how the layer varies."""
+"""What measures need of the sums of a stream: the regression of each fold, and how the layer varies."""
 
 from __future__ import annotations
 
@@ -12,61 +12,19 @@ from repbias.audit.stream.plan import StreamPlan
 from repbias.audit.stream.sums import LayerSums
 from repbias.core.arrays import FloatArray
 from repbias.core.randomness import rng
+from repbias.measures.variance.regression import Regression
+from repbias.measures.variance.sums import Sums
 
 RESOLVED = 1e-6  # of the largest axis's variance; the error of float32 products is well below
 FEW_UNITS = 512
 
 
-@dataclass(frozen=True, eq=False)
-class Regressions:
-    """What the regressions on one-hot codes are made of, `[fold, ...]`: "fitted" of all folds but this one, "held" of
-    this one, both about the means of the former.
-
-    n_fitted : number of stimuli, `[fold]`.
-    means : mean activity of the fit, about the common point, `[fold, unit]`.
-    code_means : mean code of the fit, `[fold, column]`.
-    fitted_counts, held_counts : stimuli of each class, `[fold, column]`.
-    covariance : sums of products of the codes of the fit, `[fold, column, column]`.
-    fitted : sums of products of code and activity of the fit, which here are sums of classes, `[fold, column, unit]`.
-    held : sums of activity of each class, `[fold, column, unit]`.
-    held_total : the same over all stimuli, `[fold, unit]`.
-    """
-
-    n_fitted: FloatArray
-    means: FloatArray
-    code_means: FloatArray
-    fitted_counts: FloatArray
-    held_counts: FloatArray
-    covariance: FloatArray
-    fitted: FloatArray
-    held: FloatArray
-    held_total: FloatArray
-
-    def class_means(self) -> FloatArray:
-        """Return the mean of each class of the fit, `[fold, column, unit]`; 0 of one without stimuli."""
-        return self.fitted / np.maximum(self.fitted_counts, 1)[:, :, None]
-
-
-def regressions(sums: LayerSums, plan: StreamPlan) -> Regressions:
-    """Return the regressions of one layer."""
-    counts, sizes = plan.counts, plan.sizes.astype(float)
-    fold_sums = sums.class_sums[:, : plan.code.n_classes[0]].sum(1)  # each stimulus has one class of the first feature
-    n_fitted = sizes.sum() - sizes
-    means = (fold_sums.sum(0) - fold_sums) / n_fitted[:, None]
-    fitted_counts = counts.sum(0) - counts
-    code_means = fitted_counts / n_fitted[:, None]
-    together = plan.together.sum(0) - plan.together
-    return Regressions(
-        n_fitted,
-        means,
-        code_means,
-        fitted_counts,
-        counts,
-        together - np.einsum("fc,fd->fcd", fitted_counts, code_means),
-        sums.class_sums.sum(0) - sums.class_sums - np.einsum("fc,fu->fcu", fitted_counts, means),
-        sums.class_sums - np.einsum("fc,fu->fcu", counts, means),
-        fold_sums - sizes[:, None] * means,
-    )
+def regressions(sums: LayerSums, plan: StreamPlan) -> Regression:
+    """Return the regressions of each fold of one layer, fitted on the others."""
+    total = sums.class_sums[:, : plan.code.n_classes[0]].sum(1)  # each stimulus has one class of the first feature
+    squares = np.einsum("fuu->fu", sums.gram)
+    folds = Sums(plan.sizes.astype(float), plan.counts, sums.class_sums, total, squares, plan.together)
+    return Regression(plan.code, folds.others(), folds)
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +33,7 @@ class Variation:
 
     scatter : sums of products of units about the mean of all, `[unit, unit]`.
     shares : share of the variance along each principal axis, from the largest, `[axis]`; axes with less than a
-        millionth of the largest one's variance are not told from none and left out.
+        millionth of the largest one's variance cannot be told from rounding errors, and are left out.
     axes : the leading principal axes, `[unit, axis]`.
     mean : of all stimuli, about the common point, `[unit]`.
     """

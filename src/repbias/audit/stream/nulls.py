@@ -1,4 +1,4 @@
-"""The permutation test of the variance explained, and its power, without a permutation.
+"""The permutation test of the variance explained, and its power, by their distribution for many stimuli.
 
 Under labels that change places within folds, the sums s_fc of class c in fold f, about the fold's mean, are nearly
 Gaussian where stimuli are many, with the covariance (n_fc [c = d] - n_fc n_fd / n_f) S between classes c and d, S that
@@ -8,9 +8,10 @@ of the activity. The explained sum of squares
 
 is a quadratic form in them, and the k-th cumulant of such a form is 2^(k-1) (k-1)! times the trace of a power of a
 small matrix, times that of S. A gamma distribution (Pearson's type III) with the first three cumulants is the null
-distribution, as it is of permutations in `p_value` where few exceed. The mean is 0 and the variance the same
-whatever the activity's distribution, since the sums of different folds are independent. S being estimated, its square
-is somewhat too large where units are not few beside stimuli, or a few stimuli lie far out: the test is then careful.
+distribution, as in `p_value` where few permutations exceed the score. The mean is 0 and the variance the same
+whatever the activity's distribution, since the sums of different folds are independent. S is
+estimated, and its square is somewhat too large where units are not few compared with stimuli, or where there are
+outliers: the test is then conservative.
 """
 
 from __future__ import annotations
@@ -20,23 +21,30 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from repbias.audit.intervals import CONFIDENCE
-from repbias.audit.nulls import LEAST_P
-from repbias.audit.power import LEVEL, POWER
+from repbias.audit.coordinates import coordinates
+from repbias.audit.estimates import folded
+from repbias.audit.nulls import LEAST_P, batches, class_sums, explained
+from repbias.audit.power import LEVEL, Share, found_with_power, rate
+from repbias.audit.stream.plan import StreamPlan
+from repbias.audit.stream.sums import LayerSums
 from repbias.core.arrays import FloatArray
+from repbias.core.randomness import rng
+from repbias.features.folds import one_hot
+from repbias.features.permutations import exchange
 
 LEAST_SKEW = 1e-6
+MOST_STIMULI = 1_000
 
 
 @dataclass(frozen=True)
 class Null:
-    """The distribution of an R2 under labels that mean nothing: its mean is 0."""
+    """The distribution of an R2 under labels that have nothing to do with activity; its mean is 0."""
 
     deviation: float
     skewness: float
 
     def p_value(self, observed: float) -> float:
-        """Return the chance of such an R2 or a larger one, down to 1e-6."""
+        """Return the probability of such an R2 or a larger one, at least 1e-6."""
         if self.deviation == 0:
             return 1.0
         return max(float(stats.pearson3.sf(observed / self.deviation, self.skewness)), LEAST_P)
@@ -48,7 +56,7 @@ class Null:
         return self.deviation * float(stats.pearson3.isf(LEVEL, self.skewness))
 
     def draw(self, n: int, generator: np.random.Generator) -> FloatArray:
-        """Return R2 under labels that mean nothing, `[draw]`."""
+        """Return R2 under such labels, `[draw]`."""
         return self.deviation * np.asarray(stats.pearson3.ppf(generator.random(n), self.skewness))
 
 
@@ -83,23 +91,23 @@ def _traces(counts: FloatArray) -> tuple[float, float]:
 
 def detectable_r2(
     null: Null, counts: FloatArray, shares: FloatArray, n_planted: int, generator: np.random.Generator
-) -> tuple[float, tuple[float, float]]:
+) -> Share:
     """Return the smallest R2 of a planted feature that the test finds with 80 % power, and its 95 % interval.
 
-    As in `planted_power`: a feature in random directions, isotropic over the axes along which activity varies, is added
-    to activity that knows nothing of it. With b^2 = R2 / (1 - R2), its R2 is
+    As in `planted_power`, a feature in random directions, isotropic over the axes along which activity varies, is added
+    to activity that is independent of it. With b^2 = R2 / (1 - R2), its R2 is
 
         (N + L b + b^2) / (1 + L b + b^2)
 
-    N what labels explain by chance, and L, twice what noise and the planted means share by chance, of variance 4 v / n,
-    v the share of the variance along a random direction.
+    N is what labels explain by chance, and L, of variance 4 v / n, twice the chance overlap of noise and planted means,
+    with v the share of the variance along a random direction.
 
     Parameters
     ----------
     null : of the feature's R2.
     counts, shares : as in `null_r2`.
     n_planted : number of planted features.
-    generator : of what they share with the noise.
+    generator : of the chance overlap of planted features and noise.
 
     Returns
     -------
@@ -113,10 +121,7 @@ def detectable_r2(
     shared = generator.normal(size=n_planted) * np.sqrt(4 * along / counts.sum())
     inside = shared**2 - 4 * (chance - critical) / (1 - critical)
     strength = np.maximum(np.sqrt(np.maximum(inside, 0)) - shared, 0) / 2 * (inside > 0)
-    smallest = np.sort(strength**2 / (1 + strength**2))
-    rank = int(np.ceil(POWER * n_planted)) - 1
-    low, high = stats.binom.ppf([(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2], n_planted, POWER).astype(int)
-    return float(smallest[rank]), (float(smallest[max(low - 1, 0)]), float(smallest[min(high, n_planted - 1)]))
+    return found_with_power(strength**2 / (1 + strength**2))
 
 
 def _along_random_directions(shares: FloatArray, dimensions: int, n: int, generator: np.random.Generator) -> FloatArray:
@@ -128,3 +133,29 @@ def _along_random_directions(shares: FloatArray, dimensions: int, n: int, genera
     if variance < (1e-6 * mean) ** 2:
         return np.full(n, mean)
     return generator.gamma(mean**2 / variance, variance / mean, n)
+
+
+def false_positives(sums: LayerSums, plan: StreamPlan, n_planted: int) -> dict[str, Share]:
+    """Return, by feature, the share of shuffled labels whose R2 is significant, and its exact 95 % interval.
+
+    The test is that of `null_r2`, with up to 1,000 stimuli, for which class sums are less nearly Gaussian than for all.
+    Labels are shuffled within folds.
+    """
+    generator = rng(plan.seed, "audit", "stream calibration")
+    n = len(plan.representative)
+    chosen = np.sort(generator.choice(n, min(n, MOST_STIMULI), replace=False))
+    rows, stimuli = plan.sample.representative[chosen], plan.representative[chosen]
+    fold_of = np.unique(plan.fold_of[stimuli], return_inverse=True)[1]
+    of_layer = coordinates(sums.sample[rows].astype(float))
+    activity = folded(of_layer.scores, fold_of)
+    rates: dict[str, Share] = {}
+    for feature, labels in plan.labels.items():
+        numbers, n_classes = labels.numbers[stimuli], len(labels.classes)
+        code = one_hot(numbers, n_classes)
+        counts = np.stack([code[fold_of == fold].sum(0) for fold in range(activity.n_folds)])
+        critical = null_r2(counts, of_layer.shares).critical_value()
+        labellings = exchange(numbers, np.arange(len(chosen)), fold_of).permuted(numbers, n_planted, generator)
+        r2 = [explained(class_sums(activity, some, n_classes)) for some in batches(activity, labellings, n_classes)]
+        found = int((np.concatenate(r2) > critical * activity.total).sum()) if activity.total else 0
+        rates[feature] = rate(found, n_planted)
+    return rates

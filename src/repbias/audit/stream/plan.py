@@ -1,24 +1,21 @@
-"""What is settled of a stream before it is read, from its labels alone: folds, codes, and which stimuli are kept."""
+"""The plan of a stream, made from its labels before it is read: folds, codes, and which stimuli are kept."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import combinations
 
 import numpy as np
 from scipy.sparse import csr_array
 
-from repbias.core.arrays import FloatArray
+from repbias.core.arrays import FloatArray, IntArray
 from repbias.core.randomness import rng
-from repbias.features.folds import FOLDS, assign_folds, one_hot
-from repbias.features.labels import IntArray, Labels
+from repbias.features.folds import assign_folds
+from repbias.features.labels import Labels
 from repbias.measures.variance.sums import OneHotCode
 
-ONE_BY_ONE = 20_000  # stimuli up to which folds are dealt as `audit_arrays` deals them
-LEAST_OF_CLASS = 20  # stimuli of a class that are kept to score its readout, where there are as many
+LEAST_OF_CLASS = 20  # stimuli of each class kept to score its readout, or all where there are fewer
 PARTS = 4
-ASSOCIATED = 0.1  # Cramer's V from which on two features are asked what they share
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,8 +77,7 @@ class StreamPlan:
     @cached_property
     def columns_of(self) -> dict[str, slice]:
         """The columns of each feature."""
-        starts, sizes = self.code.starts, self.code.n_classes
-        return {name: slice(at, at + n) for name, at, n in zip(self.labels, starts, sizes, strict=True)}
+        return dict(zip(self.labels, self.code.features, strict=True))
 
     @cached_property
     def together(self) -> FloatArray:
@@ -121,17 +117,6 @@ class StreamPlan:
         fold_of = self.fold_of[self.representative]
         return [np.flatnonzero(fold_of == fold) for fold in range(self.n_folds)]
 
-    def associated(self) -> tuple[tuple[str, str], ...]:
-        """Return the pairs of features whose Cramer's V is 0.1 or more."""
-        counts, sums, found = self.together.sum(0), self.counts.sum(0), []
-        for first, second in combinations(self.labels, 2):
-            here, there = self.columns_of[first], self.columns_of[second]
-            expected = np.outer(sums[here], sums[there]) / self.n_stimuli
-            chi2 = float(((counts[here, there] - expected) ** 2 / expected).sum())
-            if np.sqrt(chi2 / self.n_stimuli / (min(expected.shape) - 1)) >= ASSOCIATED:
-                found.append((first, second))
-        return tuple(found)
-
 
 def stream_plan(labels: dict[str, Labels], kept: IntArray, n_stream: int, n_sampled: int, seed: int) -> StreamPlan:
     """Return the plan of a stream.
@@ -146,38 +131,9 @@ def stream_plan(labels: dict[str, Labels], kept: IntArray, n_stream: int, n_samp
     numbers = np.stack([of_feature.numbers for of_feature in labels.values()], axis=1)
     starts = np.cumsum([0, *(len(of_feature.classes) for of_feature in labels.values())])
     columns = numbers + starts[:-1]
-    fold_of = _folds(columns, int(starts[-1]), seed)
+    fold_of = assign_folds(numbers, seed=seed)
     sample = _sample(labels, len(kept), n_sampled, seed)
     return StreamPlan(labels, kept, n_stream, columns, fold_of, _parts(columns, fold_of), sample, seed)
-
-
-def _folds(columns: IntArray, n_columns: int, seed: int) -> IntArray:
-    if len(columns) <= ONE_BY_ONE:
-        design = sum(one_hot(column, n_columns) for column in columns.T)
-        return assign_folds(np.asarray(design), np.arange(len(columns)), seed=seed)
-    return deal_folds(columns, seed=seed)
-
-
-def deal_folds(columns: IntArray, *, seed: int) -> IntArray:
-    """Return the fold of each stimulus of many, in the time of a sort.
-
-    Stimuli are laid out by the rarest class that each has, rarest first, and within it by all their other classes, and
-    are dealt to the folds in turn. So each class is shared out about evenly, the rare ones, which need it, most of all.
-
-    Parameters
-    ----------
-    columns : as in `StreamPlan`.
-    seed : of the order of stimuli with the same labels.
-    """
-    generator = rng(seed, "audit", "stream folds")
-    how_many = np.bincount(columns.ravel())
-    rarest = columns[np.arange(len(columns)), how_many[columns].argmin(1)]
-    rank = np.empty_like(how_many)
-    rank[np.argsort(how_many, kind="stable")] = np.arange(len(how_many))
-    order = np.lexsort([generator.random(len(columns)), *columns.T, rank[rarest]])
-    fold_of = np.empty(len(columns), dtype=np.int64)
-    fold_of[order] = np.arange(len(columns)) % FOLDS
-    return fold_of
 
 
 def _parts(columns: IntArray, fold_of: IntArray) -> IntArray:

@@ -10,10 +10,11 @@ from scipy import linalg, stats
 
 from repbias.audit.intervals import TAILS, Interval, mean_share_interval
 from repbias.audit.nulls import LEAST_P
-from repbias.audit.stream.moments import RESOLVED, Regressions, Variation, add_outer
+from repbias.audit.stream.moments import RESOLVED, Variation, add_outer
 from repbias.audit.stream.plan import StreamPlan
 from repbias.audit.stream.sums import LayerSums
 from repbias.core.arrays import FloatArray
+from repbias.measures.variance.regression import Regression
 
 
 @dataclass(frozen=True)
@@ -26,12 +27,13 @@ class Readout:
     p: float
 
 
-def readouts(sums: LayerSums, found: Regressions, varied: Variation, plan: StreamPlan) -> Iterator[tuple[str, Readout]]:
+def readouts(sums: LayerSums, found: Regression, varied: Variation, plan: StreamPlan) -> Iterator[tuple[str, Readout]]:
     """Yield how well each feature is read out.
 
     The discriminant is that of `decoding.balanced_accuracy`: with equal priors, and the covariance of all folds but the
-    stimulus's own, shrunk as Ledoit & Wolf say. The interval is over the stimuli that were kept, each named rightly or
-    not; as in `decoding`, it is the wider for what folds share: by the root of the factor at chance, see `exchanged_p`.
+    stimulus's own, shrunk as by Ledoit & Wolf. The interval is over the stimuli that were kept, each classified
+    correctly or not; as in `decoding`, it is widened for the stimuli that folds share, by the root of the factor at
+    chance, see `exchanged_p`.
     """
     scores = _scores(sums, found, varied, plan)
     for feature, labels in plan.labels.items():
@@ -48,17 +50,17 @@ def readouts(sums: LayerSums, found: Regressions, varied: Variation, plan: Strea
 
 
 def exchanged_p(named: FloatArray, share: float) -> float:
-    """Return the p value of the balanced accuracy, one-sided: how labels that change places within folds would score.
+    """Return the one-sided p value of the balanced accuracy, for labels that are permuted within folds.
 
-    Against what was named, the accuracy of labels in random order has a mean and a variance in closed form (Hoeffding
-    1951), and is nearly normal. Labels that are exchanged before the fit would change that too, and leave the accuracy
-    of one fold related to that of another: each is scored on stimuli that the other is fitted on. That adds the
-    variance once more where all stimuli are scored, and `share` of it where those are scored, which is what two
-    products of class means, of the form s_f . s_g and s_g . s_f, have in common. p is 1e-6 or more.
+    With the classifications held fixed, the accuracy of permuted labels has a mean and a variance in closed form
+    (Hoeffding 1951), and is nearly normal. Labels that are permuted before the fit also change the classifications, and
+    correlate the accuracies of folds, each of which is scored on stimuli that the others are fitted on. That adds the
+    variance once more where all stimuli are scored, and `share` of it where a share of them is: what two products of
+    class means, of the form s_f . s_g and s_g . s_f, have in common. p is 1e-6 or more.
 
     Parameters
     ----------
-    named : number of stimuli by fold, class and the class that they were given, `[fold, class, class]`.
+    named : number of stimuli by fold, class and predicted class, `[fold, class, class]`.
     share : the stimuli that were scored over those of the fit; the largest such share of a class.
 
     Source: Hoeffding (1951), Annals of Mathematical Statistics 22, 558-566.
@@ -81,24 +83,24 @@ def exchanged_p(named: FloatArray, share: float) -> float:
     return max(float(stats.norm.sf(above / np.sqrt(variance * (1 + share)))), LEAST_P)
 
 
-def _scores(sums: LayerSums, found: Regressions, varied: Variation, plan: StreamPlan) -> FloatArray:
+def _scores(sums: LayerSums, found: Regression, varied: Variation, plan: StreamPlan) -> FloatArray:
     """Return the score of each class of each feature, for the stimuli that were kept, `[kept, column]`."""
     scores = np.empty((len(plan.sample.rows), plan.code.n_columns))
     fold_of = plan.fold_of[plan.sample.rows]
-    for fold, means in enumerate(found.class_means()):
+    for fold, means in enumerate(found.class_means):
         covariance = _covariance(sums, found, varied, plan, fold)
         # Symmetric, so that its transpose, in the order of LAPACK's arrays, is factored where it is.
         factor = linalg.cho_factor(covariance.T, overwrite_a=True, check_finite=False)
         weights = linalg.cho_solve(factor, means.T)
         held = np.flatnonzero(fold_of == fold)
-        deviations = sums.sample[held] - found.means[fold].astype(np.float32)
+        deviations = sums.sample[held] - found.mean[fold].astype(np.float32)
         scores[held] = deviations @ weights.astype(np.float32) - (weights.T * means).sum(1) / 2
     return scores
 
 
-def _covariance(sums: LayerSums, found: Regressions, varied: Variation, plan: StreamPlan, fold: int) -> FloatArray:
+def _covariance(sums: LayerSums, found: Regression, varied: Variation, plan: StreamPlan, fold: int) -> FloatArray:
     """Return the shrunk covariance of all folds but one, `[unit, unit]`."""
-    centre, n = found.means[fold], float(found.n_fitted[fold])
+    centre, n = found.mean[fold], float(found.fit.n[fold])
     fit = varied.scatter - sums.gram[fold]
     add_outer(fit, varied.mean, plan.n_stimuli)  # about the common point, as `gram` is
     others = np.arange(plan.n_folds) != fold

@@ -17,8 +17,7 @@ import torch
 
 from repbias.audit.stream.chunks import AnyFloats, Chunk, checked_chunks
 from repbias.audit.stream.plan import StreamPlan
-from repbias.core.arrays import FloatArray
-from repbias.features.labels import IntArray
+from repbias.core.arrays import FloatArray, IntArray
 
 BUFFER_VALUES = 2**25  # 128 MB a layer
 Float32Array = npt.NDArray[np.float32]
@@ -110,7 +109,7 @@ class _Layer:
         return LayerSums(self._part_sums, self._gram, self._cubes, self._fourths, self._sample, varies, silent)
 
     def _standard(self, values: AnyFloats) -> Float32Array:
-        with np.errstate(over="ignore"):  # said in `finish`
+        with np.errstate(over="ignore"):  # `finish` raises where it matters
             return np.asarray((values - self._point) * self._scale, dtype=np.float32)
 
     def _wait(self, values: AnyFloats, where: IntArray, stimuli: IntArray, fold: int) -> None:
@@ -134,7 +133,7 @@ class _Layer:
         if n == 0:
             return
         x, stimuli = self._waiting[fold, :n], self._stimuli[fold, :n]
-        with np.errstate(over="ignore", invalid="ignore"):  # said in `finish`
+        with np.errstate(over="ignore", invalid="ignore"):  # `finish` raises where it matters
             squares = np.einsum("su,su->s", x, x)
             for part in range(self._plan.n_parts):
                 here = self._plan.part_of[stimuli] == part
@@ -148,6 +147,6 @@ class _Layer:
 
 
 def _near_mean(values: AnyFloats) -> AnyFloats:
-    """Return the mean of the first chunk; of a unit that does not change there, its very value."""
+    """Return the mean of the first chunk; exactly the value of a unit that does not change there."""
     mean = values.mean(0, dtype=np.float64).astype(values.dtype)
     return np.where(np.ptp(values, axis=0) == 0, values[0], mean)

@@ -5,35 +5,33 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from scipy import stats
 from scipy.sparse import csr_array
 
 from repbias.audit.intervals import Interval
-from repbias.audit.measures import DENSE
-from repbias.audit.spread import largest_tenable, participation_interval
-from repbias.audit.stream.moments import Regressions, Variation
+from repbias.audit.spread import UnitSums, density_of_sums, participation_interval
+from repbias.audit.stream.moments import Variation
 from repbias.audit.stream.plan import StreamPlan
 from repbias.audit.stream.sums import LayerSums
-from repbias.core.arrays import FloatArray
+from repbias.core.arrays import FloatArray, IntArray
 from repbias.core.randomness import rng
-from repbias.features.labels import IntArray
+from repbias.measures.variance.regression import Regression, ratio
 
-BLOCKS_A_FOLD = 20
+BLOCKS_PER_FOLD = 20
 
 
 class UnitVariance:
     """What each feature explains of each unit of a layer, and over how many units that is spread."""
 
-    def __init__(self, sums: LayerSums, found: Regressions, varied: Variation, plan: StreamPlan) -> None:
+    def __init__(self, sums: LayerSums, found: Regression, varied: Variation, plan: StreamPlan) -> None:
         self._sums, self._found, self._plan, self._mean = sums, found, plan, varied.mean
-        moved = found.means - varied.mean
-        self._totals = np.diag(varied.scatter) + np.einsum("f,fu->u", found.n_fitted, moved**2)
-        self._means = found.class_means()
+        self._cross, self._gain = found.cross().sum(0), found.gain().sum(0)
+        self._totals, self._squares = found.unbiased_total().sum(0), found.total().sum(0)
         self._blocks = _Blocks(sums, found, varied, plan)
 
-    def r2(self, feature: str) -> FloatArray:
-        """Return the R2 of each unit, `[unit]`; 0 where it does not vary."""
-        return _ratio(self._cross(feature), self._totals)
+    def r2(self, feature: str) -> tuple[FloatArray, FloatArray]:
+        """Return `r2` and `r2_unbiased` of each unit, `[unit]` each; 0 where it does not vary."""
+        of = self._plan.columns_of[feature]
+        return ratio(self._gain[of].sum(0), self._squares), ratio(self._cross[of].sum(0), self._totals)
 
     def participation(self, feature: str) -> tuple[float, Interval]:
         """Return the participation and its interval; the blocks of its jackknife are the parts of the folds."""
@@ -43,52 +41,34 @@ class UnitVariance:
         return participation_interval(sums - counts[:, :, None] * self._mean, counts)
 
     def density(self, feature: str) -> tuple[float, Interval]:
-        """Return the share of the units with an R2 above 0.1, and its interval: that of `density_interval`, with the
-        standard error of each unit's R2 from blocks of the representative sample, times sqrt(m / n)."""
-        dense = float((self.r2(feature) > DENSE).mean())
-        scores, errors = self._scores(feature)
-        n, freedom = len(scores), len(errors) - 1
-        not_above = largest_tenable(stats.t.sf(scores, freedom), errors)
-        not_below = largest_tenable(stats.t.cdf(scores, freedom), errors)
-        return dense, (min((n - not_above) / n, dense), max(not_below / n, dense))
-
-    def _scores(self, feature: str) -> tuple[FloatArray, FloatArray]:
-        """Return how many standard errors each unit's R2 is above 0.1, `[unit]`, and what each block adds to its
-        error, of length 1, `[block, unit]`; see `_unit_scores` in `spread`, whose scale and whose noise this takes."""
-        of = self._plan.columns_of[feature]
-        cross = self._cross(feature)
-        squares = np.einsum("fc,fcu->u", self._found.held_counts[:, of], self._means[:, of] ** 2)
-        varies = (self._totals > 0) & (squares > 0)
-        noise = (1 - 1 / self._plan.n_folds) * (squares - cross) / (of.stop - of.start - 1)
-        r2 = np.clip(np.where(varies, _ratio(cross + noise, self._totals), 0.0), 0, 1 - 1e-9)
-        influence = self._blocks.gains(self._means[:, of], of)
-        influence -= _ratio(2 * cross - squares, self._totals) * self._blocks.totals
-        influence -= influence.mean(0)
-        length = np.sqrt((influence**2).sum(0))
-        n, m, blocks = self._plan.n_stimuli, len(self._plan.representative), len(influence)
-        slope = 2 * np.sqrt(_ratio(squares, self._totals)) * (1 - r2)
-        error = _ratio(_ratio(length * np.sqrt(blocks / (blocks - 1) * n / m), self._totals), slope)
-        above = np.arctanh(np.sqrt(r2)) - np.arctanh(np.sqrt(DENSE))
-        scores = np.divide(above, error, out=np.copysign(np.inf, above), where=error > 0)
-        return scores, _ratio(influence, np.broadcast_to(length, influence.shape))
-
-    def _cross(self, feature: str) -> FloatArray:
-        of = self._plan.columns_of[feature]
-        return np.einsum("fcu,fcu->u", self._means[:, of], self._found.held[:, of])
+        """Return the density and its interval, with the standard error of each unit's R2 from blocks of the
+        representative sample, times sqrt(m / n); see `density_of_sums`."""
+        plan, of = self._plan, self._plan.columns_of[feature]
+        cross = self._cross[of].sum(0)
+        sums = UnitSums(
+            cross,
+            2 * cross - self._gain[of].sum(0),
+            self._totals,
+            self._blocks.gains(self._found.class_means[:, of], of),
+            self._blocks.totals,
+            noise=(1 - 1 / plan.n_folds) / (of.stop - of.start - 1),
+            narrower=float(np.sqrt(plan.n_stimuli / len(plan.representative))),
+        )
+        return density_of_sums(sums)
 
 
 class _Blocks:
     """The representative sample in blocks: sums of each class, of the stimuli and of their squares."""
 
-    def __init__(self, sums: LayerSums, found: Regressions, varied: Variation, plan: StreamPlan) -> None:
+    def __init__(self, sums: LayerSums, found: Regression, varied: Variation, plan: StreamPlan) -> None:
         self._class_sums, self._counts, totals = [], [], []
         generator = rng(plan.seed, "audit", "stream blocks")
         for fold, rows in enumerate(plan.representative_by_fold):
-            n = min(BLOCKS_A_FOLD, len(rows))
+            n = min(BLOCKS_PER_FOLD, len(rows))
             block = generator.permutation(np.arange(len(rows)) % n) if n else rows
             columns = plan.columns[plan.representative[rows]]
-            z = sums.sample[plan.sample.representative[rows]] - found.means[fold].astype(np.float32)
-            x = z + (found.means[fold] - varied.mean).astype(np.float32)
+            z = sums.sample[plan.sample.representative[rows]] - found.mean[fold].astype(np.float32)
+            x = z + (found.mean[fold] - varied.mean).astype(np.float32)
             gather = _gather(block * plan.code.n_columns + columns.T, n * plan.code.n_columns)
             self._class_sums.append((gather @ z).reshape(n, plan.code.n_columns, -1))
             self._counts.append(np.asarray(gather.sum(1)).reshape(n, -1))
@@ -103,15 +83,24 @@ class _Blocks:
         return np.concatenate(found)
 
 
-def axis_rows(found: Regressions, varied: Variation, plan: StreamPlan) -> Iterator[tuple[str, int, float, float]]:
-    """Yield what each feature explains of the leading principal axes: feature, axis, the axis's share, R2."""
-    axes, moved = varied.axes, (found.means - varied.mean) @ varied.axes
-    totals = varied.shares[: axes.shape[1]] * varied.total + found.n_fitted @ moved**2
-    means, held = found.class_means() @ axes, found.held @ axes
+def axis_rows(found: Regression, varied: Variation, plan: StreamPlan) -> Iterator[tuple[str, int, float, float, float]]:
+    """Yield what each feature explains of the leading principal axes: feature, axis, the axis's share, `r2` and
+    `r2_unbiased`."""
+    axes = varied.axes
+    n_axes = axes.shape[1]
+    moved = (found.mean - varied.mean) @ axes
+    variance = varied.shares[:n_axes] * varied.total
+    about_fits = (found.held.total - found.held.n[:, None] * varied.mean) @ axes
+    totals = variance + found.fit.n @ moved**2
+    squares = variance + found.held.n @ moved**2 - 2 * (moved * about_fits).sum(0)
+    means, held = found.class_means @ axes, found.held_sums @ axes
+    cross = (means * held).sum(0)
+    gain = 2 * cross - np.einsum("fc,fca->ca", found.held.counts, means**2)
     for feature, of in plan.columns_of.items():
-        r2 = _ratio(np.einsum("fcu,fcu->u", means[:, of], held[:, of]), totals)
-        for axis, (share, value) in enumerate(zip(varied.shares, r2, strict=False)):
-            yield feature, axis, float(share), float(value)
+        values = varied.shares[:n_axes], ratio(gain[of].sum(0), squares), ratio(cross[of].sum(0), totals)
+        for axis, numbers in enumerate(zip(*values, strict=True)):
+            share, r2, unbiased = map(float, numbers)
+            yield feature, axis, share, r2, unbiased
 
 
 def _gather(group: IntArray, n: int) -> csr_array:
@@ -119,7 +108,3 @@ def _gather(group: IntArray, n: int) -> csr_array:
     stimulus = np.broadcast_to(np.arange(group.shape[1]), group.shape).ravel()
     ones = np.ones(group.size, np.float32)
     return csr_array((ones, (group.ravel(), stimulus)), shape=(n, group.shape[1]))
-
-
-def _ratio(part: FloatArray, whole: FloatArray) -> FloatArray:
-    return np.divide(part, whole, out=np.zeros(whole.shape), where=whole > 0)

@@ -18,16 +18,16 @@ from sklearn.neighbors import NearestNeighbors
 from repbias.core.arrays import (
     ArrayLike,
     FloatArray,
+    about_mean,
+    as_float64,
     as_labels,
     as_names,
     as_representation,
     refuse_negative,
 )
 from repbias.core.randomness import rng
-from repbias.measures.variance.class_means import ratio
-from repbias.measures.variance.joint_encoding import about_mean
-from repbias.measures.variance.result import ALL_FEATURES
-from repbias.measures.variance.sums import as_float64
+from repbias.core.tables import measures_table
+from repbias.measures.variance.regression import ratio
 
 RESTARTS = 10
 
@@ -40,7 +40,7 @@ class Clustering:
     """The features' names, `[feature]`."""
 
     k: int
-    """Number of clusters that k-means was asked for."""
+    """Number of clusters that k-means looked for."""
 
     clusters: npt.NDArray[np.int64]
     """The cluster of each stimulus, from 0, `[stimulus]`; fewer than k where fewer stimuli are distinct."""
@@ -59,10 +59,8 @@ class Clustering:
 
         Measures: `ari` of each feature; `ari`, `within_share` and `k` with the feature `(all)`.
         """
-        rows = [(name, "ari", float(value)) for name, value in zip(self.names, self.ari, strict=True)]
-        whole = {"ari": self.combined_ari, "within_share": self.within_share, "k": float(self.k)}
-        rows += [(ALL_FEATURES, measure, value) for measure, value in whole.items()]
-        return pd.DataFrame(rows, columns=["feature", "measure", "value"])
+        whole = {"ari": self.combined_ari, "within_share": self.within_share, "k": self.k}
+        return measures_table(self.names, {"ari": self.ari}, whole)
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,9 +87,8 @@ class NeighbourPurity:
 
     def table(self) -> pd.DataFrame:
         """Return a tidy table with the columns feature, measure and value: `purity`, `chance`, `corrected_purity`."""
-        values = np.column_stack([self.purity, self.chance, self.corrected])
-        wide = pd.DataFrame(values, index=list(self.names), columns=["purity", "chance", "corrected_purity"])
-        return wide.melt(ignore_index=False, var_name="measure").rename_axis("feature").reset_index()
+        measures = {"purity": self.purity, "chance": self.chance, "corrected_purity": self.corrected}
+        return measures_table(self.names, measures)
 
 
 def clustering(

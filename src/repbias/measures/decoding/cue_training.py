@@ -1,4 +1,4 @@
-"""Stimuli to train on whose label two features predict, each with a strength of its own."""
+"""Training stimuli whose label two features predict, each with its own strength."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from typing import TypeAlias
 
 import numpy as np
 
-from repbias.core.arrays import FloatArray
+from repbias.core.arrays import FloatArray, IntArray
 from repbias.core.randomness import rng
-from repbias.measures.decoding.held_out import IntArray
 
 Strength: TypeAlias = float | tuple[float, float]
 

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
-from repbias.core.arrays import ArrayLike, FloatArray
-from repbias.measures.decoding.held_out import IntArray, held_out, refuse_more_than_two_classes
-from repbias.measures.decoding.linear_classifiers import REGULARIZATION, refuse_wrong_classifier
-from repbias.measures.decoding.probes import probe
+from repbias.core.arrays import ArrayLike, FloatArray, IntArray
+from repbias.core.tables import measures_table
+from repbias.measures.decoding.held_out import held_out, refuse_more_than_two_classes
+from repbias.measures.decoding.linear_classifiers import REGULARIZATION, Classifier
 
 THRESHOLD = 0.9
 
@@ -29,7 +29,7 @@ class FeaturesInLatents:
 
     auroc: FloatArray
     """AUROC of that latent on the test stimuli, `[feature]`: 1 where it tells the feature's two values apart for every
-    pair of stimuli, .5 where it says nothing, below .5 where it goes the other way than on the fit stimuli."""
+    pair of stimuli, .5 where it carries no information, below .5 where its sign differs from the fit stimuli's."""
 
     r2: FloatArray
     """R2 on the test stimuli of a linear regression of the feature *from* that latent, fitted on the fit stimuli,
@@ -50,20 +50,11 @@ class FeaturesInLatents:
     def table(self) -> pd.DataFrame:
         """Return a tidy table with the columns feature, measure and value.
 
-        Measures: `best` (the latent's index), `auroc`, `r2`, `n_above`, `probe_accuracy`. `latent_auroc` is an array
-        of its own.
+        Measures: `best` (the latent's index), `auroc`, `r2`, `n_above`, `probe_accuracy`. `latent_auroc` is not
+        in the table.
         """
-        wide = pd.DataFrame(
-            {
-                "best": self.best.astype(np.float64),
-                "auroc": self.auroc,
-                "r2": self.r2,
-                "n_above": self.n_above.astype(np.float64),
-                "probe_accuracy": self.probe_accuracy,
-            },
-            index=pd.Index(self.names, name="feature"),
-        )
-        return wide.melt(ignore_index=False, var_name="measure").reset_index()
+        measures = ("best", "auroc", "r2", "n_above", "probe_accuracy")
+        return measures_table(self.names, {measure: getattr(self, measure) for measure in measures})
 
 
 def feature_in_latents(
@@ -78,7 +69,7 @@ def feature_in_latents(
     regularization: float = REGULARIZATION,
     scaling: str = "none",
 ) -> FeaturesInLatents:
-    """Measure whether each feature has a latent of its own, and whether all latents together carry it.
+    """Measure whether a single latent stands for each feature, and whether all latents together carry it.
 
     With z_j latent j, f a feature of two values, and sign_j such that the AUROC is .5 or more on the fit stimuli,
 
@@ -113,7 +104,7 @@ def feature_in_latents(
 
     Source: the question is Lampinen, Chan & Hermann's (2024), arXiv 2405.05847; the statistics are this project's.
     """
-    refuse_wrong_classifier(classifier, regularization, scaling)
+    settings = Classifier(classifier, regularization, scaling)
     if not 0.5 <= threshold <= 1:
         raise ValueError(f"threshold must be an AUROC from .5 to 1, got {threshold}")
     data = held_out(latents, labels, test_latents, test_labels, names, what="latents")
@@ -128,16 +119,7 @@ def feature_in_latents(
     best = np.abs(fit_auroc - 0.5).argmax(1)
     test_auroc = np.where(fit_auroc < 0.5, 1 - test_auroc, test_auroc)
     features = range(len(data.names))
-    every = probe(
-        data.x,
-        data.y,
-        test_representation=data.test_x,
-        test_labels=data.test_y,
-        names=data.names,
-        classifier=classifier,
-        regularization=regularization,
-        scaling=scaling,
-    )
+    probed = [settings.fit(data.x, y).predict(data.test_x) for y in data.y.T]
     return FeaturesInLatents(
         names=data.names,
         best=best,
@@ -147,7 +129,7 @@ def feature_in_latents(
         ),
         n_above=(test_auroc > threshold).sum(1),
         latent_auroc=test_auroc,
-        probe_accuracy=every.accuracy,
+        probe_accuracy=(np.stack(probed, axis=1) == data.test_y).mean(0),
         threshold=float(threshold),
     )
 

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from repbias.core.arrays import (
     ArrayLike,
     FloatArray,
+    IntArray,
+    as_float64,
     as_labels,
     as_names,
     as_representation,
     class_numbers,
     refuse_wrong_classes,
 )
-from repbias.measures.variance.sums import as_float64
-
-IntArray: TypeAlias = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""Linear classifiers on frozen representations: four of them, in one form and with one scale of regularisation."""
+"""Four linear classifiers on frozen representations, in one form and with one scale of regularisation."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.svm import LinearSVC
 
-from repbias.core.arrays import FloatArray
+from repbias.core.arrays import FloatArray, IntArray
 from repbias.core.specs import did_you_mean
-from repbias.measures.decoding.held_out import IntArray
 
 CLASSIFIERS = ("logistic", "ridge", "svm", "nearest_mean")
 SCALINGS = ("none", "overall", "unit")
@@ -23,7 +22,7 @@ LEAST_PENALTY = 1e-6
 class LinearClassifier:
     """A fitted linear classifier: score = weights (phi - centre) + intercept, and the class with the largest score.
 
-    All in the representation's own axes and scale, whatever the scaling of the fit.
+    Axes and scale are those of the representation, whatever the scaling of the fit.
     """
 
     classes: IntArray
@@ -49,16 +48,36 @@ class LinearClassifier:
         return chosen
 
 
-def refuse_wrong_classifier(classifier: str, regularization: float, scaling: str) -> None:
-    """Raise where one of the three choices of `fit_classifier` is not to be had."""
-    if classifier not in CLASSIFIERS:
-        raise ValueError(f"no classifier is called {classifier!r}; {did_you_mean(classifier, CLASSIFIERS)}")
-    if scaling not in SCALINGS:
-        raise ValueError(f"no scaling is called {scaling!r}; {did_you_mean(scaling, SCALINGS)}")
-    if not (math.isfinite(regularization) and regularization > 0):
-        raise ValueError(
-            f"regularization must be finite and above 0, got {regularization}: for next to none, give a small number "
-            "such as 1e-6"
+@dataclass(frozen=True)
+class Classifier:
+    """Which linear classifier to fit; the fields are those of `fit_classifier`.
+
+    Raises
+    ------
+    ValueError : an unknown classifier or scaling, a regularisation that is not above 0.
+    """
+
+    classifier: str = "logistic"
+    regularization: float = REGULARIZATION
+    scaling: str = "none"
+
+    def __post_init__(self) -> None:
+        if self.classifier not in CLASSIFIERS:
+            raise ValueError(
+                f"no classifier is called {self.classifier!r}; {did_you_mean(self.classifier, CLASSIFIERS)}"
+            )
+        if self.scaling not in SCALINGS:
+            raise ValueError(f"no scaling is called {self.scaling!r}; {did_you_mean(self.scaling, SCALINGS)}")
+        if not (math.isfinite(self.regularization) and self.regularization > 0):
+            raise ValueError(
+                f"regularization must be finite and above 0, got {self.regularization}: for next to none, give a small "
+                "number such as 1e-6"
+            )
+
+    def fit(self, x: FloatArray, y: IntArray) -> LinearClassifier:
+        """Return `fit_classifier` with these settings."""
+        return fit_classifier(
+            x, y, classifier=self.classifier, regularization=self.regularization, scaling=self.scaling
         )
 
 
@@ -72,13 +91,13 @@ def fit_classifier(
 ) -> LinearClassifier:
     """Fit a linear classifier with an intercept that is not penalised.
 
-    With lambda the regularisation, one objective of the same form for all, so that lambda does not hang on the number
-    of stimuli, and has the same meaning for each of them:
+    With lambda the regularisation, all have an objective of the same form, so that lambda does not depend on the number
+    of stimuli and means the same for each of them:
 
         mean over stimuli of loss(w phi + b, y)  +  lambda / 2 * || w ||^2
 
         logistic        log loss (multinomial for several classes)         scikit-learn's C = 1 / (lambda n)
-        ridge           1/2 (w phi + b - y)^2, with y = +-1 (a class)      scikit-learn's alpha = lambda n
+        ridge           1/2 (w phi + b - y)^2, with y = +-1 (per class)     scikit-learn's alpha = lambda n
         svm             squared hinge loss (one class against the rest)    scikit-learn's C = 1 / (lambda n)
         nearest_mean    the class whose mean is nearest (Euclidean)        lambda is not used
 
@@ -101,7 +120,7 @@ def fit_classifier(
 
     Source: scikit-learn (Pedregosa et al., 2011) fits all but the nearest mean.
     """
-    refuse_wrong_classifier(classifier, regularization, scaling)
+    Classifier(classifier, regularization, scaling)  # raises for unknown settings
     classes = np.unique(y)
     if len(classes) < 2:
         raise ValueError(f"y must hold two classes or more to tell apart, got only {classes.tolist()}: add stimuli")

@@ -6,20 +6,79 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pandas as pd
 
-from repbias.core.arrays import ArrayLike, FloatArray, as_representation
+from repbias.core.arrays import ArrayLike, FloatArray, IntArray, as_float64, as_representation
 from repbias.core.randomness import rng
-from repbias.measures.decoding.held_out import HeldOut, IntArray, held_out
-from repbias.measures.decoding.linear_classifiers import REGULARIZATION, fit_classifier, refuse_wrong_classifier
-from repbias.measures.decoding.probe_result import ProbeResult
-from repbias.measures.variance.sums import as_float64
+from repbias.core.tables import measures_table
+from repbias.measures.decoding.held_out import HeldOut, held_out
+from repbias.measures.decoding.linear_classifiers import REGULARIZATION, Classifier
 
 
-@dataclass(frozen=True)
-class _Settings:
-    classifier: str
-    regularization: float
-    scaling: str
+@dataclass(frozen=True, eq=False)
+class ProbeResult:
+    """How well a linear classifier reads each feature out, on stimuli it was not fitted on, and its controls."""
+
+    names: tuple[str, ...]
+    """The features' names, `[feature]`."""
+
+    accuracy: FloatArray
+    """Share of the test stimuli that are classified correctly, `[feature]`."""
+
+    balanced_accuracy: FloatArray
+    """Mean over the test stimuli's classes of the share of each that is classified correctly, `[feature]`."""
+
+    chance: FloatArray
+    """Accuracy of always saying the fit stimuli's most frequent class, `[feature]`."""
+
+    n_fit: int
+    """Number of stimuli that the classifiers were fitted on."""
+
+    n_test: int
+    """Number of stimuli that they were scored on."""
+
+    shuffled: FloatArray | None = None
+    """Accuracy after fitting on permuted labels, `[permutation, feature]`; None from `probe`."""
+
+    memorized: FloatArray | None = None
+    """Accuracy of the same classifiers on the permuted labels that they were fitted on, `[permutation, feature]`: what
+    the probe can memorise. None from `probe`."""
+
+    random_coordinates: FloatArray | None = None
+    """Accuracy from Gaussian noise with as many units in place of the representation, `[feature]`; None from
+    `probe`."""
+
+    baseline: FloatArray | None = None
+    """Accuracy from the baseline representation, `[feature]`; None without one."""
+
+    @property
+    def selectivity(self) -> FloatArray | None:
+        """Accuracy less the mean accuracy under permuted labels, `[feature]`; None from `probe`."""
+        return None if self.shuffled is None else self.accuracy - self.shuffled.mean(0)
+
+    @property
+    def above_baseline(self) -> FloatArray | None:
+        """Accuracy less that from the baseline representation, `[feature]`; None without one."""
+        return None if self.baseline is None else self.accuracy - self.baseline
+
+    def table(self) -> pd.DataFrame:
+        """Return a tidy table with the columns feature, measure and value.
+
+        Measures: `accuracy`, `balanced_accuracy`, `chance`, and where computed `shuffled` and `memorized` (means over
+        permutations), `selectivity`, `random_coordinates`, `baseline`, `above_baseline`.
+        """
+        measures = {
+            "accuracy": self.accuracy,
+            "balanced_accuracy": self.balanced_accuracy,
+            "chance": self.chance,
+            "shuffled": None if self.shuffled is None else self.shuffled.mean(0),
+            "memorized": None if self.memorized is None else self.memorized.mean(0),
+            "selectivity": self.selectivity,
+            "random_coordinates": self.random_coordinates,
+            "baseline": self.baseline,
+            "above_baseline": self.above_baseline,
+        }
+        return measures_table(self.names, measures)
 
 
 def probe(
@@ -64,9 +123,8 @@ def probe(
 
     Source: Alain & Bengio (2016), arXiv 1610.01644.
     """
-    refuse_wrong_classifier(classifier, regularization, scaling)
-    data = held_out(representation, labels, test_representation, test_labels, names)
-    return _probe(data, _Settings(classifier, regularization, scaling))
+    settings = Classifier(classifier, regularization, scaling)
+    return _probe(held_out(representation, labels, test_representation, test_labels, names), settings)
 
 
 def controlled_probe(
@@ -118,8 +176,7 @@ def controlled_probe(
 
     Source: Hewitt & Liang (2019), arXiv 1909.03368; memorisation after Zhang et al. (2017), arXiv 1611.03530.
     """
-    refuse_wrong_classifier(classifier, regularization, scaling)
-    settings = _Settings(classifier, regularization, scaling)
+    settings = Classifier(classifier, regularization, scaling)
     if permutations < 1:
         raise ValueError(f"permutations must be 1 or more, got {permutations}: without controls, use probe")
     data = held_out(representation, labels, test_representation, test_labels, names)
@@ -178,10 +235,10 @@ def random_projection(values: ArrayLike, n_units: int, *, seed: int = 0) -> Floa
     return inputs @ projection
 
 
-def _probe(data: HeldOut, settings: _Settings) -> ProbeResult:
+def _probe(data: HeldOut, settings: Classifier) -> ProbeResult:
     scores = []
     for y, test_y in zip(data.y.T, data.test_y.T, strict=True):
-        predicted = _fit_and_predict(data.x, y, data.test_x, settings)
+        predicted = settings.fit(data.x, y).predict(data.test_x)
         most_frequent = np.bincount(y).argmax()
         scores.append([*accuracies(predicted, test_y), float((test_y == most_frequent).mean())])
     accuracy, balanced, chance = np.array(scores).T
@@ -194,18 +251,7 @@ def accuracies(predicted: IntArray, labels: IntArray) -> tuple[float, float]:
     return float(right.mean()), float(np.mean([right[labels == label].mean() for label in np.unique(labels)]))
 
 
-def _fit_and_predict(x: FloatArray, y: IntArray, others: FloatArray, settings: _Settings) -> IntArray:
-    fitted = fit_classifier(
-        x,
-        y,
-        classifier=settings.classifier,
-        regularization=settings.regularization,
-        scaling=settings.scaling,
-    )
-    return fitted.predict(others)
-
-
-def _shuffled(data: HeldOut, settings: _Settings, permutations: int, seed: int) -> tuple[FloatArray, FloatArray]:
+def _shuffled(data: HeldOut, settings: Classifier, permutations: int, seed: int) -> tuple[FloatArray, FloatArray]:
     """Return the accuracy on test stimuli and on the permuted labels themselves, `[permutation, feature]`."""
     generator = rng(seed, "probe", "permutations")
     both, n_test = np.concatenate([data.test_x, data.x]), len(data.test_x)
@@ -213,7 +259,7 @@ def _shuffled(data: HeldOut, settings: _Settings, permutations: int, seed: int) 
     for permutation in range(permutations):
         permuted = data.y[generator.permutation(len(data.y))]
         for feature, y in enumerate(permuted.T):
-            predicted = _fit_and_predict(data.x, y, both, settings)
+            predicted = settings.fit(data.x, y).predict(both)
             found[0, permutation, feature] = (predicted[:n_test] == data.test_y[:, feature]).mean()
             found[1, permutation, feature] = (predicted[n_test:] == y).mean()
     return found[0], found[1]

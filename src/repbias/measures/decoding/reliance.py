@@ -10,16 +10,16 @@ from typing import TypeAlias
 import numpy as np
 import pandas as pd
 
-from repbias.core.arrays import ArrayLike, FloatArray, as_labels, as_names, as_representation
+from repbias.core.arrays import ArrayLike, FloatArray, IntArray, as_labels, as_names, as_representation
 from repbias.core.specs import did_you_mean
+from repbias.core.tables import measures_table
 from repbias.measures.decoding.cue_training import Strength, as_strengths, draw_training_set
-from repbias.measures.decoding.held_out import HeldOut, IntArray, held_out, refuse_more_than_two_classes
+from repbias.measures.decoding.held_out import HeldOut, held_out, refuse_more_than_two_classes
 from repbias.measures.decoding.linear_classifiers import (
     CLASSIFIERS,
     REGULARIZATION,
+    Classifier,
     LinearClassifier,
-    fit_classifier,
-    refuse_wrong_classifier,
 )
 
 Feature: TypeAlias = str | int
@@ -56,7 +56,7 @@ class Reliance:
     """Number of test stimuli where they agree."""
 
     classifier: LinearClassifier
-    """The classifier itself, in the representation's own axes."""
+    """The classifier, in the axes of the representation."""
 
     def table(self) -> pd.DataFrame:
         """Return a tidy table with the columns feature, measure and value.
@@ -64,12 +64,9 @@ class Reliance:
         Measures of each feature: `reliance`, `training_agreement`. Of the classifier, with the feature `(both)`:
         `agreeing_accuracy`, `training_accuracy`, `n_train`, `n_conflict`, `n_agreeing`.
         """
-        rows: list[tuple[str, str, float]] = []
-        for measure, values in {"reliance": self.reliance, "training_agreement": self.training_agreement}.items():
-            rows += [(name, measure, float(value)) for name, value in zip(self.names, values, strict=True)]
-        for measure in ("agreeing_accuracy", "training_accuracy", "n_train", "n_conflict", "n_agreeing"):
-            rows.append((BOTH, measure, float(getattr(self, measure))))
-        return pd.DataFrame(rows, columns=["feature", "measure", "value"])
+        by_feature = {"reliance": self.reliance, "training_agreement": self.training_agreement}
+        whole = ("agreeing_accuracy", "training_accuracy", "n_train", "n_conflict", "n_agreeing")
+        return measures_table(self.names, by_feature, {measure: getattr(self, measure) for measure in whole}, of=BOTH)
 
 
 def reliance(
@@ -95,7 +92,7 @@ def reliance(
         train    P(y = 1) = 1/2,  P(f1 = y) = s1,  P(f2 = y) = s2,  f1 and f2 independent given y
         test     reliance on f1 = share of the stimuli with f1 != f2 in which the prediction is f1
 
-    At strengths of 1 the training stimuli are those where the features agree, and nothing in training says which of
+    At strengths of 1 the training stimuli are those where the features agree, and training does not show which of
     the two is meant. Training stimuli are drawn from `representation` without replacement, in numbers that give these
     probabilities exactly but for rounding; below 1 the label of some stimuli is neither feature's value.
 
@@ -130,11 +127,11 @@ def reliance(
 
     Source: the cue-conflict design of Hermann & Lampinen (2020), arXiv 2006.12433, on representations.
     """
-    refuse_wrong_classifier(classifier, regularization, scaling)
+    settings = Classifier(classifier, regularization, scaling)
     strengths = as_strengths(strength)
     data = _two_features(representation, labels, test_representation, test_labels, features, names)
     chosen, y = draw_training_set(data.y, strengths, n_train, seed)
-    return _score(data, chosen, y, classifier, regularization, scaling)
+    return _score(data, chosen, y, settings)
 
 
 def reliance_sweep(
@@ -168,7 +165,7 @@ def reliance_sweep(
     ValueError, TypeError : as `reliance`, for any of the combinations, before the first is fitted.
     """
     for kind, value in itertools.product(classifiers, regularizations):
-        refuse_wrong_classifier(kind, value, scaling)
+        Classifier(kind, value, scaling)  # raises for unknown settings before the first fit
     strengths = as_strengths(strength)
     data = _two_features(representation, labels, test_representation, test_labels, features, names)
     draws = {(n, seed): draw_training_set(data.y, strengths, n, seed) for n, seed in itertools.product(n_trains, seeds)}
@@ -177,7 +174,7 @@ def reliance_sweep(
         values = [float("nan")] if kind == "nearest_mean" else regularizations
         for value, ((_, seed), (chosen, y)) in itertools.product(values, draws.items()):
             used = REGULARIZATION if kind == "nearest_mean" else value
-            table = _score(data, chosen, y, kind, used, scaling).table()
+            table = _score(data, chosen, y, Classifier(kind, used, scaling)).table()
             settings = {"classifier": kind, "regularization": value, "n_train": len(y), "seed": seed}
             tables.append(pd.DataFrame(settings, index=table.index).join(table))
     if not tables:
@@ -230,10 +227,8 @@ def _column(feature: Feature, names: tuple[str, ...]) -> int:
     return feature
 
 
-def _score(
-    data: HeldOut, chosen: IntArray, y: IntArray, classifier: str, regularization: float, scaling: str
-) -> Reliance:
-    fitted = fit_classifier(data.x[chosen], y, classifier=classifier, regularization=regularization, scaling=scaling)
+def _score(data: HeldOut, chosen: IntArray, y: IntArray, settings: Classifier) -> Reliance:
+    fitted = settings.fit(data.x[chosen], y)
     predicted = fitted.predict(data.test_x)
     first, second = data.test_y.T
     conflict = first != second

@@ -11,8 +11,7 @@ from torch import Tensor, nn
 
 from repbias.core.arrays import ArrayLike, as_representation
 from repbias.core.randomness import rng, torch_rng
-
-ALL_LATENTS = "(all)"
+from repbias.core.tables import measures_table
 
 
 class TopKAutoencoder(nn.Module):
@@ -59,7 +58,7 @@ def top_k(values: Tensor, k: int) -> Tensor:
 
 @dataclass(frozen=True, eq=False)
 class SparseAutoencoder:
-    """A trained TopK autoencoder, in the representation's own scale."""
+    """A trained TopK autoencoder, in the scale of the representation."""
 
     encoder: Tensor
     """Encoder weights, `[latent, unit]`."""
@@ -116,13 +115,8 @@ class SparseAutoencoder:
 
         Measures: `fit_r2`, `dead_share`, `n_latents`, `k`.
         """
-        measures = {
-            "fit_r2": self.fit_r2,
-            "dead_share": self.dead_share,
-            "n_latents": float(len(self.decoder)),
-            "k": float(self.k),
-        }
-        return pd.DataFrame({"feature": ALL_LATENTS, "measure": list(measures), "value": list(measures.values())})
+        whole = {"fit_r2": self.fit_r2, "dead_share": self.dead_share, "n_latents": len(self.decoder), "k": self.k}
+        return measures_table((), {}, whole)
 
 
 def train_autoencoder(
@@ -145,8 +139,8 @@ def train_autoencoder(
     with v the representation's variance over all units. Adam, the learning rate falling to 0 over the last fifth of
     the steps; rows of W_dec at unit norm, W_enc = W_dec at the start, b the mean at the start (in the source, the
     geometric median). The auxiliary loss of the source, which revives dead latents, is left out: with 32 to 256
-    latents it made no consistent difference. `dead` says which they are. The representation is divided by one number
-    for training, and the weights are given back in its own scale: units and stimuli keep their proportions. Trained
+    latents it made no consistent difference. `dead` marks them. The representation is divided by one number
+    for training, and the weights are scaled back: units and stimuli keep their proportions. Trained
     in float32 on the representation's device; batches are drawn with replacement. The same seed gives the same
     weights on one machine.
 
@@ -157,7 +151,7 @@ def train_autoencoder(
     k : latents that may be active for a stimulus, 1 to `n_latents`.
     steps : training steps, 1 or more.
     batch : stimuli in a step, 1 or more.
-    lr : learning rate, for a representation of variance 1 a unit.
+    lr : learning rate, for a representation with a variance of 1 per unit.
     seed : seed of the initial weights and of the batches.
 
     Returns
@@ -169,7 +163,7 @@ def train_autoencoder(
     ValueError : for a representation that is not `[stimulus, unit]` or not finite, and numbers out of range.
     TypeError : for an array that does not hold numbers.
 
-    When not to use it: with few stimuli for each latent, where latents learn stimuli by heart; score reconstruction
+    When not to use it: with few stimuli for each latent, where latents memorise stimuli; score reconstruction
     on other stimuli (`r2`). The loss is about variance: a feature of little variance may get no latent.
 
     Source: Gao et al. (2024), arXiv 2406.04093.

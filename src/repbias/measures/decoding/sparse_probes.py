@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from repbias.core.arrays import ArrayLike, FloatArray
+from repbias.core.arrays import ArrayLike, FloatArray, IntArray, about_mean
 from repbias.core.specs import did_you_mean
-from repbias.measures.decoding.held_out import IntArray, held_out
-from repbias.measures.decoding.linear_classifiers import REGULARIZATION, fit_classifier, refuse_wrong_classifier
+from repbias.measures.decoding.held_out import held_out
+from repbias.measures.decoding.linear_classifiers import REGULARIZATION, Classifier
 from repbias.measures.decoding.probes import accuracies
 
 SELECTIONS = ("class_means", "forward")
@@ -73,10 +73,10 @@ def sparse_probe(
 ) -> SparseProbe:
     """Measure how well each feature can be read out of k units, for each k.
 
-    The units are chosen on the fit stimuli only, in an order that does not hang on the units' scale:
+    The units are chosen on the fit stimuli only, in an order that does not depend on the units' scale:
 
         class_means    by the share of the unit's variance that lies between class means (eta squared), each unit by
-                       itself; units that say the same may all be chosen
+                       itself; units that carry the same information may all be chosen
         forward        the one that, in a least-squares regression of the one-hot labels on the units chosen so far and
                        on this one, leaves the least error, again and again
 
@@ -93,14 +93,14 @@ def sparse_probe(
 
     Raises
     ------
-    ValueError, TypeError : as `probe`; ValueError for an unknown selection, and a k that is no number of units.
+    ValueError, TypeError : as `probe`; ValueError for an unknown selection, and a k that is not a number of units.
 
     When not to use it: to compare layers after a rotation; like density, it depends on the axes. With few stimuli and
-    many units even the best unit is chosen by luck; its held-out accuracy says so, the fit accuracy would not.
+    many units even the best unit is chosen by chance; its held-out accuracy shows that, the fit accuracy would not.
 
     Source: Gurnee et al. (2023), arXiv 2305.01610.
     """
-    refuse_wrong_classifier(classifier, regularization, scaling)
+    settings = Classifier(classifier, regularization, scaling)
     if selection not in SELECTIONS:
         raise ValueError(f"no selection is called {selection!r}; {did_you_mean(selection, SELECTIONS)}")
     data = held_out(representation, labels, test_representation, test_labels, names)
@@ -114,9 +114,7 @@ def sparse_probe(
     for feature, (y, test_y) in enumerate(zip(data.y.T, data.test_y.T, strict=True)):
         for i, size in enumerate(sizes):
             chosen = units[feature, :size]
-            fitted = fit_classifier(
-                data.x[:, chosen], y, classifier=classifier, regularization=regularization, scaling=scaling
-            )
+            fitted = settings.fit(data.x[:, chosen], y)
             scores[:, i, feature] = accuracies(fitted.predict(data.test_x[:, chosen]), test_y)
     most_frequent = np.array([np.bincount(y).argmax() for y in data.y.T])
     return SparseProbe(data.names, sizes, scores[0], scores[1], (data.test_y == most_frequent).mean(0), units)
@@ -130,7 +128,7 @@ def select_by_class_means(x: FloatArray, y: IntArray, k: int) -> IntArray:
     x : float64 `[stimulus, unit]`.
     y : labels `[stimulus]`.
     """
-    centred = _centred(x)
+    centred, _ = about_mean(x)
     total = (centred**2).sum(0)
     between = sum(
         ((y == label).sum() * centred[y == label].mean(0) ** 2 for label in np.unique(y)), np.zeros(len(total))
@@ -147,7 +145,7 @@ def select_forward(x: FloatArray, y: IntArray, k: int) -> IntArray:
     x : float64 `[stimulus, unit]`.
     y : labels `[stimulus]`.
     """
-    left = _centred(x)
+    left, _ = about_mean(x)
     code = (y[:, None] == np.unique(y)).astype(np.float64)
     code -= code.mean(0)
     least = ROUNDING * (left**2).sum(0)
@@ -165,9 +163,3 @@ def select_forward(x: FloatArray, y: IntArray, k: int) -> IntArray:
             left = left - np.outer(direction, direction @ left)
             code = code - np.outer(direction, direction @ code)
     return np.array(chosen)
-
-
-def _centred(x: FloatArray) -> FloatArray:
-    """Return `x` less its mean, exactly 0 for a constant unit."""
-    centred: FloatArray = np.where(np.ptp(x, axis=0) == 0, 0.0, x - x.mean(0))
-    return centred

@@ -58,7 +58,7 @@ def mean_cca(a: ArrayLike, b: ArrayLike, ridge: float = 0.0) -> CanonicalCorrela
     left out. The mean is over as many correlations as the smaller representation has dimensions.
 
     Invariances. Without a ridge: any invertible linear map of the units of either, and translation; every direction
-    counts the same, of whatever variance. With one: rotations, isotropic scaling and translation only. Never the
+    counts the same, of whatever variance. With one: rotations, isotropic scaling and translation only. Not the
     squashing of units by a nonlinear function.
 
     Parameters

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from repbias.core.arrays import ArrayLike, FloatArray
+from repbias.core.arrays import ArrayLike, FloatArray, about_mean
 from repbias.core.specs import did_you_mean
-from repbias.measures.similarity.paired import as_float64_pair, centred, normalised_pair, refuse_constant
+from repbias.measures.similarity.paired import as_float64_pair, normalised_pair, refuse_constant
 from repbias.measures.similarity.rdm import squared_distances
 
 KERNELS = ("rbf", "laplacian")
@@ -177,7 +177,7 @@ def _square(product: FloatArray) -> float:
 
 def _gram(x: FloatArray, what: str, kernel: str, bandwidth: float) -> FloatArray:
     """Return the Gram matrix, double-centred."""
-    x = centred(x)
+    x = about_mean(x)[0]
     refuse_constant(bool(x.any()), what)
     d = squared_distances(x / np.abs(x).max())
     median = np.median(d[np.triu_indices(len(d), 1)])

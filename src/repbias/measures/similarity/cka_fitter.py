@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from repbias.core.arrays import ArrayLike, FloatArray
+from repbias.core.arrays import ArrayLike, FloatArray, about_mean
 from repbias.measures.similarity.cka import LEAST, HSICTerms, cka_ratio
 from repbias.measures.similarity.paired import as_float64_pair
 
@@ -56,7 +56,7 @@ class CKAFitter:
         x, y = as_float64_pair(a, b, least=1)
         if self._shifts is None or self._pairs is None:
             p, q = x.shape[1], y.shape[1]
-            self._shifts = _mean(x), _mean(y)
+            self._shifts = about_mean(x)[1], about_mean(y)[1]
             self._pairs = _PairSums(p, q), _PairSums(p, p), _PairSums(q, q)
         for z, shift, what in ((x, self._shifts[0], "a"), (y, self._shifts[1], "b")):
             if z.shape[1] != len(shift):
@@ -123,7 +123,3 @@ class _PairSums:
         covariance = self.xy - n * np.outer(mx, my)
         squares = float(np.vdot(covariance, covariance))
         return HSICTerms(squares, float(overlap), self.a - n * square_x, self.b - n * square_y, n)
-
-
-def _mean(x: FloatArray) -> FloatArray:
-    return np.asarray(x[0] + (x - x[0]).mean(0))  # exact for a constant unit

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.covariance import ledoit_wolf
 
-from repbias.core.arrays import ArrayLike, FloatArray, as_labels, as_representation, class_numbers
-from repbias.measures.similarity.paired import as_float64, centred
+from repbias.core.arrays import (
+    ArrayLike,
+    FloatArray,
+    IntArray,
+    about_mean,
+    as_float64,
+    as_labels,
+    as_representation,
+    class_numbers,
+)
 from repbias.measures.similarity.rdm import whitened
-
-IntArray = npt.NDArray[np.int64]
 
 
 def crossnobis_rdm(
@@ -49,21 +54,21 @@ def crossnobis_rdm(
     Raises
     ------
     ValueError : fewer than two conditions or folds; a condition that is missing from a fold; labels that are negative,
-        not whole or not one a presentation; a covariance that does not fit or is not positive definite.
+        not whole or not one per presentation; a covariance that does not fit or is not positive definite.
     TypeError : arrays that do not hold numbers.
 
-    When not to use it: for noiseless responses, e.g. of a network in eval mode, where repeats are copies and `rdm` says
+    When not to use it: for noiseless responses, e.g. of a network in eval mode, where repeats are copies and `rdm` is
     the same; with folds that share noise (overlapping trials), which brings the bias back.
 
     Source: Walther et al. (2016), NeuroImage 137, 188-200; Diedrichsen & Kriegeskorte (2017), PLoS Comput Biol 13(4).
     """
-    x = as_float64(representation, "representation")
+    x = as_float64(as_representation(representation, "representation"))
     condition, n_conditions = _numbers(conditions, representation, "conditions", "condition")
     fold, n_folds = _numbers(folds, representation, "folds", "fold")
     counts = np.zeros((n_folds, n_conditions))
     np.add.at(counts, (fold, condition), 1)
     _refuse_missing(counts)
-    x = centred(x)
+    x = about_mean(x)[0]
     if noise_covariance is not None:
         x = whitened(x, noise_covariance)
     sums = np.zeros((n_folds, n_conditions, x.shape[1]))
@@ -101,13 +106,13 @@ def noise_covariance(representation: ArrayLike, conditions: ArrayLike) -> FloatA
 
     Source: Ledoit & Wolf (2004), Journal of Multivariate Analysis 88, 365-411; Walther et al. (2016).
     """
-    x = as_float64(representation, "representation")
+    x = as_float64(as_representation(representation, "representation"))
     condition, n_conditions = _numbers(conditions, representation, "conditions", "condition")
     counts = np.bincount(condition, minlength=n_conditions)
     n, n_present = len(x), int((counts > 0).sum())
     if n == n_present:
         raise ValueError(f"noise is seen in repeats only: got {n} presentations of {n_present} conditions, one of each")
-    x = centred(x)
+    x = about_mean(x)[0]
     means = np.zeros((n_conditions, x.shape[1]))
     np.add.at(means, condition, x)
     residuals = x - (means / np.maximum(counts, 1)[:, None])[condition]

@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 
-from repbias.core.arrays import ArrayLike, FloatArray, as_representation
-
-
-def as_float64(values: ArrayLike, what: str) -> FloatArray:
-    """Return a checked representation `[stimulus, unit]` in float64; it may share memory with `values`."""
-    return np.asarray(as_representation(values, what).to("cpu", torch.float64).numpy())
+from repbias.core.arrays import ArrayLike, FloatArray, about_mean, as_float64, as_representation
 
 
 def as_float64_pair(a: ArrayLike, b: ArrayLike, *, least: int) -> tuple[FloatArray, FloatArray]:
     """Return both representations in float64; they must be of the same stimuli, `least` of them or more."""
-    x, y = as_float64(a, "a"), as_float64(b, "b")
+    x, y = as_float64(as_representation(a, "a")), as_float64(as_representation(b, "b"))
     if len(x) != len(y):
         raise ValueError(
             f"a and b must be responses to the same stimuli, got {len(x)} and {len(y)} stimuli: "
@@ -32,13 +26,6 @@ def normalised_pair(a: ArrayLike, b: ArrayLike, *, least: int = 2) -> tuple[Floa
     return _normalised(x, "a"), _normalised(y, "b")
 
 
-def centred(x: FloatArray) -> FloatArray:
-    """Return `x` less its mean over stimuli; a constant unit becomes exactly 0, whatever its value."""
-    shifted = x - x[0]  # nothing is lost where the mean is large beside the standard deviation
-    shifted -= shifted.mean(0)
-    return shifted
-
-
 def refuse_constant(varies: bool, what: str) -> None:
     """Raise where a representation does not vary at all."""
     if not varies:
@@ -49,7 +36,7 @@ def refuse_constant(varies: bool, what: str) -> None:
 
 
 def _normalised(x: FloatArray, what: str) -> FloatArray:
-    x = centred(x)
+    x, _ = about_mean(x)
     largest = max(x.max(), -x.min())
     refuse_constant(bool(largest > 0), what)
     x /= largest  # so that squares neither overflow nor vanish

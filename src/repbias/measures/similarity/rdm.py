@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.linalg import LinAlgError, cholesky, solve_triangular
 
-from repbias.core.arrays import ArrayLike, FloatArray
+from repbias.core.arrays import ArrayLike, FloatArray, about_mean, as_float64, as_representation
 from repbias.core.specs import did_you_mean
-from repbias.measures.similarity.paired import as_float64, centred
 
 DISTANCES = ("correlation", "cosine", "euclidean", "squared_euclidean")
 ROUNDING = 16 * np.finfo(np.float64).eps
@@ -54,13 +53,13 @@ def rdm(representation: ArrayLike, distance: str = "correlation") -> FloatArray:
     """
     if distance not in DISTANCES:
         raise ValueError(f"no distance is called {distance!r}; {did_you_mean(distance, DISTANCES)}")
-    x = _two_or_more(as_float64(representation, "representation"))
+    x = _two_or_more(as_float64(as_representation(representation, "representation")))
     if distance == "correlation":
         found = squared_distances(_unit_rows(x - x.mean(1, keepdims=True), x, _NO_CORRELATION))
     elif distance == "cosine":
         found = squared_distances(_unit_rows(x, x, _NO_COSINE))
     else:
-        found = squared_distances(centred(x))
+        found = squared_distances(about_mean(x)[0])
     found /= 2 if distance in ("correlation", "cosine") else x.shape[1]  # ||x - y||^2 = 2 - 2 x.y at length 1
     return np.sqrt(found) if distance == "euclidean" else found
 
@@ -96,13 +95,13 @@ def mahalanobis_rdm(representation: ArrayLike, noise_covariance: ArrayLike) -> F
 
     Source: Walther et al. (2016), NeuroImage 137, 188-200.
     """
-    x = _two_or_more(as_float64(representation, "representation"))
-    return squared_distances(whitened(centred(x), noise_covariance)) / x.shape[1]
+    x = _two_or_more(as_float64(as_representation(representation, "representation")))
+    return squared_distances(whitened(about_mean(x)[0], noise_covariance)) / x.shape[1]
 
 
 def whitened(x: FloatArray, noise_covariance: ArrayLike) -> FloatArray:
     """Return `x` `[row, unit]` in coordinates in which noise of that covariance is white."""
-    s = as_float64(noise_covariance, "noise_covariance")
+    s = as_float64(as_representation(noise_covariance, "noise_covariance"))
     n = x.shape[1]
     if s.shape != (n, n):
         raise ValueError(f"noise_covariance must be [unit, unit], ({n}, {n}) for the {n} units, got shape {s.shape}")
@@ -146,7 +145,7 @@ def _unit_rows(rows: FloatArray, raw: FloatArray, requirement: str) -> FloatArra
     if len(flat):
         raise ValueError(
             f"the response to a stimulus must {requirement} at stimulus {flat[0]} ({len(flat)} of {len(rows)} stimuli "
-            'are so): leave those stimuli out, or use distance="euclidean"'
+            'are alike): leave those stimuli out, or use distance="euclidean"'
         )
     rows = rows / largest
     rows /= np.sqrt(np.einsum("su,su->s", rows, rows))[:, None]

@@ -14,16 +14,16 @@ from torch import Tensor
 from repbias.core.arrays import (
     ArrayLike,
     FloatArray,
+    about_mean,
+    as_float64,
     as_labels,
     as_names,
     as_representation,
     class_numbers,
 )
-from repbias.measures.variance.class_means import ratio
+from repbias.core.tables import measures_table
 from repbias.measures.variance.explained import variance_explained
-from repbias.measures.variance.joint_encoding import JointEncoding, about_mean, fit_joint_encoding
-from repbias.measures.variance.result import ALL_FEATURES
-from repbias.measures.variance.sums import as_float64
+from repbias.measures.variance.regression import JointEncoding, fit_joint_encoding, ratio
 
 ALPHAS = tuple(10.0**power for power in range(-8, 4))
 REMAINDER = "(remainder)"
@@ -62,7 +62,7 @@ class SystemRegression:
     """R2 of the part of B that no feature accounts for, in the same way."""
 
     alpha: float
-    """The ridge penalty that cross-validation chose, as scikit-learn counts it."""
+    """The ridge penalty that cross-validation chose, in scikit-learn's units."""
 
     relative_alpha: float
     """The same in the sums of squares of a mean unit of A: the one of `alphas` that was chosen."""
@@ -86,21 +86,14 @@ class SystemRegression:
         Measures of each feature: `contribution`, `share`, `r2`, `variance`; of the remainder, `(remainder)`:
         `contribution`, `share`, `r2`; of everything, `(all)`: `r2`, `alpha`, `relative_alpha`.
         """
-        columns = [self.feature_contribution, self.feature_share, self.feature_r2, self.feature_variance]
-        rows = [
-            (name, measure, float(value))
-            for measure, values in zip(("contribution", "share", "r2", "variance"), columns, strict=True)
-            for name, value in zip(self.names, values, strict=True)
-        ]
-        rows += [
-            (REMAINDER, "contribution", self.remainder_contribution),
-            (REMAINDER, "share", self.remainder_share),
-            (REMAINDER, "r2", self.remainder_r2),
-            (ALL_FEATURES, "r2", self.r2),
-            (ALL_FEATURES, "alpha", self.alpha),
-            (ALL_FEATURES, "relative_alpha", self.relative_alpha),
-        ]
-        return pd.DataFrame(rows, columns=["feature", "measure", "value"])
+        by_part = {
+            "contribution": [*self.feature_contribution, self.remainder_contribution],
+            "share": [*self.feature_share, self.remainder_share],
+            "r2": [*self.feature_r2, self.remainder_r2],
+        }
+        whole = {"r2": self.r2, "alpha": self.alpha, "relative_alpha": self.relative_alpha}
+        variance = measures_table(self.names, {"variance": self.feature_variance}, whole)
+        return pd.concat([measures_table((*self.names, REMAINDER), by_part), variance], ignore_index=True)
 
 
 def system_regression(
@@ -125,7 +118,7 @@ def system_regression(
     cross-validation within the stimuli of the fit (scikit-learn's `RidgeCV`).
 
     With labels, b = sum_f b_f + b_rest: b_f is what a least-squares regression of b on all features' one-hot codes,
-    fitted on the stimuli of the fit, puts down to feature f. Ridge is linear in its target, so that with H_f fitted
+    fitted on the stimuli of the fit, attributes to feature f. Ridge is linear in its target, so that with H_f fitted
     to b_f at the same alpha, H a = sum_f H_f a + H_rest a, and
 
         feature_contribution    sum (2 b_f - H_f a) . H a / sum || b ||^2
@@ -160,10 +153,10 @@ def system_regression(
     ValueError, TypeError : as `variance_explained`; ValueError for penalties that are not above 0.
 
     When not to use it: with stimuli that occur more than once in the fit; leave-one-out then chooses too small a
-    penalty (average repeats first). To say that two systems compute alike from r2 alone: it may be all one feature.
+    penalty (average repeats first). To infer from r2 alone that systems compute alike: all of it may be one feature.
 
     Source: Hoerl & Kennard (1970); the question is Lampinen, Chan & Hermann's (2024), arXiv 2405.05847; the split over
-    features is this project's own.
+    features is this project's.
     """
     if len(alphas) == 0 or not all(0 < alpha < np.inf for alpha in alphas):
         raise ValueError(f"alphas must be one or more penalties above 0, got {list(alphas)}")
@@ -252,5 +245,5 @@ def _parts(
     """Return each feature's part of B and its prediction, `[stimulus, unit of B]`."""
     return [
         (code[:, columns] @ encoding.weights[columns], predicted_code[:, columns] @ encoding.weights[columns])
-        for columns in encoding.columns_of_features()
+        for columns in encoding.code.features
     ]

@@ -8,11 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from repbias.core.arrays import ArrayLike, FloatArray, as_representation
+from repbias.core.arrays import ArrayLike, FloatArray, about_mean, as_float64, as_representation
 from repbias.measures.variance.explained import variance_explained
-from repbias.measures.variance.joint_encoding import about_mean
 from repbias.measures.variance.result import ALL_FEATURES
-from repbias.measures.variance.sums import as_float64
 
 OWNER_THRESHOLD = 0.1
 
@@ -41,7 +39,7 @@ class Components:
     """R2 of each component's scores by each feature, `[feature, component]`; may be negative."""
 
     owner_threshold: float
-    """The R2 from which on a feature may own a component."""
+    """The smallest R2 at which a feature may own a component."""
 
     @property
     def owner(self) -> tuple[str | None, ...]:

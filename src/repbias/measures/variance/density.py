@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 
 from repbias.core.arrays import ArrayLike, FloatArray
-from repbias.measures.variance.class_means import ratio
+from repbias.core.tables import measures_table
 from repbias.measures.variance.explained import variance_explained
+from repbias.measures.variance.regression import ratio
 from repbias.measures.variance.result import VarianceExplained
 
 THRESHOLDS = (0.05, 0.1, 0.25)
@@ -65,12 +66,10 @@ class Density:
 
         Measures: `fraction_above_0.05` (and so on for each threshold), `participation`, `participation_fraction`.
         """
-        measures = [f"fraction_above_{limit:g}" for limit in self.thresholds]
-        values = np.column_stack([self.fraction_above, self.participation, self.participation_fraction])
-        wide = pd.DataFrame(
-            values, index=list(self.names), columns=[*measures, "participation", "participation_fraction"]
-        )
-        return wide.melt(ignore_index=False, var_name="measure").rename_axis("feature").reset_index()
+        fractions = dict(zip(self.thresholds, self.fraction_above.T, strict=True))
+        by_feature = {f"fraction_above_{limit:g}": values for limit, values in fractions.items()}
+        shares = {"participation": self.participation, "participation_fraction": self.participation_fraction}
+        return measures_table(self.names, by_feature | shares)
 
 
 def density(
@@ -91,8 +90,8 @@ def density(
         fraction above t       share of all units with R2 > t
         participation ratio    (sum_u r_u)^2 / sum_u r_u^2       in units; 0 where nothing is explained
 
-    The fraction asks how many units carry the feature, whatever their scale; the participation ratio asks how many
-    share what is explained, and a few units of large variance can dominate it. Where a feature explains next to
+    The fraction counts the units that carry the feature, whatever their scale; the participation ratio those that
+    share the explained variance, and a few units of large variance can dominate it. Where a feature explains next to
     nothing, both describe noise: read them beside its R2.
 
     Parameters

@@ -13,14 +13,16 @@ from torch import Tensor
 from repbias.core.arrays import (
     ArrayLike,
     FloatArray,
+    about_mean,
+    as_float64,
     as_labels,
     as_names,
     as_representation,
     class_numbers,
 )
+from repbias.core.tables import measures_table
 from repbias.measures.variance.explained import variance_explained
-from repbias.measures.variance.joint_encoding import JointEncoding, about_mean, fit_joint_encoding
-from repbias.measures.variance.sums import as_float64
+from repbias.measures.variance.regression import JointEncoding, fit_joint_encoding
 
 MAX_GAIN = 10.0
 NOISE_MULTIPLE = 5.0  # of the average of an unrelated feature: one in forty exceeds it, fewer in many dimensions
@@ -74,10 +76,8 @@ class Equalized:
 
         Measures: `gain`, `variance_before`, `r2_before`, `r2_after`.
         """
-        values = np.column_stack([self.gain, self.variance_before, self.r2_before, self.r2_after])
-        columns = ["gain", "variance_before", "r2_before", "r2_after"]
-        wide = pd.DataFrame(values, index=list(self.names), columns=columns)
-        return wide.melt(ignore_index=False, var_name="measure").rename_axis("feature").reset_index()
+        measures = ("gain", "variance_before", "r2_before", "r2_after")
+        return measures_table(self.names, {measure: getattr(self, measure) for measure in measures})
 
 
 def equalize(
@@ -138,7 +138,7 @@ def equalize(
 
     When not to use it: to recover a feature that the representation barely holds. To remove a feature: that is erasure.
 
-    Source: this project's own, a remedy for the biases of Lampinen, Chan & Hermann (2024), arXiv 2405.05847.
+    Source: this project, a remedy for the biases of Lampinen, Chan & Hermann (2024), arXiv 2405.05847.
     """
     if not 1 <= max_gain < np.inf:
         raise ValueError(f"max_gain must be 1 or more, and finite, got {max_gain}")

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
+import torch
 from torch import Tensor
 
-from repbias.core.arrays import ArrayLike, as_labels, as_names, as_representation, refuse_wrong_classes
-from repbias.features.hashed_folds import assign_folds
-from repbias.measures.variance.class_means import (
-    ClassMeans,
-    explained_by_unit,
-    explained_jointly,
-    fit_class_means,
-    ratio,
-    refuse_unseen_classes,
-    splits,
+from repbias.core.arrays import (
+    ArrayLike,
+    FloatArray,
+    IntArray,
+    as_float64,
+    as_labels,
+    as_names,
+    as_representation,
+    refuse_wrong_classes,
 )
+from repbias.features.folds import running_folds
+from repbias.measures.variance.regression import Regression, ratio
 from repbias.measures.variance.result import VarianceExplained
-from repbias.measures.variance.stimulus_scores import StimulusScores
-from repbias.measures.variance.sums import OneHotCode, Sums, SumsByFold, as_float64, near_mean, pieces
+from repbias.measures.variance.sums import OneHotCode, Piece, Sums, SumsByFold, near_mean, pieces, working_dtype
 
 
 class VarianceFitter:
@@ -44,7 +44,7 @@ class VarianceFitter:
 
     Raises
     ------
-    ValueError : for a setting or a batch that cannot be measured; it says what to do.
+    ValueError : for a setting or a batch that cannot be measured.
     TypeError : for arrays that do not hold numbers.
 
     Source: Lampinen, Chan & Hermann (2024), arXiv 2405.05847; see `variance_explained` for the formulas.
@@ -70,7 +70,7 @@ class VarianceFitter:
         self._code = OneHotCode(self.n_classes)
         self._fit: SumsByFold | None = None
         self._test: SumsByFold | None = None
-        self._models: list[ClassMeans] = []  # the fits by fold, once they are final
+        self._models: list[_Fit] = []  # of each fold, once they are final
         self._score_sums = np.zeros(len(n_classes))
         self._n_fit = self._n_scored = 0
 
@@ -93,8 +93,8 @@ class VarianceFitter:
         x, columns = self._checked(representation, labels, "test_", self._n_scored)
         if self._test is None:
             self._test = SumsByFold(self._code, fit.reference, folds=1, gram=self.joint)
-            self._models = [fit_class_means(self._code, fit.all())]
-        scorer = StimulusScores(self._models[0], fit.reference, x)
+            self._models = self._fits(fit.by_fold().whole())
+        scorer = _StimulusScores(self._models[0], fit.reference, x)
         for piece in pieces(x, None, lambda fold, rows: scorer.mean):
             squares = piece.squares()
             self._test.add(piece, columns[piece.rows], squares=squares)
@@ -111,25 +111,28 @@ class VarianceFitter:
             raise ValueError(
                 f"second_pass got {self._n_scored + len(x)} stimuli, update {self._n_fit}: pass the same batches once"
             )
-        self._models = self._models or [fit_class_means(self._code, pair[0]) for pair in self._splits(fit)]
-        scorers = [StimulusScores(model, fit.reference, x) for model in self._models]
+        self._models = self._models or self._fits(self._regression(fit).fit)
+        scorers = [_StimulusScores(model, fit.reference, x) for model in self._models]
         for piece in pieces(x, self._folds_of(self._n_scored, len(x)), lambda fold, rows: scorers[fold].mean):
             self._score_sums += scorers[piece.fold].add_up(piece, columns[piece.rows], squares=piece.squares())
         self._n_scored += len(x)
 
     def result(self) -> VarianceExplained:
         """Return what was found so far."""
-        pairs = self._splits(self._fitted("result"))
-        n = sum(test.n for _, test in pairs)
+        regression = self._regression(self._fitted("result"))
+        n = int(regression.held.n.sum())
         if 0 < self._n_scored < n:
             raise ValueError(
                 f"second_pass saw {self._n_scored} of {n} stimuli: pass the same batches once more, all of them or none"
             )
-        unit_explained, unit_total = explained_by_unit(self._code, pairs)
+        unit_explained = self._code.by_feature(regression.gain().sum(0))
+        unit_total = regression.total().sum(0)
         explained, total = unit_explained.sum(1), float(unit_total.sum())
+        cross = self._code.by_feature(regression.cross().sum((0, 2)))
         found = VarianceExplained(
             names=self.names,
             r2=ratio(explained, total),
+            r2_unbiased=ratio(cross, regression.unbiased_total().sum()),
             r2_per_stimulus=self._score_sums / n if self._n_scored else None,
             unit_r2=ratio(unit_explained, unit_total),
             explained=explained / n,
@@ -139,14 +142,14 @@ class VarianceFitter:
         )
         if not self.joint:
             return found
-        joint = explained_jointly(self._code, pairs)
-        left = [explained_jointly(self._code, pairs, without=i) for i in range(len(self.names))]
-        joint_r2 = float(ratio(joint, total))
-        return replace(found, joint_r2=joint_r2, unique=joint_r2 - ratio(np.array(left), total))
+        designs, columns = regression.designs(), np.arange(self._code.n_columns)
+        joint_r2 = float(ratio(designs.explained(columns)[1], total))
+        without = [designs.explained(np.delete(columns, feature))[1] for feature in self._code.features]
+        return replace(found, joint_r2=joint_r2, unique=joint_r2 - ratio(np.array(without), total))
 
-    def _fitted(self, asked: str) -> SumsByFold:
+    def _fitted(self, caller: str) -> SumsByFold:
         if self._fit is None:
-            raise ValueError(f"{asked} needs stimuli to fit on, got none: call update first")
+            raise ValueError(f"{caller} needs stimuli to fit on, got none: call update first")
         return self._fit
 
     def _checked(self, representation: ArrayLike, labels: ArrayLike, prefix: str, first: int) -> tuple[Tensor, Tensor]:
@@ -157,10 +160,10 @@ class VarianceFitter:
         refuse_wrong_classes(y, self.n_classes, self.names, f"{prefix}labels")
         return x, self._code.columns(y)
 
-    def _folds_of(self, first: int, n: int) -> npt.NDArray[np.int64] | None:
-        return assign_folds(first, first + n, self.folds) if self.folds else None
+    def _folds_of(self, first: int, n: int) -> IntArray | None:
+        return running_folds(first, first + n, self.folds) if self.folds else None
 
-    def _splits(self, fit: SumsByFold) -> list[tuple[Sums, Sums]]:
+    def _regression(self, fit: SumsByFold) -> Regression:
         if self._test is None and self.folds is None:
             raise ValueError("folds is None and no test batches came: call update_test, or give a number of folds")
         if self._test is None and self.folds and self._n_fit < self.folds:
@@ -168,6 +171,54 @@ class VarianceFitter:
                 f"cross-validation over {self.folds} folds needs at least as many stimuli, got {self._n_fit}: "
                 "bring more stimuli, or fewer folds"
             )
-        pairs = splits(fit, self._test)
-        refuse_unseen_classes(self._code, pairs, self.names, cross_validated=self._test is None)
-        return pairs
+        found = split_or_folds(fit, self._test)
+        found.refuse_unseen_classes(self.names, cross_validated=self._test is None)
+        return found
+
+    def _fits(self, sums: Sums) -> list[_Fit]:
+        """Return the fit on each set of stimuli."""
+        fitted = Regression(self._code, sums, sums)
+        return [_Fit(*both) for both in zip(fitted.mean, fitted.class_means, strict=True)]
+
+
+def split_or_folds(fit: SumsByFold, test: SumsByFold | None) -> Regression:
+    """Return the regression that is scored on test stimuli, or without these the cross-validated ones of all folds."""
+    if test is not None:
+        return Regression(fit.code, fit.by_fold().whole(), test.by_fold())
+    folds = fit.by_fold()
+    return Regression(fit.code, folds.others(), folds)
+
+
+@dataclass(frozen=True, eq=False)
+class _Fit:
+    """A fit: `mean` `[unit]`, from the sums' common point, and each class's distance from it `[column, unit]`."""
+
+    mean: FloatArray
+    class_means: FloatArray
+
+
+class _StimulusScores:
+    """Adds up each stimulus's 1 - ||W f - phi||^2 / ||phi||^2 under one fit; a stimulus with phi = 0 counts as 0.
+
+    The fit mean m cannot be represented exactly in the representation's precision, so stimuli are measured from the
+    nearest number, `mean`, and the rest `m - mean` enters as one more column of the product with the class means d:
+    1 - ||d - phi||^2 / ||phi||^2 = (2 d.phi - ||d||^2) / ||phi||^2, with phi = (representation - mean) - (m - mean).
+    """
+
+    def __init__(self, model: _Fit, reference: FloatArray, like: Tensor) -> None:
+        dtype = working_dtype(like)
+        exact = reference + model.mean
+        self.mean = torch.from_numpy(exact).to(like.device, dtype)
+        rest = exact - as_float64(self.mean)
+        self._directions = torch.from_numpy(np.vstack([model.class_means, rest])).to(like.device, dtype)
+        self._offset = torch.from_numpy(2 * model.class_means @ rest + (model.class_means**2).sum(1))
+        self._rest_squared = float(rest @ rest)
+
+    def add_up(self, piece: Piece, columns: Tensor, *, squares: Tensor) -> FloatArray:
+        """Return the sum of R2 over stimuli, `[feature]`; the piece's shift is `mean`."""
+        products = (piece.centred @ self._directions.T).cpu().double()
+        columns = columns.cpu()
+        length = squares.sum(1).cpu().double() + self._rest_squared - 2 * products[:, -1]
+        gained = 2 * products.gather(1, columns) - self._offset[columns]
+        scores = torch.where(length[:, None] > 0, gained / length[:, None], 0.0)
+        return as_float64(scores.sum(0))

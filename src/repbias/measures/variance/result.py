@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,23 +9,26 @@ import numpy.typing as npt
 import pandas as pd
 
 from repbias.core.arrays import FloatArray
-
-ALL_FEATURES = "(all)"
+from repbias.core.tables import ALL_FEATURES as ALL_FEATURES
+from repbias.core.tables import measures_table
 
 
 @dataclass(frozen=True, eq=False)
 class VarianceExplained:
     """The share of a representation's variance that each feature explains, on stimuli the fit never saw.
 
-    A unit or a feature that does not vary has an R2 of 0, and so has a representation without variance: nothing is
-    ever NaN. R2 may be negative, where the fit predicts worse than the fit mean does.
+    A unit or a feature that does not vary has an R2 of 0, and so has a representation without variance: no value is
+    NaN. R2 is negative where the fit predicts worse than the fit mean does.
     """
 
     names: tuple[str, ...]
     """The features' names, `[feature]`."""
 
     r2: FloatArray
-    """Pooled R2 = explained / total, `[feature]`."""
+    """Pooled held-out R2 = explained / total, `[feature]`."""
+
+    r2_unbiased: FloatArray
+    """Pooled R2 without the bias by the noise of the fit, `[feature]`; see `repbias.measures.variance`."""
 
     r2_per_stimulus: FloatArray | None
     """Mean over stimuli of 1 - ||Wf - phi||^2 / ||phi||^2, `[feature]`; a stimulus with phi = 0 counts as 0.
@@ -64,7 +66,7 @@ class VarianceExplained:
 
     @property
     def constant_units(self) -> npt.NDArray[np.bool_]:
-        """Whether a unit has no variance at all on the scored stimuli, `[unit]`."""
+        """Whether a unit has no variance on the scored stimuli, `[unit]`."""
         return self.unit_total == 0
 
     def grouped_r2(self, groups: npt.ArrayLike) -> FloatArray:
@@ -94,25 +96,17 @@ class VarianceExplained:
     def table(self) -> pd.DataFrame:
         """Return a tidy table with the columns feature, measure and value.
 
-        Measures of each feature: `r2`, `explained`, and where computed `r2_per_stimulus`, `p_value`, `unique`,
-        `common`. Measures of the whole representation, with the feature `(all)`: `total`, and where computed
-        `joint_r2`. `unit_r2` is an array of its own.
+        Measures of each feature: `r2`, `r2_unbiased`, `explained`, and where computed `r2_per_stimulus`, `p_value`,
+        `unique`, `common`. Measures of the whole representation, with the feature `(all)`: `total`, and where computed
+        `joint_r2`. `unit_r2` is not in the table.
         """
         by_feature = {
             "r2": self.r2,
+            "r2_unbiased": self.r2_unbiased,
             "r2_per_stimulus": self.r2_per_stimulus,
             "explained": self.explained,
             "p_value": self.p_value,
             "unique": self.unique,
             "common": self.common,
         }
-        rows: list[tuple[str, str, float]] = []
-        for measure, values in by_feature.items():
-            rows += [] if values is None else _rows(self.names, measure, values)
-        rows += _rows([ALL_FEATURES], "total", [self.total])
-        rows += [] if self.joint_r2 is None else _rows([ALL_FEATURES], "joint_r2", [self.joint_r2])
-        return pd.DataFrame(rows, columns=["feature", "measure", "value"])
-
-
-def _rows(names: Iterable[str], measure: str, values: Iterable[float]) -> list[tuple[str, str, float]]:
-    return [(name, measure, float(value)) for name, value in zip(names, values, strict=True)]
+        return measures_table(self.names, by_feature, {"total": self.total, "joint_r2": self.joint_r2})

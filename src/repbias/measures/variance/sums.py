@@ -1,7 +1,8 @@
-"""What a regression on one-hot codes needs to know of the stimuli: sums, gathered chunk by chunk.
+"""The sums that a regression on one-hot codes needs, gathered from the stimuli chunk by chunk.
 
-The regression of a representation on a feature's one-hot code is the mean of each class, so it and its score follow
-from counts, class sums and sums of squares; several features at once need the counts of their co-occurrence too.
+The regression of a representation on a feature's one-hot code predicts the mean of each class, so the fit and its score
+follow from counts, class sums and sums of squares; several features at once also need how often their classes occur
+together.
 
 Chunks are computed in their own precision about a shift near their mean, so that nothing is lost where the mean is
 large beside the standard deviation (in floating point, the difference of two near numbers is exact), and are
@@ -15,14 +16,13 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from repbias.core.arrays import FloatArray
+from repbias.core.arrays import FloatArray, IntArray, as_float64
 
 CHUNK_VALUES = 2**20
-DENSE_CLASSES = 8  # classes a feature, on average, up to which a one-hot matmul beats index_add
+DENSE_CLASSES = 8  # mean classes per feature up to which a one-hot product is faster than index_add
 
 
 class OneHotCode:
@@ -32,14 +32,18 @@ class OneHotCode:
         self.n_classes = n_classes
         *starts, self.n_columns = accumulate(n_classes, initial=0)
         self.starts = np.array(starts)
+        self.features = [slice(at, at + n) for at, n in zip(starts, n_classes, strict=True)]
+        """The columns of each feature."""
 
     def columns(self, labels: Tensor) -> Tensor:
         """Return the column of each label, int64 `[stimulus, feature]`."""
         return labels + torch.from_numpy(self.starts).to(labels.device)
 
-    def by_feature(self, values: npt.NDArray[np.float64]) -> FloatArray:
-        """Return `values` `[column, ...]` added up over the classes of each feature, `[feature, ...]`."""
-        return np.add.reduceat(values, self.starts, axis=0)
+    def by_feature(self, values: FloatArray, axis: int = 0) -> FloatArray:
+        """Return `values` added up over the classes of each feature, along an axis of columns."""
+        if len(self.n_classes) == 1:  # in less time than below
+            return np.asarray(values.sum(axis, keepdims=True))
+        return np.add.reduceat(values, self.starts, axis=axis)
 
     def class_sums(self, rows: Tensor, columns: Tensor) -> Tensor:
         """Return the sum of `rows` `[stimulus, unit]` over each class, `[column, unit]`."""
@@ -58,34 +62,36 @@ class OneHotCode:
 
 @dataclass(frozen=True, eq=False)
 class Sums:
-    """The sums over one set of stimuli; representations are measured from a reference point `[unit]`.
+    """Sums over sets of stimuli, one set for each entry of the leading axes `...`, such as folds or labellings.
 
-    counts: stimuli in each class, `[column]`.
-    sums: sum over each class, `[column, unit]`.
-    total: sum over all stimuli, `[unit]`.
-    squares: sum of squares, `[unit]`.
-    gram: stimuli that are in both classes, `[column, column]`, or None where it was not asked for.
-    n: number of stimuli.
+    Representations are measured from any common point `[unit]`.
+
+    n: number of stimuli, `[...]`.
+    counts: stimuli in each class, `[..., column]`.
+    sums: sum over each class, `[..., column, unit]`.
+    total: sum over all stimuli, `[..., unit]`.
+    squares: sum of squares, `[..., unit]`, or None where nothing is scored.
+    gram: stimuli that are in both of two classes, `[..., column, column]`, or None without joint regressions.
     """
 
+    n: FloatArray
     counts: FloatArray
     sums: FloatArray
     total: FloatArray
-    squares: FloatArray
-    gram: FloatArray | None
-    n: int
+    squares: FloatArray | None = None
+    gram: FloatArray | None = None
 
-    def __sub__(self, other: Sums) -> Sums:
-        """Return the sums over the stimuli of this set that are not in `other`."""
-        gram = None if self.gram is None or other.gram is None else self.gram - other.gram
-        return Sums(
-            self.counts - other.counts,
-            self.sums - other.sums,
-            self.total - other.total,
-            self.squares - other.squares,
-            gram,
-            self.n - other.n,
-        )
+    def whole(self) -> Sums:
+        """Return the sums over all sets along the first axis, which stays, with a length of 1."""
+        return self._of(lambda one: one.sum(0, keepdims=True))
+
+    def others(self) -> Sums:
+        """Return for each set along the first axis the sums over all other sets."""
+        return self._of(lambda one: one.sum(0) - one)
+
+    def _of(self, combine: Callable[[FloatArray], FloatArray]) -> Sums:
+        squares, gram = (None if one is None else combine(one) for one in (self.squares, self.gram))
+        return Sums(combine(self.n), combine(self.counts), combine(self.sums), combine(self.total), squares, gram)
 
 
 class SumsByFold:
@@ -120,33 +126,19 @@ class SumsByFold:
             code = self.code.one_hot(columns, piece.centred.dtype)
             self._gram[piece.fold] += as_float64(code.T @ code)
 
-    def of(self, fold: int) -> Sums:
-        """Return the sums over one fold."""
-        return self._pack(slice(fold, fold + 1))
-
-    def all(self) -> Sums:
-        """Return the sums over all folds."""
-        return self._pack(slice(None))
-
-    def _pack(self, folds: slice) -> Sums:
-        sums = self._sums[folds].sum(0)
-        return Sums(
-            counts=self._counts[folds].sum(0),
-            sums=sums,
-            total=sums[: self.code.n_classes[0]].sum(0),
-            squares=self._squares[folds].sum(0),
-            gram=None if self._gram is None else self._gram[folds].sum(0),
-            n=int(self._n[folds].sum()),
-        )
+    def by_fold(self) -> Sums:
+        """Return the sums over each fold, `[fold, ...]`."""
+        total = self._sums[:, : self.code.n_classes[0]].sum(1)
+        return Sums(self._n.astype(float), self._counts, self._sums, total, self._squares, self._gram)
 
 
 @dataclass(frozen=True, eq=False)
 class Piece:
     """Some stimuli of one fold, small enough for the processor's cache. Its arrays are overwritten by the next piece.
 
-    fold: the fold they are in.
-    rows: where they are in the batch.
-    shift: what was taken from their representations, `[unit]`.
+    fold: the fold of its stimuli.
+    rows: their places in the batch.
+    shift: the point from which their representations are measured, `[unit]`.
     centred: their representations less `shift`, `[stimulus, unit]`, in the `working_dtype`.
     """
 
@@ -163,13 +155,13 @@ class Piece:
 
 def pieces(
     representation: Tensor,
-    fold_of: npt.NDArray[np.int64] | None,
+    fold_of: IntArray | None,
     shift_of: Callable[[int, Tensor], Tensor],
 ) -> Iterator[Piece]:
     """Cut a batch into pieces, each of one fold.
 
-    Without `fold_of` `[stimulus]` all stimuli are in fold 0. `shift_of(fold, rows)` returns what to take from the
-    rows of a piece. Fresh memory is dear, so all pieces share the same.
+    Without `fold_of` `[stimulus]` all stimuli are in fold 0. `shift_of(fold, rows)` returns the shift of a
+    piece. Allocating is slow, so all pieces share the same memory.
     """
     n, n_units = representation.shape
     step = min(n, max(256, CHUNK_VALUES // n_units))
@@ -181,7 +173,7 @@ def pieces(
         yield Piece(fold, here, shift, torch.sub(values, shift, out=scratch[0, : len(values)]), scratch[1])
 
 
-def _fold_rows(n: int, step: int, fold_of: npt.NDArray[np.int64] | None) -> Iterator[tuple[int, slice | Tensor]]:
+def _fold_rows(n: int, step: int, fold_of: IntArray | None) -> Iterator[tuple[int, slice | Tensor]]:
     for start in range(0, n, step):
         if fold_of is None:
             yield 0, slice(start, start + step)
@@ -194,8 +186,8 @@ def _fold_rows(n: int, step: int, fold_of: npt.NDArray[np.int64] | None) -> Iter
 def working_dtype(representation: Tensor) -> torch.dtype:
     """Return float32 for float32 and narrower, else float64; on CUDA always float64.
 
-    On CUDA float32 matmuls may be set to TensorFloat-32, which loses what is promised here, and reading the memory
-    takes longer than the float64 arithmetic.
+    On CUDA float32 matmuls may be set to TensorFloat-32, which is too imprecise here, and reading memory takes
+    longer than the float64 arithmetic.
     """
     narrow = representation.dtype in {torch.float32, torch.float16, torch.bfloat16}
     return torch.float32 if narrow and not representation.is_cuda else torch.float64
@@ -205,8 +197,3 @@ def near_mean(fold: int, rows: Tensor) -> Tensor:
     """Return a point near the mean of `rows`, `[unit]`, from some of them; exactly the value of a constant unit."""
     some = rows[:: max(1, len(rows) // 64)].to(working_dtype(rows))
     return some[0] + (some - some[0]).mean(0)
-
-
-def as_float64(values: Tensor) -> FloatArray:
-    """Return a tensor as a float64 NumPy array."""
-    return values.detach().cpu().double().numpy()

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import beta
 
-from repbias.tasks.design import Finding, association_bound, cramers_v
+from repbias.core.statistics import association_bound, cramers_v
+from repbias.tasks.design import Finding
 from repbias.tasks.images.scenes import Scenes
 from repbias.tasks.task import UNLABELLED, Split
 
