@@ -60,7 +60,8 @@ def component_contents(report: AuditReport) -> Figure:
 
     Returns
     -------
-    the figure; ``numbers`` has the mark ``cell`` and the columns layer, feature, component (from 1), share and r2.
+    the figure; ``numbers`` has the mark ``cell`` and the columns layer, feature, component (from 1), share and
+    r2_unbiased.
     """
     layers = drawn_layers(report)
     names = _drawn_features(report)
