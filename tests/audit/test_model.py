@@ -8,10 +8,10 @@ import torch
 from torch import nn
 
 from repbias.activations.batches import Batches
-from repbias.activations.reading import read_activity
+from repbias.activations import reading
 from repbias.audit.arrays import audit_arrays
 from repbias.audit.causal.effects import causal_effects, halves
-from repbias.audit.causal.erasers import EraserFitter
+from repbias.audit.causal.edits import EraserFitter
 from repbias.audit.causal.outcomes import Outputs
 from repbias.audit.causal.rows import causal_rows, excess_p
 from repbias.audit.model import audit
@@ -111,12 +111,12 @@ def test_with_reports_accuracy_falls_to_chance_on_the_feature_alone(model, stimu
 def test_the_rest_is_the_audit_of_what_was_read(model, stimuli):
     inputs, labels = stimuli
     report = audit(model, inputs, labels, ["mixed", "aside"], predict=sign, seed=3, **FAST)
-    arrays = read_activity(model, inputs, ["mixed", "aside"]).arrays
+    arrays = reading.read(model, inputs, ["mixed", "aside"]).arrays
     expected = audit_arrays(arrays, labels, seed=3, **FAST)
     rows = report.results[~report.results.measure.str.contains("ablation|steering")].reset_index(drop=True)
     assert rows.equals(expected.results)
     assert report.sentences[: len(expected.sentences)] == expected.sentences
-    alone = audit(model, inputs, labels, ["mixed", "aside"], reach=(), seed=3, **FAST)
+    alone = audit(model, inputs, labels, ["mixed", "aside"], interventions=(), seed=3, **FAST)
     assert alone.results.equals(expected.results)
     assert alone.sentences == expected.sentences
     assert set(expected.notes) <= set(report.notes)
@@ -227,12 +227,12 @@ def test_features_that_are_not_there_are_found_no_more_often_than_it_says(stimul
 
 def causal_p(inputs, labels, seed):
     model, kept = Known(), np.arange(N)
-    activity = read_activity(model, inputs, "mixed")
+    activity = reading.read(model, inputs, "mixed")
     numbers = {name: Labels(of_feature, ("0", "1")) for name, of_feature in labels.items()}
-    reach = causal_effects(
+    effects = causal_effects(
         model, Batches(inputs, model), activity, numbers, kept, kept, Outputs(model, "mean"), seed=seed
     )
-    rows = causal_rows(reach, None, kept, seed=seed, resamples=100)
+    rows = causal_rows(effects, None, kept, seed=seed, resamples=100)
     return np.stack([rows[rows.measure == f"{kind}_output"].p.to_numpy() for kind in ("ablation", "steering")])
 
 
@@ -293,7 +293,7 @@ def test_a_model_without_an_output_to_compare_is_audited_without_ablation(stimul
     report = audit(Silent(nn.Linear(2 + NOISE, 3)), *stimuli, "0", **FAST)
     assert not report.results.measure.str.contains("ablation|steering").any()
     assert any(
-        note.startswith("No ablation or steering, as no change could be told: the model returns")
+        note.startswith("No ablation or steering, as no change can be measured: the model returns")
         for note in report.notes
     )
 
@@ -311,10 +311,10 @@ def test_a_model_without_an_output_to_compare_is_audited_without_ablation(stimul
         ({"predict": lambda y: y > 0}, ValueError, r"here \[256, 3\], got shape \[256, 1\]"),
         ({"predict": lambda y: {"usd": y > 0}}, ValueError, "'usd', which is no feature; did you mean 'used'"),
         ({"predict": lambda y: {"used": y[:3] > 0}}, ValueError, r"256 labels for 'used', got shape \(3,\)"),
-        ({"predict": lambda y: {"used": (y > 0) + 5}}, ValueError, "'5', '6' for 'used', none of them a class"),
-        ({"reach": "ablation"}, ValueError, "reach must be a list of 'ablation' and 'steering'"),
-        ({"reach": ("steer",)}, ValueError, "one, both, or .. for none, got"),
-        ({"reach": (), "predict": sign}, ValueError, "leave out one of them"),
+        ({"predict": lambda y: {"used": (y > 0) + 5}}, ValueError, "'5', '6' for 'used', none of them one of its classes"),
+        ({"interventions": "ablation"}, ValueError, "interventions must be a list of 'ablation' and 'steering'"),
+        ({"interventions": ("steer",)}, ValueError, "one, both, or .. for none, got"),
+        ({"interventions": (), "predict": sign}, ValueError, "leave out one of them"),
         ({"repeats": np.arange(N - 1)}, ValueError, "399"),
         ({"predict": lambda y: {}}, ValueError, "without reports, leave predict out"),
     ],

@@ -85,7 +85,7 @@ def audit_model_files(
     layers: Sequence[str],
     *,
     predict: str | None = None,
-    reach: str = "both",
+    interventions: str = "both",
     attention_mask: Path | None = None,
     **reading: Any,
 ) -> None:
@@ -97,7 +97,7 @@ def audit_model_files(
     inputs : see `repbias.audit.files.arrays.read_inputs`.
     layers : glob patterns of layers.
     predict : ``package.module:function``, from what the model returns to labels.
-    reach : "ablation", "steering", "both" or "none".
+    interventions : "ablation", "steering", "both" or "none".
     attention_mask : a file with one array `[stimulus, token]`.
     reading : other keyword arguments of `repbias.audit.model.audit` that say how the layers are read.
 
@@ -111,7 +111,7 @@ def audit_model_files(
     from repbias.audit.stream.audit import audit_stream
     from repbias.audit.stream.model import stream_activity
 
-    kinds = tuple(kind for kind in KINDS if reach in (kind, "both"))
+    kinds = tuple(kind for kind in KINDS if interventions in (kind, "both"))
 
     def measure(options: dict[str, Any]) -> AuditReport:
         stimuli = read_inputs(inputs)
@@ -122,7 +122,7 @@ def audit_model_files(
             return audit_stream(chunks, **options)
         reports = None if predict is None else _find_predict(predict)
         return audit(
-            made, stimuli, layers=list(layers), predict=reports, reach=kinds, attention_mask=mask, **reading, **options
+            made, stimuli, layers=list(layers), predict=reports, interventions=kinds, attention_mask=mask, **reading, **options
         )
 
     _finish(request, measure)

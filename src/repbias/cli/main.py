@@ -127,10 +127,10 @@ class Audit:
     """The model's layers to read, as patterns such as 'blocks.*.mlp'."""
     predict: Annotated[str | None, _optional("MODULE:FUNCTION")] = None
     """A function from what the model returns to labels by feature: erasing and steering then ask what is reported."""
-    reach: Annotated[
+    interventions: Annotated[
         Literal["both", "ablation", "steering", "none"] | None, _optional("{both,ablation,steering,none}")
     ] = None
-    """Whether each feature is erased, steered, or both (the default): each takes two passes a layer and feature."""
+    """Whether each feature is erased, steered, or both (the default): each takes two passes per layer and feature."""
     attention_mask: Annotated[Path | None, _optional("FILE")] = None
     """An array [stimulus, token], 0 at padding; by default the inputs' own 'attention_mask'."""
     pool: Annotated[Literal["mean", "flatten", "first", "last"] | None, _optional("{mean,flatten,first,last}")] = None
@@ -159,7 +159,7 @@ class Audit:
     """Replace a page that is there."""
 
 
-_OF_MODELS = ("pool", "batch_size", "device", "inputs", "layers", "predict", "reach", "attention_mask")
+_OF_MODELS = ("pool", "batch_size", "device", "inputs", "layers", "predict", "interventions", "attention_mask")
 
 Command = List | Run | Report | Claims | Table | Render | Audit
 
@@ -229,7 +229,7 @@ def _audit(command: Audit) -> None:
 
 def _refuse_in_stream(command: Audit) -> None:
     """Refuse what an audit in one pass cannot do."""
-    needs_all = [name for name in ("groups", "repeats", "predict", "reach") if getattr(command, name) is not None]
+    needs_all = [name for name in ("groups", "repeats", "predict", "interventions") if getattr(command, name) is not None]
     if command.stream and needs_all:
         raise ValueError(f"--{needs_all[0]} needs all activity at hand: leave out --stream, or --{needs_all[0]}")
 

@@ -10,7 +10,7 @@ import pandas as pd
 from scipy import stats
 
 from repbias.audit.causal.edits import KINDS, Kind, Target
-from repbias.audit.causal.effects import Reach
+from repbias.audit.causal.effects import CausalEffects
 from repbias.audit.estimates import Contributions
 from repbias.audit.intervals import Resamples, ratio_interval
 from repbias.audit.nulls import LEAST_P
@@ -41,19 +41,19 @@ class _Scores:
 
 
 def causal_rows(
-    reach: Reach, reported: Sequence[str] | None, cluster: IntArray, *, seed: int, resamples: int
+    effects: CausalEffects, reported: Sequence[str] | None, cluster: IntArray, *, seed: int, resamples: int
 ) -> pd.DataFrame:
     """Return the rows of the report, one for each layer, feature and measure.
 
     ablation_own      accuracy lost on the feature itself, where the model reports it
     ablation_others   accuracy lost on the other reported features, their mean
     ablation_output   without reports: sum of squared changes of the output over its variance
-    ablation_control  the first of these that there is, with the feature's labels in random orders
+    ablation_control  the first of these that applies, with shuffled labels of the feature
     steering_own      share of the stimuli whose report of the feature turns to the class that they are steered towards,
                       less those whose report turns from it
     steering_others   share of the reports of the other features that change, their mean
     steering_output   without reports: as ablation_output
-    steering_control  the first of these that there is, steered as far by the labels in random orders
+    steering_control  the first of these that applies, steered as far by shuffled labels
 
     The p of all but the control's is that of `excess_p`; `p_holm` is over features and layers for each measure.
 
@@ -63,14 +63,14 @@ def causal_rows(
     """
     total = np.ones(len(cluster))
     if reported is None:
-        total = ((reach.before - reach.before.mean(0)) ** 2).sum(1)
-    scores = _Scores(cluster, reach.draw, total, Resamples(cluster, resamples, seed=seed))
+        total = ((effects.before - effects.before.mean(0)) ** 2).sum(1)
+    scores = _Scores(cluster, effects.draw, total, Resamples(cluster, resamples, seed=seed))
     rows: list[Row] = []
-    for target in reach.changes:
+    for target in effects.changes:
         if target.control:
             continue
         edited, control = (
-            _parts(reach.changes[one], target.feature, reported) for one in (target, replace(target, control=True))
+            _parts(effects.changes[one], target.feature, reported) for one in (target, replace(target, control=True))
         )
         rows += [scores.row(target, what, values, control[what]) for what, values in edited.items()]
         rows.append(scores.row(target, CONTROL, next(iter(control.values())), None))
@@ -83,12 +83,12 @@ def excess_p(changes: FloatArray, control: FloatArray, total: FloatArray, draw: 
     """Return the one-sided p value of a larger change than the control's, both as shares of the sum of `total`.
 
     Student's t with the square error  e^2 + v / 2 : e is that of the difference over clusters, and v the variance of
-    the control's change over its random orders, beyond what their few stimuli account for. A feature that is not there
+    the control's change over its shuffles, beyond what their few stimuli account for. A feature that is not there
     is erased by two maps, one of either half, that are as random as the control's. p is 1e-6 or more.
 
     Parameters
     ----------
-    changes, control, total, draw, cluster : `[stimulus]`; `draw` is the control's random order of each, 0, 1, ...
+    changes, control, total, draw, cluster : `[stimulus]`; `draw` is the control's shuffle of each, 0, 1, ...
     """
     excess, whole = _ratio_and_error(changes - control, total, cluster)
     of_draws = [_ratio_and_error(control[draw == d], total[draw == d], None) for d in np.unique(draw)]
@@ -121,7 +121,7 @@ def _parts(changes: FloatArray, feature: str, reported: Sequence[str] | None) ->
 
 @dataclass(frozen=True)
 class _Words:
-    """How the effects of one kind of edit are said."""
+    """The sentences on the effects of one kind of edit."""
 
     does_most: str
     not_shown: str
@@ -156,7 +156,7 @@ _WORDS: dict[Kind, _Words] = {
 
 
 def causal_sentences(rows: pd.DataFrame) -> tuple[str, ...]:
-    """Return a sentence a feature and kind: in which layer it does most beyond the control, or that none is shown."""
+    """Return one sentence per feature and kind: where the effect most exceeds the control, or that none is shown."""
     return tuple(
         _sentence(str(feature), kind, of_kind.assign(measure=of_kind["measure"].str.removeprefix(f"{kind}_")))
         for feature, of_feature in rows.groupby("feature", sort=False)

@@ -1,4 +1,4 @@
-"""Erasure: take from a representation what can be read out of a feature linearly."""
+"""Erasure: remove from a representation what a linear classifier can read of a feature."""
 
 from __future__ import annotations
 
@@ -55,6 +55,10 @@ class Eraser:
         erased = wide - (wide - mean) @ coefficients.T @ removal.T
         erased = erased.to(x.dtype) if x.is_floating_point() else erased
         return erased if isinstance(representation, Tensor) else erased.numpy()
+
+    def apply_at_positions(self, values: Tensor) -> Tensor:
+        """Return the values `[stimulus, position, unit]` of a layer without the feature at any position."""
+        return self.apply(values.flatten(0, 1)).reshape(values.shape)
 
 
 def projection_eraser(vectors: ArrayLike, mean: ArrayLike | None = None) -> Eraser:
@@ -132,15 +136,29 @@ def leace(representation: ArrayLike, labels: ArrayLike) -> Eraser:
     n_classes = class_numbers(y, as_names(None, y.shape[1]), "labels")
     if len(x) < 2:
         raise ValueError("representation must hold two or more stimuli for a covariance, got 1: give more stimuli")
-    wide = x.double()
-    mean = wide.mean(0)
-    centred = wide - mean
-    codes = [nn.functional.one_hot(y[:, k], n).double() for k, n in enumerate(n_classes)]
-    code = torch.cat([one - one.mean(0) for one in codes], dim=1)
-    whiten, colour = _roots(centred.T @ centred / (len(x) - 1))
-    basis, strengths, _ = torch.linalg.svd(whiten @ (centred.T @ code) / (len(x) - 1), full_matrices=False)
-    basis = basis[:, strengths > WEAKEST]
-    return Eraser(mean.cpu(), (colour @ basis).cpu(), (basis.T @ whiten).cpu())
+    codes = [nn.functional.one_hot(y[:, k], n) for k, n in enumerate(n_classes)]
+    return LeaceFitter(x.double()).fit(torch.cat(codes, dim=1).double())
+
+
+class LeaceFitter:
+    """Fits the erasers of many features of one representation, with one decomposition for all; see `leace`.
+
+    Parameters
+    ----------
+    representation : float64 `[stimulus, unit]`.
+    """
+
+    def __init__(self, representation: Tensor) -> None:
+        self._mean = representation.mean(0)
+        self._centred = representation - self._mean
+        self._whiten, self._colour = _roots(self._centred.T @ self._centred / (len(representation) - 1))
+
+    def fit(self, code: Tensor) -> Eraser:
+        """Return the map that erases classes given by one-hot codes, float64 `[stimulus, class]`."""
+        covariance = self._centred.T @ (code - code.mean(0)) / (len(code) - 1)
+        basis, strengths, _ = torch.linalg.svd(self._whiten @ covariance, full_matrices=False)
+        basis = basis[:, strengths > WEAKEST]
+        return Eraser(self._mean.cpu(), (self._colour @ basis).cpu(), (basis.T @ self._whiten).cpu())
 
 
 def _as_rows(values: ArrayLike) -> ArrayLike:
