@@ -33,7 +33,10 @@ SECOND = {
 """Functions whose units are the second axis of their first argument and of their result."""
 
 PRODUCTS = {"matmul", "__matmul__", "bmm", "mm", "addmm", "baddbmm"}
-PARTS = {"split", "chunk", "tensor_split", "narrow", "cat", "concat", "concatenate", "pad", "glu", "repeat_interleave"}
+PARTS = {
+    "split", "chunk", "tensor_split", "narrow", "cat", "concat", "concatenate", "pad", "glu", "repeat_interleave",
+    "index_add", "index_add_", "index_copy", "index_copy_", "index_select",
+}  # fmt: skip
 """Functions that keep the axes and may change their lengths."""
 
 RESHAPES = {"view", "reshape", "flatten", "unflatten", "_unsafe_view", "view_as", "reshape_as"}
