@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional
 
 from repbias.activations import reading
 from repbias.activations.reading import read_layers
@@ -49,7 +49,7 @@ class GatedUnits(nn.Module):
 
     def forward(self, x):
         value, gate = self.both(x).chunk(2, dim=-1)
-        return value * F.gelu(gate)
+        return value * functional.gelu(gate)
 
 
 def sequential(*modules: nn.Module) -> nn.Module:
@@ -59,14 +59,17 @@ def sequential(*modules: nn.Module) -> nn.Module:
 def inverted_bottleneck() -> nn.Module:
     """ConvNeXt's block: channels last inside, channels second outside."""
     return Block(
-        lambda m, x: x + m.up(F.gelu(m.down(m.norm(m.depthwise(x).permute(0, 2, 3, 1))))).permute(0, 3, 1, 2),
-        depthwise=nn.Conv2d(4, 4, 3, padding=1, groups=4), norm=nn.LayerNorm(4), down=nn.Linear(4, 6), up=nn.Linear(6, 4),
+        lambda m, x: x + m.up(functional.gelu(m.down(m.norm(m.depthwise(x).permute(0, 2, 3, 1))))).permute(0, 3, 1, 2),
+        depthwise=nn.Conv2d(4, 4, 3, padding=1, groups=4),
+        norm=nn.LayerNorm(4),
+        down=nn.Linear(4, 6),
+        up=nn.Linear(6, 4),
     )  # fmt: skip
 
 
 def residual_convolution() -> nn.Module:
     return Block(
-        lambda m, x: F.relu(x + m.norm(m.conv(x))), conv=nn.Conv2d(4, 4, 3, padding=1), norm=nn.BatchNorm2d(4)
+        lambda m, x: functional.relu(x + m.norm(m.conv(x))), conv=nn.Conv2d(4, 4, 3, padding=1), norm=nn.BatchNorm2d(4)
     )
 
 
@@ -116,8 +119,9 @@ CASES: dict[str, tuple[nn.Module, str, tuple[int, ...], int]] = {
     "every second step after Conv1d": (
         sequential(nn.Conv1d(4, 6, 3), Block(lambda m, x: x[:, :, ::2])), "1", LINE, 1,
     ),
-    "what attention returns": (Block(attention_heads, project=nn.Linear(5, 6), split=nn.Identity(), out=nn.Linear(6, 4)),
-                               "out", TOKENS, 2),
+    "what attention returns": (
+        Block(attention_heads, project=nn.Linear(5, 6), split=nn.Identity(), out=nn.Linear(6, 4)), "out", TOKENS, 2,
+    ),
 }  # fmt: skip
 
 

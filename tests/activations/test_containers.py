@@ -358,7 +358,7 @@ def test_compiled_models_and_compiled_parts_are_read_and_edited(inputs):
             torch.testing.assert_close(read_layers(model, inputs, name)[name], expected)
             with editing(model, {name: lambda x: x + 1}):
                 torch.testing.assert_close(model(inputs), pushed)
-            with pytest.raises(ValueError, match="_orig_mod.1"):
+            with pytest.raises(ValueError, match=r"_orig_mod\.1"):
                 read_layers(model, inputs, name.replace("_orig_mod.", "") if model is whole else "1")
 
 

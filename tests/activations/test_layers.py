@@ -137,7 +137,7 @@ def test_unknown_settings_are_refused_before_anything_runs(options):
         def forward(self, x):
             raise AssertionError("was run")
 
-    with pytest.raises(ValueError, match="axes of layer '0' must name|pool must be one of"):
+    with pytest.raises(ValueError, match=r"axes of layer '0' must name|pool must be one of"):
         read_layers(Never(nn.Linear(2, 2)), torch.ones(3, 2), "0", **options)
 
 

@@ -12,10 +12,10 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from repbias.activations.layout import Layout
-from repbias.activations.outputs import find_part
 from repbias.activations import reading
 from repbias.activations.batches import Batches
+from repbias.activations.layout import Layout
+from repbias.activations.outputs import find_part
 
 N, TOKENS, WIDTH = 12, 5, 6
 
@@ -178,6 +178,19 @@ def test_an_affine_edit_is_the_same_edit_of_what_is_read(pool, shape, masked, ma
     torch.testing.assert_close(layout.read(edited, kept), before @ weights + 1, rtol=1e-4, atol=1e-4)
     if pool in ("first", "last") and len(shape) == 3:
         assert int((edited != output).any(-1).sum()) == N  # one token of each stimulus, and no other
+
+
+@pytest.mark.parametrize("pool", ["mean", "flatten", "first", "last", 2])
+@pytest.mark.parametrize("stimulus", [0, 1, 2])
+def test_an_edit_is_the_same_wherever_the_stimulus_axis_is(pool, stimulus):
+    plain = torch.randn(N, TOKENS, WIDTH)
+    turned = plain.movedim(0, stimulus)
+    others = [axis for axis in range(3) if axis != stimulus]
+    reference = Layout("x", pool, (N, TOKENS, WIDTH), unit=2)
+    layout = Layout("x", pool, tuple(turned.shape), stimulus, others[1])
+    torch.testing.assert_close(layout.read(turned), reference.read(plain))
+    edited = layout.edit(turned, None, lambda values: 2 * values + 1)
+    torch.testing.assert_close(edited.movedim(stimulus, 0), reference.edit(plain, None, lambda values: 2 * values + 1))
 
 
 def test_a_layer_called_several_times_is_read_at_each_call(encoder, ids):

@@ -7,11 +7,11 @@ import pytest
 import torch
 from torch import nn
 
-from repbias.activations.batches import Batches
 from repbias.activations import reading
+from repbias.activations.batches import Batches
 from repbias.audit.arrays import audit_arrays
-from repbias.audit.causal.effects import causal_effects, halves
 from repbias.audit.causal.edits import EraserFitter
+from repbias.audit.causal.effects import causal_effects, halves
 from repbias.audit.causal.outcomes import Outputs
 from repbias.audit.causal.rows import causal_rows, excess_p
 from repbias.audit.model import audit
@@ -86,8 +86,8 @@ def test_without_reports_the_output_loses_what_the_feature_gave_it(model, stimul
     low, high = row(report, "mixed", "used", "ablation_output")[["ci_low", "ci_high"]]
     assert low < 0.8 < high
     assert unused["r2"] == pytest.approx(used["r2"], abs=0.05)  # as much of the layer, and yet not used
-    assert any(s.startswith("Erasing used does most") and "in mixed" in s for s in report.sentences)
-    assert any(s.startswith("Erasing unused is not shown to do more") for s in report.sentences)
+    assert any(s.startswith("Erasing used has its largest effect") and "in mixed" in s for s in report.sentences)
+    assert any(s.startswith("Erasing unused is not shown to change more") for s in report.sentences)
 
 
 def test_with_reports_accuracy_falls_to_chance_on_the_feature_alone(model, stimuli):
@@ -136,6 +136,43 @@ def test_each_call_of_a_shared_layer_is_edited_by_itself(model, stimuli):
         effects = [values(report, layer, "used")[f"{kind}_output"] for layer in ("mixed", "shared#0", "shared#1")]
         assert effects == pytest.approx([effects[0]] * 3, abs=1e-6)
         assert effects[0] > least
+
+
+def test_the_former_name_of_interventions_is_read_with_a_warning(model, stimuli):
+    with pytest.warns(FutureWarning, match="interventions"):
+        former = audit(model, *stimuli, "mixed", reach=("steering",), **FAST)
+    now = audit(model, *stimuli, "mixed", interventions=("steering",), **FAST)
+    assert former.results.equals(now.results)
+
+
+def test_a_model_whose_output_is_random_in_eval_mode_is_not_edited(stimuli):
+    class Noisy(Known):
+        def forward(self, x):
+            return super().forward(nn.functional.dropout(x, 0.5))
+
+    report = audit(Noisy(), *stimuli, ["mixed", "aside"], **FAST)
+    assert not report.results.measure.str.contains("ablation|steering").any()
+    assert any("differs between two passes of the same stimuli" in note for note in report.notes)
+
+
+def test_a_time_first_layer_is_edited_as_its_time_last_twin(stimuli):
+    """The same computation, with the stimuli on the first axis of the layer and on the second."""
+
+    class Steps(nn.Module):
+        def __init__(self, turned: bool) -> None:
+            super().__init__()
+            self.layer, self.turned = nn.Linear(2 + NOISE, 2 + NOISE, bias=False), turned
+            nn.init.eye_(self.layer.weight)
+
+        def forward(self, x):
+            x = torch.stack([x, -x, 2 * x], 1)
+            return self.layer(x.transpose(0, 1)).sum(0)[:, :1] if self.turned else self.layer(x).sum(1)[:, :1]
+
+    one, other = (
+        audit(Steps(turned), *stimuli, "layer", batch_size=3, pool="last", **FAST) for turned in (True, False)
+    )
+    np.testing.assert_allclose(one.results["value"], other.results["value"], atol=1e-5)
+    assert values(one, "layer", "used")["steering_output"] > 1
 
 
 def test_the_model_is_left_as_it_was(model, stimuli):
@@ -311,7 +348,10 @@ def test_a_model_without_an_output_to_compare_is_audited_without_ablation(stimul
         ({"predict": lambda y: y > 0}, ValueError, r"here \[256, 3\], got shape \[256, 1\]"),
         ({"predict": lambda y: {"usd": y > 0}}, ValueError, "'usd', which is no feature; did you mean 'used'"),
         ({"predict": lambda y: {"used": y[:3] > 0}}, ValueError, r"256 labels for 'used', got shape \(3,\)"),
-        ({"predict": lambda y: {"used": (y > 0) + 5}}, ValueError, "'5', '6' for 'used', none of them one of its classes"),
+        ({"predict": lambda y: {"used": y.sigmoid()}}, ValueError, r"for 'used' must be whole numbers .*output > 0.5"),
+        ({"layers": []}, ValueError, r"at least one layer, got \[\].*known: mixed"),
+        ({"layers": None}, TypeError, "got None"),
+        ({"predict": lambda y: {"used": (y > 0) + 5}}, ValueError, "'5', '6' for 'used', none of them one of its"),
         ({"interventions": "ablation"}, ValueError, "interventions must be a list of 'ablation' and 'steering'"),
         ({"interventions": ("steer",)}, ValueError, "one, both, or .. for none, got"),
         ({"interventions": (), "predict": sign}, ValueError, "leave out one of them"),

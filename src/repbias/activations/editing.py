@@ -10,12 +10,11 @@ from typing import Any, TypeAlias
 from torch import Tensor, nn
 
 from repbias.activations.batches import Batch
-from repbias.activations.layers import hooked, layer_names, split_call
+from repbias.activations.layers import hooked, refuse_unknown_layer, split_call
 from repbias.activations.layout import Change
 from repbias.activations.outputs import Part, find_part
 from repbias.activations.reading import refuse_other_stimuli
 from repbias.activations.survey import Call
-from repbias.core.specs import did_you_mean
 
 Edit: TypeAlias = Callable[[Tensor], Tensor]
 
@@ -105,12 +104,10 @@ def run_edited(model: nn.Module, batch: Batch, call: Call, change: Change | None
 @contextmanager
 def _changing(module: nn.Module, changes: Mapping[str, Callable[[Part], Tensor | None]]) -> Iterator[None]:
     """Inside the block, a function of what a layer or one of its calls returns takes its place, unless it is None."""
-    names = layer_names(module)
     by_layer: dict[str, dict[int | None, Callable[[Part], Tensor | None]]] = {}
     for name, change in changes.items():
         layer, number = split_call(name)
-        if layer not in names:
-            raise ValueError(f"no layer is called {layer!r}; {did_you_mean(layer, names)}")
+        refuse_unknown_layer(module, layer)
         by_layer.setdefault(layer, {})[number] = change
 
     def replace(layer: str, output: object, number: int) -> object:

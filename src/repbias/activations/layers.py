@@ -6,7 +6,7 @@ import fnmatch
 import re
 import sys
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any, TypeAlias
 
@@ -57,6 +57,16 @@ def match_layers(module: nn.Module, patterns: str | Sequence[str]) -> tuple[str,
         call = "" if number is None else f"#{number}"
         found.update(dict.fromkeys(name + call for name in match_names(names, bare, "layer")))
     return tuple(found)
+
+
+def refuse_unknown_layer(module: nn.Module, name: str) -> None:
+    """Raise where no submodule has that name."""
+    try:
+        if name and module.get_submodule(name) is not module:
+            return
+    except AttributeError:
+        pass
+    raise ValueError(f"no layer is called {name!r}; {did_you_mean(name, layer_names(module))}")
 
 
 def match_one_layer(module: nn.Module, layer: str) -> str:
@@ -168,9 +178,9 @@ def hooked(
 
 
 @contextmanager
-def _apart(module: nn.Module, names: Iterable[str]) -> Iterator[None]:
+def _apart(module: nn.Module, names: Collection[str]) -> Iterator[None]:
     """Inside the block, each named layer is an object of its own, which shares weights with its other names."""
-    times = Counter(id(layer) for _, layer in module.named_modules(remove_duplicate=False))
+    times = Counter(id(layer) for _, layer in module.named_modules(remove_duplicate=False)) if names else Counter()
     replaced: list[tuple[nn.Module, str, nn.Module]] = []
     try:
         for name in names:
@@ -219,8 +229,8 @@ def _uncompiled(module: nn.Module) -> Iterator[None]:
     set_stance = getattr(torch.compiler, "set_stance", None)
     if set_stance is None:
         raise ValueError(
-            "the model was compiled by torch.compile, and this version of PyTorch cannot hook compiled modules: use the "
-            "module before compilation (model._orig_mod), or PyTorch 2.6 or newer"
+            "the model is compiled by torch.compile, and this version of PyTorch cannot hook it: use the module before "
+            "compilation (model._orig_mod), or PyTorch 2.6 or newer"
         )
     with set_stance("force_eager"):
         yield

@@ -87,7 +87,7 @@ class Layout:
             )
         if isinstance(self.pool, int) and not self.tokens:
             raise ValueError(
-                f"pool={self.pool} reads one token, and layer {self.layer!r} is {self.axes}: pool by 'mean' or 'flatten'"
+                f"pool={self.pool} reads one token, and layer {self.layer!r} is {self.axes}: use 'mean' or 'flatten'"
             )
 
     @property

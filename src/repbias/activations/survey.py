@@ -24,6 +24,8 @@ FEW = 3
 NAMED_IN_ERRORS = 10
 OUTPUT = ""
 """The name of what the model itself returns, among the names of its layers."""
+WHOLE = "(output)"
+"""The same in errors, and where the user names its axes."""
 
 LAST_CALL = "read_at_last_call"
 """A module with a true attribute of this name stands for its last call, as in decoders that repeat all positions."""
@@ -173,7 +175,7 @@ class _Survey:
         unit = 1 - stimulus if len(shape) == 2 else named[1] if named else None
         if len(shape) > 2 and pool != "flatten" and not (named and isinstance(self._axes, Mapping)):
             unit = self._checked_unit(layer, number, stimulus, unit)
-        layout = Layout(label or "(output)", pool, shape, stimulus, unit)
+        layout = Layout(label or WHOLE, pool, shape, stimulus, unit)
         layout.refuse_unclear()
         width = self._few.mask_width if part.mask is None else part.mask.shape[1]
         n_tokens = layout.n_tokens if layout.tokens else shape[1] if len(shape) == 3 and pool == "flatten" else None
@@ -196,7 +198,7 @@ class _Survey:
         """Return the axes of stimuli and units that the user names, if any."""
         names = self._axes
         if isinstance(names, Mapping):
-            key = label if label in names else layer
+            key = label if label in names else layer or WHOLE
             names = names.get(key)
             if names is not None and len(names.split()) != n_axes:
                 raise ValueError(
@@ -212,7 +214,7 @@ class _Survey:
     def refuse_unused_axes(self) -> None:
         """Raise where the user names axes of no layer that is read."""
         given = [] if self._axes is None else [self._axes] if isinstance(self._axes, str) else list(self._axes)
-        if unused := [one for one in given if one not in self._used]:
+        if unused := [one for one in given if one not in (*self._used, WHOLE)]:
             known = [name for name in layer_names(self._model) if split_call(name)[0] in self._layers]
             hint = did_you_mean(unused[0], known) if isinstance(self._axes, Mapping) else "no layer has as many axes"
             raise ValueError(f"axes={unused[0]!r} fits none of the layers that are read; {hint}")

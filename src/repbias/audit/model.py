@@ -78,7 +78,8 @@ def audit(
     features : class labels by name, `[stimulus]` each, in the order of the inputs.
     layers : glob patterns of layer names, such as "blocks.*.mlp", or of single calls, "act#1"; see `match_layers`.
     groups, repeats, seed, resamples, permutations, missing, classifier : as in `audit_arrays`.
-    batch_size, device, pool, axes, attention_mask : as in `repbias.activations.reading.read`.
+    batch_size, device, pool, axes, attention_mask : as in `repbias.activations.reading.read`; in `axes`,
+        "(output)" stands for what the model returns.
     predict : from what the model returns to labels `[stimulus, feature]`, or by name to those of the features that the
         model reports; labels as in `features`, no probabilities.
     interventions : "ablation", "steering", both, or () for neither. Each takes two forward passes of all stimuli for

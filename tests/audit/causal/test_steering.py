@@ -7,8 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from repbias.audit.causal.edits import Steering, Target
-from repbias.audit.causal.edits import as_long_as, class_pushes
+from repbias.audit.causal.edits import Steering, Target, as_long_as, class_pushes
 from repbias.audit.model import audit
 from repbias.measures.interventions.steering_directions import difference_vector
 
@@ -60,7 +59,7 @@ def test_a_report_turns_to_the_class_that_is_steered_towards_and_no_other_does(s
     assert set(report.results.measure[report.results.measure.str.startswith("ablation")]) == set()
     (sentence,) = [text for text in report.sentences if text.startswith("Steering one")]
     assert "its report turns to that class for 100 %" in sentence
-    assert "It does more than that in 1 of 1 layers" in sentence
+    assert "exceeds that of shuffled labels in 1 of 1 layers" in sentence
     assert any(text.startswith("Steering nothing towards another class is not shown") for text in report.sentences)
 
 

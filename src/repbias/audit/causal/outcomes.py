@@ -14,7 +14,7 @@ from repbias.activations.axes import Axes
 from repbias.activations.batches import Batch
 from repbias.activations.layout import Layout, Pool
 from repbias.activations.outputs import all_tensors, find_part
-from repbias.activations.survey import OUTPUT, survey
+from repbias.activations.survey import OUTPUT, WHOLE, survey
 from repbias.core.arrays import FloatArray
 from repbias.core.specs import did_you_mean
 from repbias.features.labels import IntArray, Labels
@@ -141,9 +141,8 @@ class Outputs:
         tensor = find_part(output, "the model").tensor
         tensor = tensor[:, None] if tensor.ndim == 1 else tensor
         if self._layout is None:
-            axes = self._axes.get("(output)") if isinstance(self._axes, Mapping) else None
-            named = None if axes is None else {OUTPUT: axes}
-            self._layout = survey(self._model, batch, [OUTPUT], pool=self._pool, axes=named)[OUTPUT].layout
+            own = {WHOLE: self._axes[WHOLE]} if isinstance(self._axes, Mapping) and WHOLE in self._axes else None
+            self._layout = survey(self._model, batch, [OUTPUT], pool=self._pool, axes=own)[OUTPUT].layout
         if tensor.ndim == 0 or tensor.shape[self._layout.stimulus] != len(batch):
             raise ValueError(f"the model returns shape {tuple(tensor.shape)} for {len(batch)} stimuli")
         return self._layout.read(tensor, batch.mask).double().cpu().numpy()

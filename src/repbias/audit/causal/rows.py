@@ -1,4 +1,4 @@
-"""Rows and sentences of an audit's report on what erasing each feature, and steering along it, changes."""
+"""Rows and sentences of an audit's report on the effects of erasing each feature and of steering along it."""
 
 from __future__ import annotations
 
@@ -83,8 +83,8 @@ def excess_p(changes: FloatArray, control: FloatArray, total: FloatArray, draw: 
     """Return the one-sided p value of a larger change than the control's, both as shares of the sum of `total`.
 
     Student's t with the square error  e^2 + v / 2 : e is that of the difference over clusters, and v the variance of
-    the control's change over its shuffles, beyond what their few stimuli account for. A feature that is not there
-    is erased by two maps, one of either half, that are as random as the control's. p is 1e-6 or more.
+    the control's change over its shuffles, beyond what their few stimuli account for. An absent feature is erased
+    by two maps, one for each half, that are as random as the control's. p is 1e-6 or more.
 
     Parameters
     ----------
@@ -123,16 +123,17 @@ def _parts(changes: FloatArray, feature: str, reported: Sequence[str] | None) ->
 class _Words:
     """The sentences on the effects of one kind of edit."""
 
-    does_most: str
+    largest: str
     not_shown: str
     listed: dict[str, str]
 
 
 _WORDS: dict[Kind, _Words] = {
     "ablation": _Words(
-        "Erasing {} does most, beyond what shuffled labels do, in {}: {}. It does more than they in {} of {} layers.",
-        "Erasing {} is not shown to do more than shuffled labels do, in any of {} layers (most in {}: {}). That does "
-        "not show that it is not used: it may be read nonlinearly, or go round a layer.",
+        "Erasing {} has its largest effect, relative to shuffled labels, in {}: {}. The effect exceeds that of shuffled "
+        "labels in {} of {} layers.",
+        "Erasing {} is not shown to change more than erasing shuffled labels in any of {} layers (largest in {}: {}). "
+        "The feature may still be used: read nonlinearly, or by a path around the layer.",
         {
             OWN: "accuracy on it falls by {} of the stimuli",
             OTHERS: "accuracy on {others} falls by {}",
@@ -141,10 +142,10 @@ _WORDS: dict[Kind, _Words] = {
         },
     ),
     "steering": _Words(
-        "Steering {} towards another class does most, beyond what as long a push by shuffled labels does, in {}: {}. "
-        "It does more than that in {} of {} layers.",
-        "Steering {} towards another class is not shown to do more than as long a push by shuffled labels, in any of "
-        "{} layers (most in {}: {}). That does not show that it is not used.",
+        "Steering {} towards another class has its largest effect, relative to pushes of the same length by shuffled "
+        "labels, in {}: {}. The effect exceeds that of shuffled labels in {} of {} layers.",
+        "Steering {} towards another class is not shown to change more than pushes of the same length by shuffled "
+        "labels in any of {} layers (largest in {}: {}). The feature may still be used.",
         {
             OWN: "its report turns to that class for {} of the stimuli",
             OTHERS: "reports of {others} change for {}",
@@ -175,7 +176,7 @@ def _sentence(feature: str, kind: Kind, rows: pd.DataFrame) -> str:
     n_larger = int((effects["p_holm"] <= LEVEL).sum())
     if n_larger == 0:
         return words.not_shown.format(feature, len(effects), most, listed)
-    return words.does_most.format(feature, most, listed, n_larger, len(effects))
+    return words.largest.format(feature, most, listed, n_larger, len(effects))
 
 
 def _listed(of_layer: pd.DataFrame, words: _Words, others: str) -> Iterator[str]:

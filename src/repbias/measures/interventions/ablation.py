@@ -20,7 +20,7 @@ from repbias.measures.interventions.site import Predict, Site, binary_prediction
 
 @dataclass(frozen=True, eq=False)
 class Ablation:
-    """How well each feature is reported before and after something is erased from a layer."""
+    """How accurately each feature is reported before and after an erasure from a layer."""
 
     names: tuple[str, ...]
     """The features' names, `[feature]`."""
@@ -32,7 +32,7 @@ class Ablation:
     """The same with the layer's output erased, `[feature]`."""
 
     majority: FloatArray
-    """Share of the stimuli that are of the most frequent class: what a constant report gets, `[feature]`."""
+    """Share of the stimuli that are of the most frequent class: the accuracy of a constant report, `[feature]`."""
 
     n_stimuli: int
     """Number of stimuli."""
@@ -88,8 +88,8 @@ def ablate(
     ValueError : an unknown layer, an eraser of other units, or labels that do not fit the predictions.
     TypeError : inputs that cannot be read, or a layer or an output without a tensor.
 
-    When not to use it: to conclude that a network does not use a feature because accuracy stays. What is erased from
-    one layer can go round it (residual connections) or be read nonlinearly.
+    When not to use it: to conclude that a network does not use a feature because accuracy stays. Information that is erased
+    from one layer can bypass it (residual connections) or be read nonlinearly.
 
     Source: Elazar et al. (2021), arXiv 2006.00995; Belrose et al. (2023), arXiv 2306.03819.
     """

@@ -143,7 +143,7 @@ def patch_subspace(
     ValueError, TypeError : as `patch`; ValueError for vectors that do not fit the layer or are all zero.
 
     When not to use it: to conclude that a direction is where the network keeps a feature. A subspace can change reports
-    by waking a pathway that is silent otherwise.
+    by activating a pathway that is otherwise dormant.
 
     Source: Geiger et al. (2023), arXiv 2303.02536; the caution is Makelov, Lange & Nanda's (2023), arXiv 2311.17030.
     """

@@ -63,7 +63,7 @@ def refuse_fractions(values: Tensor | npt.NDArray[Any], what: str) -> None:
     array = values.detach().cpu().numpy() if isinstance(values, Tensor) else np.asarray(values)
     if array.dtype.kind != "f":
         return
-    if len(rows := np.argwhere((array != np.round(array)) & ~np.isnan(array))):
+    if len(rows := np.argwhere((array != np.round(array)) | ~np.isfinite(array))):
         raise ValueError(
             f"{what} must be whole numbers (class labels), got {array[tuple(rows[0])]:.3g} at stimulus {rows[0][0]}: "
             "of probabilities or logits return the class, e.g. output > 0.5 or output.argmax(-1)"
