@@ -265,3 +265,17 @@ def test_the_mask_of_other_tokens_does_not_apply():
     torch.testing.assert_close(torch.from_numpy(read.arrays["text"]), text)
     torch.testing.assert_close(torch.from_numpy(read.arrays["image"]), image)
     assert any("does not apply: image" in note for note in read.notes)
+
+
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
+def test_a_mixture_of_experts_and_nested_tensors_beside_a_layer_do_not_hide_its_axes():
+    def forward(m, x):
+        flat = m.up(x.reshape(-1, 5))
+        gathered = torch.zeros(len(flat), 6).index_add_(0, torch.arange(len(flat)), flat)
+        torch.nested.as_nested_tensor([row for row in x])
+        return m.shown(gathered.reshape(len(x), -1, 6))
+
+    model = randomised(Block(forward, up=nn.Linear(5, 6), shown=nn.Identity()))
+    inputs = torch.randn(N, 4, 5)
+    read = read_layers(model, inputs, "shown", pool="mean")["shown"]
+    torch.testing.assert_close(read, outputs_of(model, "shown", inputs).mean(1))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import prod
 from typing import Any, TypeAlias
 
+import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils.weak import WeakIdKeyDictionary
@@ -63,13 +64,12 @@ class UnitAxes(TorchFunctionMode):
     ) -> Any:
         """Run a function, and note the unit axis of its result."""
         result = func(*args, **(kwargs or {}))
-        name = func.__name__
+        name = getattr(func, "__name__", "")
         if name == "__get__":  # a property, such as tensor.mT
             name = getattr(func.__self__, "__name__", name)  # type: ignore[attr-defined]
-        given = [tensor for tensor in _tensors((args, kwargs or {})) if tensor.ndim > 1]
-        for tensor in _tensors(result):
-            if given and tensor.ndim > 1:
-                self._follow(name, given, tensor, args)
+        given = list(_tensors((args, kwargs or {})))
+        for tensor in _tensors(result) if given else ():
+            self._follow(name, given, tensor, args)
             if name not in PARTS and not isinstance(result, Tensor) and name not in ("unbind", "unsafe_split"):
                 break  # of several results the first is the one with the layer's axes
         return result
@@ -134,8 +134,10 @@ class UnitAxes(TorchFunctionMode):
 
 
 def _tensors(value: Any) -> Iterator[Tensor]:
+    """Yield the tensors of two axes or more that have memory of their own, in containers too."""
     if isinstance(value, Tensor):
-        yield value
+        if not value.is_nested and value.layout == torch.strided and value.ndim > 1:
+            yield value
     elif isinstance(value, tuple | list):
         for part in value:
             yield from _tensors(part)

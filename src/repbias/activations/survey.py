@@ -249,5 +249,8 @@ class _Survey:
     def _unit_axes(self) -> dict[str, list[int | None]]:
         """The unit axis of each call of each layer, as far as the functions of a forward pass show it."""
         tracer = UnitAxes()
-        parts = self._outputs(self._few, tracer)
+        try:
+            parts = self._outputs(self._few, tracer)
+        except Exception:  # a function that cannot be followed
+            return {name: [None] * len(of_layer) for name, of_layer in self.parts.items()}
         return {name: [tracer.of(part.tensor) for part in of_layer] for name, of_layer in parts.items()}

@@ -122,7 +122,14 @@ def audit_model_files(
             return audit_stream(chunks, **options)
         reports = None if predict is None else _find_predict(predict)
         return audit(
-            made, stimuli, layers=list(layers), predict=reports, interventions=kinds, attention_mask=mask, **reading, **options
+            made,
+            stimuli,
+            layers=list(layers),
+            predict=reports,
+            interventions=kinds,
+            attention_mask=mask,
+            **reading,
+            **options,
         )
 
     _finish(request, measure)

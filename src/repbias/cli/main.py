@@ -135,6 +135,8 @@ class Audit:
     """An array [stimulus, token], 0 at padding; by default the inputs' own 'attention_mask'."""
     pool: Annotated[Literal["mean", "flatten", "first", "last"] | None, _optional("{mean,flatten,first,last}")] = None
     """What becomes of a layer's tokens or positions: their mean by default."""
+    axes: Annotated[str | None, _optional("NAMES")] = None
+    """Names of all axes of the layers, where their units cannot be told, such as 'stimulus channel time'."""
     batch_size: Annotated[int | None, _optional("INT")] = None
     """Stimuli that the model is given at once; 256 by default."""
     device: Annotated[str | None, _optional("DEVICE")] = None
@@ -159,7 +161,7 @@ class Audit:
     """Replace a page that is there."""
 
 
-_OF_MODELS = ("pool", "batch_size", "device", "inputs", "layers", "predict", "interventions", "attention_mask")
+_OF_MODELS = ("pool", "axes", "batch_size", "device", "inputs", "layers", "predict", "interventions", "attention_mask")
 
 Command = List | Run | Report | Claims | Table | Render | Audit
 
@@ -229,7 +231,9 @@ def _audit(command: Audit) -> None:
 
 def _refuse_in_stream(command: Audit) -> None:
     """Refuse what an audit in one pass cannot do."""
-    needs_all = [name for name in ("groups", "repeats", "predict", "interventions") if getattr(command, name) is not None]
+    needs_all = [
+        name for name in ("groups", "repeats", "predict", "interventions") if getattr(command, name) is not None
+    ]
     if command.stream and needs_all:
         raise ValueError(f"--{needs_all[0]} needs all activity at hand: leave out --stream, or --{needs_all[0]}")
 

@@ -130,8 +130,8 @@ class _Words:
 
 _WORDS: dict[Kind, _Words] = {
     "ablation": _Words(
-        "Erasing {} has its largest effect, relative to shuffled labels, in {}: {}. The effect exceeds that of shuffled "
-        "labels in {} of {} layers.",
+        "Erasing {} has its largest effect, relative to shuffled labels, in {}: {}. The effect exceeds that of "
+        "shuffled labels in {} of {} layers.",
         "Erasing {} is not shown to change more than erasing shuffled labels in any of {} layers (largest in {}: {}). "
         "The feature may still be used: read nonlinearly, or by a path around the layer.",
         {

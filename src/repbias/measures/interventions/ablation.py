@@ -88,8 +88,8 @@ def ablate(
     ValueError : an unknown layer, an eraser of other units, or labels that do not fit the predictions.
     TypeError : inputs that cannot be read, or a layer or an output without a tensor.
 
-    When not to use it: to conclude that a network does not use a feature because accuracy stays. Information that is erased
-    from one layer can bypass it (residual connections) or be read nonlinearly.
+    When not to use it: to conclude that a network does not use a feature because accuracy stays. Information that is
+    erased from one layer can bypass it (residual connections) or be read nonlinearly.
 
     Source: Elazar et al. (2021), arXiv 2006.00995; Belrose et al. (2023), arXiv 2306.03819.
     """
