@@ -180,7 +180,9 @@ class Layout:
         n = places.shape[1]
         if isinstance(self.pool, int):
             if not -n <= self.pool < n:
-                raise ValueError(f"pool={self.pool}, but layer {self.layer!r} has {n} tokens: {list(places.shape)}")
+                raise ValueError(
+                    f"pool={self.pool}, but layer {self.layer!r} has {n} tokens: give a number from {-n} to {n - 1}"
+                )
             return torch.full((len(places),), self.pool % n, device=places.device)
         if mask is None:
             return torch.full((len(places),), 0 if self.pool == "first" else n - 1, device=places.device)

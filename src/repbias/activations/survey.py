@@ -112,7 +112,7 @@ class _Survey:
     def __init__(
         self, model: nn.Module, batch: Batch, layers: tuple[str, ...], axes: Axes | None, run: Run | None
     ) -> None:
-        self._model, self._batch, self._layers, self._axes = model, batch, layers, axes
+        self._model, self._layers, self._axes = model, layers, axes
         self._run: Run = run or (lambda few: few.run(model))
         self._used: set[str] = set()
         self._few = batch.take(torch.arange(min(FEW, len(batch))))

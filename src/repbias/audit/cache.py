@@ -54,8 +54,6 @@ def from_cache(
         raise TypeError(f"pool must be a name or the number of a position, got {pool!r}")
     refuse_unknown_pool(pool)
     entries = {name: _entry(cache[name], name) for name in _matching(list(cache), names)}
-    if isinstance(pool, int):
-        return {"arrays": {name: _at(entry, name, pool) for name, entry in entries.items()}}
     layouts = {name: Layout(name, pool, tuple(entry.shape), unit=2, masked=True) for name, entry in entries.items()}
     return {"arrays": {name: layouts[name].read(entry, mask) for name, entry in entries.items()}}
 
@@ -98,13 +96,6 @@ def _entry(values: Any, name: str) -> Tensor:
     if 0 in shape:
         raise ValueError(f"the entry {name!r} is empty, got shape {shape}: at least one of each axis is needed")
     return entry
-
-
-def _at(entry: Tensor, name: str, position: int) -> Tensor:
-    n = entry.shape[1]
-    if not -n <= position < n:
-        raise ValueError(f"pool asks for position {position}, the entry {name!r} has {n}: ask for {-n} to {n - 1}")
-    return entry[:, position]
 
 
 def _as_mask(values: ArrayLike, pool: object) -> Tensor:

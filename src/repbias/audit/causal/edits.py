@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, TypeAlias
 
 import numpy as np
 import torch
@@ -32,20 +32,6 @@ class Target:
     kind: Kind
     control: bool
     """Whether it is the control: the feature's labels, shuffled."""
-
-
-class Edit(Protocol):
-    """An edit of one layer, and how far it changes what the model does."""
-
-    @property
-    def target(self) -> Target:
-        """What is edited."""
-
-    def on(self, rows: slice) -> Change:
-        """Return the change of the layer for a batch of the model's stimuli."""
-
-    def effect(self, outcome: Outcome, before: FloatArray, after: FloatArray, rows: slice) -> FloatArray:
-        """Return how far the edit changed the outcome of a batch, `[stimulus, change]`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,6 +89,9 @@ class Steering:
     def effect(self, outcome: Outcome, before: FloatArray, after: FloatArray, rows: slice) -> FloatArray:
         """Return which outcomes of a batch changed to the class steered towards, `[stimulus, change]`."""
         return outcome.turned(before, after, self.target.feature, self.towards[rows])
+
+
+Edit: TypeAlias = Erasure | Steering
 
 
 class EraserFitter:

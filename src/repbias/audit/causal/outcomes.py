@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Protocol
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -21,22 +21,6 @@ from repbias.features.labels import IntArray, Labels
 from repbias.measures.interventions.site import Predict, refuse_fractions
 
 TRUTH_VALUES = {"False": "0", "True": "1"}
-
-
-class Outcome(Protocol):
-    """What is read from a model's output, and how far it changes."""
-
-    def read(self, output: Any, batch: Batch) -> FloatArray:
-        """Return what matters of the output, `[stimulus, value]`."""
-
-    def depends_on(self, output: Any, batch: Batch) -> Iterator[Tensor]:
-        """Yield the tensors of a model's output that the outcome may depend on; none where that is not known."""
-
-    def lost(self, before: FloatArray, after: FloatArray, rows: slice) -> FloatArray:
-        """Return how far the outcome of each of some stimuli changed for the worse, `[stimulus, change]`."""
-
-    def turned(self, before: FloatArray, after: FloatArray, feature: str, towards: IntArray) -> FloatArray:
-        """Return how far the outcome of each stimulus went where it was steered, `[stimulus, change]`."""
 
 
 class Reports:
@@ -158,6 +142,9 @@ class Outputs:
     def turned(self, before: FloatArray, after: FloatArray, feature: str, towards: IntArray) -> FloatArray:
         """Return the squared distance of the outputs, `[stimulus, 1]`."""
         return self.lost(before, after, slice(None))
+
+
+Outcome: TypeAlias = Reports | Outputs
 
 
 def _as_array(values: Any) -> npt.NDArray[Any]:
