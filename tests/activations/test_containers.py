@@ -442,3 +442,75 @@ def test_a_mapping_of_options_reaches_the_model(inputs):
         expected = model.hidden(2 * inputs)
     given = {"x": inputs, "options": SimpleNamespace(scale=2)}
     torch.testing.assert_close(read_layers(model, given, "hidden", batch=5)["hidden"], expected)
+
+
+# --- edits along the right axis -------------------------------------------------------------------------------------
+
+
+class Recurrent(nn.Module):
+    """A GRU over the steps of `[stimulus, step, 3]`, given with the stimuli or with the steps first."""
+
+    def __init__(self, batch_first: bool) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.rnn = nn.GRU(3, 4, batch_first=batch_first, bidirectional=True)
+        self.head = nn.Linear(8, 2)
+
+    def forward(self, x):
+        if self.rnn.batch_first:
+            return self.head(self.rnn(x)[0].mean(1))
+        return self.head(self.rnn(x.transpose(0, 1))[0].mean(0))
+
+
+class Line(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.conv, self.act, self.head = nn.Conv1d(3, 4, 2), nn.Tanh(), nn.Linear(4, 2)
+
+    def forward(self, x):
+        return self.head(self.act(self.conv(x)).mean(2))
+
+
+@pytest.mark.parametrize("batch", [5, N])
+def test_steps_first_or_stimuli_first_makes_no_difference_to_interventions(batch):
+    x, vector = torch.randn(N, 5, 3, generator=torch.Generator().manual_seed(0)), np.eye(8)[:2]
+    first, last, labels = Recurrent(True).eval(), Recurrent(False).eval(), np.ones((N, 2))
+    for measure in (
+        lambda m: steer(m, x, "rnn", vector[0], [1.0, 3.0], feature=0, labels=np.arange(N) % 2, batch=batch).flips,
+        lambda m: patch(m, x, x.flip(0), "rnn", units=[0, 5], batch=batch).transferred,
+        lambda m: patch_subspace(m, x, x.flip(0), "rnn", vector, batch=batch).disturbed,
+        lambda m: ablate(m, x, "rnn", projection_eraser(vector), labels, batch=batch).after,
+    ):
+        np.testing.assert_allclose(measure(first), measure(last))
+
+
+def test_channels_of_a_line_are_edited_and_not_its_positions():
+    model, x = Line().eval(), torch.randn(N, 3, 6, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        act = model.act(model.conv(x))
+        erased = act.clone()
+        erased[:, 1] = 0
+        expected = (model.head(erased.mean(2)) > 0).double().mean(0)
+        mixed = act.clone()
+        mixed[:, [0, 2]] = act.flip(0)[:, [0, 2]]
+        before, source = model.head(act.mean(2)) > 0, model.head(act.flip(0).mean(2)) > 0
+        patched = model.head(mixed.mean(2)) > 0
+    found = ablate(model, x, "act", projection_eraser(np.eye(4)[1]), np.ones((N, 2)))
+    np.testing.assert_allclose(found.after, expected)
+    moved = patch(model, x, x.flip(0), "act", units=[0, 2])
+    differ = before != source
+    np.testing.assert_allclose(moved.transferred, ((patched == source) & differ).sum(0) / differ.sum(0))
+
+
+def test_a_subspace_of_packed_sequences_is_erased_at_every_step():
+    torch.manual_seed(0)
+    model, lengths = Packed(False).eval(), torch.tensor([2, 6, 1, 4, 5, 3])
+    x = torch.randn(6, 6, 3)
+    given = {"x": x, "lengths": lengths}
+    labels = np.ones((6, 4), dtype=int)
+    found = ablate(model, given, "rnn", projection_eraser([1.0, 0, 0, 0]), labels)
+    with torch.no_grad():
+        expected = (model(x, lengths) > 0).double().mean(0)
+    expected[0] = 0  # the first output is the first unit, of which nothing is left
+    np.testing.assert_allclose(found.after, expected)

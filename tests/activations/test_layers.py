@@ -91,7 +91,7 @@ def test_an_unknown_name_offers_the_nearest(network, pattern, offered):
         match_layers(network, pattern)
 
 
-def test_a_name_near_nothing_lists_all_there_is():
+def test_a_name_unlike_any_other_lists_them_all():
     with pytest.raises(ValueError, match="no layer is called 'zz'; known: 0, 1"):
         match_layers(nn.Sequential(nn.Linear(2, 2), nn.ReLU()), "zz")
     assert layer_names(nn.Linear(2, 2)) == ()
@@ -215,7 +215,7 @@ def test_a_captured_layer_carries_gradients():
         ("head", "known: "),
     ],
 )
-def test_layers_that_stand_deeper_are_offered_with_what_is_before_them(pattern, meant):
+def test_deeper_layers_are_offered_by_their_whole_name(pattern, meant):
     blocks = nn.ModuleList(nn.ModuleDict({"attn": nn.Identity()}) for _ in range(2))
     module = nn.ModuleDict({"transformer": nn.ModuleDict({"h": blocks})})
     with pytest.raises(ValueError, match=f"no layer is called {re.escape(repr(pattern))}; {re.escape(meant)}"):

@@ -125,7 +125,7 @@ def test_padding_is_left_out_wherever_the_mask_comes_from(encoder, ids, mask, po
         assert any("padding left out: embed" in note for note in read.notes)
 
 
-def test_activity_at_padding_has_no_say_even_where_it_is_not_a_number(mask):
+def test_activity_at_padding_is_ignored_even_where_it_is_nan(mask):
     tokens = torch.randn(N, TOKENS, WIDTH)
     layout = Layout("x", "mean", tuple(tokens.shape), unit=2, masked=True)
     spoiled = tokens.masked_fill(mask[:, :, None] == 0, float("nan"))
@@ -258,7 +258,7 @@ def test_arrays_become_what_the_parameters_are():
     np.testing.assert_allclose(read, values @ model.weight.detach().numpy().T + model.bias.detach().numpy(), rtol=1e-4)
 
 
-def test_a_loader_a_list_and_a_tensor_say_the_same(encoder, ids):
+def test_a_loader_a_list_and_a_tensor_give_the_same(encoder, ids):
     whole = reading.read(encoder, ids, "embed").arrays["embed"]
     pairs = DataLoader(TensorDataset(ids, torch.arange(N)), batch_size=5)
     for inputs in (pairs, list(ids.split(7)), [ids[:3].numpy(), ids[3:].numpy()], {"input_ids": ids}):

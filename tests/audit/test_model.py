@@ -185,7 +185,7 @@ def test_the_model_is_left_as_it_was(model, stimuli):
     assert all(parameter.grad is None for parameter in model.parameters())
 
 
-def test_the_same_seed_says_the_same_in_any_batches(model, stimuli):
+def test_results_do_not_depend_on_batches(model, stimuli):
     inputs, labels = stimuli
     one = audit(model, inputs, labels, "mixed", predict=sign, **FAST)
     other = audit(model, list(inputs.split(90)), labels, "mixed", predict=sign, **FAST)
@@ -208,7 +208,7 @@ def test_stimuli_without_a_label_are_dropped_from_the_ablation_too(model, stimul
 
 
 @pytest.mark.parametrize("words", [("no", "yes"), (False, True), (3, 8)])
-def test_labels_of_any_kind_meet_reports_in_the_same_terms(model, stimuli, words):
+def test_labels_of_any_kind_are_compared_with_reports(model, stimuli, words):
     inputs, labels = stimuli
     named = {name: [words[one] for one in of_feature] for name, of_feature in labels.items()}
 
@@ -238,7 +238,7 @@ def test_groups_are_kept_together():
     assert (half != halves(cluster, seed=1)).any()
 
 
-def test_a_repeated_stimulus_is_no_new_evidence():
+def test_a_repeated_stimulus_adds_no_evidence():
     rng = np.random.default_rng(0)
     changes, control, ones, one_order = rng.normal(0.3, 1, size=30), np.zeros(30), np.ones(30), np.arange(30) % 20
     alone = excess_p(changes, control, ones, one_order, np.arange(30))
@@ -249,7 +249,7 @@ def test_a_repeated_stimulus_is_no_new_evidence():
     assert excess_p(control + 1, control, ones, one_order, np.arange(30)) == 1e-6
 
 
-def test_features_that_are_not_there_are_found_no_more_often_than_it_says(stimuli):
+def test_absent_features_have_effects_no_more_often_than_the_level(stimuli):
     """In a layer of few units a random direction may well be one that matters, of the feature and of the control."""
     inputs, _ = stimuli
     found = []
@@ -313,7 +313,7 @@ class Tokens(nn.Module):
 
 
 @pytest.mark.parametrize(("pool", "acts"), [("first", True), ("mean", True), ("last", False)])
-def test_just_what_is_read_is_edited(stimuli, pool, acts):
+def test_only_what_is_read_is_edited(stimuli, pool, acts):
     inputs, labels = stimuli
     tokens = inputs[:, None].repeat(1, 3, 1)
     report = audit(Tokens(), {"x": tokens, "attention_mask": torch.ones(N, 3)}, labels, "embed", pool=pool, **FAST)
@@ -359,7 +359,7 @@ def test_a_model_without_an_output_to_compare_is_audited_without_ablation(stimul
         ({"predict": lambda y: {}}, ValueError, "without reports, leave predict out"),
     ],
 )  # fmt: skip
-def test_what_is_wrong_is_said_before_more_than_one_batch_is_run(model, stimuli, change, error, message):
+def test_wrong_arguments_are_refused_before_a_second_batch_is_run(model, stimuli, change, error, message):
     inputs, labels = stimuli
     arguments = {"features": labels, "layers": "mixed"} | change
     with pytest.raises(error, match=message):

@@ -296,7 +296,7 @@ def test_the_table_is_tidy(identity, inputs):
 
 
 @pytest.mark.parametrize("fraction", [0, -1, 1.01])
-def test_fractions_that_are_none(fraction):
+def test_fractions_out_of_range_are_refused(fraction):
     found = Steering(("a",), "a", np.array([1.0]), np.array([[1.0]]), 1.0, 1.0, 5)
     with pytest.raises(ValueError, match="fraction must be more than 0 and at most 1"):
         found.length_at(fraction)
@@ -457,6 +457,6 @@ def test_errors_of_directions(find, arguments, message):
         find(np.eye(3), **arguments)
 
 
-def test_a_penalty_that_is_none():
+def test_a_penalty_of_zero_is_refused():
     with pytest.raises(ValueError, match="inverse_penalty must be more than 0, got 0"):
         probe_direction(np.eye(3), [0, 1, 1], inverse_penalty=0)
