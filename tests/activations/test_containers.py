@@ -306,6 +306,23 @@ def test_a_module_under_two_names_is_read_where_it_is_named(make, inputs):
     assert not module._forward_hooks
 
 
+def test_a_name_by_which_a_shared_module_is_not_called_is_refused_with_the_other_name(inputs):
+    class Tied(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.shared = nn.Linear(3, 2)
+            self.encoder = nn.Sequential(self.shared)
+
+        def forward(self, x):
+            return self.encoder(x)
+
+    model = Tied()
+    with pytest.raises(ValueError, match=r"'shared' is the same module as encoder\.0"):
+        read_layers(model, inputs, "shared")
+    with torch.no_grad():
+        torch.testing.assert_close(read_layers(model, inputs, "encoder.0")["encoder.0"], model.shared(inputs))
+
+
 class Loop(nn.Module):
     def __init__(self) -> None:
         super().__init__()

@@ -69,6 +69,12 @@ def refuse_unknown_layer(module: nn.Module, name: str) -> None:
     raise ValueError(f"no layer is called {name!r}; {did_you_mean(name, layer_names(module))}")
 
 
+def other_names(module: nn.Module, name: str) -> tuple[str, ...]:
+    """Return the other names of the submodule of a name, where it is shared."""
+    layer = module.get_submodule(name)
+    return tuple(n for n, m in module.named_modules(remove_duplicate=False) if m is layer and n != name)
+
+
 def match_one_layer(module: nn.Module, layer: str) -> str:
     """Return the name of the only layer that has a name or matches a pattern."""
     if not isinstance(layer, str):

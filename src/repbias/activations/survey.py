@@ -13,7 +13,7 @@ from torch import nn
 
 from repbias.activations.axes import Axes, UnitAxes, named_axes
 from repbias.activations.batches import Batch
-from repbias.activations.layers import evaluating, hooked, layer_names, split_call
+from repbias.activations.layers import evaluating, hooked, layer_names, other_names, split_call
 from repbias.activations.layout import Layout, Pool
 from repbias.activations.outputs import Part, find_part
 from repbias.core.specs import did_you_mean
@@ -124,7 +124,12 @@ class _Survey:
             self._few = batch  # the model may need batches of one size
             self.parts = self._outputs(batch)
         if silent := [name for name in layers if not self.parts[name]]:
-            raise ValueError(f"layers {silent} were never called in the forward pass; {self._called_instead()}")
+            shared = [
+                f"{name!r} is the same module as {', '.join(n)}; " for name in silent if (n := other_names(model, name))
+            ]
+            raise ValueError(
+                f"layers {silent} were never called in the forward pass; {''.join(shared)}{self._called_instead()}"
+            )
 
     def _outputs(self, batch: Batch, tracer: UnitAxes | None = None) -> dict[str, list[Part]]:
         """Return what each layer returns at each of its calls."""
@@ -149,7 +154,7 @@ class _Survey:
         def hear(name: str, _output: object, _number: int) -> None:
             called[name] = None
 
-        names = [name for name, _ in self._model.named_modules() if name]
+        names = layer_names(self._model)
         with torch.no_grad(), evaluating(self._model), hooked(self._model, {n: partial(hear, n) for n in names}):
             self._run(self._few)
         more = f" and {len(called) - NAMED_IN_ERRORS} more" if len(called) > NAMED_IN_ERRORS else ""
