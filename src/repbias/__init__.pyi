@@ -1,5 +1,5 @@
-from .activations.layers import editing as editing
-from .activations.layers import read_layers as read_layers
+from .activations.editing import editing as editing
+from .activations.reading import read_layers as read_layers
 from .audit.adapters import from_rsatoolbox as from_rsatoolbox
 from .audit.adapters import from_xarray as from_xarray
 from .audit.arrays import audit_arrays as audit_arrays

@@ -8,7 +8,9 @@ import pytest
 import torch
 from torch import nn
 
-from repbias.activations.layers import capture, evaluating, layer_names, match_layers, read_layers
+from repbias.activations.editing import capture
+from repbias.activations.layers import evaluating, layer_names, match_layers
+from repbias.activations.reading import read_layers
 
 
 class Block(nn.Module):
@@ -21,6 +23,13 @@ class Block(nn.Module):
         return self.dropout(torch.relu(self.linear(x)))
 
 
+class Broken(nn.Module):
+    """Returns no tensor."""
+
+    def forward(self, x):
+        return {"length": x.shape[1]}
+
+
 class Tokens(nn.Module):
     """`[stimulus, position, 6]` in; logits out."""
 
@@ -29,6 +38,7 @@ class Tokens(nn.Module):
         self.blocks = nn.ModuleList(Block() for _ in range(12))
         self.pair = nn.LSTM(6, 3, batch_first=True)
         self.total = nn.Flatten(0)
+        self.broken = Broken()
         self.spare = nn.Linear(6, 6)
         self.readout = nn.Linear(6, 2)
 
@@ -37,6 +47,7 @@ class Tokens(nn.Module):
             x = x + block(x)
         self.pair(x)
         self.total(x[:, 0, 0])
+        self.broken(x)
         return self.readout(x.mean(1))
 
 
@@ -62,7 +73,7 @@ def hooks(network: nn.Module) -> int:
 def test_names_are_matched_by_glob_in_declared_order(network):
     assert match_layers(network, "blocks.*") == tuple(f"blocks.{i}" for i in range(12))
     assert match_layers(network, "blocks.*.linear") == tuple(f"blocks.{i}.linear" for i in range(12))
-    assert match_layers(network, "*") == ("blocks", "pair", "total", "spare", "readout")
+    assert match_layers(network, "*") == ("blocks", "pair", "total", "broken", "spare", "readout")
     assert match_layers(network, "blocks.[01]") == ("blocks.0", "blocks.1")
 
 
@@ -80,7 +91,7 @@ def test_an_unknown_name_offers_the_nearest(network, pattern, offered):
         match_layers(network, pattern)
 
 
-def test_a_name_near_nothing_lists_all_there_is():
+def test_a_name_unlike_any_other_lists_them_all():
     with pytest.raises(ValueError, match="no layer is called 'zz'; known: 0, 1"):
         match_layers(nn.Sequential(nn.Linear(2, 2), nn.ReLU()), "zz")
     assert layer_names(nn.Linear(2, 2)) == ()
@@ -94,7 +105,7 @@ def test_batches_add_up_to_the_whole(network, inputs, batch):
         torch.testing.assert_close(parts[name], response, rtol=1e-5, atol=1e-6)
 
 
-def test_policies_for_axes(network, inputs):
+def test_pools(network, inputs):
     with evaluating(network), torch.no_grad(), capture(network, ["blocks.2"]) as seen:
         network(inputs)
     response = seen["blocks.2"]
@@ -102,34 +113,38 @@ def test_policies_for_axes(network, inputs):
     expected = {
         "flatten": response.reshape(10, 24),
         "mean": response.mean(1),
-        "token:0": response[:, 0],
-        "token:3": response[:, 3],
-        "token:-1": response[:, 3],
+        "first": response[:, 0],
+        3: response[:, 3],
+        -1: response[:, 3],
+        "last": response[:, 3],
     }
-    for axes, value in expected.items():
-        torch.testing.assert_close(read_layers(network, inputs, "blocks.2", axes=axes)["blocks.2"], value)
+    for pool, value in expected.items():
+        torch.testing.assert_close(read_layers(network, inputs, "blocks.2", pool=pool)["blocks.2"], value)
 
 
-def test_the_mean_is_over_all_axes_between_stimulus_and_unit():
-    images = torch.randn(3, 4, 5, 6)
-    read = read_layers(nn.Sequential(nn.Identity()), images, "0", axes="mean")
-    torch.testing.assert_close(read["0"], images.mean((1, 2)))
+@pytest.mark.parametrize(("axes", "pool"), [("flatten", "flatten"), ("mean", "mean"), ("token:-2", -2)])
+def test_former_names_of_pools_are_read_with_a_warning(network, inputs, axes, pool):
+    with pytest.warns(FutureWarning, match="pool="):
+        former = read_layers(network, inputs, "blocks.2", axes=axes)["blocks.2"]
+    torch.testing.assert_close(former, read_layers(network, inputs, "blocks.2", pool=pool)["blocks.2"])
 
 
-@pytest.mark.parametrize("axes", ["max", "token", "token:", "token:x", "token:--1", ""])
-def test_unknown_policies_are_refused_before_anything_runs(axes):
+@pytest.mark.parametrize(
+    "options", [{"axes": "max"}, {"axes": "stimulus time"}, {"axes": "stimulus unit unit"}, {"pool": "max"}]
+)
+def test_unknown_settings_are_refused_before_anything_runs(options):
     class Never(nn.Sequential):
         def forward(self, x):
             raise AssertionError("was run")
 
-    with pytest.raises(ValueError, match=r"axes is 'flatten', 'mean' or 'token:N', got"):
-        read_layers(Never(nn.Linear(2, 2)), torch.ones(3, 2), "0", axes=axes)
+    with pytest.raises(ValueError, match=r"axes of layer '0' must name|pool must be one of"):
+        read_layers(Never(nn.Linear(2, 2)), torch.ones(3, 2), "0", **options)
 
 
-@pytest.mark.parametrize("axes", ["token:4", "token:-5"])
-def test_a_position_that_is_not_there(network, inputs, axes):
-    with pytest.raises(ValueError, match=f"axes='{axes}', but layer 'blocks.0' has 4 positions"):
-        read_layers(network, inputs, "blocks.0", axes=axes)
+@pytest.mark.parametrize("pool", [4, -5])
+def test_a_token_beyond_the_last_is_refused(network, inputs, pool):
+    with pytest.raises(ValueError, match=f"pool={pool}, but layer 'blocks.0' has 4 tokens"):
+        read_layers(network, inputs, "blocks.0", pool=pool)
 
 
 def test_reading_is_in_eval_mode_and_puts_every_flag_back(network, inputs):
@@ -146,9 +161,9 @@ def test_reading_is_in_eval_mode_and_puts_every_flag_back(network, inputs):
 @pytest.mark.parametrize(
     ("layer", "error", "message"),
     [
-        ("pair", TypeError, "layer 'pair' returns tuple, not a tensor; name a layer inside it"),
+        ("broken", TypeError, "layer 'broken' returns dict without a tensor in it"),
         ("spare", ValueError, r"layers \['spare'\] were never called"),
-        ("total", ValueError, r"layer 'total' returns shape \(10,\); a layer is \[stimulus, ..., unit\]"),
+        ("total", ValueError, r"layer 'total' returns shape \(3,\); a layer is \[stimulus, ..., unit\]"),
     ],
 )
 def test_after_an_error_nothing_is_left_behind(network, inputs, layer, error, message):
@@ -167,7 +182,7 @@ def test_hooks_are_removed_when_the_network_itself_fails(network):
 
 
 def test_no_stimuli(network):
-    with pytest.raises(ValueError, match="inputs has length 0"):
+    with pytest.raises(ValueError, match="inputs must hold at least one stimulus"):
         read_layers(network, torch.empty(0, 4, 6), "blocks.0")
 
 
@@ -200,7 +215,7 @@ def test_a_captured_layer_carries_gradients():
         ("head", "known: "),
     ],
 )
-def test_layers_that_stand_deeper_are_offered_with_what_is_before_them(pattern, meant):
+def test_deeper_layers_are_offered_by_their_whole_name(pattern, meant):
     blocks = nn.ModuleList(nn.ModuleDict({"attn": nn.Identity()}) for _ in range(2))
     module = nn.ModuleDict({"transformer": nn.ModuleDict({"h": blocks})})
     with pytest.raises(ValueError, match=f"no layer is called {re.escape(repr(pattern))}; {re.escape(meant)}"):

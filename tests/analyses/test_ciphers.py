@@ -11,7 +11,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repbias.activations.layers import capture
+from repbias.activations.editing import capture
 from repbias.analyses.ciphers import EncryptedSum, ModularAdder, Paillier
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from repbias.activations.layers import capture
+from repbias.activations.editing import capture
 from repbias.analyses.ciphers import EncryptedSum
 from repbias.analyses.encryption import analyse
 from repbias.measures.similarity.compare_rdms import compare_rdms

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from repbias.activations.layers import read_layers
+from repbias.activations.reading import read_layers
 from repbias.analyses.reading import untrained_module
 from repbias.analyses.regression import analyse
 from repbias.measures.similarity.system_regression import SystemRegression, system_regression

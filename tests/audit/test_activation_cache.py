@@ -81,7 +81,7 @@ CACHE_REFUSED = {
     "tokens": (({"tokens": torch.zeros(N, 5, dtype=torch.int64)}, "tokens"), {}, "floating point, got torch.int64"),
     "a list": (({"x": [[[0.0]]]}, "x"), {}, "must be a tensor or an array, got list"),
     "nothing": (({"x": torch.zeros(N, 0, 3)}, "x"), {}, "is empty"),
-    "a position beyond": ((CACHE,), {"pool": 5}, "has 5: choose from -5 to 4"),
+    "a position beyond": ((CACHE,), {"pool": 5}, "from -5 to 4"),
     "an unknown pool": ((CACHE,), {"pool": "men"}, "did you mean 'mean'"),
     "a truth value for a pool": ((CACHE,), {"pool": True}, "got True"),
     "a mask of other positions": ((CACHE,), {"attention_mask": MASK[:, :4]}, "attention_mask is [24, 4]"),

@@ -7,11 +7,11 @@ import pytest
 import torch
 from torch import nn
 
+from repbias.activations import reading
 from repbias.activations.batches import Batches
-from repbias.activations.reading import read_activity
 from repbias.audit.arrays import audit_arrays
+from repbias.audit.causal.edits import EraserFitter
 from repbias.audit.causal.effects import causal_effects, halves
-from repbias.audit.causal.erasers import EraserFitter
 from repbias.audit.causal.outcomes import Outputs
 from repbias.audit.causal.rows import causal_rows, excess_p
 from repbias.audit.model import audit
@@ -86,8 +86,10 @@ def test_without_reports_the_output_loses_what_the_feature_gave_it(model, stimul
     low, high = row(report, "mixed", "used", "ablation_output")[["ci_low", "ci_high"]]
     assert low < 0.8 < high
     assert unused["r2"] == pytest.approx(used["r2"], abs=0.05)  # as much of the layer, and yet not used
-    assert any(s.startswith("Erasing used does most") and "in mixed" in s for s in map(str, report.sentences))
-    assert any(s.startswith("Erasing unused is not shown to do more") for s in map(str, report.sentences))
+    assert any(
+        s.startswith("Erasing used has its largest effect") and "in mixed" in s for s in map(str, report.sentences)
+    )
+    assert any(s.startswith("Erasing unused is not shown to change more") for s in map(str, report.sentences))
 
 
 def test_with_reports_accuracy_falls_to_chance_on_the_feature_alone(model, stimuli):
@@ -111,12 +113,12 @@ def test_with_reports_accuracy_falls_to_chance_on_the_feature_alone(model, stimu
 def test_the_rest_is_the_audit_of_what_was_read(model, stimuli):
     inputs, labels = stimuli
     report = audit(model, inputs, labels, ["mixed", "aside"], predict=sign, seed=3, **FAST)
-    arrays = read_activity(model, inputs, ["mixed", "aside"]).arrays
+    arrays = reading.read(model, inputs, ["mixed", "aside"]).arrays
     expected = audit_arrays(arrays, labels, seed=3, **FAST)
     rows = report.results[~report.results.measure.str.contains("ablation|steering")].reset_index(drop=True)
     assert rows.equals(expected.results)
     assert report.sentences[: len(expected.sentences)] == expected.sentences
-    alone = audit(model, inputs, labels, ["mixed", "aside"], reach=(), seed=3, **FAST)
+    alone = audit(model, inputs, labels, ["mixed", "aside"], interventions=(), seed=3, **FAST)
     assert alone.results.equals(expected.results)
     assert alone.sentences == expected.sentences
     assert set(expected.notes) <= set(report.notes)
@@ -138,6 +140,43 @@ def test_each_call_of_a_shared_layer_is_edited_by_itself(model, stimuli):
         assert effects[0] > least
 
 
+def test_the_former_name_of_interventions_is_read_with_a_warning(model, stimuli):
+    with pytest.warns(FutureWarning, match="interventions"):
+        former = audit(model, *stimuli, "mixed", reach=("steering",), **FAST)
+    now = audit(model, *stimuli, "mixed", interventions=("steering",), **FAST)
+    assert former.results.equals(now.results)
+
+
+def test_a_model_whose_output_is_random_in_eval_mode_is_not_edited(stimuli):
+    class Noisy(Known):
+        def forward(self, x):
+            return super().forward(nn.functional.dropout(x, 0.5))
+
+    report = audit(Noisy(), *stimuli, ["mixed", "aside"], **FAST)
+    assert not report.results.measure.str.contains("ablation|steering").any()
+    assert any("differs between two passes of the same stimuli" in note for note in report.notes)
+
+
+def test_a_time_first_layer_is_edited_as_its_time_last_twin(stimuli):
+    """The same computation, with the stimuli on the first axis of the layer and on the second."""
+
+    class Steps(nn.Module):
+        def __init__(self, turned: bool) -> None:
+            super().__init__()
+            self.layer, self.turned = nn.Linear(2 + NOISE, 2 + NOISE, bias=False), turned
+            nn.init.eye_(self.layer.weight)
+
+        def forward(self, x):
+            x = torch.stack([x, -x, 2 * x], 1)
+            return self.layer(x.transpose(0, 1)).sum(0)[:, :1] if self.turned else self.layer(x).sum(1)[:, :1]
+
+    one, other = (
+        audit(Steps(turned), *stimuli, "layer", batch_size=3, pool="last", **FAST) for turned in (True, False)
+    )
+    np.testing.assert_allclose(one.results["value"], other.results["value"], atol=1e-5)
+    assert values(one, "layer", "used")["steering_output"] > 1
+
+
 def test_the_model_is_left_as_it_was(model, stimuli):
     model.aside.eval()
     weights = {name: tensor.clone() for name, tensor in model.state_dict().items()}
@@ -148,7 +187,7 @@ def test_the_model_is_left_as_it_was(model, stimuli):
     assert all(parameter.grad is None for parameter in model.parameters())
 
 
-def test_the_same_seed_says_the_same_in_any_batches(model, stimuli):
+def test_results_do_not_depend_on_batches(model, stimuli):
     inputs, labels = stimuli
     one = audit(model, inputs, labels, "mixed", predict=sign, **FAST)
     other = audit(model, list(inputs.split(90)), labels, "mixed", predict=sign, **FAST)
@@ -171,7 +210,7 @@ def test_stimuli_without_a_label_are_dropped_from_the_ablation_too(model, stimul
 
 
 @pytest.mark.parametrize("words", [("no", "yes"), (False, True), (3, 8)])
-def test_labels_of_any_kind_meet_reports_in_the_same_terms(model, stimuli, words):
+def test_labels_of_any_kind_are_compared_with_reports(model, stimuli, words):
     inputs, labels = stimuli
     named = {name: [words[one] for one in of_feature] for name, of_feature in labels.items()}
 
@@ -201,7 +240,7 @@ def test_groups_are_kept_together():
     assert (half != halves(cluster, seed=1)).any()
 
 
-def test_a_repeated_stimulus_is_no_new_evidence():
+def test_a_repeated_stimulus_adds_no_evidence():
     rng = np.random.default_rng(0)
     changes, control, ones, one_order = rng.normal(0.3, 1, size=30), np.zeros(30), np.ones(30), np.arange(30) % 20
     alone = excess_p(changes, control, ones, one_order, np.arange(30))
@@ -212,7 +251,7 @@ def test_a_repeated_stimulus_is_no_new_evidence():
     assert excess_p(control + 1, control, ones, one_order, np.arange(30)) == 1e-6
 
 
-def test_features_that_are_not_there_are_found_no_more_often_than_it_says(stimuli):
+def test_absent_features_have_effects_no_more_often_than_the_level(stimuli):
     """In a layer of few units a random direction may well be one that matters, of the feature and of the control."""
     inputs, _ = stimuli
     found = []
@@ -227,12 +266,12 @@ def test_features_that_are_not_there_are_found_no_more_often_than_it_says(stimul
 
 def causal_p(inputs, labels, seed):
     model, kept = Known(), np.arange(N)
-    activity = read_activity(model, inputs, "mixed")
+    activity = reading.read(model, inputs, "mixed")
     numbers = {name: Labels(of_feature, ("0", "1")) for name, of_feature in labels.items()}
-    reach = causal_effects(
+    effects = causal_effects(
         model, Batches(inputs, model), activity, numbers, kept, kept, Outputs(model, "mean"), seed=seed
     )
-    rows = causal_rows(reach, None, kept, seed=seed, resamples=100)
+    rows = causal_rows(effects, None, kept, seed=seed, resamples=100)
     return np.stack([rows[rows.measure == f"{kind}_output"].p.to_numpy() for kind in ("ablation", "steering")])
 
 
@@ -276,7 +315,7 @@ class Tokens(nn.Module):
 
 
 @pytest.mark.parametrize(("pool", "acts"), [("first", True), ("mean", True), ("last", False)])
-def test_just_what_is_read_is_edited(stimuli, pool, acts):
+def test_only_what_is_read_is_edited(stimuli, pool, acts):
     inputs, labels = stimuli
     tokens = inputs[:, None].repeat(1, 3, 1)
     report = audit(Tokens(), {"x": tokens, "attention_mask": torch.ones(N, 3)}, labels, "embed", pool=pool, **FAST)
@@ -293,9 +332,7 @@ def test_a_model_without_an_output_to_compare_is_audited_without_ablation(stimul
     report = audit(Silent(nn.Linear(2 + NOISE, 3)), *stimuli, "0", **FAST)
     assert not report.results.measure.str.contains("ablation|steering").any()
     assert any(
-        note.startswith(
-            "No ablation or steering, because the output of the model cannot be compared: the model returns"
-        )
+        note.startswith("No ablation or steering, because no change can be measured: the model returns")
         for note in report.notes
     )
 
@@ -313,15 +350,18 @@ def test_a_model_without_an_output_to_compare_is_audited_without_ablation(stimul
         ({"predict": lambda y: y > 0}, ValueError, r"here \[256, 3\], got shape \[256, 1\]"),
         ({"predict": lambda y: {"usd": y > 0}}, ValueError, "'usd', which is no feature; did you mean 'used'"),
         ({"predict": lambda y: {"used": y[:3] > 0}}, ValueError, r"256 labels for 'used', got shape \(3,\)"),
-        ({"predict": lambda y: {"used": (y > 0) + 5}}, ValueError, "'5', '6' for 'used', none of them a class"),
-        ({"reach": "ablation"}, ValueError, "reach must be a list of 'ablation' and 'steering'"),
-        ({"reach": ("steer",)}, ValueError, "one, both, or .. for none, got"),
-        ({"reach": (), "predict": sign}, ValueError, "leave out one of them"),
+        ({"predict": lambda y: {"used": y.sigmoid()}}, ValueError, r"for 'used' must be whole numbers .*output > 0.5"),
+        ({"layers": []}, ValueError, r"at least one layer, got \[\].*known: mixed"),
+        ({"layers": None}, TypeError, "got None"),
+        ({"predict": lambda y: {"used": (y > 0) + 5}}, ValueError, "'5', '6' for 'used', none of them one of its"),
+        ({"interventions": "ablation"}, ValueError, "interventions must be a list of 'ablation' and 'steering'"),
+        ({"interventions": ("steer",)}, ValueError, "one, both, or .. for none, got"),
+        ({"interventions": (), "predict": sign}, ValueError, "leave out one of them"),
         ({"repeats": np.arange(N - 1)}, ValueError, "399"),
         ({"predict": lambda y: {}}, ValueError, "without reports, leave predict out"),
     ],
 )  # fmt: skip
-def test_what_is_wrong_is_said_before_more_than_one_batch_is_run(model, stimuli, change, error, message):
+def test_wrong_arguments_are_refused_before_a_second_batch_is_run(model, stimuli, change, error, message):
     inputs, labels = stimuli
     arguments = {"features": labels, "layers": "mixed"} | change
     with pytest.raises(error, match=message):

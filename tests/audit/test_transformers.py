@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from repbias.activations.reading import read_activity
+from repbias.activations import reading
 from repbias.audit.model import audit
 
 transformers = pytest.importorskip("transformers")
@@ -64,7 +64,7 @@ def padded(texts, length=LONGEST, side="right", filler=0):
 
 def one_by_one(model, texts, layers, pool):
     """The activity of sentences that are given one at a time, without padding or a mask."""
-    read = [read_activity(model, {"input_ids": torch.tensor([tokens])}, layers, pool=pool).arrays for tokens in texts]
+    read = [reading.read(model, {"input_ids": torch.tensor([tokens])}, layers, pool=pool).arrays for tokens in texts]
     return {layer: np.concatenate([one[layer] for one in read]) for layer in read[0]}
 
 
@@ -77,7 +77,7 @@ def test_padding_on_either_side_changes_no_number(which, side, pool, texts, requ
     expected = one_by_one(model, texts[:20], layers, pool)
     for length, filler in ((LONGEST, 0), (2 * LONGEST, 5)):
         tokens = padded(texts[:20], length, side, filler)
-        read = read_activity(model, tokens, layers, pool=pool, batch_size=8)
+        read = reading.read(model, tokens, layers, pool=pool, batch_size=8)
         assert list(read.arrays) == list(expected)
         for layer, values in read.arrays.items():
             np.testing.assert_allclose(values, expected[layer], rtol=1e-4, atol=1e-4)
@@ -118,8 +118,8 @@ def test_a_model_is_audited_with_what_it_does_when_edited(bert, texts, labels):
 @pytest.mark.parametrize("options", [{}, {"output_hidden_states": True}, {"return_dict": False}, {"use_cache": True}])
 def test_options_reach_the_model_and_change_nothing(bert, texts, labels, options):
     tokens = {**padded(texts), **options}
-    report = audit(bert, tokens, labels, "encoder.layer.0", reach=("steering",), **FAST)
-    plain = audit(bert, padded(texts), labels, "encoder.layer.0", reach=("steering",), **FAST)
+    report = audit(bert, tokens, labels, "encoder.layer.0", interventions=("steering",), **FAST)
+    plain = audit(bert, padded(texts), labels, "encoder.layer.0", interventions=("steering",), **FAST)
     np.testing.assert_allclose(computed(report).value, computed(plain).value, atol=1e-6)
 
 

@@ -112,9 +112,9 @@ LABELS = ("--features", "labels.csv", "--columns", "loud", "none", "--out")
     [
         ((), ("ablation_output", "steering_output"), ("ablation_own",)),
         (("--predict", "audit_models:report"), ("ablation_own", "steering_own"), ("ablation_output",)),
-        (("--reach", "steering"), ("steering_output",), ("ablation_output",)),
-        (("--reach", "ablation", "--predict", "audit_models:report"), ("ablation_own",), ("steering_own",)),
-        (("--reach", "none"), ("r2",), ("ablation_output", "steering_output")),
+        (("--interventions", "steering"), ("steering_output",), ("ablation_output",)),
+        (("--interventions", "ablation", "--predict", "audit_models:report"), ("ablation_own",), ("steering_own",)),
+        (("--interventions", "none"), ("r2",), ("ablation_output", "steering_output")),
     ],
 )
 def test_the_interventions_that_are_asked_for_are_measured(
@@ -147,7 +147,7 @@ def test_padding_is_left_out_by_a_separate_mask_or_that_of_the_inputs(
 ) -> None:
     monkeypatch.chdir(data)
     monkeypatch.setattr(sys, "path", list(sys.path))
-    model = ("--model", "audit_models:tokens", "--layers", "0", "--reach", "none")
+    model = ("--model", "audit_models:tokens", "--layers", "0", "--interventions", "none")
     for name, words in (
         ("own", ("--inputs", "tokens.npz", "--attention-mask", "mask.npy")),
         ("inputs", ("--inputs", "masked.npz")),
@@ -233,9 +233,15 @@ WRONG: dict[str, tuple[tuple[str, ...], str]] = {
         "'audit_models:breaks' failed: AttributeError",
     ),
     "report of no feature": ((*MODEL, "--predict", "audit_models:misreport"), "did you mean 'loud'"),
-    "report that nothing asks": ((*MODEL, "--predict", "audit_models:report", "--reach", "none"), "reach=()"),
+    "report that nothing asks": (
+        (*MODEL, "--predict", "audit_models:report", "--interventions", "none"),
+        "interventions=()",
+    ),
     "report of arrays": (("--arrays", "data.npz", "--predict", "audit_models:report"), "--predict belongs to --model"),
-    "reach of arrays": (("--arrays", "data.npz", "--reach", "none"), "--reach belongs to --model"),
+    "interventions of arrays": (
+        ("--arrays", "data.npz", "--interventions", "none"),
+        "--interventions belongs to --model",
+    ),
     "mask of arrays": (("--arrays", "data.npz", "--attention-mask", "mask.npy"), "--attention-mask belongs to"),
     "several masks": ((*MODEL, "--attention-mask", "masked.npz"), "'x' has shape (120, 3, 8)"),
     "no such repeats": (("--arrays", "data.npz", "--repeats", "shwn", "--features", "repeats.csv"), "'shown'"),
@@ -244,7 +250,7 @@ WRONG: dict[str, tuple[tuple[str, ...], str]] = {
     "page of another kind": (("--arrays", "data.npz", "--out", "page.pdf"), "ends in .html"),
     "no folder": (("--arrays", "data.npz", "--out", "gone/page.html"), "no folder gone"),
     "groups of a stream": (("--arrays", "inputs.npy", "--groups", "session", "--stream"), "leave out --stream"),
-    "erasing in a stream": ((*MODEL, "--reach", "ablation", "--stream"), "leave out --stream"),
+    "erasing in a stream": ((*MODEL, "--interventions", "ablation", "--stream"), "leave out --stream"),
     "stream of another kind": (("--arrays", "data.npz", "--stream"), "which only .npy allows"),
     "few resamples": (("--arrays", "data.npz", "--resamples", "1"), "resamples"),
 }

@@ -5,7 +5,9 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from repbias.activations.layers import editing, match_layers, read_layers
+from repbias.activations.editing import editing
+from repbias.activations.layers import match_layers
+from repbias.activations.reading import read_layers
 from repbias.core.randomness import torch_rng
 from repbias.models.convnet import ConvNet
 

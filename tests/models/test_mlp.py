@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from repbias.activations.layers import layer_names, read_layers
+from repbias.activations.layers import layer_names
+from repbias.activations.reading import read_layers
 from repbias.models import MLP
 
 

@@ -5,7 +5,8 @@ import torch
 from marker_strings import Markers
 from torch import nn
 
-from repbias.activations.layers import editing, read_layers
+from repbias.activations.editing import editing
+from repbias.activations.reading import read_layers
 from repbias.models.recurrent import CELLS, Recurrent, RecurrentLayer
 
 REFERENCE = {"gru": (nn.GRUCell, nn.GRU), "lstm": (nn.LSTMCell, nn.LSTM)}

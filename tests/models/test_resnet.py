@@ -5,7 +5,7 @@ import torch
 from torch.nn.functional import relu
 from torch.utils.flop_counter import FlopCounterMode
 
-from repbias.activations.layers import read_layers
+from repbias.activations.reading import read_layers
 from repbias.core.randomness import torch_rng
 from repbias.models.resnet import BasicBlock, ResNet
 

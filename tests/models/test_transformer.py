@@ -5,7 +5,9 @@ import torch
 from marker_strings import Markers
 from torch.utils.flop_counter import FlopCounterMode
 
-from repbias.activations.layers import editing, match_layers, read_layers
+from repbias.activations.editing import editing
+from repbias.activations.layers import match_layers
+from repbias.activations.reading import read_layers
 from repbias.models.attention import causal_mask
 from repbias.models.recurrent import Recurrent
 from repbias.models.transformer import DecoderOnly, EncoderDecoder, EncoderHeads

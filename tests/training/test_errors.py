@@ -77,15 +77,22 @@ class Pair(nn.Module):
         return x, x
 
 
+class Nothing(nn.Module):
+    def forward(self, x):
+        return None
+
+
 class Unused(nn.Module):
     def __init__(self, outputs=2):
         super().__init__()
         self.pair = Pair()
+        self.nothing = Nothing()
         self.readout = nn.Linear(12, outputs)
         self.forgotten = nn.Linear(12, 12)
         self.input = nn.Identity()
 
     def forward(self, x):
+        self.nothing(x)
         return self.readout(self.input(self.pair(x)[0]))
 
 
@@ -94,7 +101,7 @@ class Unused(nn.Module):
     [
         (MODEL, "hiden.*", ValueError, r"no layer is called 'hiden\.\*'; did you mean 'hidden\."),
         (MODEL, ["hidden.0", "hidden.2"], ValueError, r"no layer is called 'hidden\.2'; did you mean 'hidden"),
-        (Unused, "pair", TypeError, "layer 'pair' returns tuple, not a tensor"),
+        (Unused, "nothing", TypeError, "layer 'nothing' returns NoneType without a tensor"),
         (Unused, "forgotten", ValueError, r"layers \['forgotten'\] were never called"),
         (Unused, "input", ValueError, "a layer is called 'input', which names the stimuli"),
         (lambda: Unused(3), "readout", ValueError, r"must return logits \(32, 2\).*returned \(32, 3\)"),
@@ -125,7 +132,7 @@ def test_no_hook_is_left_after_an_error(task, fixed):
         return made[-1]
 
     state = torch.get_rng_state()
-    with pytest.raises(TypeError, match="not a tensor"):
-        train(task, network, seeds=2, layers="pair", training=fixed())
+    with pytest.raises(TypeError, match="without a tensor"):
+        train(task, network, seeds=2, layers="nothing", training=fixed())
     assert not any(module._forward_hooks for network in made for module in network.modules())
     assert torch.equal(state, torch.get_rng_state())

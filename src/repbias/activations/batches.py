@@ -1,7 +1,8 @@
-"""What a model is given, batch by batch: arrays, mappings of arrays, lists of batches, or a `DataLoader`."""
+"""A model's inputs, batch by batch: arrays, mappings of arrays, lists of batches, or a `DataLoader`."""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, RandomSampler, SubsetRandomSampler, WeightedRandomSampler
 
+from repbias.activations.layers import unwrapped
 from repbias.core.arrays import ArrayLike
 
 MASK = "attention_mask"
@@ -21,10 +23,10 @@ MASK_OF_INPUTS = "Padding is taken from the inputs' own 'attention_mask'."
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Stimuli of one forward pass, where the model computes."""
+    """Stimuli of one forward pass, on the model's device."""
 
-    inputs: Tensor | dict[str, Any]
-    """The model's one argument, or its arguments by name."""
+    inputs: Any
+    """The model's only argument, or its arguments by name."""
 
     mask: Tensor | None
     """Where tokens are no padding, Boolean `[stimulus, token]`."""
@@ -32,12 +34,31 @@ class Batch:
     rows: slice
     """The running numbers of its stimuli."""
 
+    by_name: bool = False
+    """Whether `inputs` are arguments by name."""
+
     def __len__(self) -> int:
         return self.rows.stop - self.rows.start
 
+    @property
+    def mask_width(self) -> int | None:
+        """The number of tokens of the mask, where there is one."""
+        return None if self.mask is None else self.mask.shape[1]
+
     def run(self, model: nn.Module) -> Any:
         """Return what the model returns."""
-        return model(**self.inputs) if isinstance(self.inputs, dict) else model(self.inputs)
+        model = unwrapped(model)
+        return model(**self.inputs) if self.by_name else model(self.inputs)
+
+    def take(self, stimuli: Tensor) -> Batch:
+        """Return a batch of some of its stimuli, by their numbers in it, which may repeat."""
+
+        def taken(value: Any) -> Any:
+            return value[stimuli.to(value.device)] if _has_rows(value) and len(value) == len(self) else value
+
+        inputs = {k: taken(v) for k, v in self.inputs.items()} if isinstance(self.inputs, dict) else taken(self.inputs)
+        first = self.rows.start
+        return Batch(inputs, taken(self.mask), slice(first, first + len(stimuli)), self.by_name)
 
 
 class Batches:
@@ -48,8 +69,8 @@ class Batches:
     inputs : a tensor or array `[stimulus, ...]`; a mapping, such as a Hugging Face tokenizer returns, whose arrays
         `[stimulus, ...]` are arguments by name and whose other values go to every batch as they are; or a list or
         `DataLoader` (not shuffled) of batches, each of them a tensor, an array, a mapping, or a tuple whose first part
-        is the input. NumPy's floating-point numbers become those of the model's parameters; tensors are passed in
-        their own.
+        is the input. Floating-point numbers are converted to the type of the model's parameters; tensors keep theirs
+        where parameters have several types. A mapping is one argument for a model that takes no such names.
     model : whose parameters say on which device batches are run.
     batch_size : stimuli in one forward pass, where `inputs` are not in batches already.
     device : where batches are run, for models without parameters or on several devices.
@@ -71,11 +92,13 @@ class Batches:
         attention_mask: ArrayLike | None = None,
     ) -> None:
         if batch_size < 1:
-            raise ValueError(f"batch_size must be 1 or more, got {batch_size}")
+            raise ValueError(f"the batch size must be 1 or more, got {batch_size}")
         _refuse_unreadable(inputs)
-        self._inputs, self._batch_size = inputs, batch_size
-        self._device, self._dtype = _device(model, device), _float_type(model)
+        self._inputs, self._batch_size, self._model = inputs, batch_size, model
+        self._device, self._dtypes = _device(model, device), _float_types(model)
         self._mask = None if attention_mask is None else _as_mask(attention_mask, 0)
+        self.mask_given = attention_mask is not None
+        """Whether the mask is an argument of its own, and not one of the inputs."""
         self.n_stimuli = _count(inputs)
         """How many stimuli there are; None where only going through them tells."""
         if self.n_stimuli == 0:
@@ -95,6 +118,15 @@ class Batches:
             yield batch
         if first == 0:
             raise ValueError("inputs must hold at least one batch, got none")
+
+    @property
+    def has_mask(self) -> bool:
+        """Whether a batch had a mask so far."""
+        return self.mask_given or MASK_OF_INPUTS in self.notes
+
+    def count(self) -> int:
+        """Return how many stimuli there are, going through the batches where only that tells."""
+        return sum(map(len, self)) if self.n_stimuli is None else self.n_stimuli
 
     def _raw(self) -> Iterable[Any]:
         if isinstance(self._inputs, Tensor | np.ndarray):
@@ -117,28 +149,29 @@ class Batches:
             )
         rows = slice(first, first + _length(raw))
         inputs = {k: self._placed(v) for k, v in raw.items()} if isinstance(raw, Mapping) else self._placed(raw)
+        by_name = isinstance(raw, Mapping) and _takes_names(self._model, raw)
         if self._mask is not None:
             if len(self._mask) < rows.stop:
                 raise ValueError(
                     f"attention_mask has {len(self._mask)} rows, and there are more stimuli: give one each"
                 )
-            return Batch(inputs, self._mask[rows].to(self._device), rows)
+            return Batch(inputs, self._mask[rows].to(self._device), rows, by_name)
         own = inputs.get(MASK) if isinstance(inputs, dict) else None
         if not isinstance(own, Tensor) or own.ndim != 2:
-            return Batch(inputs, None, rows)
+            return Batch(inputs, None, rows, by_name)
         self._note(MASK_OF_INPUTS)
-        return Batch(inputs, _as_mask(own, first), rows)
+        return Batch(inputs, _as_mask(own, first), rows, by_name)
 
     def _placed(self, value: Any) -> Any:
         """Return a tensor on the model's device; what is no array stays as it is."""
         if isinstance(value, np.ndarray):
             if value.dtype.kind not in "buif":
                 raise TypeError(f"inputs must hold numbers, got an array of {value.dtype}: turn text into tokens first")
-            value = torch.from_numpy(
-                np.array(value)
-            )  # a copy, as PyTorch refuses negative strides and read-only memory
-            value = value.to(self._dtype) if value.is_floating_point() else value
-        return value.to(self._device) if isinstance(value, Tensor) else value
+            value = torch.from_numpy(np.array(value))  # copied, as torch refuses negative strides, read-only memory
+            value = value.to(self._dtypes[0]) if value.is_floating_point() else value
+        if not isinstance(value, Tensor):
+            return value
+        return value.to(self._device, self._dtypes[0] if value.is_floating_point() and len(self._dtypes) == 1 else None)
 
     def _note(self, note: str) -> None:
         if note not in self.notes:
@@ -212,10 +245,34 @@ def _as_mask(values: ArrayLike, first: int) -> Tensor:
     return mask
 
 
+def _takes_names(model: nn.Module, inputs: Mapping[str, Any]) -> bool:
+    """Return whether a model takes a mapping as arguments by name, and not as one argument."""
+    try:
+        signature = inspect.signature(unwrapped(model).forward)
+    except (TypeError, ValueError):  # of a builtin
+        return True
+    if _fits(signature, **inputs):
+        return True
+    if _fits(signature, inputs):
+        return False
+    raise TypeError(
+        f"the inputs are arguments by name, {', '.join(map(str, inputs))}, and the model's forward takes {signature}: "
+        "use its names, or wrap the model in a module that does"
+    )
+
+
+def _fits(signature: inspect.Signature, /, *args: Any, **kwargs: Any) -> bool:
+    try:
+        signature.bind(*args, **kwargs)
+    except TypeError:
+        return False
+    return True
+
+
 def _device(model: nn.Module, device: str | torch.device | None) -> torch.device:
-    places = {parameter.device for parameter in model.parameters()}
+    places = {parameter.device: None for parameter in model.parameters() if parameter.device.type != "meta"}
     if device is None:
-        return next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
+        return next(iter(places), torch.device("cpu"))
     wanted = torch.device(device)
     if places and all(place.type != wanted.type for place in places):
         raise ValueError(
@@ -225,5 +282,7 @@ def _device(model: nn.Module, device: str | torch.device | None) -> torch.device
     return wanted
 
 
-def _float_type(model: nn.Module) -> torch.dtype:
-    return next((p.dtype for p in model.parameters() if p.is_floating_point()), torch.float32)
+def _float_types(model: nn.Module) -> tuple[torch.dtype, ...]:
+    """Return the floating-point types of a model's parameters; of a model without, two that arrays and tensors have."""
+    types = {parameter.dtype: None for parameter in model.parameters() if parameter.is_floating_point()}
+    return tuple(types) or (torch.float32, torch.float64)

@@ -1,58 +1,109 @@
-"""Read and edit any `nn.Module`'s layers by name: the one place with hooks.
-
-A layer is the output of a submodule, named by its dotted path and chosen by glob patterns (`hidden.*`). Hooks are
-always removed, and the module's training flags are put back.
-"""
+"""Name the layers of a module, put it in eval mode, and hook its layers: the only place that registers hooks."""
 
 from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from functools import partial
-from typing import TypeAlias
+import sys
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any, TypeAlias
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from repbias.core.specs import did_you_mean
 
-Edit: TypeAlias = Callable[[Tensor], Tensor]
-Hook: TypeAlias = Callable[[object], object]
+Hook: TypeAlias = Callable[[Any, int], Any]
+"""From what a layer returns, and the number of the call in the forward pass from 0, to its replacement or None."""
+
+CALL = re.compile(r"(.+?)(?:#(\d+))?")
 
 
 def layer_names(module: nn.Module) -> tuple[str, ...]:
-    """Return the dotted names of all submodules, in the order they were declared."""
-    return tuple(name for name, _ in module.named_modules() if name)
+    """Return the dotted names of all submodules, in the order they were declared; a shared one has several names."""
+    return tuple(name for name, _ in module.named_modules(remove_duplicate=False) if name)
 
 
 def match_layers(module: nn.Module, patterns: str | Sequence[str]) -> tuple[str, ...]:
     """Return the names that match the glob patterns, pattern by pattern, each once.
 
-    `*` does not cross a dot: `hidden.*` means the layers of `hidden` and not what is inside them.
+    `*` does not cross a dot: `hidden.*` means the layers of `hidden` and not what is inside them. Of a layer that is
+    called several times in a forward pass, `act#0` is the first call, `act#1` the second.
 
     Raises
     ------
-    ValueError : a pattern matches nothing; the nearest names are offered.
+    ValueError : no pattern, or one that matches nothing; the nearest names are offered.
+    TypeError : something else than names.
     """
-    return match_names(layer_names(module), patterns, "layer")
+    names = layer_names(module)
+    given = [patterns] if isinstance(patterns, str) else patterns
+    if not isinstance(given, Sequence) or not all(isinstance(pattern, str) for pattern in given):
+        raise TypeError(
+            f"layers must be names of layers or glob patterns, such as 'blocks.*', got {patterns!r}; "
+            f"{did_you_mean('', names)}"
+        )
+    if not names:
+        raise ValueError(
+            f"the model is a {type(module).__name__} without submodules, so it has no layers: wrap it, "
+            "nn.Sequential(model), and its layer is '0'"
+        )
+    if not given:
+        raise ValueError(f"layers must name at least one layer, got {patterns!r}; {did_you_mean('', names)}")
+    found: dict[str, None] = {}
+    for pattern in given:
+        bare, number = split_call(pattern)
+        call = "" if number is None else f"#{number}"
+        found.update(dict.fromkeys(name + call for name in match_names(names, bare, "layer")))
+    return tuple(found)
+
+
+def refuse_unknown_layer(module: nn.Module, name: str) -> None:
+    """Raise where no submodule has that name."""
+    try:
+        if name and module.get_submodule(name) is not module:
+            return
+    except AttributeError:
+        pass
+    raise ValueError(f"no layer is called {name!r}; {did_you_mean(name, layer_names(module))}")
+
+
+def other_names(module: nn.Module, name: str) -> tuple[str, ...]:
+    """Return the other names of the submodule of a name, where it is shared."""
+    layer = module.get_submodule(name)
+    return tuple(n for n, m in module.named_modules(remove_duplicate=False) if m is layer and n != name)
+
+
+def match_one_layer(module: nn.Module, layer: str) -> str:
+    """Return the name of the only layer that has a name or matches a pattern."""
+    if not isinstance(layer, str):
+        raise TypeError(f"layer must be the name of one layer, got {type(layer).__name__} {layer!r}")
+    if len(names := match_layers(module, layer)) > 1:
+        raise ValueError(f"layer must name one layer, {layer!r} matches {len(names)}: {', '.join(names)}")
+    return names[0]
+
+
+def split_call(name: str) -> tuple[str, int | None]:
+    """Return a layer's name without the number of a call, and that number: `act#1` is ("act", 1)."""
+    match = CALL.fullmatch(name)
+    return (name, None) if match is None else (match[1], None if match[2] is None else int(match[2]))
 
 
 def match_names(names: Sequence[str], patterns: str | Sequence[str], what: str) -> tuple[str, ...]:
-    """Return those of some names that match, as `match_layers` does; `what` the error calls them."""
+    """Return those of some names that match, as `match_layers` does; errors call them `what`."""
     found: dict[str, None] = {}
     for pattern in [patterns] if isinstance(patterns, str) else patterns:
         depth = pattern.count(".")
         matched = [n for n in names if n.count(".") == depth and fnmatch.fnmatchcase(n, pattern)]
         if not matched:
-            raise ValueError(f"no {what} is called {pattern!r}; {_meant(pattern, names)}")
+            raise ValueError(f"no {what} is called {pattern!r}; {_nearest(pattern, names)}")
         found.update(dict.fromkeys(matched))
     return tuple(found)
 
 
-def _meant(pattern: str, names: Sequence[str]) -> str:
-    """Offer the pattern with what stands before it in the names whose ends match, or else the nearest names."""
+def _nearest(pattern: str, names: Sequence[str]) -> str:
+    """Offer longer names that end in the pattern, or else the most similar names."""
     parts = pattern.count(".") + 1
     split = [name.split(".") for name in names]
     ends = [(".".join(name[:-parts]), ".".join(name[-parts:])) for name in split if len(name) > parts]
@@ -60,111 +111,26 @@ def _meant(pattern: str, names: Sequence[str]) -> str:
     return f"did you mean {' or '.join(map(repr, list(longer)[:3]))}?" if longer else did_you_mean(pattern, names)
 
 
-@contextmanager
-def hooked(module: nn.Module, hooks: Mapping[str, Hook]) -> Iterator[None]:
-    """Inside the block, each named layer's output is given to a function at each call of the layer, just as it is.
-
-    What the function returns takes the output's place, unless it is None. A later module may change in place what the
-    function was given: it must copy what it keeps.
-
-    Parameters
-    ----------
-    hooks : from a layer's name (not a pattern) to a function of its output, which need not be a tensor.
-    """
-    handles = [
-        module.get_submodule(name).register_forward_hook(lambda _m, _i, out, hook=hook: hook(out))
-        for name, hook in hooks.items()
-    ]
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-@contextmanager
-def capture(module: nn.Module, names: Sequence[str]) -> Iterator[dict[str, Tensor]]:
-    """Inside the block, each forward pass of `module` leaves the outputs of the named layers in the dictionary.
-
-    Raises
-    ------
-    ValueError : at the end of the block, a named layer was never called.
-    TypeError : a layer's output is not a tensor.
-    """
-    seen: dict[str, Tensor] = {}
-
-    def keep(name: str, output: object) -> None:
-        seen[name] = _as_output(name, output).clone()  # a later module may change it in place
-
-    with hooked(module, {name: partial(keep, name) for name in names}):
-        yield seen
-        if silent := [name for name in names if name not in seen]:
-            raise ValueError(f"layers {silent} were never called in the forward pass; read layers that are used")
-
-
-@contextmanager
-def editing(module: nn.Module, edits: Mapping[str, Edit]) -> Iterator[None]:
-    """Inside the block, the output of each named layer is replaced by a function of it, at each call of the layer.
-
-    What follows the layer sees the edited output, and so does a `capture` that begins inside the block. The edit is
-    given a copy, and what it returns is copied, so neither the network nor a later module in place can change a tensor
-    that is not its own. Gradients flow through the edit.
-
-    Parameters
-    ----------
-    edits : from a layer's name (not a pattern) to a function of its output `[stimulus, ..., unit]`, which returns a
-        tensor of the same shape, dtype and device.
-
-    Raises
-    ------
-    ValueError : no layer of that name; an edit that changes the shape; at the end of the block, a layer that was never
-        called.
-    TypeError : a layer's output is not a tensor, or an edit returns no tensor, or one of another dtype or device.
-    """
-    names = layer_names(module)
-    for name in edits:
-        if name not in names:
-            raise ValueError(f"no layer is called {name!r}; {did_you_mean(name, names)}")
-    called: set[str] = set()
-
-    def replace(name: str, edit: Edit, output: object) -> Tensor:
-        called.add(name)
-        return _edited(name, edit, _as_output(name, output))
-
-    with hooked(module, {name: partial(replace, name, edit) for name, edit in edits.items()}):
-        yield
-        if silent := [name for name in edits if name not in called]:
-            raise ValueError(f"layers {silent} were never called in the forward pass; edit layers that are used")
-
-
-def _as_output(name: str, output: object) -> Tensor:
-    if not isinstance(output, Tensor):
-        raise TypeError(f"layer {name!r} returns {type(output).__name__}, not a tensor; name a layer inside it")
-    return output
-
-
-def _edited(name: str, edit: Edit, output: Tensor) -> Tensor:
-    """Return the edit of a layer's output, as a tensor of its own."""
-    edited = edit(output.clone())
-    if not isinstance(edited, Tensor):
-        raise TypeError(f"the edit of layer {name!r} must return a tensor, got {type(edited).__name__}")
-    if edited.shape != output.shape:
-        raise ValueError(
-            f"the edit of layer {name!r} must keep the shape {tuple(output.shape)}, got {tuple(edited.shape)}"
-        )
-    if (edited.dtype, edited.device) != (output.dtype, output.device):
-        raise TypeError(
-            f"the edit of layer {name!r} must return {output.dtype} on {output.device}, got {edited.dtype} on "
-            f"{edited.device}: return edited.to(output)"
-        )
-    return edited.clone()
+def unwrapped(module: nn.Module) -> nn.Module:
+    """Return the module inside `torch.compile`, `DataParallel` and `DistributedDataParallel`."""
+    while True:
+        if isinstance(module, nn.DataParallel | nn.parallel.DistributedDataParallel):
+            module = module.module
+        elif isinstance(inner := getattr(module, "_orig_mod", None), nn.Module):
+            module = inner
+        else:
+            return module
 
 
 @contextmanager
 def evaluating(module: nn.Module) -> Iterator[None]:
-    """Put every submodule in eval mode, and each back in its own mode afterwards."""
-    modes = [(m, m.training) for m in module.modules()]
-    module.eval()
+    """Put every submodule in eval mode, and each back in its own mode afterwards.
+
+    Flags are set without calling `train()`, which some modules override to merge weights.
+    """
+    modes = [(submodule, submodule.training) for submodule in module.modules()]
+    for submodule, _ in modes:
+        submodule.training = False
     try:
         yield
     finally:
@@ -172,50 +138,105 @@ def evaluating(module: nn.Module) -> Iterator[None]:
             submodule.training = training
 
 
-def read_layers(
-    module: nn.Module, inputs: Tensor, layers: str | Sequence[str], *, axes: str = "flatten", batch: int = 4096
-) -> dict[str, Tensor]:
-    """Return the representation of each named layer, `[stimulus, unit]`, in eval mode and without gradients.
+@contextmanager
+def hooked(
+    module: nn.Module, hooks: Mapping[str, Hook], *, on_start: Callable[[], None] | None = None
+) -> Iterator[None]:
+    """Inside the block, what a named layer returns is passed to a function at each call of the layer.
+
+    What the function returns replaces the output, unless it is None. A later module may change the output in place, so
+    the function must copy what it keeps. A module that is registered under several names is hooked only where it is
+    called by the given name. Compiled modules run uncompiled.
 
     Parameters
     ----------
-    inputs : `[stimulus, ...]`, passed to the module as it is.
-    layers : glob patterns of layer names, see `match_layers`.
-    axes : what is done with axes beyond (stimulus, unit), which lie between the two: "flatten" makes every position
-        a unit of its own, "mean" averages over positions, "token:0" takes one position of the second axis.
-    batch : stimuli in one forward pass.
+    hooks : from a layer's name (neither a pattern nor a call; "" is the module itself) to a function of its output,
+        which need not be a tensor, and the number of the call in this forward pass.
+    on_start : called when a forward pass of `module` begins.
 
     Raises
     ------
-    ValueError : no layer of that name, a layer that is never called, an unknown `axes`, a layer without a unit axis,
-        no stimuli.
-    TypeError : a layer's output is not a tensor.
+    ValueError : a layer inside a scripted or traced module, where hooks do not run.
     """
-    if not re.fullmatch(r"flatten|mean|token:-?\d+", axes):
-        raise ValueError(f"axes is 'flatten', 'mean' or 'token:N', got {axes!r}")
-    if len(inputs) == 0:
-        raise ValueError("there are no stimuli to read: inputs has length 0")
-    names = match_layers(module, layers)
-    parts: dict[str, list[Tensor]] = {name: [] for name in names}
-    with torch.no_grad(), evaluating(module):
-        for chunk in inputs.split(batch):
-            with capture(module, names) as seen:
-                module(chunk)
-            for name in names:
-                parts[name].append(_as_stimulus_by_unit(name, seen[name], axes))
-    return {name: torch.cat(chunks) if len(chunks) > 1 else chunks[0] for name, chunks in parts.items()}
+    calls: Counter[str] = Counter()
+
+    def start(_module: nn.Module, _inputs: Any) -> None:
+        calls.clear()
+        if on_start is not None:
+            on_start()
+
+    def numbered(name: str, hook: Hook) -> Callable[..., Any]:
+        def forward_hook(_module: nn.Module, _inputs: Any, output: Any) -> Any:
+            calls[name] += 1
+            return hook(output, calls[name] - 1)
+
+        return forward_hook
+
+    root = unwrapped(module)
+    with ExitStack() as stack:
+        stack.enter_context(_uncompiled(module))
+        stack.enter_context(_apart(module, hooks))
+        stack.callback(root.register_forward_pre_hook(start).remove)
+        for name, hook in hooks.items():
+            layer = module.get_submodule(name) if name else root
+            stack.callback(layer.register_forward_hook(numbered(name, hook)).remove)
+        yield
 
 
-def _as_stimulus_by_unit(name: str, response: Tensor, axes: str) -> Tensor:
-    if response.ndim < 2:
-        raise ValueError(f"layer {name!r} returns shape {tuple(response.shape)}; a layer is [stimulus, ..., unit]")
-    if response.ndim == 2:
-        return response
-    if axes == "flatten":
-        return response.flatten(1)
-    if axes == "mean":
-        return response.flatten(1, -2).mean(1)
-    token, count = int(axes.removeprefix("token:")), response.shape[1]
-    if not -count <= token < count:
-        raise ValueError(f"axes={axes!r}, but layer {name!r} has {count} positions: shape {tuple(response.shape)}")
-    return response[:, token].flatten(1)
+@contextmanager
+def _apart(module: nn.Module, names: Collection[str]) -> Iterator[None]:
+    """Inside the block, each named layer is an object of its own, which shares weights with its other names."""
+    times = Counter(id(layer) for _, layer in module.named_modules(remove_duplicate=False)) if names else Counter()
+    replaced: list[tuple[nn.Module, str, nn.Module]] = []
+    try:
+        for name in names:
+            parent = module
+            for part in name.split(".") if name else ():
+                _refuse_scripted(parent, name)
+                layer = parent.get_submodule(part)
+                if times[id(layer)] > 1:
+                    replaced.append((parent, part, layer))
+                    parent._modules[part] = layer = _twin(layer)
+                parent = layer
+        yield
+    finally:
+        for parent, part, layer in reversed(replaced):
+            parent._modules[part] = layer
+
+
+def _twin(layer: nn.Module) -> nn.Module:
+    """Return another module with the same parameters, buffers and submodules, and hooks of its own."""
+    twin = object.__new__(type(layer))
+    twin.__dict__.update(layer.__dict__)
+    twin.__dict__["_modules"] = dict(layer._modules)
+    for hooks in ("_forward_hooks", "_forward_pre_hooks", "_forward_hooks_with_kwargs"):
+        twin.__dict__[hooks] = OrderedDict(layer.__dict__[hooks])
+    return twin
+
+
+def _refuse_scripted(parent: nn.Module, name: str) -> None:
+    if isinstance(parent, torch.jit.ScriptModule):
+        raise ValueError(
+            f"layer {name!r} is inside a scripted or traced module ({type(parent).__name__}), where hooks do not run: "
+            "use the Python module that it was made from"
+        )
+
+
+@contextmanager
+def _uncompiled(module: nn.Module) -> Iterator[None]:
+    """Inside the block, modules that `torch.compile` wraps run as they were written, so that hooks are called."""
+    compiled = "torch._dynamo" in sys.modules and any(
+        type(part).__name__ == "OptimizedModule" or getattr(part, "_compiled_call_impl", None) is not None
+        for part in module.modules()
+    )
+    if not compiled:
+        yield
+        return
+    set_stance = getattr(torch.compiler, "set_stance", None)
+    if set_stance is None:
+        raise ValueError(
+            "the model is compiled by torch.compile, and this version of PyTorch cannot hook it: use the module before "
+            "compilation (model._orig_mod), or PyTorch 2.6 or newer"
+        )
+    with set_stance("force_eager"):
+        yield

@@ -1,9 +1,11 @@
-"""Read the activity of a model's layers, batch by batch, and keep of it only what was asked for."""
+"""Read the activity of a model's layers, batch by batch, and keep only what is asked for."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import re
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -13,28 +15,15 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from repbias.activations.axes import Axes
 from repbias.activations.batches import Batch, Batches
-from repbias.activations.layers import evaluating, hooked, layer_names, match_layers
-from repbias.activations.outputs import find_tensor
-from repbias.activations.pooling import Layout, Pool, refuse_unknown_pool
+from repbias.activations.layers import evaluating, hooked, match_layers
+from repbias.activations.layout import Pool, refuse_unknown_pool
+from repbias.activations.outputs import find_part
+from repbias.activations.survey import Call, Run, survey
 from repbias.core.arrays import ArrayLike
 
 Float32Array = npt.NDArray[np.float32]
-NAMED_IN_ERRORS = 10
-
-
-@dataclass(frozen=True)
-class Call:
-    """One of the calls of a layer in a forward pass, of which there is mostly one."""
-
-    layer: str
-    """The layer's dotted name."""
-
-    number: int
-    """Which of its calls, from 0."""
-
-    layout: Layout
-    """How the axes of its output are understood."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +40,7 @@ class Activity:
     """The policies that were applied."""
 
 
-def read_activity(
+def read(
     model: nn.Module,
     inputs: Any,
     layers: str | Sequence[str],
@@ -59,6 +48,7 @@ def read_activity(
     batch_size: int = 256,
     device: str | torch.device | None = None,
     pool: Pool = "mean",
+    axes: Axes | None = None,
     attention_mask: ArrayLike | None = None,
 ) -> Activity:
     """Return the activity of a model's layers for given stimuli, float32 on the CPU.
@@ -68,49 +58,162 @@ def read_activity(
 
     Parameters
     ----------
-    model : any module; under `torch.autocast` too.
+    model : any module, under `torch.autocast` too.
     inputs, batch_size, device : see `Batches`.
     layers : glob patterns of layer names, see `match_layers`. A layer that returns a tuple stands for its first tensor;
-        one that returns a mapping or a dataclass, for `last_hidden_state` or the one tensor in it.
-    pool : "mean", "first" or "last" over tokens, or "flatten"; see `Layout` for all the shapes.
+        one that returns a mapping or a dataclass, for `last_hidden_state` or the only tensor in it; packed and nested
+        sequences are padded and masked.
+    pool : "mean", "first" or "last" over tokens, the number of a token, or "flatten"; see `Layout` for all the shapes.
+    axes : names of all axes, such as "stimulus channel time", where the modules do not show which axis holds the
+        units; by layer where they differ, {"blocks.0": "stimulus head token unit"}. See `survey`.
     attention_mask : `[stimulus, token]`, 0 at padding, which is left out; by default the inputs' own of that name.
 
     Returns
     -------
-    The `Activity`. A layer that is called several times in a forward pass, being shared or in a loop, is read at each
-    call as `name#0`, `name#1`, ...
+    The `Activity`. A layer that is called several times in a forward pass, in a loop for example, is read at each call
+    as `name#0`, `name#1`, ...
 
     Raises
     ------
-    ValueError : no layer of that name; a layer that is never called, or not equally often in every batch; outputs whose
-        first axis is not the stimulus, or that differ in units between batches; and as `Batches`.
+    ValueError : no layer of that name; a layer that is never called, or not equally often in every batch; outputs in
+        which the axis of stimuli or of units is not clear, or that differ in units between batches; and as `Batches`.
     TypeError : a layer without a tensor in its output, or of whole numbers; and as `Batches`.
 
-    When not to use it: where the activity of all stimuli does not fit in memory.
+    When not to use it: where the activity of all stimuli does not fit in memory; see `stream_activity`.
     """
     refuse_unknown_pool(pool)
     names = match_layers(model, layers)
     batches = Batches(inputs, model, batch_size=batch_size, device=device, attention_mask=attention_mask)
-    return read_batches(model, batches, names, pool)
+    return read_batches(model, batches, names, pool, axes)
 
 
-def read_batches(model: nn.Module, batches: Batches, names: Sequence[str], pool: Pool) -> Activity:
-    """Return the activity of the named layers; see `read_activity`."""
-    reader, masked = _Reader(model, names, pool, batches.n_stimuli), False
-    with torch.no_grad(), evaluating(model):
-        for batch in batches:
-            masked = masked or batch.mask is not None
-            with reader.reading(batch):
-                batch.run(model)
-    return reader.activity(masked, batches.notes)
+def read_layers(
+    module: nn.Module,
+    inputs: Any,
+    layers: str | Sequence[str],
+    *,
+    pool: Pool = "flatten",
+    axes: Axes | None = None,
+    batch: int = 4096,
+    device: str | torch.device | None = None,
+    attention_mask: ArrayLike | None = None,
+) -> dict[str, Tensor]:
+    """Return the activity of each layer as a tensor `[stimulus, unit]`, in eval mode and without gradients.
+
+        hidden = repbias.read_layers(network, images, "hidden.*")["hidden.0"]
+
+    Parameters
+    ----------
+    module : any `nn.Module`, which is left as it was.
+    inputs : a tensor or array `[stimulus, ...]`; a mapping of arguments by name; or a list or loader of batches.
+    layers : glob patterns of layer names; `*` does not cross a dot, and `act#1` is the second call of `act`.
+    pool : "flatten" makes every value of a stimulus a unit; "mean", "first" and "last" leave the axis of units, and
+        read the mean over tokens, the first or the last of them; a number is that token. Maps of images and of
+        one-dimensional convolutions are averaged over space.
+    axes : names of all axes, such as "stimulus channel time", where the modules do not show which holds the units.
+    batch : stimuli in one forward pass.
+    device : where batches are run; by default where the module's parameters are.
+    attention_mask : `[stimulus, token]`, 0 at padding; by default the inputs' own of that name.
+
+    Returns
+    -------
+    Tensors by layer, on the device and in the type of the layer (float32 of half precision that is averaged); of a
+    layer called several times in a forward pass by `name#0`, `name#1`, ...
+
+    Raises
+    ------
+    ValueError : no layer of that name, a layer that is never called, an unknown `pool`, an axis of stimuli or units
+        that is not clear, no stimuli. TypeError : a layer's output holds no tensor of activity.
+
+    When not to use it: where the activity of all stimuli does not fit in memory; see `stream_activity`.
+    """
+    if isinstance(axes, str) and (former := re.fullmatch(r"flatten|mean|token:(-?\d+)", axes)):
+        new: Pool = int(former[1]) if former[1] else "mean" if axes == "mean" else "flatten"
+        warnings.warn(f"axes={axes!r} is now pool={new!r}; axes names the axes", FutureWarning, stacklevel=2)
+        pool, axes = new, None
+    refuse_unknown_pool(pool)
+    names = match_layers(module, layers)
+    batches = Batches(inputs, module, batch_size=batch, device=device, attention_mask=attention_mask)
+    rows, _ = _read(module, batches, names, pool, axes, as_float32=False)
+    return {label: of_layer.tensor() for label, of_layer in rows.items()}
+
+
+def read_batches(
+    model: nn.Module, batches: Batches, names: Sequence[str], pool: Pool, axes: Axes | None = None
+) -> Activity:
+    """Return the activity of the named layers; see `read`."""
+    rows, calls = _read(model, batches, names, pool, axes, as_float32=True)
+    arrays = {label: of_layer.tensor().numpy() for label, of_layer in rows.items()}
+    return Activity(arrays, calls, (*batches.notes, *_notes(calls, batches)))
+
+
+def iterate_batches(
+    model: nn.Module, batches: Batches, names: Sequence[str], pool: Pool, axes: Axes | None = None
+) -> Iterator[dict[str, Float32Array]]:
+    """Yield the activity of the named layers, float32 `[stimulus in batch, unit]`, batch by batch."""
+    calls: dict[str, Call] | None = None
+    for batch in batches:
+        parts: dict[str, Float32Array] = {}
+
+        def keep(label: str, activity: Tensor, parts: dict[str, Float32Array] = parts) -> None:
+            parts[label] = activity.float().cpu().numpy().copy()
+
+        calls = calls or _surveyed(model, batches, batch, names, pool, axes)
+        with torch.no_grad(), evaluating(model):
+            run_and_read(model, batch, calls, keep)
+        yield {label: parts[label] for label in calls}
+
+
+def run_and_read(
+    model: nn.Module,
+    batch: Batch,
+    calls: Mapping[str, Call],
+    keep: Callable[[str, Tensor], None],
+    run: Run | None = None,
+) -> Any:
+    """Run one batch, pass the activity `[stimulus, unit]` of each call to `keep` by label, and return the output.
+
+    A later module may change in place what `keep` was given: it must copy what it keeps.
+    """
+    by_layer: dict[str, dict[int, Call]] = {}
+    for call in calls.values():
+        by_layer.setdefault(call.layer, {})[call.number] = call
+    heard: Counter[str] = Counter()
+
+    def hear(layer: str, output: object, number: int) -> None:
+        heard[layer] += 1
+        if (call := by_layer[layer].get(number)) is not None:
+            part = find_part(output, f"layer {layer!r}")
+            refuse_other_stimuli(call, part.tensor, len(batch))
+            keep(call.label, call.layout.read(part.tensor, batch.mask if part.mask is None else part.mask))
+
+    with hooked(model, {layer: partial(hear, layer) for layer in by_layer}):
+        output = batch.run(model) if run is None else run(batch)
+    for call in calls.values():
+        if heard[call.layer] != call.times:
+            raise ValueError(
+                f"layer {call.layer!r} is called {call.times} times in one forward pass and {heard[call.layer]} times "
+                "in another: leave it out"
+            )
+    return output
+
+
+def refuse_other_stimuli(call: Call, output: Tensor, n_stimuli: int) -> None:
+    """Raise where the stimulus axis of an output does not hold the stimuli of the batch."""
+    if output.ndim > call.layout.stimulus and output.shape[call.layout.stimulus] != n_stimuli:
+        raise ValueError(
+            f"layer {call.label!r} returns shape {tuple(output.shape)} for {n_stimuli} stimuli, which are not on axis "
+            f"{call.layout.stimulus}: leave it out"
+        )
 
 
 class _Rows:
-    """Activity of the batches so far, float32 on the CPU, in memory that is made once where `n` is known."""
+    """Activity of the batches so far, in memory that is allocated once where the number of stimuli is known."""
 
-    def __init__(self, layer: str, n: int | None, n_units: int) -> None:
+    def __init__(self, layer: str, n: int | None, first: Tensor, as_float32: bool) -> None:
         self._layer, self._filled = layer, 0
-        self._rows = torch.empty(n or 0, n_units)
+        like = torch.empty(0) if as_float32 else first
+        self._rows = like.new_empty(n or 0, first.shape[1])
 
     def add(self, activity: Tensor) -> None:
         """Copy the activity of the next batch, `[stimulus, unit]`."""
@@ -121,97 +224,67 @@ class _Rows:
                 'positions, e.g. pool="mean", or pad all batches alike'
             )
         if end > len(self._rows):
-            longer = torch.empty(max(end, 2 * self._filled), n_units)
+            longer = self._rows.new_empty(max(end, 2 * self._filled), n_units)
             longer[: self._filled] = self._rows[: self._filled]
             self._rows = longer
         self._rows[self._filled : end].copy_(activity)
         self._filled = end
 
-    def array(self) -> Float32Array:
-        return self._rows[: self._filled].numpy()
+    def tensor(self) -> Tensor:
+        """Return all rows so far."""
+        return self._rows[: self._filled]
 
 
-class _Reader:
-    """What was read so far, by layer and call."""
+def _read(
+    model: nn.Module, batches: Batches, names: Sequence[str], pool: Pool, axes: Axes | None, *, as_float32: bool
+) -> tuple[dict[str, _Rows], dict[str, Call]]:
+    """Return the activity of all batches, and where it is from, by label."""
+    rows: dict[str, _Rows] = {}
+    calls: dict[str, Call] | None = None
 
-    def __init__(self, model: nn.Module, names: Sequence[str], pool: Pool, n: int | None) -> None:
-        self._model, self._names, self._pool, self._n = model, names, pool, n
-        self._rows: dict[str, list[_Rows]] = {name: [] for name in names}
-        self._calls: dict[str, list[Call]] = {name: [] for name in names}
-        self._which: dict[str, str] = {}
-        self._n_batches = 0
+    def keep(label: str, activity: Tensor) -> None:
+        if label not in rows:
+            rows[label] = _Rows(label, batches.n_stimuli, activity, as_float32)
+        rows[label].add(activity)
 
-    @contextmanager
-    def reading(self, batch: Batch) -> Iterator[None]:
-        """Inside the block, one forward pass is read."""
-        heard = dict.fromkeys(self._names, 0)
-        with hooked(self._model, {name: partial(self._hear, name, heard, batch) for name in self._names}):
-            yield
-        if silent := [name for name in self._names if not heard[name]]:
-            raise ValueError(f"layers {silent} were never called in the forward pass; {self._called_instead(batch)}")
-        for name, times in heard.items():
-            if times != len(self._calls[name]):
-                self._refuse_other_calls(name, times)
-        self._n_batches += 1
+    with torch.no_grad(), evaluating(model):
+        for batch in batches:
+            calls = calls or _surveyed(model, batches, batch, names, pool, axes)
+            run_and_read(model, batch, calls, keep)
+    calls = calls or {}
+    return {label: rows[label] for label in calls}, calls
 
-    def _hear(self, name: str, heard: dict[str, int], batch: Batch, output: object) -> None:
-        tensor, self._which[name] = find_tensor(output, f"layer {name!r}")
-        number = heard[name]
-        heard[name] += 1
-        if number == len(self._calls[name]):
-            if self._n_batches:
-                self._refuse_other_calls(name, heard[name])
-            layout = Layout.of(name, self._model.get_submodule(name), tensor, self._pool)
-            self._calls[name].append(Call(name, number, layout))
-        if len(tensor) != len(batch):
-            raise ValueError(
-                f"layer {name!r} returns shape {tuple(tensor.shape)} for {len(batch)} stimuli; the first axis of a "
-                "layer is the stimulus: leave it out"
-            )
-        read = self._calls[name][number].layout.read(tensor, batch.mask)
-        if number == len(self._rows[name]):
-            self._rows[name].append(_Rows(name, self._n, read.shape[1]))
-        self._rows[name][number].add(read)  # copied at once: a later module may change the output in place
 
-    def _refuse_other_calls(self, name: str, times: int) -> None:
+def _surveyed(
+    model: nn.Module, batches: Batches, batch: Batch, names: Sequence[str], pool: Pool, axes: Axes | None
+) -> dict[str, Call]:
+    """Return the calls of the layers; refuse a mask that was given for them and fits none."""
+    calls = survey(model, batch, names, pool=pool, axes=axes)
+    layouts = [call.layout for call in calls.values() if call.layout.tokens and pool != "flatten"]
+    if batches.mask_given and layouts and not any(layout.masked for layout in layouts):
         raise ValueError(
-            f"layer {name!r} is called {len(self._calls[name])} times in one forward pass and {times} times in "
-            "another: leave it out"
+            f"attention_mask has {batch.mask_width} tokens, and layer {layouts[0].layer!r} returns "
+            f"{layouts[0].n_tokens}: it must be [stimulus, token] with the tokens of the layer"
         )
+    return calls
 
-    def _called_instead(self, batch: Batch) -> str:
-        """Return in words which layers are called, on the way to an error."""
-        called: dict[str, None] = {}
 
-        def hear(name: str, _output: object) -> None:
-            called[name] = None
-
-        with hooked(self._model, {name: partial(hear, name) for name in layer_names(self._model)}):
-            batch.run(self._model)
-        more = f" and {len(called) - NAMED_IN_ERRORS} more" if len(called) > NAMED_IN_ERRORS else ""
-        return f"called were {', '.join(list(called)[:NAMED_IN_ERRORS])}{more}" if called else "none was"
-
-    def activity(self, masked: bool, notes: tuple[str, ...]) -> Activity:
-        """Return all that was read."""
-        arrays: dict[str, Float32Array] = {}
-        calls: dict[str, Call] = {}
-        for name in self._names:
-            for call, rows in zip(self._calls[name], self._rows[name], strict=True):
-                label = f"{name}#{call.number}" if len(self._calls[name]) > 1 else name
-                arrays[label], calls[label] = rows.array(), call
-        which = {name: said for name, said in self._which.items() if said}
-        policies = {label: call.layout.policy(masked) for label, call in calls.items()}
-        shared = {
-            label: "a layer called several times, read at each call" for label in calls if label not in self._names
-        }
-        return Activity(
-            arrays,
-            calls,
-            notes
-            + _by_policy(which, "Of what these layers return, {} is read")
-            + _by_policy(shared, "{}")
-            + _by_policy(policies, "{}"),
-        )
+def _notes(calls: Mapping[str, Call], batches: Batches) -> tuple[str, ...]:
+    """Return what was done, with the layers that it was done to."""
+    which = {call.layer: call.which for call in calls.values() if call.which}
+    several = {
+        call.label: "a layer called several times, read at each call" for call in calls.values() if call.times > 1
+    }
+    policies = {label: call.layout.policy() for label, call in calls.items()}
+    unmasked = {
+        label: "the mask of padding is of another number of tokens and does not apply"
+        for label, call in calls.items()
+        if call.layout.tokens and not call.layout.masked and batches.has_mask
+    }
+    return (
+        *_by_policy(which, "Of what these layers return, {} is read"),
+        *(note for policy in (several, policies, unmasked) for note in _by_policy(policy, "{}")),
+    )
 
 
 def _by_policy(policies: Mapping[str, str], form: str) -> tuple[str, ...]:
@@ -219,8 +292,5 @@ def _by_policy(policies: Mapping[str, str], form: str) -> tuple[str, ...]:
     grouped: dict[str, list[str]] = {}
     for layer, policy in policies.items():
         if policy:
-            grouped.setdefault(policy, []).append(layer)
-    said = (form.format(policy) for policy in grouped)
-    return tuple(
-        f"{text[0].upper()}{text[1:]}: {', '.join(of)}." for text, of in zip(said, grouped.values(), strict=True)
-    )
+            grouped.setdefault(form.format(policy), []).append(layer)
+    return tuple(f"{text[0].upper()}{text[1:]}: {', '.join(of)}." for text, of in grouped.items())

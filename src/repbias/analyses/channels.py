@@ -9,16 +9,16 @@ from itertools import islice
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from torch import Tensor
 
-from repbias.activations.layers import read_layers
+from repbias.activations.batches import Batches
+from repbias.activations.reading import Float32Array, iterate_batches
 from repbias.measures.variance.density import Density
 from repbias.measures.variance.fitter import VarianceFitter
 from repbias.measures.variance.result import VarianceExplained
 from repbias.models.image_model import StagedModel
 from repbias.tasks import ImageTask
 from repbias.training import Network
-from repbias.training.feed import chunks
+from repbias.training.feed import Chunks
 
 MAP, MEAN = "channels of the map", "channels of the mean over space"  # its curves
 Row = tuple[str, str, str, float]
@@ -76,13 +76,14 @@ def _explained(network: Network, task: ImageTask, layers: Sequence[str]) -> dict
 
 def _batches(
     network: Network, task: ImageTask, name: str, layers: Sequence[str]
-) -> Iterator[tuple[str, Tensor, NDArray[np.int64]]]:
+) -> Iterator[tuple[str, Float32Array, NDArray[np.int64]]]:
     """Yield every layer's responses `[stimulus, unit]` to a few images of a split at a time, with their labels."""
     split = network.split(name)
     labels = iter(task.measured_labels(split))
-    for inputs in chunks(task, split.inputs):
-        here = np.stack(list(islice(labels, len(inputs))))
-        for layer, responses in read_layers(network.module, inputs, layers).items():
+    batches = Batches(Chunks(task, split.inputs), network.module)
+    for found in iterate_batches(network.module, batches, layers, "flatten"):
+        here = np.stack(list(islice(labels, len(found[layers[0]]))))
+        for layer, responses in found.items():
             yield layer, responses, here
 
 
@@ -103,7 +104,7 @@ def _measures(layer: str, channels: VarianceExplained) -> Iterator[Row]:
 
 
 def _sorted(layer: str, curve: str, channels: VarianceExplained) -> Iterator[pd.DataFrame]:
-    """Yield the R2 of a layer's channels from high to low, a table a feature."""
+    """Yield the R2 of a layer's channels from high to low, one table per feature."""
     ranks = np.arange(1.0, channels.unit_r2.shape[1] + 1)
     for name, values in zip(channels.names, Density.from_variance(channels).curve, strict=True):
         yield pd.DataFrame({"layer": layer, "feature": name, "curve": curve, "x": ranks, "value": values})

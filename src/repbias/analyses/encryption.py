@@ -13,7 +13,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from torch import Tensor
 from torch.nn import functional
 
-from repbias.activations.layers import capture
+from repbias.activations.editing import capture
 from repbias.analyses.ciphers import EncryptedSum, Paillier
 from repbias.analyses.reading import Layer, Row
 from repbias.core.randomness import rng

@@ -12,11 +12,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from repbias.activations.layers import editing
+from repbias.activations.editing import editing
 from repbias.models import Model
 from repbias.models.heads import predictions
 from repbias.training import Network
-from repbias.training.feed import chunk_size, chunks
+from repbias.training.feed import Chunks, chunk_size
 from repbias.training.train import build_network
 
 PENULTIMATE = "penultimate"
@@ -77,7 +77,7 @@ class Layer:
     def read_out(self, representation: Tensor) -> Tensor:
         """Return what the network reports of the test stimuli where its layer responds with `representation`."""
         inputs = self.network.split("test").inputs
-        parts = zip(chunks(self.network.task, inputs), representation.split(chunk_size(inputs)), strict=True)
+        parts = zip(Chunks(self.network.task, inputs), representation.split(chunk_size(inputs)), strict=True)
         return torch.cat([self._predict_edited(chunk, part) for chunk, part in parts])
 
     def _predict_edited(self, inputs: Tensor, representation: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from repbias.activations.layers import match_names
-from repbias.activations.pooling import Layout, Pool, refuse_unknown_pool
+from repbias.activations.layout import Layout, Pool, refuse_unknown_pool
 from repbias.core.arrays import ArrayLike
 
 
@@ -18,7 +18,7 @@ def from_cache(
     cache: Any,
     names: str | Sequence[str] = "blocks.*.hook_resid_post",
     *,
-    pool: Pool | int = "mean",
+    pool: Pool = "mean",
     attention_mask: ArrayLike | None = None,
 ) -> dict[str, dict[str, Tensor]]:
     """Return the arguments of `audit_arrays` for a cache of activations `[stimulus, position, unit]`.
@@ -52,12 +52,9 @@ def from_cache(
     mask = None if attention_mask is None else _as_mask(attention_mask, pool)
     if isinstance(pool, bool) or not isinstance(pool, str | int):
         raise TypeError(f"pool must be a name or the number of a position, got {pool!r}")
-    if isinstance(pool, str):
-        refuse_unknown_pool(pool)
+    refuse_unknown_pool(pool)
     entries = {name: _entry(cache[name], name) for name in _matching(list(cache), names)}
-    if isinstance(pool, int):
-        return {"arrays": {name: _at(entry, name, pool) for name, entry in entries.items()}}
-    layouts = {name: Layout(name, pool, n_axes=3, channels_first=False) for name in entries}
+    layouts = {name: Layout(name, pool, tuple(entry.shape), unit=2, masked=True) for name, entry in entries.items()}
     return {"arrays": {name: layouts[name].read(entry, mask) for name, entry in entries.items()}}
 
 
@@ -99,13 +96,6 @@ def _entry(values: Any, name: str) -> Tensor:
     if 0 in shape:
         raise ValueError(f"the entry {name!r} is empty, got shape {shape}: at least one of each axis is needed")
     return entry
-
-
-def _at(entry: Tensor, name: str, position: int) -> Tensor:
-    n = entry.shape[1]
-    if not -n <= position < n:
-        raise ValueError(f"pool is position {position}, the entry {name!r} has {n}: choose from {-n} to {n - 1}")
-    return entry[:, position]
 
 
 def _as_mask(values: ArrayLike, pool: object) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -10,21 +11,23 @@ import pandas as pd
 import torch
 from torch import nn
 
+from repbias.activations.axes import Axes
 from repbias.activations.batches import Batches
 from repbias.activations.layers import evaluating, match_layers
-from repbias.activations.pooling import Pool, refuse_unknown_pool
+from repbias.activations.layout import Pool, refuse_unknown_pool
 from repbias.activations.reading import read_batches
 from repbias.audit.activity import check_layers
 from repbias.audit.arrays import audit_layers
 from repbias.audit.causal.edits import KINDS, Kind
-from repbias.audit.causal.effects import Reach, causal_effects
-from repbias.audit.causal.outcomes import Outputs, Predict, Reports
+from repbias.audit.causal.effects import CausalEffects, causal_effects
+from repbias.audit.causal.outcomes import Outputs, Reports
 from repbias.audit.causal.rows import causal_rows, causal_sentences
 from repbias.audit.inputs import Missing, Settings, Stimuli, check_stimuli
 from repbias.audit.measures import CAUSAL, documented
 from repbias.audit.report import AuditReport
 from repbias.audit.wording import Sentence
 from repbias.core.arrays import ArrayLike
+from repbias.measures.interventions.site import Predict
 
 
 @documented(CAUSAL)
@@ -39,14 +42,16 @@ def audit(
     batch_size: int = 256,
     device: str | torch.device | None = None,
     pool: Pool = "mean",
+    axes: Axes | None = None,
     attention_mask: ArrayLike | None = None,
     predict: Predict | None = None,
-    reach: Sequence[Kind] = KINDS,
+    interventions: Sequence[Kind] = KINDS,
     seed: int = 0,
     resamples: int = 500,
     permutations: int = 200,
     missing: Missing = "refuse",
     classifier: str = "logistic",
+    reach: Sequence[Kind] | None = None,
 ) -> AuditReport:
     """Measure which features the layers of a model represent, how strongly, and what changing each of them does.
 
@@ -54,7 +59,7 @@ def audit(
         report = audit(gpt2, dict(tokens), {"positive": positive, "long": long}, layers="transformer.h.*", pool="last",
                        predict=lambda output: {"positive": output.logits[:, -1, good] > output.logits[:, -1, bad]})
 
-    The activity of the layers is read as by `read_activity` and audited as by `audit_arrays`, with the same measures.
+    The activity of the layers is read as by `repbias.read_layers` and audited as by `audit_arrays`, with the same measures.
     Then each feature is ablated (erased) from each layer, and each stimulus is steered from its class to the next, to
     show which layers the model uses for it; see `causal_effects`.
 
@@ -64,13 +69,15 @@ def audit(
     inputs : a tensor or array `[stimulus, ...]`; a mapping of arrays, the arguments of the model by name; or a list or
         `DataLoader` of batches; see `Batches`. The inputs are read twice.
     features : class labels by name, `[stimulus]` each, in the order of the inputs.
-    layers : glob patterns of layer names, such as "blocks.*.mlp"; see `match_layers`.
+    layers : glob patterns of layer names, such as "blocks.*.mlp", or of single calls, "act#1"; see `match_layers`.
     groups, repeats, seed, resamples, permutations, missing, classifier : as in `audit_arrays`.
-    batch_size, device, pool, attention_mask : as in `read_activity`.
+    batch_size, device, pool, axes, attention_mask : as in `read_layers`; in `axes`, "(output)" stands for the output of
+        the model.
     predict : a function from the output of the model to the labels that it reports, `[stimulus, feature]`, or a mapping
         of the features that it reports to labels `[stimulus]`; labels as in `features`.
-    reach : "ablation", "steering", both, or () for neither. Each takes two forward passes of all stimuli for each layer
+    interventions : "ablation", "steering", both, or () for neither. Each takes two forward passes of all stimuli for each layer
         and feature; reading the activity takes one in all.
+    reach : the former name of `interventions`.
 
     Returns
     -------
@@ -80,7 +87,7 @@ def audit(
 
     Raises
     ------
-    ValueError, TypeError : as `audit_arrays`, `read_activity` and `Batches`; features of another number of stimuli than
+    ValueError, TypeError : as `audit_arrays`, `read_layers` and `Batches`; features of another number of stimuli than
         the inputs; a `predict` that returns other shapes, names or classes. What the labels or the first batch show to
         be wrong is refused before the remaining batches run.
 
@@ -88,39 +95,42 @@ def audit(
     may read it nonlinearly, or on a path around the layer. If the labels of two features are associated, ablating or
     steering one of them also changes the other.
     """
+    if reach is not None:
+        warnings.warn("reach is now called interventions", FutureWarning, stacklevel=2)
+        interventions = reach
     settings = Settings(seed, resamples, permutations, missing, classifier)
     refuse_unknown_pool(pool)
-    _refuse_wrong_reach(reach, predict)
+    _refuse_wrong_interventions(interventions, predict)
     names = match_layers(model, layers)
     batches = Batches(inputs, model, batch_size=batch_size, device=device, attention_mask=attention_mask)
     stimuli = check_stimuli(features, groups, repeats, missing, n=batches.n_stimuli, of="inputs")
-    outcome = Reports(predict, stimuli.labels, stimuli.kept, stimuli.n_given) if predict else Outputs(model, pool)
-    unclear = _try(model, batches, outcome) if reach else ""
-    activity = read_batches(model, batches, names, pool)
+    outcome = Reports(predict, stimuli.labels, stimuli.kept, stimuli.n_given) if predict else Outputs(model, pool, axes)
+    unclear = _try(model, batches, outcome) if interventions else ""
+    activity = read_batches(model, batches, names, pool, axes)
     report = audit_layers(check_layers(activity.arrays), stimuli, settings)
     report = replace(
         report,
         notes=(*activity.notes, *report.notes),
-        settings=report.settings | {"pool": pool, "batch_size": batch_size, "reach": tuple(reach)},
+        settings=report.settings | {"pool": pool, "batch_size": batch_size, "interventions": tuple(interventions)},
     )
-    if not reach:
+    if not interventions:
         return report
     if unclear:
-        note = f"No {' or '.join(reach)}, because the output of the model cannot be compared: {unclear}."
+        note = f"No {' or '.join(interventions)}, because no change can be measured: {unclear}."
         return replace(report, notes=(*report.notes, note))
     effects = causal_effects(
-        model, batches, activity, stimuli.labels, stimuli.cluster, stimuli.kept, outcome, seed=seed, kinds=reach
+        model, batches, activity, stimuli.labels, stimuli.cluster, stimuli.kept, outcome, seed=seed, kinds=interventions
     )
     return _with_effects(report, effects, outcome, stimuli, settings)
 
 
 def _with_effects(
-    report: AuditReport, effects: Reach, outcome: Reports | Outputs, stimuli: Stimuli, settings: Settings
+    report: AuditReport, effects: CausalEffects, outcome: Reports | Outputs, stimuli: Stimuli, settings: Settings
 ) -> AuditReport:
     """Return the report with the causal effects of each feature added."""
     notes = (*report.notes, *effects.notes)
     reported = None
-    if isinstance(outcome, Reports):
+    if isinstance(outcome, Reports) and effects.before.size:
         reported = outcome.features
         accuracy = zip(reported, outcome.correct(effects.before, stimuli.kept).mean(0), strict=True)
         notes += (
@@ -152,12 +162,14 @@ def _try(model: nn.Module, batches: Batches, outcome: Reports | Outputs) -> str:
     return ""
 
 
-def _refuse_wrong_reach(reach: Sequence[str], predict: Predict | None) -> None:
-    if isinstance(reach, str) or not set(reach) <= set(KINDS) or len(set(reach)) < len(reach):
+def _refuse_wrong_interventions(interventions: Sequence[str], predict: Predict | None) -> None:
+    wrong = isinstance(interventions, str) or not set(interventions) <= set(KINDS)
+    if wrong or len(set(interventions)) < len(interventions):
         raise ValueError(
-            f"reach must be a list of {' and '.join(map(repr, KINDS))}, one, both, or () for none, got {reach!r}"
+            f"interventions must be a list of {' and '.join(map(repr, KINDS))}, one, both, or () for none, got "
+            f"{interventions!r}"
         )
-    if predict and not reach:
+    if predict and not interventions:
         raise ValueError(
-            "predict is only used by ablation and steering, and reach=() turns both off: leave out one of them"
+            "predict is only used by ablation and steering, and interventions=() turns both off: leave out one of them"
         )

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from repbias.audit.files.table import FeatureTable
     from repbias.audit.report import AuditReport
 
-_OF_MODELS = ("pool", "batch_size", "device", "inputs", "layers", "predict", "reach", "attention_mask")
-_NOT_IN_STREAMS = ("groups", "repeats", "predict", "reach")
+_OF_MODELS = ("pool", "batch_size", "device", "inputs", "layers", "predict", "interventions", "attention_mask", "axes")
+_NOT_IN_STREAMS = ("groups", "repeats", "predict", "interventions")
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Audit:
     """The model's layers to read, as patterns such as 'blocks.*.mlp'."""
     predict: Annotated[str | None, optional("MODULE:FUNCTION")] = None
     """A function from the model's output to labels by feature; interventions then measure what the model reports."""
-    reach: Annotated[
+    interventions: Annotated[
         Literal["both", "ablation", "steering", "none"] | None, optional("{both,ablation,steering,none}")
     ] = None
     """Which interventions to make on each feature, by default both; each takes two passes per layer and feature."""
@@ -58,6 +58,8 @@ class Audit:
     """An array [stimulus, token], 0 at padding; by default the array 'attention_mask' of the inputs."""
     pool: Annotated[Literal["mean", "flatten", "first", "last"] | None, optional("{mean,flatten,first,last}")] = None
     """How a layer's tokens or positions are pooled; by default they are averaged."""
+    axes: Annotated[str | None, optional("NAMES")] = None
+    """The names of all axes of the layers, such as 'stimulus channel time', if the units cannot be identified."""
     batch_size: Annotated[int | None, optional("INT")] = None
     """Stimuli per forward pass; 256 by default."""
     device: Annotated[str | None, optional("DEVICE")] = None
@@ -126,15 +128,17 @@ class Audit:
         from repbias.audit.stream.model import stream_activity
 
         assert self.inputs is not None  # checked by `_refuse_options_that_do_not_fit`
-        reading = {name: getattr(self, name) for name in ("pool", "batch_size", "device")}
+        reading = {name: getattr(self, name) for name in ("pool", "axes", "batch_size", "device")}
         reading = {name: value for name, value in reading.items() if value is not None}
         reading["attention_mask"] = None if self.attention_mask is None else read_mask(self.attention_mask)
         stimuli, model, layers = read_inputs(self.inputs), _make_model(factory), list(self.layers)
         if self.stream:
             return audit_stream(stream_activity(model, stimuli, layers, **reading), **self._options(table))
         predict = None if self.predict is None else _find_predict(self.predict)
-        kinds = tuple(kind for kind in KINDS if self.reach in (None, "both", kind))
-        return audit(model, stimuli, layers=layers, predict=predict, reach=kinds, **reading, **self._options(table))
+        kinds = tuple(kind for kind in KINDS if self.interventions in (None, "both", kind))
+        return audit(
+            model, stimuli, layers=layers, predict=predict, interventions=kinds, **reading, **self._options(table)
+        )
 
     def _options(self, table: FeatureTable) -> dict[str, Any]:
         options: dict[str, Any] = {

@@ -7,7 +7,7 @@ from abc import abstractmethod
 import torch
 from torch import Tensor, nn
 
-from repbias.activations.layers import capture
+from repbias.activations.editing import capture
 from repbias.models.image_parts import PROJECTION, MeanOverSpace, NormKind, Stage, initialise
 from repbias.models.model import Model
 

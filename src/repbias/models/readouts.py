@@ -1,8 +1,8 @@
 """Where a sequence model is read: modules whose output is one vector a stimulus, and the read-out of the answers.
 
-A pool computes nothing that the network would not be without. It exists to have a name, so that
-`repbias.activations.layers` reads
-the mean over tokens, or the state before an output, as it reads any layer.
+A pool computes nothing that the network would not be without. It exists to have a name, so that `repbias.activations`
+reads the mean over tokens, or the state before an output, as it reads any layer. Where decoding calls a pool once per
+answer, its last call has all of them, and is the one that is read.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ def linear(inputs: int, units: int) -> nn.Linear:
 class MeanOverTokens(nn.Module):
     """The mean over the first `count` tokens, or all of them where it is None."""
 
+    read_at_last_call = True
+
     def __init__(self, count: int | None = None) -> None:
         super().__init__()
         self.count = count
@@ -28,8 +30,16 @@ class MeanOverTokens(nn.Module):
         return x[:, : self.count].mean(1)
 
 
+class State(nn.Identity):
+    """The state before an output."""
+
+    read_at_last_call = True
+
+
 class AtToken(nn.Module):
     """The state at one token; a negative index counts from the end."""
+
+    read_at_last_call = True
 
     def __init__(self, index: int) -> None:
         super().__init__()
@@ -75,7 +85,7 @@ class AnswerPools(nn.Module):
 
     def __init__(self, features: int) -> None:
         super().__init__()
-        self.state = nn.ModuleList(nn.Identity() for _ in range(features))
+        self.state = nn.ModuleList(State() for _ in range(features))
         self.mean = MeanOverTokens()
 
     def read(self, states: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""What is measured of one member at a checkpoint: accuracy on test stimuli, and variance explained layer by layer."""
+"""What is measured of one network at a checkpoint: accuracy on test stimuli, and variance explained by layer."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from repbias.activations.layers import capture
+from repbias.activations.batches import Batch
+from repbias.activations.reading import run_and_read
+from repbias.activations.survey import Call, survey
 from repbias.measures import VarianceExplained, VarianceFitter, variance_explained
 from repbias.models.heads import predictions
 from repbias.tasks.task import Split, Stimuli, Task
-from repbias.training.feed import chunk_size, chunks
+from repbias.training.feed import Chunks, chunk_size
 from repbias.training.record import Examination
 
 INPUT = "input"
@@ -27,7 +29,7 @@ Measure = Callable[[Tensor, Tensor, Tensor, Tensor], Sequence[float]]
 
 @dataclass(frozen=True)
 class Held:
-    """A held-out split: stimuli as they come, `[stimulus, ...]`, and on the device what is known of them.
+    """A held-out split: stimuli `[stimulus, ...]`, and their labels on the device.
 
     Attributes
     ----------
@@ -40,7 +42,7 @@ class Held:
 
     @classmethod
     def of(cls, task: Task, split: Split, device: torch.device) -> Held:
-        """Put what is known of a split on the device."""
+        """Put the labels of a split on the device."""
         known = split.labels, task.measured_labels(split)
         return cls(split.inputs, *(torch.from_numpy(labels).to(device) for labels in known))
 
@@ -50,7 +52,7 @@ class DivergedError(ArithmeticError):
 
 
 class Examiner:
-    """Examines one member: its validation and test stimuli, and the layers to read.
+    """Examines one network: its validation and test stimuli, and the layers to read.
 
     Parameters
     ----------
@@ -81,6 +83,7 @@ class Examiner:
         self._network = network
         self._task = task
         self._layers = tuple(layers)
+        self._calls: dict[str, Call] = {}
         self._measures = dict(measures)
         self._device = device
         self._validation = Held.of(task, stimuli.validation, device)
@@ -101,7 +104,7 @@ class Examiner:
         """
         _, fitted = self._respond(state, self._validation, self._layers)
         logits, scored = self._respond(state, self._test, self._layers)
-        for name in self._layers:
+        for name in fitted:
             _refuse_divergence(name, fitted[name])
             _refuse_divergence(name, scored[name])
         layers = {INPUT: self._variance_of_stimuli} if self._reads_stimuli else {}
@@ -123,12 +126,20 @@ class Examiner:
         """Return the logits `[stimulus, output]` and the responses of the layers, each `[stimulus, unit]`."""
         logits: list[Tensor] = []
         parts: dict[str, list[Tensor]] = {}
-        with torch.no_grad(), capture(self._network, layers) as seen:
-            for chunk in chunks(self._task, split.inputs, self._device):
-                logits.append(functional_call(self._network, state, (chunk,)))
-                for name, response in seen.items():
-                    parts.setdefault(name, []).append(response.flatten(1))
-        return _joined(logits), {name: _joined(responses) for name, responses in parts.items()}
+
+        def run(batch: Batch) -> Tensor:
+            return functional_call(self._network, state, (batch.inputs,))
+
+        def keep(layer: str, response: Tensor) -> None:
+            parts.setdefault(layer, []).append(response.clone())
+
+        with torch.no_grad():
+            for chunk in Chunks(self._task, split.inputs, self._device):
+                batch = Batch(chunk, None, slice(0, len(chunk)))
+                if layers and not self._calls:
+                    self._calls = survey(self._network, batch, layers, pool="flatten", run=run)
+                logits.append(run_and_read(self._network, batch, self._calls if layers else {}, keep, run))
+        return _joined(logits), {layer: _joined(responses) for layer, responses in parts.items()}
 
     @property
     def _reads_stimuli(self) -> bool:
@@ -142,7 +153,7 @@ class Examiner:
         fitter = VarianceFitter(classes, names=self._task.measured_names, folds=None, joint=True)
         for split, update in ((self._validation, fitter.update), (self._test, fitter.update_test)):
             labels = split.measured.split(chunk_size(split.inputs))
-            for chunk, known in zip(chunks(self._task, split.inputs, self._device), labels, strict=True):
+            for chunk, known in zip(Chunks(self._task, split.inputs, self._device), labels, strict=True):
                 update(chunk.flatten(1), known)
         return fitter.result()
 
@@ -161,7 +172,7 @@ class Examiner:
         if len(values) != len(names):
             raise ValueError(
                 f"measure {measure!r} returned {len(values)} values for the {len(names)} features {names}; "
-                "return one number a feature"
+                "return one number per feature"
             )
         return tuple(float(value) for value in values)
 

@@ -1,15 +1,17 @@
-"""Stimuli on their way to a network that is read: all of them at once, or images a few at a time."""
+"""A task's stimuli as a network reads them, and its responses: all at once, or a few images at a time."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from repbias.activations.layers import match_layers, read_layers
+from repbias.activations.layers import match_one_layer
+from repbias.activations.reading import read_layers
 from repbias.tasks.task import Task
 
 # The feature maps of thousands would fill the memory; those of 256 outgrow the caches of a CPU and take twice as long.
@@ -21,11 +23,18 @@ def chunk_size(inputs: NDArray[np.generic]) -> int:
     return IMAGES_AT_ONCE if inputs.ndim == 4 else max(len(inputs), 1)
 
 
-def chunks(task: Task, inputs: NDArray[np.generic], device: torch.device | str = "cpu") -> Iterator[Tensor]:
-    """Yield a task's stimuli `[stimulus, ...]` as networks read them, in order."""
-    size = chunk_size(inputs)
-    for start in range(0, max(len(inputs), 1), size):
-        yield task.network_inputs(inputs[start : start + size], device)
+@dataclass(frozen=True, eq=False)
+class Chunks:
+    """A task's stimuli `[stimulus, ...]` as networks read them, in order, a chunk at a time."""
+
+    task: Task
+    inputs: NDArray[np.generic]
+    device: torch.device | str = "cpu"
+
+    def __iter__(self) -> Iterator[Tensor]:
+        size = chunk_size(self.inputs)
+        for start in range(0, max(len(self.inputs), 1), size):
+            yield self.task.network_inputs(self.inputs[start : start + size], self.device)
 
 
 def responses(module: nn.Module, task: Task, layer: str, inputs: NDArray[np.generic]) -> Tensor:
@@ -33,9 +42,9 @@ def responses(module: nn.Module, task: Task, layer: str, inputs: NDArray[np.gene
 
     Raises
     ------
-    ValueError : no layer of that name, or several.
+    ValueError : no layer of that name, several, or one that is called several times.
     """
-    names = match_layers(module, layer)
-    if len(names) > 1:
-        raise ValueError(f"{layer!r} names {len(names)} layers, {list(names)}; name one")
-    return torch.cat([read_layers(module, chunk, names)[names[0]] for chunk in chunks(task, inputs)])
+    found = read_layers(module, Chunks(task, inputs), match_one_layer(module, layer))
+    if len(found) > 1:
+        raise ValueError(f"layer {layer!r} is called {len(found)} times; name one call: {', '.join(found)}")
+    return next(iter(found.values()))

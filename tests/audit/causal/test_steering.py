@@ -7,8 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from repbias.audit.causal.edits import Steering, Target
-from repbias.audit.causal.pushes import as_long_as, class_pushes
+from repbias.audit.causal.edits import Steering, Target, as_long_as, class_pushes
 from repbias.audit.model import audit
 from repbias.measures.interventions.steering_directions import difference_vector
 
@@ -51,7 +50,7 @@ def reports(output):
 
 
 def test_a_report_turns_to_the_class_that_is_steered_towards_and_no_other_does(signs):
-    report = audit(Turned([1.0, 1.0]), *signs, "layer", predict=reports, reach=("steering",), **FAST)
+    report = audit(Turned([1.0, 1.0]), *signs, "layer", predict=reports, interventions=("steering",), **FAST)
     assert row(report, "one", "steering_own").value > 0.95
     assert row(report, "one", "steering_others").value < 0.05
     assert 0 < row(report, "one", "steering_control").value < 0.5
@@ -60,12 +59,12 @@ def test_a_report_turns_to_the_class_that_is_steered_towards_and_no_other_does(s
     assert set(report.results.measure[report.results.measure.str.startswith("ablation")]) == set()
     (sentence,) = [text for text in map(str, report.sentences) if text.startswith("Steering one")]
     assert "its report turns to that class for 100 %" in sentence
-    assert "It does more than that in 1 of 1 layers" in sentence
+    assert "exceeds that of shuffled labels in 1 of 1 layers" in sentence
     assert any(str(text).startswith("Steering nothing towards another class is not shown") for text in report.sentences)
 
 
 def test_without_reports_the_output_moves_by_the_distance_of_the_means(signs):
-    report = audit(Turned([2.0, 1.0]), *signs, "layer", reach=("steering",), **FAST)
+    report = audit(Turned([2.0, 1.0]), *signs, "layer", interventions=("steering",), **FAST)
     # The output is 2 one + other: pushes of 4 and of 2, beside a variance of 4 + 1.
     for feature, expected in (("one", 16 / 5), ("other", 4 / 5)):
         assert row(report, feature, "steering_output").value == pytest.approx(expected, rel=0.05)
@@ -76,7 +75,7 @@ def test_without_reports_the_output_moves_by_the_distance_of_the_means(signs):
 
 
 def test_what_the_model_does_not_use_cannot_be_steered(signs):
-    report = audit(Turned([2.0, 0.0]), *signs, "layer", reach=("steering",), **FAST)
+    report = audit(Turned([2.0, 0.0]), *signs, "layer", interventions=("steering",), **FAST)
     assert row(report, "other", "r2").value == pytest.approx(row(report, "one", "r2").value, abs=0.02)
     assert row(report, "other", "steering_output").value < 0.05
     assert row(report, "other", "steering_output").p_holm > 0.05
@@ -93,7 +92,7 @@ def test_of_several_classes_each_is_steered_towards_the_next():
 
     seen: list[np.ndarray] = []
     report = audit(
-        nn.Sequential(nn.Identity()), inputs, labels, "0", predict=named, reach=("steering",), batch_size=300
+        nn.Sequential(nn.Identity()), inputs, labels, "0", predict=named, interventions=("steering",), batch_size=300
     )
     assert row(report, "kind", "steering_own").value > 0.99
     assert row(report, "nothing", "steering_others").value < 0.02

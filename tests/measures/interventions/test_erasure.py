@@ -14,7 +14,7 @@ from scipy.stats import ortho_group
 from sklearn.linear_model import LogisticRegression
 from torch import nn
 
-from repbias.activations.layers import editing
+from repbias.activations.editing import editing
 from repbias.measures.interventions.ablation import ablate
 from repbias.measures.interventions.erasure import leace, projection_eraser
 
@@ -292,7 +292,7 @@ def test_erasers_of_units_and_of_all_positions():
         ({"labels": [0, 1] * 20}, ValueError, "labels must hold the 2 features that the module predicts, got 1"),
         ({"labels": [[0, 1]]}, ValueError, "labels must have one row for each of the 40 stimuli"),
         ({"names": ["a", "a"]}, ValueError, "names must differ from one another"),
-        ({"inputs": [[0.0, 1.0]]}, TypeError, "inputs must be a torch tensor"),
+        ({"inputs": [[0.0, 1.0]]}, TypeError, "got float"),
     ],
 )
 def test_errors_of_ablation(changed, error, message):

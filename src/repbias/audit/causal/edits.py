@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, TypeAlias
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from repbias.activations.layout import Change
 from repbias.activations.reading import Float32Array
-from repbias.audit.causal.edited import Change
 from repbias.audit.causal.outcomes import Outcome
 from repbias.core.arrays import FloatArray
 from repbias.features.labels import IntArray
-from repbias.measures.interventions.erasure import Eraser
+from repbias.measures.interventions.erasure import Eraser, LeaceFitter, projection_eraser
 
 Kind = Literal["ablation", "steering"]
 KINDS: tuple[Kind, ...] = ("ablation", "steering")
+
+STIMULI_A_UNIT = 2
+"""Stimuli of the fit per unit that LEACE needs: with fewer, the inverse covariance is mostly noise."""
 
 
 @dataclass(frozen=True)
@@ -28,32 +31,18 @@ class Target:
     feature: str
     kind: Kind
     control: bool
-    """Whether it is the control: the feature's labels in random orders."""
-
-
-class Edit(Protocol):
-    """An edit of one layer, and how far it changes what the model does."""
-
-    @property
-    def target(self) -> Target:
-        """What is edited."""
-
-    def on(self, rows: slice) -> Change:
-        """Return the change of the layer for a batch of the model's stimuli."""
-
-    def effect(self, outcome: Outcome, before: FloatArray, after: FloatArray, rows: slice) -> FloatArray:
-        """Return how far the edit changed the outcome of a batch, `[stimulus, change]`."""
+    """Whether it is the control: the feature's labels, shuffled."""
 
 
 @dataclass(frozen=True, eq=False)
 class Erasure:
-    """A feature erased from one layer, on each stimulus by a map that was fitted without it."""
+    """A feature erased from one layer, for each stimulus by a map that was fitted on other stimuli."""
 
     target: Target
 
     erasers: tuple[Eraser, ...]
-    """The maps: for the first half of the stimuli, fitted on the second, and the other way round; and again for each
-    random order."""
+    """The maps: for the first half of the stimuli, fitted on the second, and the other way round; for the control, of
+    each shuffle."""
 
     which: IntArray
     """The map for each of the model's stimuli, -1 for those that are not audited, `[stimulus]`."""
@@ -66,8 +55,7 @@ class Erasure:
             erased = values.clone()
             for used in np.unique(which[which >= 0]):
                 some = torch.from_numpy(np.flatnonzero(which == used)).to(values.device)
-                flat = values[some].flatten(0, 1)
-                erased[some] = self.erasers[used].apply(flat).reshape(len(some), *values.shape[1:])
+                erased[some] = self.erasers[used].apply_at_positions(values[some])
             return erased
 
         return erase
@@ -79,7 +67,7 @@ class Erasure:
 
 @dataclass(frozen=True, eq=False)
 class Steering:
-    """Each stimulus pushed from its own class of a feature to another, in one layer, by means of other stimuli."""
+    """Each stimulus pushed in one layer from its class of a feature to another, by the class means of other stimuli."""
 
     target: Target
 
@@ -99,5 +87,66 @@ class Steering:
         return lambda values: values + push.to(values)
 
     def effect(self, outcome: Outcome, before: FloatArray, after: FloatArray, rows: slice) -> FloatArray:
-        """Return which outcomes of a batch turned, `[stimulus, change]`."""
+        """Return which outcomes of a batch changed to the class steered towards, `[stimulus, change]`."""
         return outcome.turned(before, after, self.target.feature, self.towards[rows])
+
+
+Edit: TypeAlias = Erasure | Steering
+
+
+class EraserFitter:
+    """Fits maps that erase class labels from the activity of some stimuli.
+
+    With fewer than two stimuli per unit, what the class means span is projected out about the mean, instead of LEACE.
+
+    Parameters
+    ----------
+    activity : float64 `[stimulus, unit]`.
+
+    Source: Belrose et al. (2023), arXiv 2306.03819.
+    """
+
+    def __init__(self, activity: FloatArray) -> None:
+        self._activity = activity
+        enough = len(activity) >= STIMULI_A_UNIT * activity.shape[1]
+        self._leace = LeaceFitter(torch.from_numpy(activity)) if enough else None
+
+    def fit(self, labels: IntArray) -> Eraser:
+        """Return the map that erases labels `[stimulus]` of any whole numbers."""
+        code = (labels[:, None] == np.unique(labels)).astype(np.float64)
+        if self._leace is not None:
+            return self._leace.fit(torch.from_numpy(code))
+        mean = self._activity.mean(0)
+        deviations = ((self._activity - mean).T @ code / code.sum(0)).T
+        if deviations.any():
+            return projection_eraser(deviations, mean)
+        nothing = np.zeros((len(mean), 0))
+        return Eraser(*map(torch.from_numpy, (mean, nothing, nothing.T)))
+
+
+def next_class(labels: IntArray, n_classes: int) -> IntArray:
+    """Return the class that each stimulus is steered towards: the next, and from the last the first."""
+    return (labels + 1) % n_classes
+
+
+def class_pushes(activity: FloatArray, labels: IntArray, n_classes: int) -> FloatArray:
+    """Return the difference of class means from each class to the next, `[class, unit]`.
+
+    It is 0 where either class has no stimulus.
+
+    Parameters
+    ----------
+    activity : float64 `[stimulus, unit]`. labels : 0 to `n_classes` - 1, `[stimulus]`.
+    """
+    code = (labels[:, None] == np.arange(n_classes)).astype(np.float64)
+    counts = code.sum(0)
+    means = code.T @ activity / np.maximum(counts, 1)[:, None]
+    following = next_class(np.arange(n_classes), n_classes)
+    both = (counts > 0) & (counts[following] > 0)
+    return np.asarray(np.where(both[:, None], means[following] - means, 0))
+
+
+def as_long_as(pushes: FloatArray, lengths_of: FloatArray) -> FloatArray:
+    """Return pushes `[push, unit]` scaled to the lengths of others; one of length 0 stays."""
+    own, wanted = (np.linalg.norm(values, axis=1, keepdims=True) for values in (pushes, lengths_of))
+    return np.asarray(pushes * np.divide(wanted, own, out=np.zeros_like(own), where=own > 0))

@@ -1,4 +1,4 @@
-"""Causal reach: how a model's reports or outputs change when a feature is erased from a layer, or steered in it."""
+"""How a model's reports or outputs change when a feature is erased from a layer, or steered in it."""
 
 from __future__ import annotations
 
@@ -8,27 +8,42 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from repbias.activations.batches import Batches
-from repbias.activations.layers import evaluating, hooked
-from repbias.activations.reading import Activity, Call, Float32Array
-from repbias.audit.causal.edited import acts, run_edited
-from repbias.audit.causal.edits import KINDS, Edit, Erasure, Kind, Steering, Target
-from repbias.audit.causal.erasers import STIMULI_A_UNIT, EraserFitter
+from repbias.activations.batches import Batch, Batches
+from repbias.activations.editing import run_edited
+from repbias.activations.layers import evaluating
+from repbias.activations.reading import Activity, Float32Array
+from repbias.activations.survey import Call
+from repbias.audit.causal.edits import (
+    KINDS,
+    STIMULI_A_UNIT,
+    Edit,
+    EraserFitter,
+    Erasure,
+    Kind,
+    Steering,
+    Target,
+    as_long_as,
+    class_pushes,
+    next_class,
+)
 from repbias.audit.causal.outcomes import Outcome
-from repbias.audit.causal.pushes import as_long_as, class_pushes, next_class
 from repbias.audit.inputs import BoolArray
 from repbias.core.arrays import FloatArray
-from repbias.core.randomness import rng
+from repbias.core.randomness import rng, torch_rng
 from repbias.features.labels import IntArray, Labels
+from repbias.measures.interventions.site import acts
 
 DRAWS = 10
-"""Random orders of the labels, for either half, of which the control is made."""
+"""Shuffles of the labels for each half of the stimuli, of which the control is made."""
+
+SAME = 1e-3
+"""Difference between two passes of the same stimuli, as a share of the largest output, that counts as rounding."""
 
 
 @dataclass(frozen=True, eq=False)
-class Reach:
+class CausalEffects:
     """What each edit changes, stimulus by stimulus."""
 
     before: FloatArray
@@ -38,7 +53,7 @@ class Reach:
     """How far the outcome changed, `[stimulus, change]`."""
 
     draw: IntArray
-    """Which of the control's random orders each stimulus got, from 0 to 2 `DRAWS` - 1, `[stimulus]`."""
+    """Which of the control's shuffles each stimulus got, from 0 to 2 `DRAWS` - 1, `[stimulus]`."""
 
     notes: tuple[str, ...]
     """The policies that were applied."""
@@ -55,8 +70,8 @@ def causal_effects(
     *,
     seed: int,
     kinds: Sequence[Kind] = KINDS,
-) -> Reach:
-    """Erase each feature from each layer, and steer along it, and see how far the outcome changes.
+) -> CausalEffects:
+    """Erase each feature from each layer, steer along it, and measure how far the outcome changes.
 
     Stimuli are halved at random, clusters whole, and those of each half are edited by what was fitted on the activity
     of the other:
@@ -65,10 +80,10 @@ def causal_effects(
         steering   a stimulus of class c is moved by the mean of class c + 1 less that of class c, the last class
                    towards the first
 
-    Where activity is a mean over positions, every position is edited, and else the one that was read. The control does
-    the same with the labels in random orders, ten for either half, which the stimuli share among them: a direction that
-    is drawn at random from a few may well be one that matters. Its pushes are made as long as the feature's own. Layers
-    on which the output does not depend are left out.
+    Where activity is a mean over positions, every position is edited, and otherwise the one that was read. The control
+    does the same with shuffled labels, ten shuffles for each half, each used for some of the stimuli: a single random
+    direction of a few may be one that matters. Its pushes are made as long as the feature's. Layers on which the output
+    does not depend are left out, and all are where the output differs between two passes of the same stimuli.
 
     Parameters
     ----------
@@ -88,12 +103,37 @@ def causal_effects(
     varying = {layer: values[kept] for layer, values in activity.arrays.items() if np.ptp(values[kept], 0).any()}
     with torch.no_grad(), evaluating(model):
         first = next(iter(batches))
-        acting = [layer for layer in varying if acts(model, first, activity.calls[layer], outcome, seed)]
+        if _is_random(model, first, outcome):
+            return CausalEffects(np.zeros((len(kept), 0)), {}, draw, (_neither(kinds) + RANDOM,))
+        acting = [
+            layer
+            for layer in varying
+            if acts(
+                model,
+                first,
+                activity.calls[layer],
+                lambda output: outcome.depends_on(output, first),
+                torch_rng(seed, "audit", "push"),
+            )
+        ]
         n = len(next(iter(activity.arrays.values())))
         stimuli = _Stimuli(half, draw, kept, n, seed)
         edits = [edit for layer in acting for edit in _edits(layer, varying[layer], labels, stimuli, kinds)]
         before, changes = _run(model, batches, activity.calls, edits, stimuli.among(half) >= 0, outcome)
-    return Reach(before, changes, draw, _notes(activity, varying, acting, len(kept), kinds))
+    return CausalEffects(before, changes, draw, _notes(activity, varying, acting, len(kept), kinds))
+
+
+def _is_random(model: nn.Module, batch: Batch, outcome: Outcome) -> bool:
+    """Return whether two passes of the same stimuli differ by more than rounding."""
+    one, other = (list(outcome.depends_on(batch.run(model), batch)) for _ in range(2))
+    return any(_differ(a, b) for a, b in zip(one, other, strict=False))
+
+
+def _differ(one: Tensor, other: Tensor) -> bool:
+    if not one.is_floating_point() or not one.numel():
+        return not torch.equal(one, other)
+    size = float(one.abs().nan_to_num(0, 0, 0).max())
+    return not torch.allclose(one, other, rtol=0, atol=SAME * size, equal_nan=True)
 
 
 def halves(cluster: IntArray, seed: int) -> IntArray:
@@ -181,11 +221,12 @@ def _run(
     """Return the outcome of the audited stimuli with nothing edited, and its changes by each edit."""
     before: list[FloatArray] = []
     changes: dict[Target, list[FloatArray]] = {edit.target: [] for edit in edits}
-    unedited = {call.layer: _unedited for call in calls.values()}
+    intact_call = next((calls[edit.target.layer] for edit in edits), None)
     for batch in batches:
         rows = audited[batch.rows]
-        with hooked(model, unedited):  # a module may take a faster path, and round otherwise, where no hook is in place
-            intact = outcome.read(batch.run(model), batch)
+        intact = outcome.read(
+            batch.run(model) if intact_call is None else run_edited(model, batch, intact_call, None), batch
+        )
         before.append(intact[rows])
         for edit in edits:
             edited = outcome.read(run_edited(model, batch, calls[edit.target.layer], edit.on(batch.rows)), batch)
@@ -193,33 +234,37 @@ def _run(
     return np.concatenate(before), {target: np.concatenate(parts) for target, parts in changes.items()}
 
 
-def _unedited(_output: object) -> None:
-    return None
-
-
-SAID = {
+METHODS = {
     "ablation": (
         "Ablation: each feature is erased from a layer by a map fitted on the other half of the stimuli; the control "
-        "erases its labels in random orders. Where a mean over positions is read, what lies in their arrangement stays."
+        "erases its shuffled labels. Where a mean over positions is read, information in their arrangement stays."
     ),
     "steering": (
         "Steering: each stimulus is moved from its class's mean to that of the next class, the last to the first, both "
-        "means of the other half of the stimuli; the control moves it as far, by means of the labels in random orders."
+        "means of the other half of the stimuli; the control moves it as far, by the means of shuffled labels."
     ),
 }
+RANDOM = (
+    ", as the model's output differs between two passes of the same stimuli: it is random in eval mode, perhaps by "
+    "functional dropout that is always on."
+)
+
+
+def _neither(kinds: Sequence[Kind]) -> str:
+    return f"No {' or '.join(kind for kind in KINDS if kind in kinds)}"
 
 
 def _notes(
     activity: Activity, varying: Mapping[str, Any], acting: list[str], n_stimuli: int, kinds: Sequence[Kind]
 ) -> tuple[str, ...]:
-    notes = [SAID[kind] for kind in KINDS if kind in kinds]
+    notes = [METHODS[kind] for kind in KINDS if kind in kinds]
     wide = [layer for layer in acting if n_stimuli // 2 < STIMULI_A_UNIT * varying[layer].shape[1]]
     if wide and "ablation" in kinds:
         notes.append(
-            f"Fewer than {STIMULI_A_UNIT} stimuli a unit to fit LEACE on; what the class means span is projected out "
+            f"Fewer than {STIMULI_A_UNIT} stimuli per unit to fit LEACE on; what the class means span is projected out "
             f"instead: {', '.join(wide)}."
         )
-    neither = f"No {' or '.join(kind for kind in KINDS if kind in kinds)}"
+    neither = _neither(kinds)
     if constant := [layer for layer in activity.arrays if layer not in varying]:
         notes.append(f"{neither}, as nothing varies: {', '.join(constant)}.")
     if idle := [layer for layer in varying if layer not in acting]:

@@ -1,45 +1,30 @@
-"""What an edit is to change: the labels that a model reports, or, where nobody says what those are, its outputs."""
+"""What an edit is to change: the labels that a model reports, or, without `predict`, its outputs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Protocol
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from repbias.activations.axes import Axes
 from repbias.activations.batches import Batch
-from repbias.activations.outputs import find_tensor
-from repbias.activations.pooling import Layout, Pool
+from repbias.activations.layout import Layout, Pool
+from repbias.activations.outputs import all_tensors, find_part
+from repbias.activations.survey import OUTPUT, WHOLE, survey
 from repbias.core.arrays import FloatArray
 from repbias.core.specs import did_you_mean
 from repbias.features.labels import IntArray, Labels
-from repbias.measures.interventions.site import tensors
+from repbias.measures.interventions.site import Predict, refuse_fractions
 
-Predict = Callable[[Any], Any]
 TRUTH_VALUES = {"False": "0", "True": "1"}
 
 
-class Outcome(Protocol):
-    """What is read from a model's output, and how far it changes."""
-
-    def read(self, output: Any, batch: Batch) -> FloatArray:
-        """Return what matters of the output, `[stimulus, value]`."""
-
-    def hangs_on(self, output: Any, batch: Batch) -> Iterator[Tensor]:
-        """Yield the tensors of an output that what is read of it may depend on; none where that cannot be told."""
-
-    def lost(self, before: FloatArray, after: FloatArray, rows: slice) -> FloatArray:
-        """Return how far the outcome of each of some stimuli changed for the worse, `[stimulus, change]`."""
-
-    def turned(self, before: FloatArray, after: FloatArray, feature: str, towards: IntArray) -> FloatArray:
-        """Return how far the outcome of each stimulus went where it was steered, `[stimulus, change]`."""
-
-
 class Reports:
-    """The class that is reported of each feature.
+    """The class that the model reports of each feature.
 
     Parameters
     ----------
@@ -47,13 +32,13 @@ class Reports:
         mapping from the names of those that the model reports to labels `[stimulus]`. Labels are as in the features:
         the same numbers or the same text.
     labels : the features of the audited stimuli.
-    kept : the running numbers of those among all stimuli. n : how many they are in all.
+    kept : the running numbers of those among all stimuli. n : the number of all stimuli.
     """
 
     def __init__(self, predict: Predict, labels: Mapping[str, Labels], kept: IntArray, n: int) -> None:
         self._predict = predict
         self._classes = {name: of_feature.classes for name, of_feature in labels.items()}
-        # What is reported and is no class of the feature has a number after the classes'.
+        # A reported text that is no class of the feature gets a number after those of the classes.
         self._numbers = {name: {text: k for k, text in enumerate(known)} for name, known in self._classes.items()}
         self._correct = {name: np.full(n, -1) for name in labels}
         for name, of_feature in labels.items():
@@ -74,10 +59,9 @@ class Reports:
             )
         return np.column_stack([self._numbered(name, reported) for name, reported in predicted.items()])
 
-    def hangs_on(self, output: Any, batch: Batch) -> Iterator[Tensor]:
-        """Yield all tensors of an output, as `predict` may look at any."""
-        plain = hasattr(output, "__dataclass_fields__") and not isinstance(output, Mapping)
-        return tensors(vars(output) if plain else output)
+    def depends_on(self, output: Any, batch: Batch) -> Iterator[Tensor]:
+        """Yield all tensors of an output, as `predict` may read any."""
+        return all_tensors(output)
 
     def correct(self, reports: FloatArray, rows: slice | IntArray) -> FloatArray:
         """Return 1 where a report is correct and 0 where not, `[stimulus, reported feature]`."""
@@ -124,26 +108,30 @@ class Reports:
                 raise ValueError(f"predict must return {n} labels for {name!r}, got shape {tuple(np.shape(values))}")
         if not predicted:
             raise ValueError("predict must report one feature or more, got none: without reports, leave predict out")
+        for name, values in predicted.items():
+            refuse_fractions(_as_array(values), f"what predict returns for {name!r}")
         return {name: _as_text(_as_array(values), self._classes[name]) for name, values in predicted.items()}
 
 
 class Outputs:
-    """The model's output, pooled like its layers; the change is the squared distance."""
+    """The model's output, pooled like its layers; a change is a squared distance."""
 
-    def __init__(self, model: nn.Module, pool: Pool) -> None:
-        self._model, self._pool = model, pool
+    def __init__(self, model: nn.Module, pool: Pool, axes: Axes | None = None) -> None:
+        self._model, self._pool, self._axes = model, pool, axes
         self._layout: Layout | None = None
 
     def read(self, output: Any, batch: Batch) -> FloatArray:
         """Return the output, `[stimulus, unit]`."""
-        tensor, _ = find_tensor(output, "the model")
+        tensor = find_part(output, "the model").tensor
         tensor = tensor[:, None] if tensor.ndim == 1 else tensor
-        if tensor.ndim == 0 or len(tensor) != len(batch):
+        if self._layout is None:
+            own = {WHOLE: self._axes[WHOLE]} if isinstance(self._axes, Mapping) and WHOLE in self._axes else None
+            self._layout = survey(self._model, batch, [OUTPUT], pool=self._pool, axes=own)[OUTPUT].layout
+        if tensor.ndim == 0 or tensor.shape[self._layout.stimulus] != len(batch):
             raise ValueError(f"the model returns shape {tuple(tensor.shape)} for {len(batch)} stimuli")
-        self._layout = self._layout or Layout.of("(output)", self._model, tensor, self._pool)
         return self._layout.read(tensor, batch.mask).double().cpu().numpy()
 
-    def hangs_on(self, output: Any, batch: Batch) -> Iterator[Tensor]:
+    def depends_on(self, output: Any, batch: Batch) -> Iterator[Tensor]:
         """Yield what is read of an output."""
         yield torch.from_numpy(self.read(output, batch))
 
@@ -156,12 +144,15 @@ class Outputs:
         return self.lost(before, after, slice(None))
 
 
+Outcome: TypeAlias = Reports | Outputs
+
+
 def _as_array(values: Any) -> npt.NDArray[Any]:
     return values.detach().cpu().numpy() if isinstance(values, Tensor) else np.asarray(values)
 
 
 def _as_text(values: npt.NDArray[Any], classes: tuple[str, ...]) -> npt.NDArray[np.object_]:
-    """Return labels as the classes are written."""
+    """Return labels in the notation of the classes."""
     if values.dtype.kind == "b":
         values = values.astype(np.int64)
     found = np.array([str(int(v)) if isinstance(v, int | float | np.number) else str(v) for v in values], dtype=object)
@@ -174,6 +165,6 @@ def _as_text(values: npt.NDArray[Any], classes: tuple[str, ...]) -> npt.NDArray[
 def _refuse_other_classes(name: str, reported: npt.NDArray[np.object_], classes: tuple[str, ...]) -> None:
     if not set(reported) & set(classes):
         raise ValueError(
-            f"predict reports {', '.join(sorted(map(repr, set(reported)))[:5])} for {name!r}, none of them a class of "
-            f"its: {', '.join(map(repr, classes[:10]))}; return labels as they are in features"
+            f"predict reports {', '.join(sorted(map(repr, set(reported)))[:5])} for {name!r}, none of them one of its "
+            f"classes: {', '.join(map(repr, classes[:10]))}; return labels as they are in features"
         )

@@ -1,4 +1,4 @@
-"""Rows and sentences of an audit's report on what erasing each feature, and steering along it, changes."""
+"""Rows and sentences of an audit's report on the effects of erasing each feature and of steering along it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pandas as pd
 from scipy import stats
 
 from repbias.audit.causal.edits import KINDS, Kind, Target
-from repbias.audit.causal.effects import Reach
+from repbias.audit.causal.effects import CausalEffects
 from repbias.audit.estimates import Contributions
 from repbias.audit.intervals import Resamples, ratio_interval
 from repbias.audit.nulls import LEAST_P
@@ -41,19 +41,19 @@ class _Scores:
 
 
 def causal_rows(
-    reach: Reach, reported: Sequence[str] | None, cluster: IntArray, *, seed: int, resamples: int
+    effects: CausalEffects, reported: Sequence[str] | None, cluster: IntArray, *, seed: int, resamples: int
 ) -> pd.DataFrame:
     """Return the rows of the report, one for each layer, feature and measure.
 
     ablation_own      accuracy lost on the feature itself, where the model reports it
     ablation_others   accuracy lost on the other reported features, their mean
     ablation_output   without reports: sum of squared changes of the output over its variance
-    ablation_control  the first of these that there is, with the feature's labels in random orders
+    ablation_control  the first of these that applies, with shuffled labels of the feature
     steering_own      share of the stimuli whose report of the feature turns to the class that they are steered towards,
                       less those whose report turns from it
     steering_others   share of the reports of the other features that change, their mean
     steering_output   without reports: as ablation_output
-    steering_control  the first of these that there is, steered as far by the labels in random orders
+    steering_control  the first of these that applies, steered as far by shuffled labels
 
     The p of all but the control's is that of `excess_p`; `p_holm` is over features and layers for each measure.
 
@@ -63,14 +63,14 @@ def causal_rows(
     """
     total = np.ones(len(cluster))
     if reported is None:
-        total = ((reach.before - reach.before.mean(0)) ** 2).sum(1)
-    scores = _Scores(cluster, reach.draw, total, Resamples(cluster, resamples, seed=seed))
+        total = ((effects.before - effects.before.mean(0)) ** 2).sum(1)
+    scores = _Scores(cluster, effects.draw, total, Resamples(cluster, resamples, seed=seed))
     rows: list[Row] = []
-    for target in reach.changes:
+    for target in effects.changes:
         if target.control:
             continue
         edited, control = (
-            _parts(reach.changes[one], target.feature, reported) for one in (target, replace(target, control=True))
+            _parts(effects.changes[one], target.feature, reported) for one in (target, replace(target, control=True))
         )
         rows += [scores.row(target, what, values, control[what]) for what, values in edited.items()]
         rows.append(scores.row(target, CONTROL, next(iter(control.values())), None))
@@ -82,12 +82,12 @@ def excess_p(changes: FloatArray, control: FloatArray, total: FloatArray, draw: 
     """Return the one-sided p value of a larger change than the control's, both as shares of the sum of `total`.
 
     Student's t with the square error  e^2 + v / 2 : e is that of the difference over clusters, and v the variance of
-    the control's change over its random orders, beyond what their few stimuli account for. A feature that is not there
-    is erased by two maps, one of either half, that are as random as the control's. p is 1e-6 or more.
+    the control's change over its shuffles, beyond what their few stimuli account for. An absent feature is erased
+    by two maps, one for each half, that are as random as the control's. p is 1e-6 or more.
 
     Parameters
     ----------
-    changes, control, total, draw, cluster : `[stimulus]`; `draw` is the control's random order of each, 0, 1, ...
+    changes, control, total, draw, cluster : `[stimulus]`; `draw` is the control's shuffle of each, 0, 1, ...
     """
     excess, whole = _ratio_and_error(changes - control, total, cluster)
     of_draws = [_ratio_and_error(control[draw == d], total[draw == d], None) for d in np.unique(draw)]
@@ -120,18 +120,19 @@ def _parts(changes: FloatArray, feature: str, reported: Sequence[str] | None) ->
 
 @dataclass(frozen=True)
 class _Words:
-    """How the effects of one kind of edit are said."""
+    """The sentences on the effects of one kind of edit."""
 
-    does_most: str
+    largest: str
     not_shown: str
     listed: dict[str, str]
 
 
 _WORDS: dict[Kind, _Words] = {
     "ablation": _Words(
-        "Erasing {} does most, beyond what shuffled labels do, in {}: {}. It does more than they in {} of {} layers.",
-        "Erasing {} is not shown to do more than shuffled labels do, in any of {} layers (most in {}: {}). That does "
-        "not show that it is not used: it may be read nonlinearly, or go round a layer.",
+        "Erasing {} has its largest effect, relative to shuffled labels, in {}: {}. The effect exceeds that of "
+        "shuffled labels in {} of {} layers.",
+        "Erasing {} is not shown to change more than erasing shuffled labels in any of {} layers (largest in {}: {}). "
+        "The feature may still be used: read nonlinearly, or by a path around the layer.",
         {
             OWN: "accuracy on it falls by {} of the stimuli",
             OTHERS: "accuracy on {others} falls by {}",
@@ -140,10 +141,10 @@ _WORDS: dict[Kind, _Words] = {
         },
     ),
     "steering": _Words(
-        "Steering {} towards another class does most, beyond what as long a push by shuffled labels does, in {}: {}. "
-        "It does more than that in {} of {} layers.",
-        "Steering {} towards another class is not shown to do more than as long a push by shuffled labels, in any of "
-        "{} layers (most in {}: {}). That does not show that it is not used.",
+        "Steering {} towards another class has its largest effect, relative to pushes of the same length by shuffled "
+        "labels, in {}: {}. The effect exceeds that of shuffled labels in {} of {} layers.",
+        "Steering {} towards another class is not shown to change more than pushes of the same length by shuffled "
+        "labels in any of {} layers (largest in {}: {}). The feature may still be used.",
         {
             OWN: "its report turns to that class for {} of the stimuli",
             OTHERS: "reports of {others} change for {}",
@@ -155,7 +156,7 @@ _WORDS: dict[Kind, _Words] = {
 
 
 def causal_sentences(rows: pd.DataFrame) -> tuple[str, ...]:
-    """Return a sentence a feature and kind: in which layer it does most beyond the control, or that none is shown."""
+    """Return one sentence per feature and kind: where the effect most exceeds the control, or that none is shown."""
     return tuple(
         _sentence(str(feature), kind, of_kind.assign(measure=of_kind["measure"].str.removeprefix(f"{kind}_")))
         for feature, of_feature in rows.groupby("feature", sort=False)
@@ -174,7 +175,7 @@ def _sentence(feature: str, kind: Kind, rows: pd.DataFrame) -> str:
     n_larger = int((effects["p_holm"] <= LEVEL).sum())
     if n_larger == 0:
         return words.not_shown.format(feature, len(effects), most, listed)
-    return words.does_most.format(feature, most, listed, n_larger, len(effects))
+    return words.largest.format(feature, most, listed, n_larger, len(effects))
 
 
 def _listed(of_layer: pd.DataFrame, words: _Words, others: str) -> Iterator[str]:

@@ -1,31 +1,26 @@
-"""Ablation: what a network still reports once something is erased from one of its layers."""
+"""Ablation: how accurately a network still reports features once something is erased from one of its layers."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor, nn
+from torch import nn
 
+from repbias.activations.axes import Axes
+from repbias.activations.batches import Batches
 from repbias.core.arrays import ArrayLike, FloatArray, as_labels, as_names
 from repbias.measures.interventions.erasure import Eraser
-from repbias.measures.interventions.site import (
-    Predict,
-    Site,
-    as_layer_shape,
-    binary_predictions,
-    refuse_unusable,
-    unedited,
-)
+from repbias.measures.interventions.site import Predict, Site, binary_predictions
 
 
 @dataclass(frozen=True, eq=False)
 class Ablation:
-    """How well each feature is reported before and after something is erased from a layer."""
+    """How accurately each feature is reported before and after an erasure from a layer."""
 
     names: tuple[str, ...]
     """The features' names, `[feature]`."""
@@ -37,7 +32,7 @@ class Ablation:
     """The same with the layer's output erased, `[feature]`."""
 
     majority: FloatArray
-    """Share of the stimuli that are of the most frequent class: what a constant report gets, `[feature]`."""
+    """Share of the stimuli that are of the most frequent class: the accuracy of a constant report, `[feature]`."""
 
     n_stimuli: int
     """Number of stimuli."""
@@ -59,13 +54,14 @@ class Ablation:
 
 def ablate(
     module: nn.Module,
-    inputs: Tensor,
+    inputs: Any,
     layer: str,
     eraser: Eraser,
     labels: ArrayLike,
     *,
     predict: Predict = binary_predictions,
     names: Sequence[str] | None = None,
+    axes: Axes | None = None,
     batch: int = 4096,
 ) -> Ablation:
     """Report each feature's accuracy before and after something is erased from a layer's output.
@@ -73,13 +69,14 @@ def ablate(
     Parameters
     ----------
     module : any `nn.Module`; run in eval mode, and left as it was.
-    inputs : `[stimulus, ...]`, passed to the module as they are.
-    layer : name of one layer, whose output is a tensor `[stimulus, ..., unit]`.
-    eraser : of the layer's units, applied at every position, or of all positions and units in the order of
-        `read_layers` with `axes="flatten"`.
+    inputs : a tensor or array `[stimulus, ...]`, a mapping of arguments by name, or a list or loader of batches.
+    layer : name of one layer, or of one of its calls, `act#1`; see `read_layers`.
+    eraser : of the layer's units, applied at every position, or of all values of a stimulus in the order of
+        `read_layers`.
     labels : the correct class labels, `[stimulus]` or `[stimulus, feature]`, in the order of the predicted features.
     predict : from what the module returns to predicted labels `[stimulus, feature]`; logits above 0 by default.
     names : the features' names; `feature_0`, ... by default.
+    axes : names of the layer's axes, where its modules do not show which holds the units; see `read_layers`.
     batch : stimuli in one forward pass.
 
     Returns
@@ -89,31 +86,26 @@ def ablate(
     Raises
     ------
     ValueError : an unknown layer, an eraser of other units, or labels that do not fit the predictions.
-    TypeError : inputs, a layer or an output that are no tensors.
+    TypeError : inputs that cannot be read, or a layer or an output without a tensor.
 
-    When not to use it: to conclude that a network does not use a feature because accuracy stays. What is erased from
-    one layer can go round it (residual connections) or be read nonlinearly.
+    When not to use it: to conclude that a network does not use a feature because accuracy stays. Information that is
+    erased from one layer can bypass it (residual connections) or be read nonlinearly.
 
     Source: Elazar et al. (2021), arXiv 2006.00995; Belrose et al. (2023), arXiv 2306.03819.
     """
-    refuse_unusable(inputs, batch)
-    site = Site.find(module, layer, predict)
-    correct = as_labels(labels, inputs, "labels").cpu()
-    response, example = site.read(inputs[:1])
-    shape = as_layer_shape(len(eraser.mean), response, site.layer, "the eraser")
-    names = as_names(names, example.shape[1])
-    if correct.shape[1] != example.shape[1]:
+    batches = Batches(inputs, module, batch_size=batch)
+    correct = as_labels(labels, torch.empty(batches.count()), "labels")
+    site = Site.of_length(len(eraser.mean), "the eraser", module, layer, batches, predict, axes)
+    n_features = site.n_features(batches)
+    names = as_names(names, n_features)
+    if correct.shape[1] != n_features:
         raise ValueError(
-            f"labels must hold the {example.shape[1]} features that the module predicts, got {correct.shape[1]}: "
+            f"labels must hold the {n_features} features that the module predicts, got {correct.shape[1]}: "
             "give both the same features in the same order"
         )
-    n_values = math.prod(shape)
-
-    def erase(output: Tensor) -> Tensor:
-        return eraser.apply(output.reshape(-1, n_values)).reshape(output.shape)
-
-    chunks = inputs.split(batch)
-    before, after = (torch.cat([site.predictions(c, edit) for c in chunks]) for edit in (unedited, erase))
+    before, after = (
+        torch.cat([site.predictions(one, change) for one in batches]) for change in (None, eraser.apply_at_positions)
+    )
     counts = [np.unique(feature, return_counts=True)[1] for feature in correct.T.numpy()]
     return Ablation(
         names=names,

@@ -1,4 +1,4 @@
-"""Erasure: take from a representation what can be read out of a feature linearly."""
+"""Erasure: remove from a representation what a linear classifier can read of a feature."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ WEAKEST = 1e-7
 
 @dataclass(frozen=True, eq=False)
 class Eraser:
-    """An affine map that takes some directions out of a representation about a mean:
+    """An affine map that removes some directions from a representation about a mean:
 
     phi  ->  phi - removal coefficients (phi - mean)
     """
 
     mean: Tensor
-    """What stays where it is, float64 `[unit]`."""
+    """The point that the map leaves in place, float64 `[unit]`."""
 
     removal: Tensor
-    """Directions that are taken out, float64 `[unit, direction]`."""
+    """Directions that are removed, float64 `[unit, direction]`."""
 
     coefficients: Tensor
     """How much of each direction is read from a stimulus, float64 `[direction, unit]`."""
 
     @property
     def rank(self) -> int:
-        """Number of directions that are taken out; 0 where erasure changes nothing."""
+        """Number of directions that are removed; 0 where erasure changes nothing."""
         return self.removal.shape[1]
 
     @overload
@@ -46,8 +46,8 @@ class Eraser:
     def apply(self, representation: ArrayLike) -> Tensor | npt.NDArray[Any]:
         """Return the representation `[stimulus, unit]` without the feature.
 
-        Computed in float64. Tensors come back as tensors, on their device, and all else as NumPy arrays; in their own
-        precision, whole numbers as float64.
+        Computed in float64. A tensor gives a tensor on its device, all else a NumPy array; floating-point types are
+        kept, whole numbers become float64.
         """
         x = as_representation(representation, "representation", n_units=len(self.mean))
         mean, removal, coefficients = (part.to(x.device) for part in (self.mean, self.removal, self.coefficients))
@@ -56,15 +56,19 @@ class Eraser:
         erased = erased.to(x.dtype) if x.is_floating_point() else erased
         return erased if isinstance(representation, Tensor) else erased.numpy()
 
+    def apply_at_positions(self, values: Tensor) -> Tensor:
+        """Return the values `[stimulus, position, unit]` of a layer without the feature at any position."""
+        return self.apply(values.flatten(0, 1)).reshape(values.shape)
+
 
 def projection_eraser(vectors: ArrayLike, mean: ArrayLike | None = None) -> Eraser:
-    """Return the orthogonal projection that takes directions out of a representation.
+    """Return the orthogonal projection that removes directions from a representation.
 
         phi  ->  phi - Q Q' (phi - mean)        Q an orthonormal basis of what the vectors span
 
     Parameters
     ----------
-    vectors : `[unit]` or `[direction, unit]`, of any length; they may depend on one another.
+    vectors : `[unit]` or `[direction, unit]`, of any length; they need not be independent.
     mean : `[unit]`, whose part along the vectors every stimulus gets; 0 by default.
 
     Returns
@@ -76,8 +80,8 @@ def projection_eraser(vectors: ArrayLike, mean: ArrayLike | None = None) -> Eras
     ValueError : vectors that are all zero, or a mean with another number of units.
     TypeError : arrays that do not hold numbers.
 
-    When not to use it: to guarantee that a feature is gone. Projecting out one probe's direction leaves what other
-    units know of the feature through correlation; `leace` takes out all that is linear.
+    When not to use it: to guarantee that a feature is gone. Projecting out one probe's direction leaves information
+    on the feature in correlated units; `leace` removes all that is linearly readable.
 
     Source: Ravfogel et al. (2020), arXiv 2004.07667, a single step.
     """
@@ -94,7 +98,7 @@ def projection_eraser(vectors: ArrayLike, mean: ArrayLike | None = None) -> Eras
 
 
 def leace(representation: ArrayLike, labels: ArrayLike) -> Eraser:
-    """Return the map that makes features unreadable for every linear classifier, and changes as little as it can.
+    """Return the map that makes features unreadable for every linear classifier, with the least change.
 
     Least-squares concept erasure in closed form. With S the covariance of the representation, C its covariance with the
     features' one-hot codes, W the pseudo-inverse of the root of S, and U an orthonormal basis of the columns of W C,
@@ -120,10 +124,10 @@ def leace(representation: ArrayLike, labels: ArrayLike) -> Eraser:
         negative or not whole.
     TypeError : arrays that do not hold numbers.
 
-    When not to use it: with fewer stimuli than units, to say anything of other stimuli: any labels can then be read
-    from the stimuli of the fit, and erasing them takes real variance out. Against nonlinear readers, such as the rest
+    When not to use it: with fewer stimuli than units, to generalise to other stimuli: any labels can then be read
+    from the stimuli of the fit, and erasing them removes real variance. Against nonlinear readers, such as the rest
     of a network, which may recover the feature. Where directions differ in spread by more than about ten million, the
-    weakest count as rounding, and what they carry stays.
+    weakest count as rounding, and information in them stays.
 
     Source: Belrose et al. (2023), arXiv 2306.03819.
     """
@@ -132,15 +136,29 @@ def leace(representation: ArrayLike, labels: ArrayLike) -> Eraser:
     n_classes = class_numbers(y, as_names(None, y.shape[1]), "labels")
     if len(x) < 2:
         raise ValueError("representation must hold two or more stimuli for a covariance, got 1: give more stimuli")
-    wide = x.double()
-    mean = wide.mean(0)
-    centred = wide - mean
-    codes = [nn.functional.one_hot(y[:, k], n).double() for k, n in enumerate(n_classes)]
-    code = torch.cat([one - one.mean(0) for one in codes], dim=1)
-    whiten, colour = _roots(centred.T @ centred / (len(x) - 1))
-    basis, strengths, _ = torch.linalg.svd(whiten @ (centred.T @ code) / (len(x) - 1), full_matrices=False)
-    basis = basis[:, strengths > WEAKEST]
-    return Eraser(mean.cpu(), (colour @ basis).cpu(), (basis.T @ whiten).cpu())
+    codes = [nn.functional.one_hot(y[:, k], n) for k, n in enumerate(n_classes)]
+    return LeaceFitter(x.double()).fit(torch.cat(codes, dim=1).double())
+
+
+class LeaceFitter:
+    """Fits the erasers of many features of one representation, with one decomposition for all; see `leace`.
+
+    Parameters
+    ----------
+    representation : float64 `[stimulus, unit]`.
+    """
+
+    def __init__(self, representation: Tensor) -> None:
+        self._mean = representation.mean(0)
+        self._centred = representation - self._mean
+        self._whiten, self._colour = _roots(self._centred.T @ self._centred / (len(representation) - 1))
+
+    def fit(self, code: Tensor) -> Eraser:
+        """Return the map that erases classes given by one-hot codes, float64 `[stimulus, class]`."""
+        covariance = self._centred.T @ (code - code.mean(0)) / (len(code) - 1)
+        basis, strengths, _ = torch.linalg.svd(self._whiten @ covariance, full_matrices=False)
+        basis = basis[:, strengths > WEAKEST]
+        return Eraser(self._mean.cpu(), (self._colour @ basis).cpu(), (basis.T @ self._whiten).cpu())
 
 
 def _as_rows(values: ArrayLike) -> ArrayLike:

@@ -36,8 +36,8 @@ def pairs_differing_in(
     ValueError : no two stimuli form such a pair, an unknown feature, or labels that are negative or not whole.
     TypeError : labels that are no numbers.
 
-    When not to use it: where stimuli can be made at will, make the counterpart itself. Pairs agree in the labels given,
-    and may differ in anything else.
+    When not to use it: where stimuli can be made at will, make the counterpart itself. Pairs agree in the given
+    labels, and may differ in anything else.
     """
     n_stimuli = np.shape(labels)[0] if np.ndim(labels) else 0
     if not n_stimuli:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,18 +12,14 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from repbias.activations.axes import Axes
+from repbias.activations.batches import Batch, Batches
 from repbias.core.arrays import ArrayLike, FloatArray, as_names
 from repbias.measures.interventions.erasure import projection_eraser
-from repbias.measures.interventions.site import (
-    Predict,
-    Site,
-    as_layer_shape,
-    binary_predictions,
-    refuse_unusable,
-    unedited,
-)
+from repbias.measures.interventions.site import Predict, Site, binary_predictions
 
 Mix = Callable[[Tensor, Tensor], Tensor]
+"""From the values `[stimulus, position, unit]` of stimuli and of their sources to those that take their place."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,13 +57,14 @@ class Patching:
 
 def patch(
     module: nn.Module,
-    inputs: Tensor,
-    source_inputs: Tensor,
+    inputs: Any,
+    source_inputs: Any,
     layer: str,
     *,
     units: Sequence[int] | None = None,
     predict: Predict = binary_predictions,
     names: Sequence[str] | None = None,
+    axes: Axes | None = None,
     batch: int = 4096,
 ) -> Patching:
     """Replace a layer's output by that of a source stimulus, and count whose labels are reported.
@@ -78,12 +75,14 @@ def patch(
     Parameters
     ----------
     module : any `nn.Module`; run in eval mode, and left as it was.
-    inputs : `[pair, ...]`, the stimuli that are patched.
-    source_inputs : `[pair, ...]`, the stimuli from which the activity comes, row by row; see `pairs_differing_in`.
-    layer : name of one layer, whose output is a tensor `[stimulus, ..., unit]`.
+    inputs : the stimuli that are patched, `[pair, ...]`: a tensor or array, a mapping of arguments by name, or a list
+        or loader of batches.
+    source_inputs : the stimuli from which the activity comes, row by row, in the same form; see `pairs_differing_in`.
+    layer : name of one layer, or of one of its calls, `act#1`; see `read_layers`.
     units : the units that are replaced, at every position; all by default.
     predict : from what the module returns to predicted labels `[stimulus, feature]`; logits above 0 by default.
     names : the features' names; `feature_0`, ... by default.
+    axes : names of the layer's axes, where its modules do not show which holds the units; see `read_layers`.
     batch : stimuli in one forward pass.
 
     Returns
@@ -93,7 +92,7 @@ def patch(
     Raises
     ------
     ValueError : an unknown layer or unit, or inputs that do not pair up.
-    TypeError : inputs, a layer or an output that are no tensors.
+    TypeError : inputs that cannot be read, or a layer or an output without a tensor.
 
     When not to use it: with random pairs, to say which feature a layer carries; with pairs that differ in one feature
     only, what changes is due to that feature. Replacing the whole of a layer that everything passes through always
@@ -101,25 +100,26 @@ def patch(
 
     Source: Vig et al. (2020), arXiv 2004.12265; Geiger et al. (2021), arXiv 2106.02997.
     """
-    pairs = _Pairs.make(Site.find(module, layer, predict), inputs, source_inputs, names, batch)
+    pairs = _Pairs.of(module, inputs, source_inputs, batch)
     if units is None:
-        return pairs.patched(lambda own, source: source)
-    n_units = pairs.response.shape[-1]
-    chosen = torch.zeros(n_units, dtype=torch.bool)
-    chosen[_as_units(units, n_units, pairs.site.layer)] = True
-    chosen = chosen.to(pairs.response.device)
-    return pairs.patched(lambda own, source: torch.where(chosen, source, own))
+        site = Site.find(module, layer, pairs.own, predict, axes, "flatten")
+        return pairs.patched(site, lambda own, source: source, names)
+    site = Site.find(module, layer, pairs.own, predict, axes)
+    chosen = torch.zeros(site.n_units, dtype=torch.bool)
+    chosen[_as_units(units, site.n_units, layer)] = True
+    return pairs.patched(site, lambda own, source: torch.where(chosen.to(own.device), source, own), names)
 
 
 def patch_subspace(
     module: nn.Module,
-    inputs: Tensor,
-    source_inputs: Tensor,
+    inputs: Any,
+    source_inputs: Any,
     layer: str,
     vectors: ArrayLike,
     *,
     predict: Predict = binary_predictions,
     names: Sequence[str] | None = None,
+    axes: Axes | None = None,
     batch: int = 4096,
 ) -> Patching:
     """Replace a layer's output by that of a source stimulus within a subspace, and count whose labels are reported.
@@ -131,8 +131,8 @@ def patch_subspace(
     Parameters
     ----------
     module, inputs, source_inputs, layer : as in `patch`, and so are the arguments by name.
-    vectors : `[unit]` or `[direction, unit]`, of any length; of the layer's units, at every position, or of all
-        positions and units in the order of `read_layers` with `axes="flatten"`.
+    vectors : `[unit]` or `[direction, unit]`, of any length; of the layer's units, at every position, or of all values
+        of a stimulus in the order of `read_layers`.
 
     Returns
     -------
@@ -143,65 +143,66 @@ def patch_subspace(
     ValueError, TypeError : as `patch`; ValueError for vectors that do not fit the layer or are all zero.
 
     When not to use it: to conclude that a direction is where the network keeps a feature. A subspace can change reports
-    by waking a pathway that is silent otherwise.
+    by activating a pathway that is otherwise dormant.
 
     Source: Geiger et al. (2023), arXiv 2303.02536; the caution is Makelov, Lange & Nanda's (2023), arXiv 2311.17030.
     """
     basis = projection_eraser(vectors).coefficients
-    pairs = _Pairs.make(Site.find(module, layer, predict), inputs, source_inputs, names, batch)
-    n_values = math.prod(as_layer_shape(basis.shape[1], pairs.response, pairs.site.layer, "vectors"))
-    basis = basis.to(pairs.response.device)
+    pairs = _Pairs.of(module, inputs, source_inputs, batch)
+    site = Site.of_length(basis.shape[1], "vectors", module, layer, pairs.own, predict, axes)
 
     def mix(own: Tensor, source: Tensor) -> Tensor:
-        difference = (source - own).double().reshape(-1, n_values)
-        return own + (difference @ basis.T @ basis).reshape(own.shape).to(own)
+        directions = basis.to(own.device)
+        return own + ((source - own).double() @ directions.T @ directions).to(own)
 
-    return pairs.patched(mix)
+    return pairs.patched(site, mix, names)
 
 
 @dataclass(frozen=True, eq=False)
 class _Pairs:
-    """Stimuli and their sources at a site; `response` is the layer's output for the first stimulus."""
+    """Stimuli and their sources, row by row."""
 
-    site: Site
-    inputs: Tensor
-    source_inputs: Tensor
-    response: Tensor
-    names: tuple[str, ...]
-    batch: int
+    own: Batches
+    source: Batches
 
     @classmethod
-    def make(cls, site: Site, inputs: Tensor, source_inputs: Tensor, names: Sequence[str] | None, batch: int) -> _Pairs:
-        refuse_unusable(inputs, batch)
-        refuse_unusable(source_inputs, batch, "source_inputs")
-        if inputs.shape != source_inputs.shape:
+    def of(cls, module: nn.Module, inputs: Any, source_inputs: Any, batch: int) -> _Pairs:
+        own, source = (Batches(one, module, batch_size=batch) for one in (inputs, source_inputs))
+        if (n := own.count()) != (n_sources := source.count()):
             raise ValueError(
-                f"inputs and source_inputs must pair up row by row, got shapes {tuple(inputs.shape)} and "
-                f"{tuple(source_inputs.shape)}: repeat a source that serves several stimuli"
+                f"inputs and source_inputs must pair up row by row, got {n} and {n_sources} stimuli: repeat a source "
+                "that serves several stimuli"
             )
-        response, predicted = site.read(inputs[:1])
-        return cls(site, inputs, source_inputs, response, as_names(names, predicted.shape[1]), batch)
+        return cls(own, source)
 
-    def patched(self, mix: Mix) -> Patching:
-        """Run all pairs, with the layer's output `mix(own, source)`."""
-        chunks = zip(self.inputs.split(self.batch), self.source_inputs.split(self.batch), strict=True)
-        parts = [self._run(own, source, mix) for own, source in chunks]
+    def patched(self, site: Site, mix: Mix, names: Sequence[str] | None) -> Patching:
+        """Run all pairs, with the layer's values `mix(own, source)`."""
+        names = as_names(names, site.n_features(self.own))
+        parts = [_run(site, own, source, mix) for own, source in zip(self.own, self.source, strict=True)]
         before, reported, after = (np.concatenate(column) for column in zip(*parts, strict=True))
         differ = before != reported
         return Patching(
-            names=self.names,
+            names=names,
             transferred=_share(after == reported, differ),
             disturbed=_share(after != before, ~differ),
             n_differing=differ.sum(0),
             n_pairs=len(before),
         )
 
-    def _run(self, inputs: Tensor, source_inputs: Tensor, mix: Mix) -> list[npt.NDArray[np.int64]]:
-        """Return the labels predicted of the stimuli, of their sources, and of the patched stimuli."""
-        before = self.site.predictions(inputs, unedited)
-        source, reported = self.site.read(source_inputs)
-        after = self.site.predictions(inputs, lambda own: mix(own, source))
-        return [labels.numpy() for labels in (before, reported, after)]
+
+def _run(site: Site, own: Batch, source: Batch, mix: Mix) -> list[npt.NDArray[np.int64]]:
+    """Return the labels predicted of the stimuli, of their sources, and of the patched stimuli."""
+    values, reported = site.read(source)
+
+    def patched(before: Tensor) -> Tensor:
+        if before.shape != values.shape:
+            raise ValueError(
+                f"inputs and source_inputs must give layer {site.call.label!r} the same shape, got "
+                f"{list(before.shape)} and {list(values.shape)} [stimulus, position, unit] in one batch"
+            )
+        return mix(before, values)
+
+    return [labels.numpy() for labels in (site.predictions(own), reported, site.predictions(own, patched))]
 
 
 def _as_units(units: Sequence[int], n_units: int, layer: str) -> Tensor:

@@ -1,19 +1,30 @@
-"""A place in a network where causal edits are made: forward passes with and without an edit, and what they predict."""
+"""Where a module is edited, how its output is read, and forward passes with and without an edit."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from repbias.activations.layers import Edit, editing, evaluating, match_layers
-from repbias.core.arrays import ArrayLike, as_labels
+from repbias.activations.axes import Axes
+from repbias.activations.batches import Batch, Batches
+from repbias.activations.editing import run_edited
+from repbias.activations.layers import evaluating, match_one_layer
+from repbias.activations.layout import Change
+from repbias.activations.survey import Call, survey
+from repbias.core.arrays import as_labels
 from repbias.core.specs import did_you_mean
 
-Predict: TypeAlias = Callable[[Any], ArrayLike]
+Predict: TypeAlias = Callable[[Any], Any]
+"""From what a model returns to the class labels that it reports."""
+
+PUSH = 10.0
+"""Standard deviations of the random push that shows whether the output depends on a layer."""
 
 
 def binary_predictions(output: object) -> Tensor:
@@ -47,87 +58,138 @@ def binary_predictions(output: object) -> Tensor:
     return (output > 0).long().reshape(len(output), -1)
 
 
-def unedited(output: Tensor) -> Tensor:
-    """Return the layer's output as it is: the edit that changes nothing.
-
-    Passes without an edit use it all the same, since some modules take a faster path, and round otherwise, where no
-    hook is in place.
-    """
-    return output
+def refuse_fractions(values: Tensor | npt.NDArray[Any], what: str) -> None:
+    """Raise where reported labels are fractions, such as probabilities."""
+    array = values.detach().cpu().numpy() if isinstance(values, Tensor) else np.asarray(values)
+    if array.dtype.kind != "f":
+        return
+    if len(rows := np.argwhere((array != np.round(array)) | ~np.isfinite(array))):
+        raise ValueError(
+            f"{what} must be whole numbers (class labels), got {array[tuple(rows[0])]:.3g} at stimulus {rows[0][0]}: "
+            "of probabilities or logits return the class, e.g. output > 0.5 or output.argmax(-1)"
+        )
 
 
 @dataclass(frozen=True, eq=False)
 class Site:
-    """One layer of a module, and how the module's output is read. Everything runs in eval mode, without gradients."""
+    """One call of one layer of a module, where edits are made, and how the module's output is read."""
 
     module: nn.Module
-    layer: str
+    call: Call
     predict: Predict
 
     @classmethod
-    def find(cls, module: nn.Module, layer: str, predict: Predict) -> Site:
-        """Return the site, where exactly one layer of `module` has that name or pattern."""
-        if not isinstance(layer, str):
-            raise TypeError(f"layer must be the name of one layer, got {type(layer).__name__} {layer!r}")
-        if len(names := match_layers(module, layer)) > 1:
-            raise ValueError(f"layer must name one layer, {layer!r} matches {len(names)}: {', '.join(names)}")
-        return cls(module, names[0], predict)
+    def find(
+        cls,
+        module: nn.Module,
+        layer: str,
+        batches: Batches,
+        predict: Predict,
+        axes: Axes | None,
+        pool: Literal["mean", "flatten"] = "mean",
+    ) -> Site:
+        """Return the site, where exactly one call of one layer of `module` has that name or pattern.
 
-    def run(self, inputs: Tensor, edit: Edit) -> Any:
-        """Return what the module returns for `inputs` while the layer's output is edited."""
-        calls = 0
+        Parameters
+        ----------
+        pool : "mean" to change the units at every position, "flatten" to change all values of a stimulus together.
+        """
+        name = match_one_layer(module, layer)
+        calls = survey(module, next(iter(batches)), [name], pool=pool, axes=axes)
+        if len(calls) > 1:
+            raise ValueError(
+                f"layer {name!r} is called {len(calls)} times in a forward pass: name one of its calls, "
+                f"{' or '.join(map(repr, calls))}"
+            )
+        return cls(module, next(iter(calls.values())), predict)
 
-        def once(output: Tensor) -> Tensor:
-            nonlocal calls
-            calls += 1
-            if calls > 1:
-                raise ValueError(
-                    f"layer {self.layer!r} is called more than once in a forward pass, so where to edit is ambiguous: "
-                    "name a layer that is called once"
-                )
-            if output.ndim < 2 or len(output) != len(inputs):
-                raise ValueError(
-                    f"layer {self.layer!r} returns shape {tuple(output.shape)} for {len(inputs)} stimuli; a layer is "
-                    "[stimulus, ..., unit]"
-                )
-            return edit(output)
+    @classmethod
+    def of_length(
+        cls,
+        n_values: int,
+        what: str,
+        module: nn.Module,
+        layer: str,
+        batches: Batches,
+        predict: Predict,
+        axes: Axes | None,
+    ) -> Site:
+        """Return the site for vectors of units, changed at every position, or of all values of a stimulus.
 
-        with torch.no_grad(), evaluating(self.module), editing(self.module, {self.layer: once}):
-            return self.module(inputs)
+        Parameters
+        ----------
+        n_values : the length of the vectors. what : what errors call them.
+        """
+        site = cls.find(module, layer, batches, predict, axes, "flatten")
+        if n_values == (n_all := site.n_units):
+            return site
+        site = cls.find(module, layer, batches, predict, axes)
+        if n_values != site.n_units:
+            positions = f", or for each of the {n_all} positions and units" if n_all > site.n_units else ""
+            raise ValueError(
+                f"{what} has {n_values} units, layer {site.call.label!r} returns "
+                f"{list(site.call.layout.stimulus_shape)} for each stimulus: give one value for each of the "
+                f"{site.n_units} units{positions}"
+            )
+        return site
 
-    def predictions(self, inputs: Tensor, edit: Edit) -> Tensor:
-        """Return the predicted labels `[stimulus, feature]`, on the CPU, while the layer's output is edited."""
-        return self.labels(self.run(inputs, edit), inputs)
+    @property
+    def n_units(self) -> int:
+        """Number of units that are changed at each position; of all values, where they are changed together."""
+        return self.call.layout.n_units
 
-    def labels(self, output: Any, inputs: Tensor) -> Tensor:
-        """Return the labels `[stimulus, feature]`, on the CPU, that the module's output stands for."""
-        return as_labels(self.predict(output), inputs, "the predicted labels").cpu()
+    def n_features(self, batches: Batches) -> int:
+        """Return how many features are predicted, from one stimulus."""
+        return self.predictions(next(iter(batches)).take(torch.arange(1))).shape[1]
 
-    def read(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the layer's output `[stimulus, ..., unit]` and the predictions, with nothing edited."""
+    def run(self, batch: Batch, change: Change | None = None) -> Any:
+        """Return what the module returns for a batch while the layer is changed, in eval mode without gradients."""
+        with torch.no_grad(), evaluating(self.module):
+            return run_edited(self.module, batch, self.call, change)
+
+    def predictions(self, batch: Batch, change: Change | None = None) -> Tensor:
+        """Return the predicted labels `[stimulus, feature]`, on the CPU, while the layer is changed."""
+        labels = self.predict(self.run(batch, change))
+        refuse_fractions(labels, "the predicted labels")
+        return as_labels(labels, torch.empty(len(batch)), "the predicted labels")
+
+    def read(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Return the layer's values `[stimulus, position, unit]` and the predictions, with nothing edited."""
         seen: list[Tensor] = []
 
-        def keep(output: Tensor) -> Tensor:
-            seen.append(output)
-            return output
+        def keep(values: Tensor) -> Tensor:
+            seen.append(values.clone())
+            return values
 
-        predicted = self.predictions(inputs, keep)
+        predicted = self.predictions(batch, keep)
         return seen[0], predicted
 
-    def read_all(self, inputs: Tensor, batch: int) -> tuple[Tensor, Tensor]:
-        """Return what `read` does for any number of stimuli, `batch` in one forward pass."""
-        parts = [self.read(chunk) for chunk in inputs.split(batch)]
+    def read_all(self, batches: Batches) -> tuple[Tensor, Tensor]:
+        """Return what `read` does for all stimuli."""
+        parts = [self.read(batch) for batch in batches]
         return torch.cat([part[0] for part in parts]), torch.cat([part[1] for part in parts])
 
 
-def refuse_unusable(inputs: Tensor, batch: int, what: str = "inputs") -> None:
-    """Raise where there is nothing to run."""
-    if not isinstance(inputs, Tensor):
-        raise TypeError(f"{what} must be a torch tensor [stimulus, ...], got {type(inputs).__name__}")
-    if inputs.ndim == 0 or len(inputs) == 0:
-        raise ValueError(f"{what} must hold at least one stimulus, got shape {tuple(inputs.shape)}")
-    if batch < 1:
-        raise ValueError(f"batch must be 1 or more, got {batch}")
+def acts(
+    model: nn.Module,
+    batch: Batch,
+    call: Call,
+    outputs: Callable[[Any], Iterable[Tensor]],
+    generator: torch.Generator,
+) -> bool:
+    """Return whether a push of ten standard deviations, random in every value, changes a model's output.
+
+    Parameters
+    ----------
+    outputs : from what the model returns to the tensors that matter; without any, a change is assumed.
+    """
+
+    def push(values: Tensor) -> Tensor:
+        size = PUSH * (float(values.double().std(correction=0)) or 1.0)
+        return values + size * torch.randn(values.shape, generator=generator).to(values)
+
+    before, after = (list(outputs(run_edited(model, batch, call, change))) for change in (None, push))
+    return not before or not all(map(torch.equal, before, after))
 
 
 def feature_index(feature: int | str, names: Sequence[str]) -> int:
@@ -139,36 +201,3 @@ def feature_index(feature: int | str, names: Sequence[str]) -> int:
     if not 0 <= feature < len(names):
         raise ValueError(f"feature must be a name or from 0 to {len(names) - 1}, got {feature}")
     return feature
-
-
-def tensors(value: Any) -> Iterator[Tensor]:
-    """Yield every tensor in a module's output: itself, or those inside tuples, lists and mappings."""
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, Mapping):
-        for part in value.values():
-            yield from tensors(part)
-    elif isinstance(value, tuple | list):
-        for part in value:
-            yield from tensors(part)
-
-
-def as_layer_shape(n_values: int, response: Tensor, layer: str, what: str) -> tuple[int, ...]:
-    """Return the shape in which vectors of `n_values` are meant: `[unit]` at each position, or all positions at once.
-
-    `read_layers` gives the first with `axes="mean"` and the second with `axes="flatten"`.
-    """
-    if not response.is_floating_point():
-        raise TypeError(
-            f"layer {layer!r} returns {response.dtype}, in which no vector can be added: edit a later layer"
-        )
-    shape = tuple(response.shape[1:])
-    if n_values == shape[-1]:
-        return shape[-1:]
-    if n_values == response[0].numel():
-        return shape
-    positions = f", or for each of the {response[0].numel()} positions and units" if len(shape) > 1 else ""
-    raise ValueError(
-        f"{what} has {n_values} units, layer {layer!r} returns {list(shape)} for each stimulus: give one value for "
-        f"each of the {shape[-1]} units{positions}"
-    )

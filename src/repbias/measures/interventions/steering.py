@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from repbias.activations.layers import Edit
+from repbias.activations.axes import Axes
+from repbias.activations.batches import Batches
+from repbias.activations.layers import evaluating
+from repbias.activations.layout import Change
+from repbias.activations.outputs import all_tensors
 from repbias.core.arrays import ArrayLike, FloatArray, as_labels, as_names, as_representation
 from repbias.core.randomness import torch_rng
-from repbias.measures.interventions.site import (
-    Predict,
-    Site,
-    as_layer_shape,
-    binary_predictions,
-    feature_index,
-    refuse_unusable,
-    tensors,
-    unedited,
-)
+from repbias.measures.interventions.site import Predict, Site, acts, binary_predictions, feature_index
 from repbias.measures.interventions.steering_directions import class_masks
 from repbias.measures.interventions.steering_result import Steering, unit_size
 
 
 def steer(
     module: nn.Module,
-    inputs: Tensor,
+    inputs: Any,
     layer: str,
     vector: ArrayLike,
     lengths: Sequence[float] | FloatArray,
@@ -39,6 +34,7 @@ def steer(
     unit: str = "absolute",
     predict: Predict = binary_predictions,
     names: Sequence[str] | None = None,
+    axes: Axes | None = None,
     batch: int = 4096,
 ) -> Steering:
     """Push a layer's output along a vector, towards the opposite class of one feature, and count whose report flips.
@@ -53,10 +49,10 @@ def steer(
     Parameters
     ----------
     module : any `nn.Module`; run in eval mode, and left as it was.
-    inputs : `[stimulus, ...]`, passed to the module as they are.
-    layer : name of one layer, whose output is a tensor `[stimulus, ..., unit]`.
-    vector : from `classes[0]` towards `classes[1]`: `[unit]`, added at every position, or one value for each position
-        and unit in the order of `read_layers` with `axes="flatten"`; see `difference_vector` and `probe_direction`.
+    inputs : a tensor or array `[stimulus, ...]`, a mapping of arguments by name, or a list or loader of batches.
+    layer : name of one layer, or of one of its calls, `act#1`; see `read_layers`.
+    vector : from `classes[0]` towards `classes[1]`: `[unit]`, added at every position, or one value for every value of
+        a stimulus in the order of `read_layers`; see `difference_vector` and `probe_direction`.
     lengths : finite, 0 or more, ascending, in `unit`, `[length]`.
     feature : name or index of the steered feature among the predicted ones.
     labels : its class labels, `[stimulus]`. Without them each stimulus is pushed away from the class that the module
@@ -67,6 +63,7 @@ def steer(
         is the mean over positions and the means are over positions.
     predict : from what the module returns to predicted labels `[stimulus, feature]`; logits above 0 by default.
     names : the features' names; `feature_0`, ... by default.
+    axes : names of the layer's axes, where its modules do not show which holds the units; see `read_layers`.
     batch : stimuli in one forward pass, each length counting.
 
     Returns
@@ -77,7 +74,7 @@ def steer(
     ------
     ValueError : an unknown layer, feature or unit; a vector that does not fit the layer or has no length; lengths that
         do not ascend; a class without stimuli; a layer on which the output does not depend.
-    TypeError : inputs, a layer or an output that are no tensors.
+    TypeError : inputs that cannot be read, or a layer or an output without a tensor.
 
     When not to use it: to compare layers or features by absolute lengths, where a layer of larger activity needs longer
     pushes for anything: compare in "sd" or "difference". Long pushes leave the range of activity the network knows.
@@ -86,21 +83,20 @@ def steer(
     Source: the claim is Lampinen, Chan & Hermann's (2024), arXiv 2405.05847; steering by vectors is Turner et al.'s
     (2023), arXiv 2308.10248.
     """
-    refuse_unusable(inputs, batch)
     unit_size(unit, 1.0, 1.0)  # an unknown unit is refused before anything runs
     sizes, direction = _as_lengths(lengths), _as_direction(vector)
-    given = None if labels is None else class_masks(as_labels(labels, inputs, "labels").cpu(), classes)
-    site = Site.find(module, layer, predict)
-    response, predicted = site.read_all(inputs, batch)
+    batches = Batches(inputs, module, batch_size=batch)
+    given = None if labels is None else class_masks(as_labels(labels, torch.empty(batches.count()), "labels"), classes)
+    site = Site.of_length(len(direction), "vector", module, layer, batches, predict, axes)
+    values, predicted = site.read_all(batches)
     names = as_names(names, predicted.shape[1])
     own = feature_index(feature, names)
     first, second = given or class_masks(predicted[:, own : own + 1], classes, "predicted labels")
-    shape = as_layer_shape(len(direction), response, site.layer, "vector")
-    sd, distance = _scales(site, response, (first, second), shape)
+    sd, distance = _scales(site, values, (first, second))
     absolute = sizes * _chosen_scale(site, unit, sd, distance)
-    _refuse_independent(site, inputs, response, batch)
+    _refuse_independent(site, batches)
     sides = first.double() - second.double()
-    flips = _flips(site, inputs, predicted, sides, absolute, direction.reshape(shape), batch)
+    flips = _flips(site, batches, predicted, sides, absolute, direction, batch)
     return Steering(names, names[own], absolute, flips, sd, distance, n_stimuli=int(sides.count_nonzero()))
 
 
@@ -128,12 +124,12 @@ def _as_direction(vector: ArrayLike) -> Tensor:
     return direction / length
 
 
-def _scales(site: Site, response: Tensor, masks: tuple[Tensor, Tensor], shape: tuple[int, ...]) -> tuple[float, float]:
+def _scales(site: Site, values: Tensor, masks: tuple[Tensor, Tensor]) -> tuple[float, float]:
     """Return the root of the total variance, and the distance of the class means."""
-    flat = as_representation(response.flatten(1), f"the output of layer {site.layer!r}").double()
-    n_positions = flat.shape[1] // math.prod(shape)
-    variance = float(flat.var(0, correction=0).sum()) / n_positions
-    first, second = (flat[mask.to(flat.device)].mean(0).reshape(n_positions, -1).mean(0) for mask in masks)
+    flat = as_representation(values.flatten(1), f"the output of layer {site.call.label!r}").double()
+    variance = float(flat.var(0, correction=0).sum()) / values.shape[1]
+    places = flat.reshape(values.shape)
+    first, second = (places[mask.to(flat.device)].mean((0, 1)) for mask in masks)
     return variance**0.5, float((second - first).norm())
 
 
@@ -141,49 +137,40 @@ def _chosen_scale(site: Site, unit: str, sd: float, distance: float) -> float:
     size = unit_size(unit, sd, distance)
     if size == 0:
         why = "it does not vary over the stimuli" if unit == "sd" else "the means of the two classes are the same"
-        raise ValueError(f"layer {site.layer!r} has no {unit!r} to measure lengths in: {why}; choose another unit")
+        raise ValueError(f"layer {site.call.label!r} has no {unit!r} to measure lengths in: {why}; choose another unit")
     return size
 
 
-def _refuse_independent(site: Site, inputs: Tensor, response: Tensor, batch: int) -> None:
-    """Raise where a push of ten standard deviations, random in every unit, changes no output of any stimulus."""
-    scale = 10 * (float(response.double().std(correction=0)) or 1.0)
-    for chunk in inputs.split(batch):
-        generator = torch_rng(0, "steering", "dependence")
-
-        def push(output: Tensor, generator: torch.Generator = generator) -> Tensor:
-            return output + scale * torch.randn(output.shape, generator=generator).to(output)
-
-        before, after = (list(tensors(site.run(chunk, edit))) for edit in (unedited, push))
-        if not before or not all(map(torch.equal, before, after)):
-            return
+def _refuse_independent(site: Site, batches: Batches) -> None:
+    """Raise where a large random push changes no output of any stimulus."""
+    n_stimuli = 0
+    with torch.no_grad(), evaluating(site.module):
+        for batch in batches:
+            n_stimuli += len(batch)
+            if acts(site.module, batch, site.call, all_tensors, torch_rng(0, "steering", "dependence")):
+                return
     raise ValueError(
-        f"the output does not depend on layer {site.layer!r}: a large random push changed it for none of "
-        f"{len(inputs)} stimuli; steer a layer that the output is computed from"
+        f"the output does not depend on layer {site.call.label!r}: a large random push changed it for none of "
+        f"{n_stimuli} stimuli; steer a layer that the output is computed from"
     )
 
 
 def _flips(
-    site: Site, inputs: Tensor, predicted: Tensor, sides: Tensor, lengths: FloatArray, direction: Tensor, batch: int
+    site: Site, batches: Batches, predicted: Tensor, sides: Tensor, lengths: FloatArray, direction: Tensor, batch: int
 ) -> FloatArray:
     """Return the share of the stimuli with a side whose prediction changes, `[length, feature]`.
 
     All lengths of a stimulus go through one forward pass together.
     """
-    chosen = sides.nonzero()[:, 0]
     flips = torch.zeros(len(lengths), predicted.shape[1], dtype=torch.float64)
-    for part in chosen.split(max(1, batch // len(lengths))):
-        stacked = inputs[part.to(inputs.device)].repeat(len(lengths), *[1] * (inputs.ndim - 1))
-        pushes = torch.outer(torch.from_numpy(lengths), sides[part]).flatten()
-        steered = site.predictions(stacked, _pushing(pushes, direction))
-        flips += (steered.reshape(len(lengths), len(part), -1) != predicted[part]).sum(1)
-    return (flips / len(chosen)).numpy()
+    for one in batches:
+        for part in sides[one.rows].nonzero()[:, 0].split(max(1, batch // len(lengths))):
+            pushes = torch.outer(torch.from_numpy(lengths), sides[one.rows][part]).flatten()[:, None, None] * direction
+            steered = site.predictions(one.take(part.repeat(len(lengths))), _adding(pushes))
+            flips += (steered.reshape(len(lengths), len(part), -1) != predicted[one.rows][part]).sum(1)
+    return (flips / sides.count_nonzero()).numpy()
 
 
-def _pushing(pushes: Tensor, direction: Tensor) -> Edit:
-    """Return the edit that adds `pushes` `[stimulus]` times the direction."""
-
-    def push(output: Tensor) -> Tensor:
-        return output + (pushes.reshape(-1, *[1] * (output.ndim - 1)) * direction).to(output)
-
-    return push
+def _adding(pushes: Tensor) -> Change:
+    """Return the change that adds pushes `[stimulus, 1, unit]` at every position."""
+    return lambda values: values + pushes.to(values)

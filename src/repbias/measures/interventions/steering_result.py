@@ -1,4 +1,4 @@
-"""What steering found: how often each feature's report flips at each length of the push."""
+"""The result of steering: how often each feature's report flips at each length of the push."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Steering:
     @property
     def specificity(self) -> FloatArray:
         """The steered feature's flips less the mean of the other features' flips, `[length]`: 1 where it alone flips,
-        for every stimulus. Where there are no other features, the flips themselves."""
+        for every stimulus. Without other features, the flips themselves."""
         own = self.names.index(self.feature)
         others = np.delete(self.flips, own, axis=1)
         return np.asarray(self.flips[:, own] - (others.mean(1) if others.size else 0.0))

@@ -1,4 +1,4 @@
-"""Truncation to the top principal components: how many a network's own read-out needs for each feature."""
+"""Truncation to the top principal components: how many of them a network's read-out needs for each feature."""
 
 from __future__ import annotations
 
@@ -39,16 +39,16 @@ class ComponentsNeeded:
     """Accuracy of the most frequent class as the only answer, `[feature]`."""
 
     fraction: float
-    """The fraction of the accuracy above chance that was asked for."""
+    """The required fraction of the accuracy above chance."""
 
     needed: FloatArray
     """Number of components from which on that fraction is kept, `[feature]`; inf where all components together do not
-    reach it, NaN where the untruncated accuracy is not above chance, so that nothing is there to be kept."""
+    reach it, NaN where the untruncated accuracy is not above chance, so that there is nothing to keep."""
 
     def table(self) -> pd.DataFrame:
         """Return a tidy table with the columns feature, measure and value.
 
-        Measures: `components_needed`, `untruncated_accuracy`, `chance`. `curve` is an array of its own.
+        Measures: `components_needed`, `untruncated_accuracy`, `chance`. `curve` is a separate array.
         """
         values = np.column_stack([self.needed, self.untruncated, self.chance])
         wide = pd.DataFrame(
@@ -58,9 +58,9 @@ class ComponentsNeeded:
 
 
 def truncated(representation: ArrayLike, result: Components, k: int) -> Tensor:
-    """Return a representation with nothing but its top k components, in the coordinates of the units.
+    """Return a representation reduced to its top k components, in the coordinates of the units.
 
-    With m the fit mean and A_k the top k axes, `m + (x - m) A_k' A_k`: what can be handed back to a network.
+    With m the fit mean and A_k the top k axes, `m + (x - m) A_k' A_k`: so that a network can read on from it.
 
     Parameters
     ----------
@@ -104,13 +104,13 @@ def components_needed(
         the smallest k such that  acc(k') - chance >= fraction * (acc - chance)  for every k' >= k.
 
     Correcting for chance is what makes features of different numbers of classes comparable; "from there on" ignores
-    a lucky early crossing. The read-out is the network's own: nothing is fitted on what is left.
+    a lucky early crossing. The read-out is that of the network: no decoder is fitted to what is left.
 
     Parameters
     ----------
     read_out : function from a representation, float32 `[stimulus, unit]`, on the device of `representation`, to
         predicted labels `[stimulus, feature]` (`[stimulus]` for one feature), whole numbers or bool. It is called
-        once for each k, without gradients, on a tensor of its own.
+        once for each k, without gradients, on a copy that it may change.
     representation : `[stimulus, unit]`, best of stimuli that `result` was not fitted on.
     labels : `[stimulus]` or `[stimulus, feature]`, in the order of the read-out.
     result : what `components` found for that layer.
