@@ -16,7 +16,7 @@ from PIL import Image
 from processes import wait_until
 
 from repbias.cli import main as cli
-from repbias.tasks.images.colours import COLOURS
+from repbias.tasks.images.factors import COLOURS
 from repbias.tasks.images.rendering import Rendering, render
 
 SMALL = Rendering(factors=("shape", "colour"), size=16, renderings=2, seed=3)

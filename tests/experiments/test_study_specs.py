@@ -173,7 +173,7 @@ REFUSED = {
     "a measure of all features as that of one": (data(claims=[claim(measure="joint_r2")]), "no measure 'joint_r2'"),
     "a task of no kind": (
         data(conditions=[condition(task={"kind": "symbl", "features": {"a": 1}})]),
-        "Input should have kind 'boolean', 'symbol', 'string' or 'image'",
+        "boolean, symbol, string, image",
     ),
     "an unknown layer": (data(claims=[claim(layer="hiden.1")]), "does not measure layer 'hiden.1'; did you mean"),
     "a penultimate layer that is not measured": (

@@ -10,7 +10,6 @@ from math import ceil
 from repbias.experiments.network_spec import NetworkSpec
 from repbias.experiments.study import Condition, ScaleName, Study
 from repbias.models.heads import n_outputs
-from repbias.tasks.task import vocabulary_of
 
 STACK, STACK_ON_CUDA = 20, 128
 
@@ -72,6 +71,6 @@ def divide(
 def _shape(network: NetworkSpec) -> tuple[object, ...]:
     task, training = network.task, network.training
     return (
-        network.model.canonical_json(), task.input_shape, vocabulary_of(task), task.n_classes, task.n_stimuli,
+        network.model.canonical_json(), task.input_shape, task.vocabulary, task.n_classes, task.n_stimuli,
         training.batch, training.optimizer.kind,
     )  # fmt: skip

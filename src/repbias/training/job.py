@@ -9,7 +9,7 @@ from typing import Literal
 import pandas as pd
 from torch import nn
 
-from repbias.tasks.task import OUTPUT_POSITION, Task, vocabulary_of
+from repbias.tasks.task import OUTPUT_POSITION, Task
 from repbias.training.checkpoint import Measure
 from repbias.training.curriculum import Training
 from repbias.training.ensemble import State
@@ -85,7 +85,7 @@ def refuse_unlike(jobs: Sequence[Job]) -> None:
         "kind of optimiser": lambda job: type(job.training.optimizer).__name__,
         "batch size": lambda job: job.training.batch,
         "input shape": lambda job: job.task.input_shape,
-        "vocabulary": lambda job: vocabulary_of(job.task),
+        "vocabulary": lambda job: job.task.vocabulary,
         "classes of the features": lambda job: job.task.n_classes,
         "number of training stimuli": lambda job: job.task.n_stimuli[0],
         "conversion of stimuli": lambda job: type(job.task).network_inputs.__qualname__,

@@ -177,7 +177,13 @@ def test_the_rows_of_a_string_task():
         ("a_little_of_every_filler", "parity", {"bag of tokens"}, {"token counts", "own span"}, "R2 on"),
         ("sorted_neighbours", "presence", {"bigrams"}, {"token counts", "bag of tokens"}, "'f"),
         ("a_filler_behind_an_own_token", "parity", {"bigrams"}, {"token counts", "own span"}, " 'f7'"),
-        ("an_own_token_in_front", "presence", {"token positions"}, {"token counts", "bag of tokens"}, "own token at"),
+        (
+            "an_own_token_in_front",
+            "presence",
+            {"token positions"},
+            {"token counts", "bag of tokens"},
+            "any token of the feature at",
+        ),
         ("slots_side_by_side", "equality", {"own span"}, {"token counts", "bag of tokens"}, "2 positions or more"),
     ],
 )

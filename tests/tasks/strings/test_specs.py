@@ -57,7 +57,7 @@ def test_a_stimulus_can_be_read():
 def test_shapes_and_sizes():
     task = small(KINDS)
     assert task.feature_names == tuple(KINDS)
-    assert (task.n_classes, task.input_shape, task.answer_vocabulary) == ((2,) * 6, (24 + 12,), 3)
+    assert (task.n_classes, task.input_shape) == ((2,) * 6, (24 + 12,))
     assert task.n_stimuli == (600, 120, 120)
     assert isinstance(task, Task)
     assert StringTask(features={"x": "presence"}).n_stimuli == (16384, 4096, 4096)
@@ -78,7 +78,7 @@ def test_a_string_and_a_dictionary_are_the_same_task():
 @pytest.mark.parametrize(
     ("spec", "problems"),
     [
-        ({"features": KINDS, "length": 10}, ["hold 17 positions (presence 1, precedes 2,", "set length to 17"]),
+        ({"features": KINDS, "length": 10}, ["17 positions (presence 1, precedes 2,", "set length to 17"]),
         ({"features": {"x": "presence"}, "fillers": 300}, ["2 tokens of features and 300 fillers", "256"]),
         ({"features": {"x": {"kind": "precedes", "extent": 16}}}, ["x: the tokens of a string of 16", "at most 15"]),
         (
