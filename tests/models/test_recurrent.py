@@ -2,9 +2,9 @@
 
 import pytest
 import torch
+from marker_strings import Markers
 from torch import nn
 
-from marker_strings import Markers
 from repbias.activations.layers import editing, read_layers
 from repbias.models.recurrent import CELLS, Recurrent, RecurrentLayer
 

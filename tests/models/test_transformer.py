@@ -2,9 +2,9 @@
 
 import pytest
 import torch
+from marker_strings import Markers
 from torch.utils.flop_counter import FlopCounterMode
 
-from marker_strings import Markers
 from repbias.activations.layers import editing, match_layers, read_layers
 from repbias.models.attention import causal_mask
 from repbias.models.recurrent import Recurrent

@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-
 from marker_strings import Markers
+
 from repbias.models import MLP
 from repbias.models.decoding import START
 from repbias.models.recurrent import Recurrent
@@ -116,6 +116,10 @@ def test_a_task_without_strings_is_refused(model):
         @property
         def input_shape(self):
             return (32,)
+
+        @property
+        def n_tokens(self):
+            return None
 
     with pytest.raises(ValueError, match=r"reads strings .* got Vectors with stimuli of shape \(32,\)"):
         model.build_for(Vectors(), torch.Generator())

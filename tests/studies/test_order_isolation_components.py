@@ -16,7 +16,7 @@ from repbias.models import MLP
 from repbias.studies import find_study
 from repbias.tasks import BooleanTask, check_design
 from repbias.training import Phase
-from repbias.training.course import Course
+from repbias.training.curriculum import Course
 from repbias.training.train import train
 
 ORDER, ISOLATION, COMPONENTS = (find_study(name) for name in ("order", "isolation", "components"))

@@ -76,8 +76,8 @@ class Layer:
 
     def read_out(self, representation: Tensor) -> Tensor:
         """Return what the network reports of the test stimuli where its layer responds with `representation`."""
-        inputs = self.network.split("test").inputs
-        parts = zip(chunks(self.network.task, inputs), representation.split(chunk_size(inputs)), strict=True)
+        task, inputs = self.network.task, self.network.split("test").inputs
+        parts = zip(chunks(task, inputs), representation.split(chunk_size(task, inputs)), strict=True)
         return torch.cat([self._predict_edited(chunk, part) for chunk, part in parts])
 
     def _predict_edited(self, inputs: Tensor, representation: Tensor) -> Tensor:

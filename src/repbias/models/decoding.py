@@ -43,16 +43,15 @@ class StringShape:
         ------
         ValueError : the task is not one of strings with binary features.
         """
-        vocabulary, length = getattr(task, "vocabulary", None), getattr(task, "length", None)
-        features = len(task.feature_names)
-        is_string = isinstance(vocabulary, int) and isinstance(length, int)
-        if not is_string or task.input_shape != (length + 2 * features,) or set(task.n_classes) != {2}:  # type: ignore[operator]
+        features, shape = len(task.feature_names), task.input_shape
+        is_string = task.n_tokens is not None and len(shape) == 1 and shape[0] > 2 * features
+        if task.n_tokens is None or not is_string or set(task.n_classes) != {2}:
             raise ValueError(
-                f"{model} reads strings and reports binary features: it needs a task with a vocabulary, a length and "
-                f"stimuli of tokens, order and answers, such as StringTask; got {type(task).__name__} with stimuli of "
-                f"shape {task.input_shape} and features of {task.n_classes} classes. Use MLP for it"
+                f"{model} reads strings and reports binary features: it needs a task whose stimuli are tokens, order "
+                f"and answers, such as StringTask; got {type(task).__name__} with stimuli of shape {shape} and features of "
+                f"{task.n_classes} classes. Use MLP for it"
             )
-        return cls(int(vocabulary), int(length), features)  # type: ignore[arg-type]
+        return cls(task.n_tokens, shape[0] - 2 * features, features)
 
 
 class SequenceModel(Model):

@@ -71,6 +71,6 @@ def divide(
 def _shape(network: NetworkSpec) -> tuple[object, ...]:
     task, training = network.task, network.training
     return (
-        network.model.canonical_json(), task.input_shape, task.vocabulary, task.n_classes, task.n_stimuli,
+        network.model.canonical_json(), task.input_shape, task.n_tokens, task.n_classes, task.n_stimuli,
         training.batch, training.optimizer.kind,
     )  # fmt: skip

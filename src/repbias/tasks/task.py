@@ -21,6 +21,9 @@ from repbias.core.specs import Spec
 UNLABELLED = -1
 OUTPUT_POSITION = "output_position"  # the measure of `Task.given` that holds a feature's place in the output, from 1
 SPLITS = ("train", "validation", "test")
+# The feature maps of thousands of images would fill the memory; those of 256 exceed a CPU's caches and take twice as
+# long.
+IMAGES_AT_ONCE = 64
 
 
 @dataclass(frozen=True)
@@ -141,11 +144,14 @@ class Task(Spec):
 
     @property
     def stimuli_at_once(self) -> int | None:
-        """How many stimuli go through a network together when its layers are read; None for all, the default."""
-        return None
+        """How many stimuli go through a network together when its layers are read; None for all.
+
+        By default 64 images (stimuli with three axes), or all other stimuli.
+        """
+        return IMAGES_AT_ONCE if len(self.input_shape) == 3 else None
 
     @property
-    def vocabulary(self) -> int | None:
+    def n_tokens(self) -> int | None:
         """The number of tokens, which is the size of an embedding; None where stimuli are not made of tokens."""
         return None
 

@@ -141,7 +141,7 @@ class Examiner:
         classes = (self._validation.measured.amax(0) + 1).tolist()
         fitter = VarianceFitter(classes, names=self._task.measured_names, folds=None, joint=True)
         for split, update in ((self._validation, fitter.update), (self._test, fitter.update_test)):
-            labels = split.measured.split(chunk_size(split.inputs))
+            labels = split.measured.split(chunk_size(self._task, split.inputs))
             for chunk, known in zip(chunks(self._task, split.inputs, self._device), labels, strict=True):
                 update(chunk.flatten(1), known)
         return fitter.result()

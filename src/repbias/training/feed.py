@@ -1,4 +1,4 @@
-"""Stimuli on their way to a network that is read: all of them at once, or images a few at a time."""
+"""Pass stimuli through a network and read it: all of them at once, or as many as the task says."""
 
 from __future__ import annotations
 
@@ -12,18 +12,15 @@ from torch import Tensor, nn
 from repbias.activations.layers import match_layers, read_layers
 from repbias.tasks.task import Task
 
-# The feature maps of thousands would fill the memory; those of 256 outgrow the caches of a CPU and take twice as long.
-IMAGES_AT_ONCE = 64
 
-
-def chunk_size(inputs: NDArray[np.generic]) -> int:
-    """Return how many of the stimuli `[stimulus, ...]` go through a network together; images have three more axes."""
-    return IMAGES_AT_ONCE if inputs.ndim == 4 else max(len(inputs), 1)
+def chunk_size(task: Task, inputs: NDArray[np.generic]) -> int:
+    """Return how many of the stimuli `[stimulus, ...]` go through a network together."""
+    return task.stimuli_at_once or max(len(inputs), 1)
 
 
 def chunks(task: Task, inputs: NDArray[np.generic], device: torch.device | str = "cpu") -> Iterator[Tensor]:
     """Yield a task's stimuli `[stimulus, ...]` as networks read them, in order."""
-    size = chunk_size(inputs)
+    size = chunk_size(task, inputs)
     for start in range(0, max(len(inputs), 1), size):
         yield task.network_inputs(inputs[start : start + size], device)
 

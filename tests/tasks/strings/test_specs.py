@@ -39,7 +39,7 @@ def test_an_order_by_names_is_that_order_and_changes_no_string_and_no_label():
 
 def test_every_token_has_a_name_of_its_own_and_an_owner():
     task = small({f"x{i}": KINDS["parity"] for i in range(10)} | {"eq": "equality"}, length=40, fillers=7)
-    assert len(set(task.words)) == len(task.words) == task.vocabulary == 10 * 6 + 8 + 7
+    assert len(set(task.words)) == len(task.words) == task.n_tokens == 10 * 6 + 8 + 7
     owned = [token for name in task.features for token in task.tokens_of(name)]
     assert owned == list(range(68))
     assert task.words[:4] == ("alpha", "no-alpha", "beta", "no-beta")

@@ -17,10 +17,6 @@ from repbias.tasks.images.factors import FACTORS, TRIFEATURE, Levels, find_facto
 from repbias.tasks.images.scenes import ImageSplit, Scenes
 from repbias.tasks.task import Manipulation, Split
 
-# The feature maps of thousands of images would fill the memory; those of 256 exceed a CPU's caches and take twice as
-# long.
-IMAGES_AT_ONCE = 64
-
 
 class ImageFeature(Spec):
     """A factor of images that networks report.
@@ -168,8 +164,3 @@ class ImageSpec(GeneratedTask):
         if factor == "number" and "relation" in self.reported_factors:
             one = "2"
         return FACTORS[factor].levels((one,) if one else None)
-
-    @property
-    def stimuli_at_once(self) -> int:
-        """See `Task`."""
-        return IMAGES_AT_ONCE

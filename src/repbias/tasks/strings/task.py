@@ -97,8 +97,8 @@ class StringTask(BinaryTask):
             yield f"the features take {needed} positions ({each}), but length={self.length}; set length to {needed}"
 
     def _too_many_tokens(self) -> Iterator[str]:
-        if self.vocabulary > MAX_TOKENS:
-            own = self.vocabulary - self.fillers
+        if self.n_tokens > MAX_TOKENS:
+            own = self.n_tokens - self.fillers
             yield (
                 f"{own} tokens of features and {self.fillers} fillers exceed the maximum of {MAX_TOKENS} tokens; use "
                 "fewer fillers, features or symbols"
@@ -122,7 +122,7 @@ class StringTask(BinaryTask):
         return inputs[:, : self.length]
 
     @property
-    def vocabulary(self) -> int:
+    def n_tokens(self) -> int:
         """The number of tokens."""
         return len(self.words)
 
@@ -195,8 +195,8 @@ class StringTask(BinaryTask):
     def _tokens(self, random: np.random.Generator, labels: Labels) -> NDArray[np.uint8]:
         blocks = [Block(feature.size, feature.widest) for feature in self.features.values()]
         owners = draw_owners(random, len(labels), self.length, blocks)
-        first_filler = self.vocabulary - self.fillers
-        tokens = random.integers(first_filler, self.vocabulary, size=owners.shape).astype(np.uint8)
+        first_filler = self.n_tokens - self.fillers
+        tokens = random.integers(first_filler, self.n_tokens, size=owners.shape).astype(np.uint8)
         owned = self._owned()
         for i, (name, feature) in enumerate(self.features.items()):
             own = np.array(owned[name], dtype=np.uint8)
