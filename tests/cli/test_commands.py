@@ -22,7 +22,7 @@ from repbias.runs import runner
 from repbias.runs.plan import make_plan
 from repbias.runs.results import TABLE_COLUMNS, StudyResult
 from repbias.runs.store import Store
-from repbias.runs.workers import WorkerError
+from repbias.runs.workers import WorkerError, Workers
 
 CLAIM_KEYS = [
     "id", "study", "condition", "statement", "statistic", "estimate", "ci_low", "ci_high", "n", "verdict", "scale",
@@ -88,7 +88,7 @@ class TestRefusals:
             (["complexity", "--seeds", "-3"], ["seeds must be at least 1, got -3"]),
             (["absent.toml"], ["absent.toml: No such file or directory"]),
             (["sound.toml", "--scale", "full"], ["study 'sound' has no scale 'full'; it has quick"]),
-            (["overlapping.toml"], ["overlap", "too many for so small a space: more bits, or fewer stimuli"]),
+            (["overlapping.toml"], ["overlap", "use more bits, or fewer stimuli"]),
             (["sound.toml", "./sound.toml"], ["several of these studies are called 'sound'"]),
         ],
         ids=lambda value: " ".join(value),
@@ -187,7 +187,7 @@ class TestRefusals:
         def died(*_: object) -> None:
             raise WorkerError("a worker process was killed")
 
-        monkeypatch.setattr(runner, "run_work", died)
+        monkeypatch.setattr(Workers, "run", died)
         said = call("run", studies / "sound.toml", "--store", tmp_path / "store")
         assert said.status == 2
         assert said.err.splitlines()[-1] == "error: a worker process was killed"
@@ -216,7 +216,7 @@ class TestRun:
     def test_a_whole_store_is_reported_again_without_training(
         self, call: Call, studies: Path, copied: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(runner, "run_work", lambda *_: pytest.fail("a worker was started"))
+        monkeypatch.setattr(Workers, "run", lambda *_: pytest.fail("a worker was started"))
         said = call("run", studies / "mixed.toml", "--store", copied)
         assert said.status == 0
         assert "all are in the store" in said.err

@@ -20,11 +20,11 @@ from repbias.core.specs import Spec, did_you_mean, explain
 from repbias.experiments.study import ScaleName, Study
 from repbias.experiments.verdicts import REPLICATED
 from repbias.runs.analyses import missing_analyses
-from repbias.runs.cost import expected_seconds, multiplication_rate
-from repbias.runs.plan import Plan, make_plan
+from repbias.runs.plan import Plan, expected_seconds, make_plan, multiplication_rate
 from repbias.runs.results import StudyResult, read_result
 from repbias.runs.runner import check_plan, choose_device, complete, complete_analyses, missing_networks
 from repbias.runs.store import Store
+from repbias.runs.workers import Workers
 from repbias.studies import NAMES, find_study
 
 _JSON_KEYS = [
@@ -82,15 +82,16 @@ def train(
     opened = Store.open(store, create=True)
     for plan in plans:
         missing_networks(plan, opened, remake=remake)
-    for plan in plans:
-        _remember(opened, plan)
-        missing = missing_networks(plan, opened)
-        with terminal.progress(plan, [condition for condition, _ in missing], console) as on_progress:
-            complete(missing, opened, device=device, on_progress=on_progress)
-        jobs = missing_analyses(plan, opened, remake=remake)
-        with terminal.analysing(len(jobs), console) as on_saved:
-            complete_analyses(jobs, opened, on_saved)
-        yield read_result(plan, opened)
+    with Workers() as pool:
+        for plan in plans:
+            _remember(opened, plan)
+            missing = missing_networks(plan, opened)
+            with terminal.progress(plan, [condition for condition, _ in missing], console) as on_progress:
+                complete(missing, opened, device=device, on_progress=on_progress, pool=pool)
+            jobs = missing_analyses(plan, opened, remake=remake)
+            with terminal.analysing(len(jobs), console) as on_saved:
+                complete_analyses(jobs, opened, on_saved, pool=pool)
+            yield read_result(plan, opened)
 
 
 def _all_of(names: Sequence[str]) -> list[Study]:

@@ -48,8 +48,8 @@ class StringShape:
         if task.n_tokens is None or not is_string or set(task.n_classes) != {2}:
             raise ValueError(
                 f"{model} reads strings and reports binary features: it needs a task whose stimuli are tokens, order "
-                f"and answers, such as StringTask; got {type(task).__name__} with stimuli of shape {shape} and features of "
-                f"{task.n_classes} classes. Use MLP for it"
+                f"and answers, such as StringTask; got {type(task).__name__} with stimuli of shape {shape} and "
+                f"features of {task.n_classes} classes. Use MLP for it"
             )
         return cls(task.n_tokens, shape[0] - 2 * features, features)
 
