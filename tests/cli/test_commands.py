@@ -284,7 +284,7 @@ class TestRun:
 
 ANALYSIS = """
 [analysis]
-function = "repbias.analyses.pca:analyse"
+function = "repbias.analyses.unsupervised:pca"
 measures = ["r2_component_1", "components_needed", "top_1_accuracy", "top_2_accuracy", "top_3_accuracy"]
 curves = {r2 = ["principal component", "R2"]}
 """
