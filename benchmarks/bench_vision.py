@@ -20,9 +20,9 @@ from torch.func import grad_and_value, vmap
 from torch.nn import functional
 
 from repbias.core.randomness import torch_rng
-from repbias.models.convnet import ConvNet
+from repbias.models.convolutional import ConvNet
 from repbias.models.model import Model
-from repbias.models.resnet import ResNet
+from repbias.models.convolutional import ResNet
 from repbias.models.vit import ViT
 from repbias.training import SGD
 from repbias.training.ensemble import Stack

@@ -7,7 +7,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from repbias.activations.layers import editing, match_layers, read_layers
 from repbias.core.randomness import torch_rng
-from repbias.models.convnet import ConvNet
+from repbias.models.convolutional import ConvNet
 
 IMAGES = torch.rand(5, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 

@@ -13,8 +13,7 @@ from torch.nn import functional
 from repbias.analyses.reading import Layer
 from repbias.core.randomness import rng
 from repbias.models import MLP
-from repbias.models.convnet import ConvNet
-from repbias.models.resnet import ResNet
+from repbias.models.convolutional import ConvNet, ResNet
 from repbias.models.vit import ViT
 from repbias.tasks.task import Split, Stimuli, Task, as_floats
 from repbias.training import SGD, Adam, Muon, Phase, Training, train

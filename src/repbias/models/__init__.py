@@ -3,11 +3,11 @@
 from typing import Annotated, TypeAlias
 
 from repbias.core.specs import OneOf
-from repbias.models.convnet import ConvNet as ConvNet
+from repbias.models.convolutional import ConvNet as ConvNet
+from repbias.models.convolutional import ResNet as ResNet
 from repbias.models.mlp import MLP as MLP
 from repbias.models.model import Model as Model
 from repbias.models.recurrent import Recurrent as Recurrent
-from repbias.models.resnet import ResNet as ResNet
 from repbias.models.transformer import DecoderOnly as DecoderOnly
 from repbias.models.transformer import EncoderDecoder as EncoderDecoder
 from repbias.models.transformer import EncoderHeads as EncoderHeads
