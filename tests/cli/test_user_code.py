@@ -116,7 +116,7 @@ def test_a_network_of_ones_own_has_the_weights_of_its_seed(here: str) -> None:
     [
         ("FILE:at_most_one", "FILE:at_most", "cannot import 'FILE:at_most'"),
         ("FILE:at_most_one", "nowhere:at_most_one", "No module named 'nowhere'"),
-        ("FILE:at_most_one", "FILE:plain", "is no boolean function; write @repbias.boolean_function(name, inputs=...)"),
+        ("FILE:at_most_one", "FILE:plain", "is not a registered boolean function; write @repbias.boolean_function("),
         ("FILE:Net", "FILE:Nat", "model: cannot import 'FILE:Nat'"),
         ("FILE:Net", "FILE:broken", "raised RuntimeError: no such thing as a free lunch"),
         ("FILE:Net", "FILE:nothing", "a function that makes an nn.Module; it made str"),

@@ -145,8 +145,8 @@ def test_every_problem_is_listed_at_once():
     assert lines[0] == "training: 6 problems"
     assert len(lines) == 7
     for where, came in [
-        ("batch", "0"), ("mastery_accuracy", "2"), ("phases.0.until", "'later'"), ("phases.1.steps", "-1"), ("lr", "-1"),
-        ("bacth", "3"),
+        ("batch", "0"), ("mastery_accuracy", "2"), ("phases.0.until", "'later'"), ("phases.1.steps", "-1"),
+        ("lr", "-1"), ("bacth", "3"),
     ]:  # fmt: skip
         assert [line for line in lines if f"{where}:" in line and line.endswith(f"(got {came})")], where
 

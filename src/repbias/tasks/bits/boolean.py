@@ -39,7 +39,7 @@ class BooleanFeature(BinaryFeature):
     """
 
     function: str
-    inputs: int = Field(default=0, ge=1, le=MAX_INPUTS)  # 0 is never kept: `_expanded` puts the kind's own number
+    inputs: int = Field(default=0, ge=1, le=MAX_INPUTS)  # `_expanded` replaces 0 by the kind's default
 
     @model_validator(mode="before")
     @classmethod
@@ -69,7 +69,7 @@ class BooleanFeature(BinaryFeature):
     def draw(self, random: np.random.Generator, labels: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Return bits `[stimulus, inputs]`, drawn uniformly from those for which the function equals the label.
 
-        So a bit is fair only where the function is: in half of the stimuli `and` is 1, hence both of its bits are.
+        So a bit is fair only if the function is: `and` is 1 in half of the stimuli, and so are both of its bits.
         """
         table = truth_table(self.function, self.inputs)
         zeros_then_ones = np.argsort(table, kind="stable")
@@ -139,7 +139,7 @@ class Agreement(Spec):
 
 
 class BooleanTask(BinaryTask):
-    """Vectors of bits; each feature is a function of its own bits, and bits that no feature reads are fair noise.
+    """Vectors of bits; each feature is a function of bits that no other feature reads, the other bits are fair noise.
 
     `BooleanTask(features={"easy": "copy", "hard": "parity3"})` is the default of the studies.
 
