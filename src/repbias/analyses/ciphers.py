@@ -42,8 +42,8 @@ class EncryptedSum(nn.Module):
     """A network that sums symbols modulo m under a one-time pad, and decrypts at its last layer only.
 
     Its inputs are ciphers x_i + k_i mod m and the negated sum of the keys, all in one-hot codes. Layer `cipher.N` holds
-    sums of ciphers, which are uniform whatever the symbols are, since every stimulus has different keys; `plain` removes
-    the keys. With keys of 0 the same network computes on plain values.
+    sums of ciphers, which are uniform whatever the symbols are, since every stimulus has different keys; `plain`
+    removes the keys. With keys of 0 the same network computes on plain values.
 
     Parameters
     ----------
