@@ -322,9 +322,9 @@ class TestAnalysis:
 
     def test_an_analysis_that_cannot_be_imported_is_refused_before_training(self, call: Call, tmp_path: Path) -> None:
         study = write_study(tmp_path / "own.toml")
-        study.write_text(study.read_text() + ANALYSIS.replace(":analyse", ":analyze"))
+        study.write_text(study.read_text() + ANALYSIS.replace(":pca", ":pka"))
         said = call("run", study, "--store", tmp_path / "store")
-        assert_refused(said, "analysis: cannot import 'repbias.analyses.pca:analyze'")
+        assert_refused(said, "analysis: cannot import 'repbias.analyses.unsupervised:pka'")
         assert not (tmp_path / "store").exists()
 
 

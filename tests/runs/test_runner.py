@@ -134,7 +134,7 @@ class TestWorkers:
             complete(second[:1], store, pool=pool)
             assert workers_of(os.getpid()) == workers
             os.kill(*workers, signal.SIGKILL)
-            assert wait_until(lambda: not alive(workers), 5)
+            assert wait_until(lambda: not alive(workers), 20)
             complete(missing_networks(wanted, store), store, pool=pool)
         assert missing_networks(wanted, store) == []
         assert workers_of(os.getpid()) == set()
