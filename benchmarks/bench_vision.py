@@ -20,9 +20,8 @@ from torch.func import grad_and_value, vmap
 from torch.nn import functional
 
 from repbias.core.randomness import torch_rng
-from repbias.models.convnet import ConvNet
+from repbias.models.convolutional import ConvNet, ResNet
 from repbias.models.model import Model
-from repbias.models.resnet import ResNet
 from repbias.models.vit import ViT
 from repbias.training import SGD
 from repbias.training.ensemble import Stack

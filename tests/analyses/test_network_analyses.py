@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from repbias.analyses import autoencoder, clustering, pca, reliance, steering
-from repbias.measures.decoding import clustering as clusters
+from repbias.analyses import reliance, steering
+from repbias.analyses.unsupervised import autoencoders, clusters, pca
+from repbias.measures.decoding import clustering as measures
 from repbias.measures.decoding.dictionary import feature_in_latents
 from repbias.measures.decoding.reliance import reliance as sides_with
 from repbias.measures.decoding.sparse_autoencoder import train_autoencoder
@@ -55,7 +56,7 @@ def predict(logits):
 
 
 def test_pca_scores_components_fitted_on_validation_stimuli(network, given):
-    found = pca.analyse(network, shown=5)
+    found = pca(network, shown=5)
     fit, fit_labels, test, test_labels = given
     expected = components(fit, fit_labels, test_representation=test, test_labels=test_labels, names=FEATURES)
     np.testing.assert_allclose(by_feature(found["measures"], "r2_component_1"), expected.r2[:, 0])
@@ -67,7 +68,7 @@ def test_pca_scores_components_fitted_on_validation_stimuli(network, given):
 
 
 def test_pca_reads_truncated_layers_by_the_network_s_own_weights(network, given):
-    found = pca.analyse(network)
+    found = pca(network)
     fit, fit_labels, test, test_labels = given
     result = components(fit, fit_labels, test_representation=test, test_labels=test_labels)
     accuracy = np.array(
@@ -186,30 +187,30 @@ def test_a_classifier_sides_with_the_feature_that_alone_predicts_its_label(netwo
 
 
 def test_clustering_is_of_test_stimuli_with_the_network_s_seed(network, given):
-    found = clustering.analyse(network, clusters=(2, 5), neighbours=7, stimuli=200)
+    found = clusters(network, numbers=(2, 5), neighbours=7, stimuli=200)
     test, labels = given[2][:200], given[3][:200]
     for k in (2, 5):
-        expected = clusters.clustering(test, labels, k=k, seed=network.seed)
+        expected = measures.clustering(test, labels, k=k, seed=network.seed)
         np.testing.assert_allclose(by_feature(found["measures"], f"ari_{k}"), expected.ari)
         x, together = curve(found, "ari", "both features together")
         assert together[x == k].item() == pytest.approx(expected.combined_ari)
         for i, name in enumerate(FEATURES):
             x, value = curve(found, "ari", name)
             assert value[x == k].item() == pytest.approx(expected.ari[i])
-    purity = clusters.neighbour_purity(test, labels, neighbours=7)
+    purity = measures.neighbour_purity(test, labels, neighbours=7)
     np.testing.assert_allclose(by_feature(found["measures"], "neighbour_purity"), purity.corrected)
 
 
 def test_only_the_first_seeds_are_pictured(network, given):
-    assert "points" not in clustering.analyse(network, clusters=(2,), pictured=1)
-    points = clustering.analyse(network, clusters=(2,), pictured=2, points=40)["points"]
+    assert "points" not in clusters(network, numbers=(2,), pictured=1)
+    points = clusters(network, numbers=(2,), pictured=2, points=40)["points"]
     assert points["stimulus"].tolist() == list(range(40))
     np.testing.assert_array_equal(points[list(FEATURES)], given[3][:40])
-    np.testing.assert_allclose(points[["x", "y"]], clusters.tsne(given[2][:40]))
+    np.testing.assert_allclose(points[["x", "y"]], measures.tsne(given[2][:40]))
 
 
 def test_autoencoders_learn_from_validation_stimuli_and_are_scored_on_test_stimuli(network, given):
-    found = autoencoder.analyse(network, sizes=(2, 8), active=3, steps=40)
+    found = autoencoders(network, sizes=(2, 8), active=3, steps=40)
     fit, fit_labels, test, test_labels = given
     _, reconstructed = curve(found, "auroc", "R2 of the reconstruction")
     for place, size in enumerate((2, 8)):
@@ -225,9 +226,9 @@ def test_autoencoders_learn_from_validation_stimuli_and_are_scored_on_test_stimu
     np.testing.assert_allclose(by_feature(found["measures"], "auroc_units"), units.auroc)
 
 
-@pytest.mark.parametrize("module", [pca, clustering, steering])
-def test_another_layer_gives_other_numbers_under_its_name(network, module):
-    first, last = (module.analyse(network, layer=layer)["measures"] for layer in ("hidden.0", "penultimate"))
+@pytest.mark.parametrize("analyse", [pca, clusters, steering.analyse])
+def test_another_layer_gives_other_numbers_under_its_name(network, analyse):
+    first, last = (analyse(network, layer=layer)["measures"] for layer in ("hidden.0", "penultimate"))
     assert set(first["layer"]) == {"hidden.0"}
     assert set(last["layer"]) == {"hidden.1"}
     assert not np.array_equal(first["value"], last["value"], equal_nan=True)

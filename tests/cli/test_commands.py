@@ -26,7 +26,7 @@ from repbias.runs import runner
 from repbias.runs.results import TABLE_COLUMNS, StudyResult
 from repbias.runs.store import Store
 from repbias.runs.studies import claims_table, run_studies, stored_results
-from repbias.runs.workers import WorkerError
+from repbias.runs.workers import WorkerError, Workers
 from repbias.studies import DOMAINS, find_study
 
 CLAIM_KEYS = [*CLAIM_COLUMNS, "headline", "scorecard"]
@@ -90,7 +90,7 @@ class TestRefusals:
             (["complexity", "--seeds", "-3"], ["seeds must be at least 1, got -3"]),
             (["absent.toml"], ["absent.toml: No such file or directory"]),
             (["sound.toml", "--scale", "full"], ["study 'sound' has no scale 'full'; it has quick"]),
-            (["overlapping.toml"], ["overlap", "too many for so small a space: more bits, or fewer stimuli"]),
+            (["overlapping.toml"], ["overlap", "use more bits, or fewer stimuli"]),
             (["sound.toml", "./sound.toml"], ["several of these studies are called 'sound'"]),
         ],
         ids=lambda value: " ".join(value),
@@ -189,7 +189,7 @@ class TestRefusals:
         def died(*_: object) -> None:
             raise WorkerError("a worker process was killed")
 
-        monkeypatch.setattr(runner, "run_work", died)
+        monkeypatch.setattr(Workers, "run", died)
         said = call("run", studies / "sound.toml", "--store", tmp_path / "store")
         assert said.status == 2
         assert said.err.splitlines()[-1] == "error: a worker process was killed"
@@ -218,7 +218,7 @@ class TestRun:
     def test_a_whole_store_is_reported_again_without_training(
         self, call: Call, studies: Path, copied: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(runner, "run_work", lambda *_: pytest.fail("a worker was started"))
+        monkeypatch.setattr(Workers, "run", lambda *_: pytest.fail("a worker was started"))
         said = call("run", studies / "mixed.toml", "--store", copied)
         assert said.status == 0
         assert "all are in the store" in said.err
@@ -288,7 +288,7 @@ class TestRun:
 
 ANALYSIS = """
 [analysis]
-function = "repbias.analyses.pca:analyse"
+function = "repbias.analyses.unsupervised:pca"
 measures = ["r2_component_1", "components_needed", "top_1_accuracy", "top_2_accuracy", "top_3_accuracy"]
 curves = {r2 = ["principal component", "R2"]}
 """
@@ -326,9 +326,9 @@ class TestAnalysis:
 
     def test_an_analysis_that_cannot_be_imported_is_refused_before_training(self, call: Call, tmp_path: Path) -> None:
         study = write_study(tmp_path / "own.toml")
-        study.write_text(study.read_text() + ANALYSIS.replace(":analyse", ":analyze"))
+        study.write_text(study.read_text() + ANALYSIS.replace(":pca", ":pka"))
         said = call("run", study, "--store", tmp_path / "store")
-        assert_refused(said, "analysis: cannot import 'repbias.analyses.pca:analyze'")
+        assert_refused(said, "analysis: cannot import 'repbias.analyses.unsupervised:pka'")
         assert not (tmp_path / "store").exists()
 
 

@@ -16,7 +16,7 @@ from PIL import Image
 from processes import wait_until
 
 from repbias.cli import main as cli
-from repbias.tasks.images.colours import COLOURS
+from repbias.tasks.images.factors import COLOURS
 from repbias.tasks.images.rendering import Rendering, render
 
 SMALL = Rendering(factors=("shape", "colour"), size=16, renderings=2, seed=3)
@@ -129,7 +129,7 @@ def test_a_full_disk_is_reported_and_the_same_command_completes_it(whole, tmp_pa
     )
     assert done.returncode == 2
     assert "error: cannot write to" in done.stderr
-    assert "the same command goes on with the rest" in done.stderr
+    assert "run the same command again" in done.stderr
     assert len(list(folder.glob("*/*.png"))) == 200
     assert not (folder / "labels.csv").exists()
     render(SMALL, folder)

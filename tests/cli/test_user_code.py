@@ -117,9 +117,9 @@ def test_a_user_defined_network_has_the_weights_of_its_seed(here: str) -> None:
     [
         ("FILE:at_most_one", "FILE:at_most", "cannot import 'FILE:at_most'"),
         ("FILE:at_most_one", "nowhere:at_most_one", "No module named 'nowhere'"),
-        ("FILE:at_most_one", "FILE:plain", "is no boolean function; write @repbias.boolean_function(name, inputs=...)"),
+        ("FILE:at_most_one", "FILE:plain", "is not a registered boolean function; write @repbias.boolean_function("),
         ("FILE:Net", "FILE:Nat", "model: cannot import 'FILE:Nat'"),
-        ("FILE:Net", "FILE:broken", "cannot be made: RuntimeError: no such thing as a free lunch"),
+        ("FILE:Net", "FILE:broken", "raised RuntimeError: no such thing as a free lunch"),
         ("FILE:Net", "FILE:nothing", "a function that makes an nn.Module; it made str"),
         ('["body.*"]', '["boddy.*"]', "no layer is called 'boddy.*'; did you mean 'body.1' or 'body.0' or 'body'?"),
         ("bits = 12", "bits = 16", "mat1 and mat2 shapes cannot be multiplied"),

@@ -155,7 +155,7 @@ def test_a_problem_of_the_whole_and_long_values_are_told_shortly():
     with pytest.raises(ValidationError) as error:
         MLP(widths=(8, 4), residual=True)
     text = explain(error.value, "model")
-    assert text.startswith("model: 1 problem\n  (the whole): residual=True, but no two consecutive hidden layers")
+    assert text.startswith("model: 1 problem\n  (as a whole): residual=True, but no two consecutive hidden layers")
     assert "Value error" not in text
     with pytest.raises(ValidationError) as error:
         MLP(activation="x" * 500)

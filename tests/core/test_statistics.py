@@ -96,7 +96,7 @@ def test_null_data_are_called_significant_no_more_often_than_alpha():
     [
         ([], "expected at least one seed's value, got none"),
         ([0.1, math.nan, 0.2, math.inf], r"got nan at seed index 1 \(2 of 4 in all\)"),
-        ([[0.1, 0.2]], r"one number a seed, \[seed\], got shape \(1, 2\); average each seed's own first"),
+        ([[0.1, 0.2]], r"\[seed\], got shape \(1, 2\); average within each seed"),
     ],
 )
 def test_what_is_not_one_finite_number_a_seed_is_refused(function, values, message):
@@ -252,7 +252,7 @@ def test_a_contrast_with_one_seed_in_a_cell_claims_nothing():
     [
         ([[np.nan, 1.0]], [1, 1], "a seed with a value in each"),
         ([[1.0, 1.0]], [0, 0], "cells with a weight"),
-        ([[1.0, 1.0]], [1], "one weight a cell"),
+        ([[1.0, 1.0]], [1], "one weight per cell"),
         ([1.0, 1.0], [1, 1], r"expected \[seed, cell\]"),
     ],
 )

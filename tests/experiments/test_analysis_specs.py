@@ -13,7 +13,7 @@ from tiny_studies import make_study, study_text
 from repbias.experiments.analysis import TABLES, Analysis, AnalysisJob, check_findings
 from repbias.experiments.network_spec import NetworkSpec
 from repbias.experiments.study import Study
-from repbias.runs.seal import SAFE_NAME
+from repbias.runs.stored_run import SAFE_NAME
 from repbias.studies import NAMES, find_study
 
 (CONDITION,) = make_study().conditions

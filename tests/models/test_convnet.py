@@ -9,7 +9,7 @@ from repbias.activations.editing import editing
 from repbias.activations.layers import match_layers
 from repbias.activations.reading import read_layers
 from repbias.core.randomness import torch_rng
-from repbias.models.convnet import ConvNet
+from repbias.models.convolutional import ConvNet
 
 IMAGES = torch.rand(5, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 

@@ -7,7 +7,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from repbias.activations.reading import read_layers
 from repbias.core.randomness import torch_rng
-from repbias.models.resnet import BasicBlock, ResNet
+from repbias.models.convolutional import BasicBlock, ResNet
 
 IMAGES = torch.rand(6, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 RESNET_18 = ResNet(widths=(64, 128, 256, 512), stem="large")

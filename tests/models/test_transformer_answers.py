@@ -117,6 +117,10 @@ def test_a_task_without_strings_is_refused(model):
         def input_shape(self):
             return (32,)
 
+        @property
+        def n_tokens(self):
+            return None
+
     with pytest.raises(ValueError, match=r"reads strings .* got Vectors with stimuli of shape \(32,\)"):
         model.build_for(Vectors(), torch.Generator())
     with pytest.raises(ValueError, match=r"call build_for\(task, generator\)"):

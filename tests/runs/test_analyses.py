@@ -29,7 +29,7 @@ from repbias.runs.results import TABLE_COLUMNS, StudyResult, read_result
 from repbias.runs.runner import check_plan, complete, complete_analyses, missing_networks
 from repbias.runs.store import DamagedRun, Store
 from repbias.runs.worker import train_networks
-from repbias.runs.workers import WorkerError
+from repbias.runs.workers import WorkerError, Workers
 
 MODULE = '''
 import os
@@ -167,13 +167,13 @@ def places(table: pd.DataFrame) -> set[tuple[str, int]]:
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory, module: str) -> Whole:
+def whole(tmp_path_factory: pytest.TempPathFactory, module: str, warm_workers: Workers) -> Whole:
     """Trained and analysed by worker processes: the plan, the store, and the ids that were told."""
     given, told = plan(f"{module}:of_network"), []
     check_plan(given, "cpu")
     store = Store.open(tmp_path_factory.mktemp("whole") / "store", create=True)
-    complete(missing_networks(given, store), store)
-    complete_analyses(missing_analyses(given, store), store, told.append)
+    complete(missing_networks(given, store), store, pool=warm_workers)
+    complete_analyses(missing_analyses(given, store), store, told.append, pool=warm_workers)
     return given, store, told
 
 
@@ -194,7 +194,7 @@ class TestDone:
 
     def test_nothing_missing_starts_no_process(self, whole: Whole, monkeypatch: pytest.MonkeyPatch) -> None:
         given, store, _ = whole
-        monkeypatch.setattr(runner, "run_work", lambda *_: pytest.fail("a worker was started"))
+        monkeypatch.setattr(Workers, "run", lambda *_: pytest.fail("a worker was started"))
         complete_analyses(missing_analyses(given, store), store, lambda run: None)
 
     def test_measures_join_the_table_at_the_networks_last_step(self, whole: Whole) -> None:
@@ -239,12 +239,14 @@ class TestDone:
         store: Store,
         tmp_path: Path,
         monkeypatch: pytest.MonkeyPatch,
+        warm_workers: Workers,
     ) -> None:
+        warm_workers.close()
         given, never_killed, told = whole
         monkeypatch.setenv("KILLED_ONCE", str(tmp_path / "killed"))
         saved: list[str] = []
         with pytest.raises(
-            WorkerError, match="was killed, perhaps for want of memory\nnetworks that were finished are k"
+            WorkerError, match="was killed, possibly because memory ran out\nfinished networks are kept"
         ):
             complete_analyses(missing_analyses(given, store), store, saved.append)
         assert saved == analyses_in(store) == told[:1]
@@ -329,7 +331,10 @@ class TestLeftOut:
 
 
 class TestNotDone:
-    def test_what_an_analysis_refuses_is_told_in_its_words_and_nothing_is_left(self, store: Store, module: str) -> None:
+    def test_what_an_analysis_refuses_is_reported_in_its_words_and_nothing_is_left(
+        self, store: Store, module: str, warm_workers: Workers
+    ) -> None:
+        warm_workers.close()
         given = plan(f"{module}:refuse")
         with pytest.raises(ValueError, match="the network of seed 0 has no third eye"):
             complete_analyses(missing_analyses(given, store), store, lambda run: None)

@@ -79,7 +79,7 @@ class TestDivide:
     def test_strings_of_other_vocabularies_do_not(self) -> None:
         """An embedding has a row for each token, so networks of other vocabularies are of other shapes."""
         study = find_study("string_complexity")
-        conditions = {c.task.vocabulary: c for c in study.conditions}  # type: ignore[union-attr]
+        conditions = {c.task.n_tokens: c for c in study.conditions}  # type: ignore[union-attr]
         assert len(conditions) > 1
         pairs = [(c, c.network(seed)) for c in conditions.values() for seed in range(2)]
         assert [len(stack) for stack in divide(pairs, 1)] == [2] * len(conditions)

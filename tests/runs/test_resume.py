@@ -24,24 +24,29 @@ from repbias.runs.runner import complete, missing_networks
 from repbias.runs.store import Store
 from repbias.runs.studies import stored_results
 from repbias.runs.worker import train_networks
+from repbias.runs.workers import Workers
 
 # One stack; networks of "short" are saved while those of "long" still train, for a second or two.
-SETTINGS = {"steps": {"short": 60, "middle": 300, "long": 3000}, "claims": {"T1": 0.1}}
+SETTINGS = {"steps": {"short": 60, "middle": 300, "long": 2000}, "claims": {"T1": 0.1}}
 STUDY = make_study(**SETTINGS)
-
-
-def train_in_process(store: Store, seeds: Sequence[int]) -> Store:
-    """Train the networks of some seeds here, each stack in one go."""
-    plan = make_plan(STUDY, "quick", max(seeds) + 1)
-    for stack in divide([pair for pair in plan.networks() if pair[1].seed in seeds], workers=1):
-        train_networks(stack, store, "cpu", lambda message: None)
-    return store
 
 
 @pytest.fixture(scope="module")
 def never_killed(tmp_path_factory: pytest.TempPathFactory) -> Store:
-    """Four seeds, trained in one go."""
-    return train_in_process(Store.open(tmp_path_factory.mktemp("whole") / "store", create=True), range(4))
+    """Four seeds, trained in this process without interruption."""
+    store = Store.open(tmp_path_factory.mktemp("whole") / "store", create=True)
+    for stack in divide(make_plan(STUDY, "quick", 4).networks(), workers=1):
+        train_networks(stack, store, "cpu", lambda message: None)
+    return store
+
+
+def store_of(seeds: Sequence[int], source: Store, root: Path) -> Store:
+    """Return a new store with the runs of some seeds."""
+    store = Store.open(root, create=True)
+    for _, spec in make_plan(STUDY, "quick", max(seeds) + 1).networks():
+        if spec.seed in seeds:
+            shutil.copytree(source.runs / spec.run_id, store.runs / spec.run_id)
+    return store
 
 
 def result(store: Store, seeds: int) -> StudyResult:
@@ -161,15 +166,20 @@ def test_ctrl_c_says_what_is_kept_and_exits_130(tmp_path: Path) -> None:
 
 
 def test_more_seeds_train_only_the_new_ones(
-    tmp_path: Path, never_killed: Store, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, never_killed: Store, monkeypatch: pytest.MonkeyPatch, warm_workers: Workers
 ) -> None:
     monkeypatch.setattr(runner, "available_cores", lambda: 1)
-    store = train_in_process(Store.open(tmp_path / "store", create=True), range(2))
+    store = store_of((0, 1), never_killed, tmp_path / "store")
     before = {path: path.stat().st_mtime_ns for path in store.runs.rglob("*")}
     missing = missing_networks(make_plan(STUDY, "quick", 4), store)
     assert sorted(network.seed for _, network in missing) == [2, 2, 2, 3, 3, 3]
     saved = []
-    complete(missing, store, on_progress=lambda _steps, run, _status, _taken: saved.append(run) if run else None)
+    complete(
+        missing,
+        store,
+        on_progress=lambda _steps, run, _status, _taken: saved.append(run) if run else None,
+        pool=warm_workers,
+    )
     assert sorted(saved) == sorted(network.run_id for _, network in missing)
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert_same(result(store, 4), result(never_killed, 4))
@@ -177,8 +187,7 @@ def test_more_seeds_train_only_the_new_ones(
 
 def test_copying_folders_merges_two_machines_results(tmp_path: Path, never_killed: Store) -> None:
     here, there = (
-        train_in_process(Store.open(tmp_path / name, create=True), seeds)
-        for name, seeds in (("here", (0, 1)), ("there", (2, 3)))
+        store_of(seeds, never_killed, tmp_path / name) for name, seeds in (("here", (0, 1)), ("there", (2, 3)))
     )
     for run in there.runs.iterdir():
         shutil.copytree(run, here.runs / run.name)

@@ -18,7 +18,7 @@ from repbias.runs import runner
 from repbias.runs.plan import Plan, make_plan
 from repbias.runs.runner import available_cores, check_plan, choose_device, complete, missing_networks
 from repbias.runs.store import Store
-from repbias.runs.workers import WorkerError, run_work
+from repbias.runs.workers import WorkerError, Workers
 
 MeasureModule = Callable[[str], str]
 
@@ -89,12 +89,12 @@ class TestCheckPlan:
 
 
 class TestComplete:
-    def test_what_is_missing_is_trained_and_told(self, store: Store) -> None:
+    def test_what_is_missing_is_trained_and_reported(self, store: Store, warm_workers: Workers) -> None:
         wanted = plan(steps={"one": 60, "two": 90})
         missing = missing_networks(wanted, store)
         assert [network.run_id for _, network in missing] == [network.run_id for _, network in wanted.networks()]
         told: list[tuple[int, str | None, str, int]] = []
-        complete(missing, store, on_progress=lambda *message: told.append(message))
+        complete(missing, store, on_progress=lambda *message: told.append(message), pool=warm_workers)
         assert missing_networks(wanted, store) == []
         assert {saved for _, saved, _, _ in told if saved} == {network.run_id for _, network in wanted.networks()}
         assert {status for _, saved, status, _ in told if saved} == {"finished"}
@@ -105,7 +105,7 @@ class TestComplete:
         assert len(missing_networks(plan(steps={"one": 60, "another": 60}), store)) == 2
 
     def test_nothing_missing_starts_no_process(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(runner, "run_work", lambda *_: pytest.fail("a worker was started"))
+        monkeypatch.setattr(Workers, "run", lambda *_: pytest.fail("a worker was started"))
         complete([], store)
 
     def test_cores(self) -> None:
@@ -121,6 +121,24 @@ os._exit(0)
 
 
 class TestWorkers:
+    @pytest.fixture(autouse=True)
+    def _no_other_workers(self, warm_workers: Workers) -> None:
+        warm_workers.close()
+
+    def test_a_pool_keeps_its_processes_and_replaces_dead_ones(self, store: Store) -> None:
+        wanted = plan(steps={"one": 60, "two": 61})
+        first, second = (missing_networks(wanted, store)[i : i + 2] for i in (0, 2))
+        with Workers() as pool:
+            complete(first, store, pool=pool)
+            workers = workers_of(os.getpid())
+            complete(second[:1], store, pool=pool)
+            assert workers_of(os.getpid()) == workers
+            os.kill(*workers, signal.SIGKILL)
+            assert wait_until(lambda: not alive(workers), 20)
+            complete(missing_networks(wanted, store), store, pool=pool)
+        assert missing_networks(wanted, store) == []
+        assert workers_of(os.getpid()) == set()
+
     def test_a_killed_worker_is_an_error_and_what_was_finished_is_kept(self, store: Store) -> None:
         wanted = plan(steps={"one": 60, "two": 50_000})
         saved: list[str] = []
@@ -134,7 +152,7 @@ class TestWorkers:
                 os.kill(worker, sent)
 
         with pytest.raises(
-            WorkerError, match="was killed, perhaps for want of memory\nnetworks that were finished are kept"
+            WorkerError, match="was killed, possibly because memory ran out\nfinished networks are kept"
         ):
             complete(missing_networks(wanted, store), store, on_progress=interrupt_in_vain_and_kill_at_the_first_saved)
         assert store.status(saved[0]).state == "complete"
@@ -150,7 +168,8 @@ class TestWorkers:
 
     def test_leaving_the_loop_leaves_no_process(self, store: Store) -> None:
         stack = [network for _, network in plan(steps={"two": 50_000}).networks()]
-        messages = run_work([stack], store.root, "cpu", workers=2)
+        pool = Workers()
+        messages = pool.run([stack], store.root, "cpu", workers=2)
         next(messages)
         workers = workers_of(os.getpid())
         assert len(workers) == 1  # no more than stacks

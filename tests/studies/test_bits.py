@@ -14,7 +14,7 @@ from repbias.studies import find_study
 from repbias.tasks import BooleanTask
 from repbias.tasks.bits.difficulty import truth_table_complexity
 from repbias.training import Training
-from repbias.training.course import Course
+from repbias.training.curriculum import Course
 
 ARCHITECTURE, CLASSES, COMPLEXITY, COMPONENTS, CORRELATION, DIFFICULTY = map(
     find_study, ("architecture", "classes", "complexity", "components", "correlation", "difficulty")

@@ -9,7 +9,8 @@ from repbias.audit.report import RESULT_COLUMNS, AuditReport
 from repbias.audit.wording import Sentence
 
 MEASURES = {
-    "r2_unbiased": 0.4, "r2_unique": 0.3, "r2_common": 0.1, "density_0.1": 0.5, "participation": 12.0, "decodability": 0.75,
+    "r2_unbiased": 0.4, "r2_unique": 0.3, "r2_common": 0.1, "density_0.1": 0.5, "participation": 12.0,
+    "decodability": 0.75,
     "chance": 0.5, "detectable_r2": 0.02, "false_positives": 0.05, "rdm_share": 0.6, "rsa": 0.7, "cka": 0.72,
     "rsa_equalised": 0.4, "cka_equalised": 0.42, "r2_equalised": 0.3,
 }  # fmt: skip

@@ -1,4 +1,4 @@
-"""The least task of strings: is a marker anywhere among random tokens?"""
+"""A minimal task of strings: whether a marker occurs anywhere among random tokens."""
 
 import numpy as np
 
@@ -31,6 +31,10 @@ class Markers(Task):
     @property
     def n_stimuli(self):
         return self.train, self.held_out, self.held_out
+
+    @property
+    def n_tokens(self):
+        return self.vocabulary
 
     @property
     def teacher_forced(self):

@@ -13,7 +13,7 @@ from repbias.models import MLP
 from repbias.runs.plan import make_plan
 from repbias.runs.results import NETWORK_COLUMNS, TABLE_COLUMNS, UNIT_COLUMNS, StudyResult
 from repbias.studies.bits.complexity import STUDY
-from repbias.tasks.bits.extras import Probe
+from repbias.tasks import Probe
 
 STEPS = (0, 100, 1_000, 2_000)
 Gaps = Sequence[tuple[float, float]]

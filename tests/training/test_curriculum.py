@@ -13,8 +13,7 @@ from pydantic import ValidationError
 from repbias.measures import variance_explained
 from repbias.models import MLP
 from repbias.training import SGD, Phase, Training, train
-from repbias.training.course import Course
-from repbias.training.curriculum import check_steps, checkpoint_steps
+from repbias.training.curriculum import Course, check_steps, checkpoint_steps
 from repbias.training.job import Job
 from repbias.training.train import build_network
 from repbias.training.trainer import train_stack
@@ -205,7 +204,7 @@ def test_a_member_that_cools_down_leaves_those_beside_it_as_they_are(task):
 
 @pytest.mark.parametrize("changes", [{"until": "steps"}, {"extra": 0}])
 def test_a_cooldown_without_steps_to_cool_down_in_is_refused(changes):
-    with pytest.raises(ValidationError, match="cooldown is of the extra steps after mastery"):
+    with pytest.raises(ValidationError, match="extra above 0, or leave cooldown out"):
         Phase(cooldown="linear", **changes)
 
 

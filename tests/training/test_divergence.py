@@ -45,7 +45,7 @@ def test_a_failed_member_keeps_what_came_before(task, fixed):
         assert outcome.table["value"].notna().all()
         assert outcome.failed_criterion == task.feature_names
         assert outcome.state == {}
-        with pytest.raises(ValueError, match=f"member {network.seed} diverged at step {outcome.failed_step}"):
+        with pytest.raises(ValueError, match=f"seed {network.seed} diverged at step {outcome.failed_step}"):
             _ = network.module
     assert len(networks.units()) == 0
     assert list(networks.summary()["status"]) == ["failed", "failed"]

@@ -1,5 +1,6 @@
 """What cannot be trained is refused before training starts, with what was expected, what came, and what to do."""
 
+import pandas as pd
 import pytest
 import torch
 from pydantic import ValidationError
@@ -108,10 +109,14 @@ class Unused(nn.Module):
         (lambda: Unused(1), "readout", ValueError, r"must return logits \(32, 2\).*returned \(32, 1\)"),
         (lambda: nn.Sequential(nn.Linear(12, 2), Pair()), "0", ValueError, r"must return logits.*returned tuple"),
         (lambda: nn.Sequential(nn.Identity()), "0", ValueError, "nothing to train"),
-        (lambda: "a network", "*", TypeError, "a function that makes an nn.Module; it made str"),
-        (nn.Linear(12, 2), "*", TypeError, r"got Linear; every seed needs a network of its own.*lambda"),
+        (lambda: "a network", "*", TypeError, "it made str"),
+        (nn.Linear(12, 2), "*", TypeError, r"got Linear; each seed needs a new network.*lambda"),
         ("mlp", "*", TypeError, "got str"),
         (MLP, "*", TypeError, "it made MLP"),
+        (lambda: nn.Linear(12, 2), None, ValueError, r"a single Linear without submodules.*nn\.Sequential\(Linear"),
+        (lambda: nn.Sequential(nn.Linear(32, 2)), None, ValueError, r"cannot read a batch.*\(32, 12\).*32x2"),
+        (nn.Linear, None, ValueError, "'Linear'.*called without arguments, raised TypeError"),
+        (MODEL, [], ValueError, r"layers=\[\] names no layer"),
     ],
 )
 def test_models_and_layers(task, fixed, model, layers, error, message):
@@ -119,8 +124,30 @@ def test_models_and_layers(task, fixed, model, layers, error, message):
         train(task, model, seeds=2, layers=layers, training=fixed())
 
 
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"task": "boolean"}, TypeError, "task must be a repbias task.*got str"),
+        ({"seeds": "3"}, TypeError, "a list of seeds, got '3'"),
+        ({"seeds": 2.5}, TypeError, "a list of seeds, got 2.5"),
+        ({"training": "adam"}, TypeError, "a Training or a dict of its fields, got str"),
+        ({"training": {"bacth": 3}}, ValueError, "bacth: .*did you mean 'batch'"),
+        ({"training": {"batch": 0}}, ValueError, "batch: .*got 0"),
+    ],
+)
+def test_arguments_of_the_wrong_kind(task, arguments, error, message):
+    with pytest.raises(error, match=message):
+        train(**{"task": task, "model": MODEL, **arguments})
+
+
+def test_a_training_may_be_a_dict_of_its_fields(task, fixed):
+    spec = fixed(steps=2)
+    tables = [train(task, MODEL, seeds=1, training=given).table() for given in (spec, spec.model_dump())]
+    pd.testing.assert_frame_equal(*tables, check_exact=True)
+
+
 def test_batch_norm_of_a_single_stimulus(task, fixed):
-    with pytest.raises(ValueError, match="batch norm needs more than one value a channel"):
+    with pytest.raises(ValueError, match="batch norm needs more than one value per channel"):
         train(task, MLP(widths=(8,), norm="batch"), seeds=2, training=fixed(batch=1))
 
 

@@ -13,12 +13,10 @@ from torch.nn import functional
 from repbias.analyses.reading import Layer
 from repbias.core.randomness import rng
 from repbias.models import MLP
-from repbias.models.convnet import ConvNet
-from repbias.models.resnet import ResNet
+from repbias.models.convolutional import ConvNet, ResNet
 from repbias.models.vit import ViT
 from repbias.tasks.task import Split, Stimuli, Task, as_floats
 from repbias.training import SGD, Adam, Muon, Phase, Training, train
-from repbias.training import feed as feeding
 from repbias.training.checkpoint import Examiner
 from repbias.training.ensemble import Stack, trains_apart
 from repbias.training.job import Job
@@ -223,7 +221,7 @@ def test_images_are_read_in_chunks_and_as_they_would_be_at_once(monkeypatch):
     chunked, accuracy = examiner.examine(state, extremes=True), examiner.validation_accuracy(state)
     assert seen == [3] + [64, 64, 64, 64, 44] * 3  # a few first, which show the axes of the layers
     handle.remove()
-    monkeypatch.setattr(feeding, "IMAGES_AT_ONCE", 1000)
+    monkeypatch.setattr("repbias.tasks.task.IMAGES_AT_ONCE", 1000)
     at_once = examiner.examine(state, extremes=True)
     for layer, result in chunked.layers.items():
         np.testing.assert_allclose(result.r2, at_once.layers[layer].r2, rtol=1e-4, atol=1e-6)

@@ -6,9 +6,8 @@ import torch
 from torch.nn import functional
 
 from repbias.models import MLP
-from repbias.models.heads import n_outputs, output_slices, predictions
+from repbias.models.heads import feature_loss, n_outputs, output_slices, predictions
 from repbias.training import SGD, train
-from repbias.training.loss import feature_loss
 
 CASES = [(2,), (2, 2), (3,), (2, 4, 2), (5, 2, 3)]
 

@@ -1,5 +1,5 @@
-"""Analyses: what the studies compute from trained networks, each a function of networks that returns tables.
+"""Analyses: functions of trained networks that return tables, which the studies name.
 
-They put the measures to the networks that the studies train; what a table holds, `repbias.experiments.analysis` says. A
-measure that somebody wants for a network or recordings of their own is in `repbias.measures`.
+They apply the measures of `repbias.measures` to the networks that the studies train; `repbias.experiments.analysis`
+describes the tables.
 """

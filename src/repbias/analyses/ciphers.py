@@ -1,4 +1,4 @@
-"""Networks and programs that compute on encrypted values: exact outputs, and activity that tells nothing of them."""
+"""Networks and programs that compute on encrypted values: exact outputs, and uninformative activity."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Integers = NDArray[np.int64]
 
 
 class ModularAdder(nn.Module):
-    """Adds two symbols modulo m, exactly, on one-hot codes: m x m ReLU units, one a pair of symbols, and a read-out.
+    """Adds two symbols modulo m, exactly, on one-hot codes: m x m ReLU units, one per pair of symbols, and a read-out.
 
     With m = 2 it computes XOR. Nothing in it is learned.
     """
@@ -26,7 +26,7 @@ class ModularAdder(nn.Module):
         self.total = nn.Linear(symbols**2, symbols, bias=False)
         with torch.no_grad():
             self.pairs.weight.zero_()
-            self.pairs.bias.fill_(-1.0)  # a pair's unit is active where both of its symbols are there
+            self.pairs.bias.fill_(-1.0)  # a pair's unit is active if both of its symbols are present
             units = torch.arange(symbols**2)
             self.pairs.weight[units, one.flatten()] = 1.0
             self.pairs.weight[units, symbols + other.flatten()] = 1.0
@@ -41,9 +41,9 @@ class ModularAdder(nn.Module):
 class EncryptedSum(nn.Module):
     """A network that sums symbols modulo m under a one-time pad, and decrypts at its last layer only.
 
-    It is given ciphers x_i + k_i mod m and the negated sum of the keys, all in one-hot codes. Layer `cipher.N` holds
-    sums of ciphers, which are uniform whatever the symbols are, since every stimulus has keys of its own; `plain` takes
-    off the keys. With keys of 0 the same network computes on plain values.
+    Its inputs are ciphers x_i + k_i mod m and the negated sum of the keys, all in one-hot codes. Layer `cipher.N` holds
+    sums of ciphers, which are uniform whatever the symbols are, since every stimulus has different keys; `plain`
+    removes the keys. With keys of 0 the same network computes on plain values.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ class EncryptedSum(nn.Module):
 class Paillier:
     """Paillier's (1999) cryptosystem with primes small enough for 64-bit arithmetic: a demonstration, no protection.
 
-    The product of two ciphers, modulo n^2, decrypts to the sum of what they hold: whoever adds needs no key.
+    The product of two ciphers, modulo n^2, decrypts to the sum of their values, so that adding needs no key.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ class Paillier:
 
     Raises
     ------
-    ValueError : numbers that are not so, or whose ciphers cannot be multiplied in 64 bits.
+    ValueError : other numbers, or numbers whose ciphers cannot be multiplied in 64 bits.
     """
 
     def __init__(self, p: int = 113, q: int = 127) -> None:
@@ -95,21 +95,21 @@ class Paillier:
 
     @property
     def bits(self) -> int:
-        """How many binary digits a cipher has."""
+        """The number of binary digits of a cipher."""
         return self.square.bit_length()
 
     def encrypt(self, plain: Integers, random: np.random.Generator) -> Integers:
-        """Return (1 + n)^plain r^n mod n^2, with an r of its own, coprime to n, for each number."""
+        """Return (1 + n)^plain r^n mod n^2, with a different r, coprime to n, for each number."""
         units = np.flatnonzero(np.gcd(np.arange(self.n), self.n) == 1)
         blinding = self._power(random.choice(units, size=plain.shape), self.n)
         return (1 + self.n * plain) % self.square * blinding % self.square
 
     def add(self, one: Integers, other: Integers) -> Integers:
-        """Return the cipher of the sum of what two ciphers hold."""
+        """Return the cipher of the sum of two ciphers' values."""
         return one * other % self.square
 
     def decrypt(self, cipher: Integers) -> Integers:
-        """Return what ciphers hold, modulo n."""
+        """Return the values of ciphers, modulo n."""
         return (self._power(cipher, self._secret) - 1) // self.n * self._inverse % self.n
 
     def _power(self, base: Integers, exponent: int) -> Integers:

@@ -1,14 +1,15 @@
-"""What similarity, components, clusters and classifiers say once each feature's share of the variance is equalised."""
+"""The results of similarity, components, clusters and classifiers after equalising the features' shares of variance."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 from torch import Tensor
 
-from repbias.analyses.reading import Layer
+from repbias.analyses.reading import Layer, Tables
 from repbias.analyses.similarity import System, block_table, compare_systems, pairs, pseudo_values, read_systems
 from repbias.measures.decoding.clustering import clustering
 from repbias.measures.decoding.reliance import reliance
@@ -28,13 +29,13 @@ def analyse(
     resamples: int = 200,
     layer: str = "penultimate",
 ) -> dict[str, pd.DataFrame]:
-    """Equalise the features' shares in the networks of one condition, and ask each method again.
+    """Equalise the features' shares in the networks of one condition, and apply each method again.
 
-    The map is fitted on a network's own validation stimuli, and applied to any others without their labels. Networks
-    in which a feature is too weak to be equalised are left out, before and after. Networks of the other conditions
+    The map is fitted on a network's validation stimuli, and applied to any others without their labels. Networks in
+    which a feature is too weak to be equalised are left out, before and after. Networks of the other conditions
     stay as they are.
 
-    Measures of each feature, each also with `_change` (after less before): `r2_equalized`, `r2_component_1_equalized`
+    Measures of each feature, each also with `_change` (after minus before): `r2_equalized`, `r2_component_1_equalized`
     (of the first principal component), `ari_2_equalized` (two clusters), `sides_with_equalized` (a nearest-mean
     classifier's answers in conflicts). With the kind of the other network as the feature: `rsa_equalized`,
     `cka_equalized`. Pairs and blocks: RSA and CKA, before and after.
@@ -59,13 +60,13 @@ def analyse(
 
 
 def _maps(networks: Sequence[Network], layer: str) -> dict[int, Equalized]:
-    """The equalising map of each network by seed, of those that have one."""
+    """Return the equalising map of each network by seed, for those that have one."""
     maps = {}
     for network in networks:
         read = Layer.of(network, layer)
         try:
             maps[network.seed] = equalize(read.fit, read.fit_labels, names=read.features)
-        except ValueError:  # a feature too weak: its direction is noise, and would be stretched into a finding
+        except ValueError:  # a feature too weak: its direction is noise, which would be amplified
             continue
     return maps
 
@@ -75,7 +76,7 @@ def _mapped(system: System, by: Equalized) -> System:
 
 
 def _change(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
-    """After less before, of each row: the pseudo-values of a difference are the differences of pseudo-values."""
+    """Return after minus before for each row: pseudo-values of a difference are differences of pseudo-values."""
     keys = ["condition", "layer", "seed", "feature"]
     both = after.merge(before, on=keys, suffixes=("", "_before"), validate="one_to_one")
     measure = both["measure_before"] + "_change"
@@ -83,19 +84,18 @@ def _change(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
 
 
 def _of_features(network: Network, by: Equalized, condition: str, layer: str) -> pd.DataFrame:
-    """What methods that look at a single network say of each feature, after the map, and how much that has changed."""
+    """Return the results of methods for single networks after the map, for each feature, and their change."""
     read = Layer.of(network, layer)
-    before = _asked(read, read.fit, read.test)
-    after = _asked(read, by.apply(read.fit), by.apply(read.test))
-    rows = []
-    for measure, values in after.items():
-        for name, new, old in zip(read.features, values, before[measure], strict=True):
-            rows += [(name, f"{measure}_equalized", new), (name, f"{measure}_change", new - old)]
-    return read.measures(rows).assign(condition=condition, seed=network.seed)
+    before = _results(read, read.fit, read.test)
+    tables = Tables(read)
+    for measure, values in _results(read, by.apply(read.fit), by.apply(read.test)).items():
+        tables.measure(f"{measure}_equalized", values)
+        tables.measure(f"{measure}_change", np.subtract(values, before[measure]))
+    return tables.made()["measures"].assign(condition=condition, seed=network.seed)
 
 
-def _asked(read: Layer, fit: Tensor, test: Tensor) -> dict[str, Sequence[float]]:
-    """What the methods say of each feature."""
+def _results(read: Layer, fit: Tensor, test: Tensor) -> dict[str, Sequence[float]]:
+    """Return the result of each method for each feature."""
     given = {"test_representation": test, "test_labels": read.test_labels, "names": read.features}
     one, other = read.features
     sides = reliance(fit, read.fit_labels, features=(one, other), classifier="nearest_mean", **given)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Decodability: what a linear classifier reads out of every layer, before and after training."""
+"""Decodability: the accuracy of a linear classifier on every layer, before and after training."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from repbias.training.feed import responses
 
 
 def analyse(network: Network, *, classifier: str = "logistic", scaling: str = "none") -> dict[str, pd.DataFrame]:
-    """Return how well a classifier on each hidden layer tells every feature, reported or only measured.
+    """Return how well a classifier on each hidden layer decodes every feature, reported or only measured.
 
-    It is trained on validation stimuli and scored on test stimuli; a network that is not trained has the same initial
-    weights. Measures: `decodable` and `decodable_untrained` (balanced accuracy), `decodable_gain` (the first less the
-    second) and `decodable_loss` (the reverse). Curves: `decodable` and `decodable_untrained`, over the layers from
-    input to output.
+    It is trained on validation stimuli and scored on test stimuli. The untrained network has the same initial weights.
+    Measures: `decodable` and `decodable_untrained` (balanced accuracy), `decodable_gain` (the first minus the second)
+    and `decodable_loss` (the reverse). Curves: `decodable` and `decodable_untrained`, over the layers from input to
+    output.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def analyse(network: Network, *, classifier: str = "logistic", scaling: str = "n
     Source: Hermann & Lampinen (2020), arXiv 2006.12433, who decode Trifeature's factors before and after training.
     """
     if not isinstance(network.model, Model):
-        raise ValueError("a module of your own has no hidden layers by name; decodability needs a repbias model")
+        raise ValueError("the hidden layers of a user-defined module are not known; decodability needs a repbias model")
     layers, names = network.model.layer_names, network.task.measured_names
     before = _accuracies(network, untrained_module(network), layers, classifier, scaling)
     after = _accuracies(network, network.module, layers, classifier, scaling)
@@ -62,7 +62,7 @@ def analyse(network: Network, *, classifier: str = "logistic", scaling: str = "n
 def _accuracies(
     network: Network, module: nn.Module, layers: Sequence[str], classifier: str, scaling: str
 ) -> NDArray[np.float64]:
-    """Balanced accuracy, `[layer, feature]`."""
+    """Return balanced accuracies, `[layer, feature]`."""
     task, stimuli = network.task, network.stimuli
     found = [
         probe(

@@ -1,4 +1,4 @@
-"""Computing on encrypted values: what representation and computation have in common where they part entirely."""
+"""Computing on encrypted values: representations that say nothing about the values they compute with."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from repbias.activations.editing import capture
 from repbias.analyses.ciphers import EncryptedSum, Paillier
-from repbias.analyses.reading import Layer, Row
+from repbias.analyses.reading import Layer, Tables
 from repbias.core.randomness import rng
 from repbias.measures.decoding.linear_classifiers import fit_classifier
 from repbias.measures.similarity.compare_rdms import compare_rdms
@@ -28,12 +28,12 @@ Integers = NDArray[np.int64]
 def analyse(
     network: Network, *, feature: str = "hard", layer: str = "penultimate", stimuli: int = 4096, compared: int = 512
 ) -> dict[str, pd.DataFrame]:
-    """Compute a feature that is a sum of symbols on encrypted symbols, and look at the activity that computes it.
+    """Compute a sum of symbols from encrypted symbols, and measure the activity that computes it.
 
     Systems, on the same test stimuli: `trained`, the trained network's layer; `plain`, a hand-built network of ReLU
-    units that sums plain symbols; `pad`, the same network, unit by unit and weight by weight, on symbols under a
-    one-time pad of which every stimulus has its own; `paillier`, a program that multiplies Paillier ciphers, whose
-    binary digits are taken for units. All activity counts but that of the last stage, which decrypts.
+    units that sums plain symbols; `pad`, the same network with the same weights on symbols under a one-time pad, with
+    different keys for every stimulus; `paillier`, a program that multiplies Paillier ciphers, whose binary digits are
+    the units. The activity of the last stage, which decrypts, is left out.
 
     Measures of the feature, by system: `..._exact` (share of right outputs), `..._rsa` (correlation of the activity's
     RDM with that of the plain values, Euclidean, of the symbols and their sum in one-hot codes), `..._linear` and
@@ -59,19 +59,20 @@ def analyse(
     }
     plain = _one_hot(np.column_stack([symbols, target]), m).flatten(1)
     values = rdm(plain[:compared], "euclidean")
-    rows: list[Row] = []
+    tables = Tables(read)
     for name, (activity, output) in systems.items():
         found = {
             "exact": float(np.mean(np.asarray(output) == target)),
             "rsa": compare_rdms(rdm(activity[:compared], "euclidean"), values),
             **_decoded(activity, target),
         }
-        rows += [(feature, f"{name}_{measure}", value) for measure, value in found.items()]
-    return {"measures": read.measures(rows)}
+        for measure, value in found.items():
+            tables.measure(f"{name}_{measure}", [value], [feature])
+    return tables.made()
 
 
 def _symbols(network: Network, feature: str, m: int, stimuli: int) -> Integers:
-    """The symbols that a feature reads, `[stimulus, term]`, from their one-hot codes."""
+    """Return the symbols that a feature sums, `[stimulus, term]`, from their one-hot codes."""
     columns = network.task.positions()[feature]
     codes = network.split("test").inputs[:stimuli, columns]
     symbols: Integers = codes.reshape(len(codes), -1, m).argmax(2)
@@ -83,7 +84,7 @@ def _one_hot(values: Integers, m: int) -> Tensor:
 
 
 def _padded_sum(symbols: Integers, keys: Integers, m: int) -> tuple[Tensor, Tensor]:
-    """The activity and the output of the network that sums symbols under keys; keys of 0 leave them plain."""
+    """Return the activity and output of the network that sums symbols under keys; keys of 0 leave them plain."""
     network = EncryptedSum(m, symbols.shape[1])
     adders = [f"cipher.{i}.{part}" for i in range(symbols.shape[1] - 1) for part in ("pairs", "total")]
     ciphers = _one_hot((symbols + keys) % m, m)
@@ -94,7 +95,7 @@ def _padded_sum(symbols: Integers, keys: Integers, m: int) -> tuple[Tensor, Tens
 
 
 def _paillier_sum(symbols: Integers, m: int, random: np.random.Generator) -> tuple[Tensor, Integers]:
-    """The binary digits of all ciphers and of their running products, and the sum modulo m, decrypted."""
+    """Return the binary digits of all ciphers and of their running products, and the decrypted sum modulo m."""
     scheme = Paillier()
     ciphers = scheme.encrypt(symbols, random)
     registers, total = [*ciphers.T], ciphers[:, 0]
@@ -106,7 +107,7 @@ def _paillier_sum(symbols: Integers, m: int, random: np.random.Generator) -> tup
 
 
 def _decoded(activity: Tensor, target: Integers) -> Mapping[str, float]:
-    """How well the sum is decoded, above chance, from half of the stimuli for the other half."""
+    """Return how well the sum is decoded, above chance: trained on half of the stimuli, scored on the other."""
     x, half = activity.double().numpy(), len(target) // 2
     answers = {
         "linear": fit_classifier(x[:half], target[:half]).predict(x[half:]),

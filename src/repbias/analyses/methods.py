@@ -1,4 +1,4 @@
-"""Several methods at once on one layer: components, steering and reliance."""
+"""Components, steering and reliance together, on one layer."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from repbias.analyses import pca, reliance, steering
+from repbias.analyses import reliance, steering
+from repbias.analyses.unsupervised import pca
 from repbias.training import Network
 
 
@@ -18,16 +19,16 @@ def analyse(
     stimuli: int = 1024,
     training_sizes: Sequence[int] = (32, 128, 512, 1024),
 ) -> dict[str, pd.DataFrame]:
-    """Return what `pca`, `steering` and `reliance` find at a layer, with the defaults of their other settings.
+    """Return the results of `pca`, `steering` and `reliance` for a layer, with the defaults of their other settings.
 
-    The layer must lie on the network's path to its outputs, for it is truncated and pushed.
+    The layer must lie on the path to the outputs, because its responses are edited.
 
     Parameters
     ----------
     lengths, stimuli : see `steering.analyse`. training_sizes : see `reliance.analyse`.
     """
     found = [
-        pca.analyse(network, layer=layer),
+        pca(network, layer=layer),
         steering.analyse(network, layer=layer, lengths=lengths, stimuli=stimuli),
         reliance.analyse(network, layer=layer, training_sizes=training_sizes),
     ]

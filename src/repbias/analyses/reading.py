@@ -1,8 +1,8 @@
-"""One layer of a trained network, as the analyses read it: responses, labels, and the network's own read-out."""
+"""A layer of a trained network as the analyses read it, and the tables that they return."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -20,7 +20,7 @@ from repbias.training.feed import Chunks, chunk_size
 from repbias.training.train import build_network
 
 PENULTIMATE = "penultimate"
-UNTRAINED = "untrained"  # the kind of networks that are read as they were before training
+UNTRAINED = "untrained"  # the kind of networks that are read before training
 Row = tuple[str, str, float]
 
 
@@ -37,7 +37,9 @@ class Layer:
         if layer != PENULTIMATE:
             return cls(network, layer)
         if not isinstance(network.model, Model):
-            raise ValueError("a module of your own has no penultimate layer by name; name the layer")
+            raise ValueError(
+                "a user-defined module has no layer that is known to be the penultimate one; give the layer's name"
+            )
         return cls(network, network.model.layer_names[-1])
 
     @property
@@ -71,30 +73,51 @@ class Layer:
         return self.network.task.network_inputs(self.network.split("test").inputs)
 
     def predict(self, logits: Tensor) -> Tensor:
-        """Return the class of each feature that logits report, `[stimulus, feature]`."""
+        """Return the class of each feature according to the logits, `[stimulus, feature]`."""
         return predictions(logits, self.network.task.n_classes)
 
     def read_out(self, representation: Tensor) -> Tensor:
-        """Return what the network reports of the test stimuli where its layer responds with `representation`."""
-        inputs = self.network.split("test").inputs
-        parts = zip(Chunks(self.network.task, inputs), representation.split(chunk_size(inputs)), strict=True)
+        """Return what the network reports of the test stimuli if its layer's responses are `representation`."""
+        task, inputs = self.network.task, self.network.split("test").inputs
+        parts = zip(Chunks(task, inputs), representation.split(chunk_size(task, inputs)), strict=True)
         return torch.cat([self._predict_edited(chunk, part) for chunk, part in parts])
 
     def _predict_edited(self, inputs: Tensor, representation: Tensor) -> Tensor:
         with torch.no_grad(), editing(self.network.module, {self.name: lambda _: representation}):
             return self.predict(self.network.module(inputs))
 
-    def measures(self, rows: Iterable[Row]) -> pd.DataFrame:
-        """Return rows (feature, measure, value) as the table `measures` of an analysis."""
-        table = pd.DataFrame(list(rows), columns=["feature", "measure", "value"])
-        return table.assign(layer=self.name).astype({"value": "float64"})
 
-    def curve(self, name: str, feature: str, x: Iterable[float], values: Iterable[float]) -> pd.DataFrame:
-        """Return one line of a figure as rows of the table `curves` of an analysis."""
-        line = pd.DataFrame({"x": np.asarray(list(x), float), "value": np.asarray(list(values), float)})
-        return line.assign(layer=self.name, feature=feature, curve=name)
+class Tables:
+    """The tables `measures` and `curves` that an analysis of one layer returns, filled row by row."""
+
+    def __init__(self, read: Layer) -> None:
+        self._read = read
+        self._measures: list[Row] = []
+        self._curves: list[pd.DataFrame] = []
+
+    def measure(self, name: str, values: Iterable[float], features: Sequence[str] | None = None) -> None:
+        """Add a measure: one value for each feature, by default for all that the network reports."""
+        features = self._read.features if features is None else features
+        self._measures += [(feature, name, value) for feature, value in zip(features, values, strict=True)]
+
+    def line(self, curve: str, feature: str, x: Iterable[float], values: Iterable[float]) -> None:
+        """Add one line of a figure: `values` over `x` in the panel `curve`."""
+        table = pd.DataFrame({"x": np.asarray(list(x), float), "value": np.asarray(list(values), float)})
+        self._curves.append(table.assign(layer=self._read.name, feature=feature, curve=curve))
+
+    def curves(self, curve: str, x: Iterable[float], values: Iterable[Iterable[float]]) -> None:
+        """Add a line for each feature that the network reports; `values` are `[feature, x]`."""
+        places = list(x)
+        for feature, line in zip(self._read.features, values, strict=True):
+            self.line(curve, feature, places, line)
+
+    def made(self) -> dict[str, pd.DataFrame]:
+        """Return the tables."""
+        measures = pd.DataFrame(self._measures, columns=["feature", "measure", "value"])
+        tables = {"measures": measures.assign(layer=self._read.name).astype({"value": "float64"})}
+        return tables | ({"curves": pd.concat(self._curves, ignore_index=True)} if self._curves else {})
 
 
 def untrained_module(network: Network) -> nn.Module:
-    """Return the network as it was before training, in eval mode."""
+    """Return the network with its initial weights, in eval mode."""
     return build_network(network.model, network.task, network.seed).eval()

@@ -1,4 +1,4 @@
-"""Regression between networks: how well one predicts another, and how much of that is a single easy feature."""
+"""Regression between networks: how well one predicts another, and how much of that is due to each feature."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ def analyse(
 ) -> dict[str, pd.DataFrame]:
     """Predict each network of one condition from a network of every kind, by ridge regression over common stimuli.
 
-    The predictor is the network of the next seed of its kind (after the last comes the first), so that no network
-    predicts, or is predicted, twice from one kind, and the two never share initial weights or training stimuli. All
-    see the validation (to fit) and test stimuli (to score) of a seed of which no network was trained.
+    The predictor is the network of the next seed of its kind (after the last comes the first), so that each network
+    predicts, and is predicted, only once per kind, and the two never share initial weights or training stimuli. All
+    read the validation stimuli (to fit) and test stimuli (to score) of a seed with which no network was trained.
 
     Measures, by predicted network, with the kind of the predictor as the feature ("easy network"): `regression_r2`
     (pooled R2 over all units), `relative_r2` (the same over that of another network of the predicted kind),
-    `easy_share` and `hard_share` (shares of what is explained that consist of each feature).
+    `easy_share` and `hard_share` (the share of the explained variance due to each feature).
     """
     targets = {network.seed: network for network in networks.get(predicted, ())}
     predictors = {(kind, one.seed): (one, one.module) for kind, given in networks.items() for one in given}
@@ -48,7 +48,7 @@ def analyse(
 
 
 def _measures(target: Network, predictor: Network, module: torch.nn.Module, layer: str) -> dict[str, float]:
-    """Predict one network from another on the stimuli of a seed that is neither's."""
+    """Predict one network from another on the stimuli of a seed that neither was trained with."""
     task = target.task
     stimuli = task.stimuli(1_000_000 + target.seed)
     a, b = Layer.of(predictor, layer).name, Layer.of(target, layer).name

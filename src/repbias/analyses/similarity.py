@@ -1,4 +1,4 @@
-"""RSA and CKA between networks: which networks look alike, and what that says of what they compute."""
+"""RSA and CKA between networks: which networks have similar representations, by what they compute."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Key = tuple[str, int]
 
 @dataclass(frozen=True)
 class System:
-    """One network as RSA sees it: what it computes, its seed, and its layer's responses to the common stimuli."""
+    """One network in RSA: its kind (what it computes), its seed, and its layer's responses to the common stimuli."""
 
     kind: str
     seed: int
@@ -42,10 +42,10 @@ def analyse(
 ) -> dict[str, pd.DataFrame]:
     """Compare every two networks, trained and untrained, on the same stimuli.
 
-    All networks see the same test stimuli, those of a seed of which no network was trained. RSA is the Pearson
+    All networks read the same test stimuli, those of a seed with which no network was trained. RSA is the Pearson
     correlation of two RDMs (correlation distance), CKA the debiased linear one. Networks of one seed start from the
-    same weights and share their training stimuli, so that they are alike for no reason of what they compute: such
-    pairs are left out of every mean.
+    same weights and share their training stimuli, which makes them similar whatever they compute: such pairs are left
+    out of every mean.
 
     Measures, of each condition and seed, with the kind of the other network as the feature ("easy network", and "own
     kind" where it is the same): `rsa` and `cka`, as jackknife pseudo-values over seeds, whose mean is the mean over
@@ -76,7 +76,7 @@ def compare_systems(systems: Sequence[System]) -> dict[str, NDArray[np.float64]]
 def read_systems(
     networks: Mapping[str, Sequence[Network]], untrained_of: str, stimuli: int, layer: str = "penultimate"
 ) -> list[System]:
-    """Return the networks' responses to common stimuli, kind by kind, those of untrained networks last."""
+    """Return the networks' responses to common stimuli, kind by kind, untrained networks last."""
     every = [network for given in networks.values() for network in given]
     inputs = common_stimuli(every, stimuli)
 
@@ -89,7 +89,7 @@ def read_systems(
 
 
 def common_stimuli(networks: Sequence[Network], count: int) -> NDArray[np.generic]:
-    """Return the first test stimuli of a seed that is beyond all the networks' own."""
+    """Return the first test stimuli of a seed with which none of the networks was trained."""
     task = networks[0].task
     inputs: NDArray[np.generic] = task.stimuli(1 + max(network.seed for network in networks)).test.inputs[:count]
     return inputs
@@ -120,7 +120,7 @@ def kinds(systems: Sequence[System]) -> list[str]:
 
 
 def usable_pairs(systems: Sequence[System], one: str, other: str, drawn: Sequence[int]) -> tuple[list[int], list[int]]:
-    """Return the rows and columns of all pairs of two kinds that differ in seed; seeds come as often as drawn."""
+    """Return the rows and columns of all pairs of two kinds that differ in seed; seeds occur as often as drawn."""
     place: dict[Key, int] = {(system.kind, system.seed): i for i, system in enumerate(systems)}
     found = [
         (place[one, s], place[other, t])
@@ -141,10 +141,10 @@ def block_mean(
 
 
 def pseudo_values(measure: str, matrix: NDArray[np.float64], systems: Sequence[System]) -> pd.DataFrame:
-    """Return the mean similarity of every two kinds as jackknife pseudo-values, one a seed; none of fewer than three.
+    """Return the mean similarity of every two kinds as jackknife pseudo-values, one per seed, for three or more.
 
-    Of the seeds that have a network of every kind: a seed without one would have the mean for its pseudo-value, and
-    would count as a seed that agrees. With two seeds there are pairs, but none once a seed is left out.
+    Only seeds with a network of every kind are used: the pseudo-value of any other seed would be the mean, as if it
+    agreed perfectly. With two seeds there are no pairs once a seed is left out.
     """
     of_kind = [{system.seed for system in systems if system.kind == kind} for kind in kinds(systems)]
     seeds = sorted(set.intersection(*of_kind)) if of_kind else []
@@ -193,7 +193,7 @@ def stimulus_resampler(
 def block_table(measure: str, matrix: NDArray[np.float64], systems: Sequence[System], resamples: int) -> pd.DataFrame:
     """Return the mean similarity of every two kinds with its 95 % percentile interval.
 
-    A bootstrap over seeds, and for RSA over stimuli at once, which makes it conservative.
+    It is a bootstrap over seeds and, for RSA, also over stimuli, which makes it conservative.
     """
     seeds = sorted({system.seed for system in systems})
     names = kinds(systems)
@@ -207,7 +207,7 @@ def block_table(measure: str, matrix: NDArray[np.float64], systems: Sequence[Sys
         row[:] = [block_mean(again, systems, one, other, drawn) for one, other in places]
     rows = []
     for place, drawn_means in zip(places, draws.T, strict=True):
-        known = drawn_means[np.isfinite(drawn_means)]  # where one seed alone was drawn, there are no pairs
+        known = drawn_means[np.isfinite(drawn_means)]  # there are no pairs where only one seed was drawn
         low, high = np.percentile(known, [2.5, 97.5]) if len(known) else (np.nan, np.nan)
         rows.append((*place, measure, block_mean(matrix, systems, *place, seeds), low, high))
     return pd.DataFrame(rows, columns=["condition", "other", "measure", "value", "ci_low", "ci_high"])

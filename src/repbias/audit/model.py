@@ -59,8 +59,7 @@ def audit(
         report = audit(gpt2, dict(tokens), {"positive": positive, "long": long}, layers="transformer.h.*", pool="last",
                        predict=lambda output: {"positive": output.logits[:, -1, good] > output.logits[:, -1, bad]})
 
-    The activity of the layers is read as by `repbias.read_layers` and audited as by `audit_arrays`, with the same measures.
-    Then each feature is ablated (erased) from each layer, and each stimulus is steered from its class to the next, to
+    The activity of the layers is read as by `read_layers` and audited as by `audit_arrays`. Then each feature is ablated (erased) from each layer, and each stimulus is steered from its class to the next, to
     show which layers the model uses for it; see `causal_effects`.
 
     Parameters
@@ -75,8 +74,8 @@ def audit(
         the model.
     predict : a function from the output of the model to the labels that it reports, `[stimulus, feature]`, or a mapping
         of the features that it reports to labels `[stimulus]`; labels as in `features`.
-    interventions : "ablation", "steering", both, or () for neither. Each takes two forward passes of all stimuli for each layer
-        and feature; reading the activity takes one in all.
+    interventions : "ablation", "steering", both, or () for neither. Each takes two forward passes of all stimuli per
+        layer and feature; reading the activity takes one in all.
     reach : the former name of `interventions`.
 
     Returns

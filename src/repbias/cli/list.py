@@ -52,8 +52,7 @@ def claim_ids(study: Study) -> list[str]:
 
 def costs(study: Study) -> dict[str, int]:
     """Return about how many seconds each scale of a study takes on this machine."""
-    from repbias.runs.cost import expected_seconds, multiplication_rate
-    from repbias.runs.plan import make_plan
+    from repbias.runs.plan import expected_seconds, make_plan, multiplication_rate
 
     rate = multiplication_rate()
     return {scale: round(expected_seconds(make_plan(study, scale), rate)) for scale in study.scales}

@@ -1,7 +1,7 @@
 """Folders and files that appear whole or not at all, whenever the process is killed (Linux, macOS).
 
-What is being written has a temporary name that says which process of which machine writes it, so that whatever a killed
-process leaves behind can be told from what a living one is still writing.
+A file or folder that is being written has a temporary name with the machine and the process that writes it, so that the
+leftovers of killed processes can be recognised.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 PREFIX = ".partial-"
-LEFTOVER_AGE = 24 * 60 * 60.0  # seconds; what another machine left is not touched before
+LEFTOVER_AGE = 24 * 60 * 60.0  # seconds; leftovers of other machines are kept this long
 _OCCUPIED = {errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR}
 
 
 def write_folder(final: Path, contents: Mapping[str, bytes]) -> bool:
-    """Write a folder of files so that it has its final name only once it is whole and on the disk.
+    """Write a folder of files that gets its final name only when it is complete and on the disk.
 
     Parameters
     ----------
@@ -32,11 +32,11 @@ def write_folder(final: Path, contents: Mapping[str, bytes]) -> bool:
 
     Returns
     -------
-    Whether the folder was made; False where something already has that name, which is then left as it was.
+    Whether the folder was made; False where something already has that name, which is left unchanged.
 
     Raises
     ------
-    OSError : it could not be written; nothing of it is left.
+    OSError : it could not be written, and nothing of it is left.
     """
     partial = _partial(final)
     try:
@@ -55,11 +55,11 @@ def write_folder(final: Path, contents: Mapping[str, bytes]) -> bool:
 
 
 def write_file(path: Path, data: bytes) -> None:
-    """Write a file, or replace it, so that a reader sees the old or the new one, whole.
+    """Write or replace a file so that a reader sees either the old or the new one, complete.
 
     Raises
     ------
-    OSError : it could not be written; what was there before is still there.
+    OSError : it could not be written; an earlier file is unchanged.
     """
     partial = _partial(path)
     try:
@@ -71,7 +71,7 @@ def write_file(path: Path, data: bytes) -> None:
 
 
 def discard(path: Path) -> None:
-    """Delete a folder or file so that its name is free at once and never stands for half of it."""
+    """Delete a folder or file so that its name is free at once and never names a part of it."""
     partial = _partial(path)
     with contextlib.suppress(FileNotFoundError):  # another process was faster
         os.rename(path, partial)
@@ -79,7 +79,7 @@ def discard(path: Path) -> None:
 
 
 def probe(folder: Path) -> None:
-    """Raise OSError where a file cannot be made, written and removed in `folder`: root may ignore permission bits."""
+    """Raise OSError unless a file can be made, written and removed in `folder`; root may ignore permission bits."""
     partial = _partial(folder / "probe")
     try:
         _write_synced(partial, b"probe")
@@ -88,7 +88,7 @@ def probe(folder: Path) -> None:
 
 
 def sweep(folder: Path) -> None:
-    """Remove what killed processes left under a temporary name in `folder`; never what a living one is writing."""
+    """Remove leftovers of killed processes in `folder`, but nothing that a running process is writing."""
     for path in folder.glob(f"{PREFIX}*"):
         if _is_leftover(path):
             _delete(path)
@@ -99,9 +99,9 @@ def _partial(final: Path) -> Path:
 
 
 def _machine() -> str:
-    """Return a name, free of dashes, of the set of processes among which a process number means something."""
+    """Return a name without dashes for the machine, or the container, in which process numbers are unique."""
     namespace = ""
-    with contextlib.suppress(OSError):  # containers may share a host's name and yet number their own processes
+    with contextlib.suppress(OSError):  # containers may share a host name but number their processes separately
         namespace = os.readlink("/proc/self/ns/pid")
     host = re.sub(r"[^A-Za-z0-9.]", "_", socket.gethostname())[:64]
     return host + "." + re.sub(r"\D", "", namespace)
@@ -128,7 +128,7 @@ def _is_running(process: int) -> bool:
 
 
 def _delete(path: Path) -> None:
-    """Delete as far as this user may: the name is a temporary one, so what stays is in nobody's way."""
+    """Delete as far as this user may; the name is temporary, so leftovers do no harm."""
     with contextlib.suppress(OSError):
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
@@ -154,7 +154,7 @@ def _write_synced(path: Path, data: bytes) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Bring the names in a folder to the disk; renames would otherwise be lost with the power."""
+    """Flush the names in a folder to the disk; otherwise a power failure could undo renames."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

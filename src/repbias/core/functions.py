@@ -1,4 +1,4 @@
-"""Functions of somebody's own that a study or a command names by "package.module:function"."""
+"""User-defined functions that a study or a command names as "package.module:function"."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Any
 
 
 def look_here() -> None:
-    """Let modules in the current folder be imported: a console script does not look there, where one's own code is."""
+    """Make modules in the current folder importable, where user code is; a console script does not search there."""
     if (here := os.getcwd()) not in sys.path:
         sys.path.append(here)
 
 
 def resolve_function(what: str, path: str) -> Callable[..., Any]:
-    """Return the function that a path names; `what` says in errors what it is for.
+    """Return the function that a path names; `what` describes its purpose in errors.
 
     Raises
     ------
@@ -27,8 +27,8 @@ def resolve_function(what: str, path: str) -> Callable[..., Any]:
         function = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError, ValueError) as error:
         raise ValueError(
-            f"{what}: cannot import {path!r} ({error}); write 'package.module:function', of a module that is installed "
-            "or lies in the current folder"
+            f"{what}: cannot import {path!r} ({error}); write 'package.module:function'; the module must be installed "
+            "or lie in the current folder"
         ) from error
     if not callable(function):
         raise ValueError(f"{what}: {path!r} is not a function")

@@ -1,8 +1,8 @@
 """The only source of random numbers: one independent stream for each seed and purpose.
 
 No global seed is set or read anywhere in the package. Streams with different names are statistically independent
-(NumPy's `SeedSequence`), and none depends on how much was drawn from another, so what a network sees never depends
-on who is trained beside it.
+(NumPy's `SeedSequence`), and none depends on how much was drawn from another, so that the stimuli of a network never
+depend on the networks trained with it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def _sequence(seed: int, names: tuple[str | int, ...]) -> np.random.SeedSequence
 
 
 def _word(name: str | int) -> int:
-    """Return 32 bits for a name or a counter, so that no name stands for a counter."""
+    """Return 32 bits for a name or a counter; no name has the bits of a counter."""
     if isinstance(name, str):
         code = zlib.crc32(name.encode())
         return code if code >= COUNTERS else code ^ (1 << 31)
@@ -37,12 +37,12 @@ def rng(seed: int, *names: str | int) -> np.random.Generator:
     Parameters
     ----------
     seed : the network's seed, >= 0.
-    names : what the stream is for ("init", "data", "batches", "dropout", ...), and any counters below 2^20.
+    names : the purpose of the stream ("init", "data", "batches", "dropout", ...), and any counters below 2^20.
     """
     return np.random.Generator(np.random.PCG64DXSM(_sequence(seed, names)))
 
 
 def torch_rng(seed: int, *names: str | int) -> torch.Generator:
-    """Return a CPU `torch.Generator` for one purpose of one seed; same streams for same names as any other call."""
+    """Return a CPU `torch.Generator` for one purpose of one seed; the same names always give the same stream."""
     state = _sequence(seed, names).generate_state(1, np.uint64)[0]
     return torch.Generator().manual_seed(int(state >> np.uint64(1)))

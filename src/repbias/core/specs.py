@@ -1,7 +1,7 @@
 """Specs: frozen, validated descriptions of tasks, models, training and conditions.
 
-What is written in a study, in a TOML file, or in Python is the same object. A wrong value is refused when the spec
-is made, with every problem listed at once, and its canonical JSON is hashed into the identity of a run.
+A study in Python, a TOML file and a stored run hold the same objects. A spec is validated when it is made, all problems
+are listed at once, and its canonical JSON is hashed into the identity of a run.
 """
 
 from __future__ import annotations
@@ -9,11 +9,20 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
-from collections.abc import Iterable
-from typing import Any, Self, get_args
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any, Self, Union, get_args
 
-from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, ValidationError, model_validator
-from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError, core_schema
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    GetCoreSchemaHandler,
+    ModelWrapValidatorHandler,
+    Tag,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import CoreSchema, ErrorDetails, InitErrorDetails, PydanticCustomError, core_schema
 
 
 class Spec(BaseModel):
@@ -23,8 +32,8 @@ class Spec(BaseModel):
 
     @model_validator(mode="wrap")
     @classmethod
-    def _offer_the_nearest(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        """Say of a field that there is not which was meant, and leave all other problems as they are."""
+    def _suggest_fields(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        """Suggest the nearest field for each unknown one, and leave all other problems unchanged."""
         try:
             return handler(data)
         except ValidationError as error:
@@ -39,21 +48,49 @@ class Spec(BaseModel):
         if _is_unknown_field(problem):
             meant = did_you_mean(str(problem["loc"][0]), cls.model_fields)
             kind = PydanticCustomError("unknown_field", "there is no such field; {meant}", {"meant": meant})
-        elif kind not in get_args(core_schema.ErrorType):  # of a spec inside this one, and reworded already
+        elif kind not in get_args(core_schema.ErrorType):  # from a nested spec, and reworded already
             kind = PydanticCustomError(kind, problem["msg"])  # type: ignore[arg-type]
         return InitErrorDetails(type=kind, loc=problem["loc"], input=problem["input"], ctx=problem.get("ctx", {}))
 
     def canonical_json(self) -> str:
         """Return the JSON text that identifies this spec: its fields in the order declared, defaults included.
 
-        The order of features is part of the description (it is the order of a network's outputs), so keys are
-        not sorted. What is None is left out, so that a new optional field leaves the identity of old specs as it was.
+        Keys are not sorted, because the order of features is part of the description (it is the order of a network's
+        outputs). Fields that are None are left out, so that a new optional field does not change existing identities.
         """
         return json.dumps(self.model_dump(mode="json", exclude_none=True), separators=(",", ":"), ensure_ascii=True)
 
     def digest(self) -> str:
         """Return the first 16 hexadecimal digits of the SHA-256 of the canonical JSON."""
         return digest(self.canonical_json())
+
+
+class OneOf:
+    """Annotates a base spec whose field `kind` says which of several subclasses a value is.
+
+    Parameters
+    ----------
+    kinds : the subclasses, each with a literal default for `kind`; a mapping without a kind is of the first.
+    what : names the field in errors.
+    """
+
+    def __init__(self, kinds: Sequence[type[Spec]], what: str) -> None:
+        self.kinds = {str(kind.model_fields["kind"].default): kind for kind in kinds}
+        self.what = what
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Return the schema of a union that is told apart by `kind`."""
+        members = tuple(Annotated[kind, Tag(name)] for name, kind in self.kinds.items())
+        discriminator = Discriminator(
+            self._kind_of,
+            custom_error_type=f"{self.what}_kind",
+            custom_error_message=f"unknown kind of {self.what}; known: {', '.join(self.kinds)}",
+        )
+        return handler.generate_schema(Annotated[Union[members], discriminator])  # noqa: UP007 (made at run time)
+
+    def _kind_of(self, given: Any) -> str:
+        default = next(iter(self.kinds))
+        return str(given.get("kind", default) if isinstance(given, dict) else getattr(given, "kind", default))
 
 
 def _is_unknown_field(problem: ErrorDetails) -> bool:
@@ -66,7 +103,7 @@ def digest(text: str) -> str:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return a sentence that offers the known names nearest to `name`, or all of them where none is near."""
+    """Return a sentence that suggests the known names nearest to `name`, or lists all where none is near."""
     known = list(known)
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     if near:
@@ -75,14 +112,14 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 
 def explain(error: ValidationError, what: str) -> str:
-    """Return every problem of a refused spec, one a line, in a user's words rather than pydantic's."""
+    """Return every problem of a refused spec, one per line, in a user's words rather than pydantic's."""
     found = error.errors(include_url=False)
     places = [problem["loc"] for problem in found]
     # Where items of a tuple are refused, pydantic also finds the tuple too short.
     problems = [p for p in found if p["type"] != "too_short" or not any(_inside(place, p["loc"]) for place in places)]
     lines = [f"{what}: {len(problems)} problem{'s' if len(problems) > 1 else ''}"]
     for problem in problems:
-        where = ".".join(str(part) for part in problem["loc"]) or "(the whole)"
+        where = ".".join(str(part) for part in problem["loc"]) or "(as a whole)"
         came = "" if problem["type"] in {"missing", "value_error"} else f" (got {_shortened(problem['input'])})"
         lines.append(f"  {where}: {problem['msg'].removeprefix('Value error, ')}{came}")
     return "\n".join(lines)

@@ -25,9 +25,9 @@ class Estimate:
     Attributes
     ----------
     mean : the mean over the seeds.
-    ci_low, ci_high : the interval; minus and plus infinity where one seed says nothing about the spread.
+    ci_low, ci_high : the interval; minus and plus infinity for one seed, whose spread is unknown.
     n : how many seeds.
-    confidence : how often such an interval is to contain the true mean, between 0 and 1.
+    confidence : the share of such intervals that are to contain the true mean, between 0 and 1.
     """
 
     mean: float
@@ -51,10 +51,10 @@ def mean_interval(values: Values, confidence: float = 0.95) -> Estimate:
     two clusters, 30 % at .1, 70 % at .5    .782 .936 .941     .754 .950 .957     .742 .914 .929
     ======================================  =================  =================  =================
 
-    With few seeds both bootstraps are much too narrow, and with twenty they gain little, so t is used throughout. Four
-    seeds are too few for any of them where some seeds part from the rest (networks that never learn a feature): look
-    at the seeds, and train ten or more. Seeds that all agree give an interval of no width: it speaks of the spread
-    that was seen. The interval may reach beyond what a bounded measure can be.
+    With few seeds both bootstraps are much too narrow, and with twenty they gain little, so t is always used. Four
+    seeds are too few for any of them where some seeds differ from the rest (networks that never learn a feature):
+    inspect the seeds, and train ten or more. Seeds with equal values give an interval of zero width, since it reflects
+    only the observed spread. The interval may exceed the range of a bounded measure.
 
     Parameters
     ----------
@@ -71,25 +71,25 @@ def mean_interval(values: Values, confidence: float = 0.95) -> Estimate:
     """
     if not 0 < confidence < 1:
         raise ValueError(f"confidence lies between 0 and 1, got {confidence}")
-    seeds = _one_number_a_seed(values)
+    seeds = _one_number_per_seed(values)
     n, mean = len(seeds), float(seeds.mean())
     half = math.inf if n == 1 else float(stats.t.ppf((1 + confidence) / 2, n - 1) * stats.sem(seeds))
     return Estimate(mean, mean - half, mean + half, n, confidence)
 
 
 def contrast_interval(values: NDArray[np.floating], weights: Values, confidence: float = 0.95) -> Estimate:
-    """Estimate a weighted sum of cell means over seeds, of which some have no value in some cells.
+    """Estimate a weighted sum of cell means over seeds, where some seeds have no value in some cells.
 
-    A cell's mean is that of the seeds that have a value there. The spread is taken over seeds, so what a seed's cells
-    have in common is in it: a seed is counted by how far its values, weighted, lie from their cells' means, each
+    A cell's mean is that of the seeds that have a value there. The spread is taken over seeds, so that it includes what
+    a seed's cells have in common: each seed contributes the weighted sum of its distances from the cells' means, each
     scaled by sqrt(n / (n - 1)) with n the seeds of the cell, which makes the variance unbiased where cells are
     independent; the degrees of freedom are Satterthwaite's for independent cells (CR2, Bell & McCaffrey 2002). Where
-    every seed has every cell, this is `mean_interval` of the seeds' own sums.
+    every seed has every cell, the result equals `mean_interval` of the seeds' sums.
 
     Measured coverage of a nominal 95 % (4,000 simulated experiments, 10 seeds in a 2 x 2 x 3 design, main effect of the
-    first factor; lost are random values, but for two a cell): none lost .946, a third .951, two thirds .951, nine
-    tenths .959. With a third lost: .960 where all cells of a seed have twice the noise in common, .942 where those of
-    a level have, .942 with spreads that differ fourfold between cells; 4 seeds instead of 10 .954.
+    first factor; random values are missing, but at least two per cell are left): none missing .946, a third .951, two
+    thirds .951, nine tenths .959. With a third missing: .960 where all cells of a seed share noise of twice the size,
+    .942 where those of a level do, .942 with spreads that differ fourfold between cells, .954 with 4 seeds, not 10.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ def contrast_interval(values: NDArray[np.floating], weights: Values, confidence:
     """
     values, weight = np.asarray(values, float), np.asarray(weights, float)
     if values.ndim != 2 or weight.shape != values.shape[1:]:
-        raise ValueError(f"expected [seed, cell] and one weight a cell, got {values.shape} and {weight.shape}")
+        raise ValueError(f"expected [seed, cell] and one weight per cell, got {values.shape} and {weight.shape}")
     values, weight = values[:, weight != 0], weight[weight != 0]
     known = np.isfinite(values)
     counts = known.sum(axis=0)
@@ -120,7 +120,7 @@ def contrast_interval(values: NDArray[np.floating], weights: Values, confidence:
         return Estimate(estimate, -math.inf, math.inf, n, confidence)
     share = weight / np.sqrt(counts * (counts - 1.0))  # of a value's distance from its cell's mean
     residuals = np.where(known, values - means, 0) @ share
-    # How the seeds' residuals go together where all values are independent with one variance, `[seed, seed]`.
+    # Covariance of the seeds' residuals if all values are independent with equal variance, `[seed, seed]`.
     joint = -np.einsum("sc,tc,c->st", known, known, share**2 / counts)
     joint[np.diag_indices(len(joint))] += known @ share**2
     freedom = np.trace(joint) ** 2 / (joint**2).sum()
@@ -132,24 +132,24 @@ def sign_flip_p(values: Values, alternative: Literal["greater", "less", "two-sid
     """Test that the mean over seeds is zero, by flipping the signs of the seeds' values.
 
     The p value is the share of all 2**n choices of signs whose mean is at least as far in the direction of
-    `alternative` as the one observed; it is exact up to 14 seeds. Beyond, 16,384 random choices stand for all, the same
-    at every call. The smallest p of n seeds is 2**-n (two-sided: twice that): four seeds cannot reach .05 two-sided,
-    nor can three on one side. For two conditions with the same seeds, give the differences.
+    `alternative` as the observed one; it is exact up to 14 seeds. With more seeds it comes from 16,384 random choices,
+    the same in every call. The smallest p of n seeds is 2**-n (two-sided: twice that): four seeds cannot reach .05
+    two-sided, and three cannot one-sided. For two conditions with the same seeds, give the differences.
 
     Under the null hypothesis the values must be symmetric about zero; with very skewed ones, p is only approximate.
 
     Parameters
     ----------
     values : `[seed]`, finite.
-    alternative : where the mean lies if it is not zero.
+    alternative : the direction of the mean if it is not zero.
 
     Raises
     ------
     ValueError : no values, values that are not finite, or an axis beyond the seeds.
     """
-    seeds = _one_number_a_seed(values)
+    seeds = _one_number_per_seed(values)
     if len(seeds) == 1:
-        seeds = np.append(seeds, 0.0)  # SciPy wants two; a zero has no sign to flip, so p stays what one seed gives
+        seeds = np.append(seeds, 0.0)  # SciPy needs two; flipping a zero changes nothing, so p is that of one seed
     result = stats.permutation_test(
         (seeds,),
         np.mean,
@@ -157,15 +157,17 @@ def sign_flip_p(values: Values, alternative: Literal["greater", "less", "two-sid
         vectorized=True,
         n_resamples=2**14,
         alternative=alternative,
-        random_state=np.random.default_rng(0),  # only the Monte-Carlo error hangs on it; newer SciPy says rng=
+        random_state=np.random.default_rng(0),  # affects only the Monte-Carlo error; newer SciPy has rng=
     )
     return float(result.pvalue)
 
 
-def _one_number_a_seed(values: Values) -> NDArray[np.float64]:
+def _one_number_per_seed(values: Values) -> NDArray[np.float64]:
     seeds = np.asarray(values, dtype=np.float64)
     if seeds.ndim != 1:
-        raise ValueError(f"expected one number a seed, [seed], got shape {seeds.shape}; average each seed's own first")
+        raise ValueError(
+            f"expected one number per seed, [seed], got shape {seeds.shape}; average within each seed first"
+        )
     if not len(seeds):
         raise ValueError("expected at least one seed's value, got none")
     bad = np.flatnonzero(~np.isfinite(seeds))
@@ -192,7 +194,7 @@ def larger_p(values: Values, than: float = 0.0) -> float:
     ------
     ValueError : fewer than two values, or values that are not finite.
     """
-    seeds = _one_number_a_seed(values)
+    seeds = _one_number_per_seed(values)
     if len(seeds) < 2:
         raise ValueError(f"a test over seeds needs two or more, got {len(seeds)}")
     error = stats.sem(seeds)
@@ -202,7 +204,7 @@ def larger_p(values: Values, than: float = 0.0) -> float:
 
 
 def holm(p_values: Values) -> NDArray[np.float64]:
-    """Return p values corrected for their number by Holm's (1979) step-down rule; NaN is no test, and stays."""
+    """Return p values corrected for their number by Holm's (1979) step-down rule; NaN stays NaN."""
     p = np.asarray(p_values, dtype=float)
     corrected = np.full(p.shape, np.nan)
     tests = np.flatnonzero(np.isfinite(p))
@@ -213,15 +215,15 @@ def holm(p_values: Values) -> NDArray[np.float64]:
 
 
 def jackknife(seeds: Sequence[int], statistic: Callable[[Sequence[int]], float]) -> NDArray[np.float64]:
-    """Return the jackknife pseudo-values of a statistic of several seeds at once, one a seed.
+    """Return the jackknife pseudo-values of a statistic of several seeds at once, one per seed.
 
     With theta the statistic of all n seeds and theta_s that without seed s, the pseudo-value of s is
-    n theta - (n - 1) theta_s. A mean over pairs of seeds is no mean of independent numbers, since each seed is in many
-    pairs; its pseudo-values have the same mean, and a spread from which `mean_interval` gives its interval (Tukey).
+    n theta - (n - 1) theta_s. The numbers in a mean over pairs of seeds are not independent, since each seed is in
+    many pairs; its pseudo-values have the same mean, and from their spread `mean_interval` gives the interval (Tukey).
 
     Parameters
     ----------
-    seeds : two or more different seeds. statistic : takes any of them, gives one number.
+    seeds : two or more different seeds. statistic : takes any subset of them and returns a number.
 
     Returns
     -------
@@ -231,7 +233,7 @@ def jackknife(seeds: Sequence[int], statistic: Callable[[Sequence[int]], float])
     ------
     ValueError : fewer than two seeds.
 
-    When not to use it: for a statistic that jumps as a seed is left out, such as a median of few.
+    When not to use it: for a statistic that jumps when a seed is left out, such as a median of few values.
     """
     if len(seeds) < 2:
         raise ValueError(f"a jackknife over seeds needs two or more, got {len(seeds)}")

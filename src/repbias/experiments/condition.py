@@ -44,9 +44,9 @@ class Condition(Spec):
     @model_validator(mode="after")
     def _curriculum_fits(self) -> Condition:
         self.training.check_features(self.task.feature_names)
-        if self.training.batch > self.task.train:
+        if self.training.batch > self.task.n_stimuli[0]:
             raise ValueError(
-                f"a batch of {self.training.batch} is larger than the training set of {self.task.train} stimuli"
+                f"a batch of {self.training.batch} is larger than the training set of {self.task.n_stimuli[0]} stimuli"
             )
         return self
 

@@ -1,6 +1,6 @@
 """Transformer layers from small modules: pre-norm, multi-head attention, and an MLP of one hidden layer.
 
-Layer normalisation comes before each sublayer (Xiong et al. 2020), so what attention and MLP write is added to a
+Layer normalisation comes before each sublayer (Xiong et al. 2020), so the outputs of attention and MLP are added to a
 stream that runs from the embedding to the end.
 """
 
@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import sqrt
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, Self, TypeAlias
 
 import torch
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from repbias.models.readouts import AnswerPools, MeanOverTokens, StringPools, linear
+from repbias.core.specs import Spec
+from repbias.models.model import linear
+from repbias.models.readouts import AnswerPools, MeanOverTokens, StringPools
 
 KeysAndValues: TypeAlias = tuple[Tensor, ...]  # keys and values, each [stimulus, head, token, unit]
 
@@ -31,8 +34,37 @@ class BlockShape(NamedTuple):
         return 4 * self.width**2 + 2 * tokens * self.width + 2 * self.width * self.mlp_width
 
 
+class AttentionSpec(Spec):
+    """The sizes of a Transformer's layers.
+
+    Attributes
+    ----------
+    width : units of the stream. heads : attention heads, which share it evenly.
+    mlp_width : hidden units of each layer's MLP; four times the width where it is None.
+    """
+
+    width: int = Field(default=64, ge=1)
+    heads: int = Field(default=4, ge=1)
+    mlp_width: int | None = Field(default=None, ge=1)
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+
+    @model_validator(mode="after")
+    def _divisible(self) -> Self:
+        if self.width % self.heads:
+            raise ValueError(
+                f"width={self.width} is not a multiple of heads={self.heads}, and the heads share it evenly; "
+                f"set width to {-(-self.width // self.heads) * self.heads}"
+            )
+        return self
+
+    @property
+    def block_shape(self) -> BlockShape:
+        """The sizes of each layer."""
+        return BlockShape(self.width, self.heads, self.mlp_width or 4 * self.width, self.dropout)
+
+
 def causal_mask(queries: int, keys: int, device: torch.device) -> Tensor:
-    """Return what may not be seen, bool `[query, key]`: with the queries last among the keys, whatever follows them."""
+    """Return the keys hidden from each query, bool `[query, key]`: those after it; the queries are the last keys."""
     return torch.ones(queries, keys, dtype=torch.bool, device=device).triu(keys - queries + 1)
 
 
@@ -40,7 +72,7 @@ def attend(query: Tensor, key: Tensor, value: Tensor, hidden: Tensor | None = No
     """Return softmax(Q K' / sqrt(d)) V, `[..., query, unit]`, without the keys that are `hidden` `[query, key]`.
 
     Written out because torch's `scaled_dot_product_attention` has no batching rule on a CPU: under vmap it runs network
-    after network, with a warning, and takes twice as long for strings of this length.
+    by network, with a warning, and takes twice as long for strings of this length.
     """
     scores = query @ key.transpose(-1, -2) / sqrt(query.shape[-1])
     if hidden is not None:
@@ -49,7 +81,7 @@ def attend(query: Tensor, key: Tensor, value: Tensor, hidden: Tensor | None = No
 
 
 class Attention(nn.Module):
-    """Multi-head attention; its output is what it writes to the stream."""
+    """Multi-head attention; its output is added to the stream."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -58,7 +90,7 @@ class Attention(nn.Module):
         self.out = linear(width, width)
 
     def keys_and_values(self, context: Tensor) -> KeysAndValues:
-        """`[stimulus, token, width]` -> what queries may look up there."""
+        """`[stimulus, token, width]` -> the keys and values there."""
         return self._by_head(self.key(context)), self._by_head(self.value(context))
 
     def forward(self, x: Tensor, context: KeysAndValues, hidden: Tensor | None = None) -> Tensor:
@@ -97,12 +129,12 @@ class Step(NamedTuple):
 class EncoderLayer(StringPools):
     """Self-attention and MLP over the string: `x = residual * x + write` for each.
 
-    It is read by the pools of its stream, and of what is written to it: `attention_mean` and `mlp_mean`.
+    Its stream can be read in the pools, and the outputs of attention and MLP as `attention_mean` and `mlp_mean`.
 
     Parameters
     ----------
     length, summary : see `StringPools`.
-    residual : factor on the residual path, 1 as a rule; 0 leaves what is written, and nothing else.
+    residual : factor on the residual path, normally 1; with 0 only the outputs of attention and MLP are left.
     """
 
     def __init__(self, shape: BlockShape, length: int, *, residual: float = 1.0, summary: bool = False) -> None:
@@ -126,7 +158,7 @@ class EncoderLayer(StringPools):
         return self.read(step.stream)
 
     def step(self, x: Tensor, hidden: Tensor | None = None, past: KeysAndValues | None = None) -> Step:
-        """Compute the layer at any tokens `[stimulus, token, width]`, unread.
+        """Compute the layer at any tokens `[stimulus, token, width]`, without its pools.
 
         `past` are the keys and values of tokens before these.
         """
@@ -154,7 +186,7 @@ class DecoderLayer(nn.Module):
         self.dropout = nn.Dropout(shape.dropout)
 
     def forward(self, x: Tensor, string: KeysAndValues, hidden: Tensor) -> Tensor:
-        """`[stimulus, position, width]` -> the same shape; `string` is what `cross_attention` may look up."""
+        """`[stimulus, position, width]` -> the same shape; `string` are the keys and values of `cross_attention`."""
         normed = self.attention_norm(x)
         x = x + self.dropout(self.attention(normed, self.attention.keys_and_values(normed), hidden))
         x = x + self.dropout(self.cross_attention(self.cross_norm(x), string))
@@ -162,7 +194,7 @@ class DecoderLayer(nn.Module):
 
 
 class AnswerDecoder(AnswerPools):
-    """Decoder layers over the answers so far; what is read is the stream after the layer norm that follows them.
+    """Decoder layers over the answers so far, read in the stream after the final layer norm.
 
     Parameters
     ----------
@@ -176,7 +208,7 @@ class AnswerDecoder(AnswerPools):
         self.norm = nn.LayerNorm(shape.width)
 
     def contexts(self, string: Tensor) -> tuple[KeysAndValues, ...]:
-        """Return what each layer may look up of the encoded string `[stimulus, token, width]`."""
+        """Return the keys and values of the encoded string `[stimulus, token, width]` for each layer."""
         return tuple(layer.cross_attention.keys_and_values(string) for layer in self.layers)  # type: ignore[union-attr, operator]
 
     def forward(self, fed: Tensor, string: Sequence[KeysAndValues]) -> Tensor:

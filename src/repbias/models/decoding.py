@@ -1,7 +1,7 @@
-"""What all sequence models share: strings come in, and answers go out one after another.
+"""What all sequence models share: they read strings and report answers one after another.
 
 In training the decoder reads the true answers before each position (teacher forcing), or some of its own where a model
-says so; otherwise its own, each the likelier one (greedy decoding).
+says so; otherwise it reads its own, always the likelier one (greedy decoding).
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from repbias.models.readouts import AnswerReadout
 from repbias.tasks.task import Task
 
 START = 3
-ANSWER_SYMBOLS = 4  # 0, 1, not asked, start
+ANSWER_SYMBOLS = 4  # 0, 1, no label, start
 EMBEDDING_STD = 1.0
-# What a decoder knows of the string, layer by layer: keys and values, or the state that it starts from.
+# The decoder's information about the string, by layer: keys and values, or the initial state.
 Memory: TypeAlias = tuple[tuple[Tensor, ...], ...]
 PositionKind: TypeAlias = Literal["learned", "sinusoidal"]
 
 
 @dataclass(frozen=True)
 class StringShape:
-    """How many tokens there are, how many a string has, and how many binary features are reported of it."""
+    """The number of different tokens, the number of tokens in a string, and the number of binary features."""
 
     vocabulary: int
     length: int
@@ -41,18 +41,17 @@ class StringShape:
 
         Raises
         ------
-        ValueError : the task is not one of strings with binary features.
+        ValueError : the task does not have strings with binary features.
         """
-        vocabulary, length = getattr(task, "vocabulary", None), getattr(task, "length", None)
-        features = len(task.feature_names)
-        is_string = isinstance(vocabulary, int) and isinstance(length, int)
-        if not is_string or task.input_shape != (length + 2 * features,) or set(task.n_classes) != {2}:  # type: ignore[operator]
+        features, shape = len(task.feature_names), task.input_shape
+        is_string = task.n_tokens is not None and len(shape) == 1 and shape[0] > 2 * features
+        if task.n_tokens is None or not is_string or set(task.n_classes) != {2}:
             raise ValueError(
-                f"{model} reads strings and reports binary features: it needs a task with a vocabulary, a length and "
-                f"stimuli of tokens, order and answers, such as StringTask; got {type(task).__name__} with stimuli of "
-                f"shape {task.input_shape} and features of {task.n_classes} classes. Use MLP for it"
+                f"{model} reads strings and reports binary features: it needs a task whose stimuli are tokens, order "
+                f"and answers, such as StringTask; got {type(task).__name__} with stimuli of shape {shape} and "
+                f"features of {task.n_classes} classes. Use MLP for it"
             )
-        return cls(int(vocabulary), int(length), features)  # type: ignore[arg-type]
+        return cls(task.n_tokens, shape[0] - 2 * features, features)
 
 
 class SequenceModel(Model):
@@ -67,32 +66,34 @@ class SequenceModel(Model):
 
         Raises
         ------
-        ValueError : the task is not one of strings with binary features.
+        ValueError : the task does not have strings with binary features.
         """
         network = self.network(StringShape.of(task, type(self).__name__))
         initialise(network, generator)
         return network
 
     def build(self, input_shape: tuple[int, ...], outputs: int, generator: torch.Generator) -> nn.Module:
-        """Refuse: the shape of a stimulus does not tell how many tokens there are."""
-        raise ValueError(f"{type(self).__name__} needs to know the task's tokens; call build_for(task, generator)")
+        """Refuse: the number of different tokens does not follow from the shape of a stimulus."""
+        raise ValueError(
+            f"{type(self).__name__} needs the number of tokens of the task; call build_for(task, generator)"
+        )
 
 
 class AnswersInSequence(Spec):
-    """What a model that reports features one after another can be told of its training.
+    """The training option of models that report features one after another.
 
     Attributes
     ----------
-    own_answers : probability with which, in training, the decoder reads its own answer at a position and not the true
-        one, drawn for each stimulus and position: scheduled sampling (Bengio et al. 2015) at a constant rate. None is
-        teacher forcing, and 1 leaves the decoder to itself, as it is in use.
+    own_answers : probability with which, in training, the decoder reads its own answer at a position instead of the
+        true one, drawn for each stimulus and position: scheduled sampling (Bengio et al. 2015) at a constant rate. None
+        is teacher forcing; with 1 the decoder always reads its own answers, as in use.
     """
 
     own_answers: float | None = Field(default=None, gt=0, le=1)
 
 
 class SymbolTable(nn.Module):
-    """A vector for each symbol: an embedding that stacks.
+    """A vector for each symbol: an embedding that can be stacked.
 
     The look-up is a product with a one-hot code, which is exact, and which `torch.func.vmap` turns into one product for
     all networks.
@@ -110,7 +111,7 @@ class SymbolTable(nn.Module):
 
 
 class LearnedPositions(SymbolTable):
-    """A learned vector for each place of a sequence, added to what stands there."""
+    """A learned vector for each place of a sequence, added to the vector there."""
 
     def forward(self, x: Tensor) -> Tensor:
         """`[stimulus, place, width]` -> the same shape."""
@@ -118,11 +119,11 @@ class LearnedPositions(SymbolTable):
 
 
 class SinusoidalPositions(nn.Module):
-    """Sines and cosines of the place, added to what stands there.
+    """Sines and cosines of the place, added to the vector there.
 
     Parameters
     ----------
-    first : the place of the first symbol, where others came before it.
+    first : the place of the first symbol, where others come before it.
     """
 
     def __init__(self, places: int, width: int, first: int = 0) -> None:
@@ -141,7 +142,7 @@ class Embedding(nn.Module):
 
     Parameters
     ----------
-    symbols, places : how many there are of each.
+    symbols, places : the number of each.
     first : the place of the first symbol, where another sequence comes before this one.
     """
 
@@ -161,7 +162,7 @@ class Embedding(nn.Module):
 
 
 class SummaryEmbedding(Embedding):
-    """The embedding of a string with one more token after it, a symbol and a place of their own."""
+    """The embedding of a string followed by one more token, with its own symbol and place."""
 
     def __init__(self, symbols: int, places: int, width: int, positions: PositionKind, dropout: float) -> None:
         super().__init__(symbols + 1, places + 1, width, positions, dropout)
@@ -187,7 +188,7 @@ def initialise(network: nn.Module, generator: torch.Generator) -> None:
 
 
 class AnsweringNetwork(nn.Module, ABC):
-    """A network that encodes a string and then decodes one answer after another; subclasses say how.
+    """A network that encodes a string and then decodes one answer after another; subclasses define both steps.
 
     A row is `[tokens (length) | order (features) | answers (features)]`; the logits are in the order of the features.
 
@@ -210,13 +211,13 @@ class AnsweringNetwork(nn.Module, ABC):
     def decode(self, memory: Memory, fed: Tensor) -> Tensor:
         """Return the state `[stimulus, position, unit]` before each output.
 
-        `fed` `[stimulus, position]` is what the decoder has read there: the start symbol, then the answers so far.
+        `fed` `[stimulus, position]` are the symbols that the decoder reads: the start symbol, then the answers so far.
         """
 
     def forward(self, rows: Tensor) -> Tensor:
         """Rows `[stimulus, length + 2 features]` -> logits `[stimulus, feature]`.
 
-        In eval mode the answers in the rows are not looked at.
+        In eval mode the answers in the rows are ignored.
         """
         features = self.shape.features
         tokens, order, answers = rows.split([self.shape.length, features, features], dim=1)
@@ -228,7 +229,7 @@ class AnsweringNetwork(nn.Module, ABC):
         elif self.own_answers is None:
             states = self.decode(memory, torch.cat([start, true], dim=1))
         else:
-            # A dropout mask, so that it comes from the network's own random stream; no gradient goes through it.
+            # A dropout mask, which comes from the network's random stream; no gradient goes through it.
             is_true = nn.functional.dropout(torch.ones_like(true), self.own_answers, training=True) > 0
             states = self._decode_greedily(memory, start, true, is_true)
         logits: Tensor = self.readout(states, order)
@@ -237,9 +238,9 @@ class AnsweringNetwork(nn.Module, ABC):
     def _decode_greedily(
         self, memory: Memory, fed: Tensor, true: Tensor | None = None, is_true: Tensor | None = None
     ) -> Tensor:
-        """Decode as many positions as are known, and one more, until all are: the last pass is over all of them.
+        """Decode one more position at a time; the last pass is over all of them.
 
-        Where `is_true` `[stimulus, position]`, what is read on is the `true` answer and not the decoder's own.
+        Where `is_true` `[stimulus, position]`, the next position reads the `true` answer instead of the decoder's.
         """
         for position in range(self.shape.features - 1):
             newest = self.decode(memory, fed)[:, -1:]

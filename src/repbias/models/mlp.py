@@ -11,7 +11,7 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from repbias.models.model import Model
+from repbias.models.model import Model, linear
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "leaky_relu": lambda: nn.LeakyReLU(0.2),
@@ -34,8 +34,8 @@ INITS: dict[str, Callable[[Tensor, torch.Generator], Tensor]] = {
 class MLP(Model):
     """A multilayer perceptron that reads a flattened stimulus.
 
-    Each hidden layer is linear -> norm -> activation -> dropout, and its output is what is read as its
-    representation. Biases start at zero.
+    Each hidden layer is linear -> norm -> activation -> dropout, and its representation is its output. Biases start at
+    zero.
 
     Attributes
     ----------
@@ -91,11 +91,11 @@ class MLP(Model):
 
 
 class HiddenLayer(nn.Module):
-    """Linear -> norm -> activation -> dropout, and the input added where asked and possible."""
+    """Linear -> norm -> activation -> dropout, plus the input where the spec is residual and widths are equal."""
 
     def __init__(self, spec: MLP, inputs: int, units: int) -> None:
         super().__init__()
-        self.linear = _linear(inputs, units)
+        self.linear = linear(inputs, units)
         self.norm = NORMS[spec.norm](units)
         self.activation = ACTIVATIONS[spec.activation]()
         self.dropout = nn.Dropout(spec.dropout)
@@ -107,11 +107,6 @@ class HiddenLayer(nn.Module):
         return x + y if self.skip else y
 
 
-def _linear(inputs: int, units: int) -> nn.Linear:
-    """Return a linear layer without initial weights: torch would draw them from its global generator."""
-    return nn.utils.skip_init(nn.Linear, inputs, units)
-
-
 class MLPNetwork(nn.Module):
     """The network that an `MLP` spec describes."""
 
@@ -119,7 +114,7 @@ class MLPNetwork(nn.Module):
         super().__init__()
         sizes = (inputs, *spec.widths)
         self.hidden = nn.ModuleList(HiddenLayer(spec, a, b) for a, b in pairwise(sizes))
-        self.readout = _linear(sizes[-1], outputs)
+        self.readout = linear(sizes[-1], outputs)
 
     def forward(self, x: Tensor) -> Tensor:
         """`[stimulus, ...]` -> logits `[stimulus, output]`."""

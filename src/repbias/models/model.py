@@ -1,7 +1,7 @@
-"""What every model is: a spec that builds an ordinary `nn.Module` with named layers.
+"""The contract of a model: a spec that builds an ordinary `nn.Module` with named layers.
 
-Nothing else in the package knows how a network is built, so a user's own `nn.Module` is trained and measured in
-the same way.
+Nothing else in the package knows how a network is built, so a user-defined `nn.Module` is trained and measured in the
+same way.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ class Model(Spec):
         """
 
     def build_for(self, task: Task, generator: torch.Generator) -> nn.Module:
-        """Make the network for a task: stimuli in, one logit a binary feature and C a feature of C classes out.
+        """Make the network for a task: stimuli in, one logit per binary feature and C per feature of C classes out.
 
-        By default it needs no more than sizes, and is `build`; a model that needs to know more of the task, such as its
-        tokens, overrides this.
+        By default it calls `build` with the sizes; a model that depends on more of the task, such as its tokens,
+        overrides it.
 
         Raises
         ------
@@ -38,8 +38,8 @@ class Model(Spec):
         """
         if task.teacher_forced:
             raise ValueError(
-                f"a {type(self).__name__} would read the answers that stand in the training inputs of a "
-                f"{type(task).__name__}; take a model that reports features in sequence, such as EncoderDecoder"
+                f"a {type(self).__name__} would read the answers in the training inputs of a "
+                f"{type(task).__name__}; use a model that reports features in sequence, such as EncoderDecoder"
             )
         return self.build(task.input_shape, n_outputs(task.n_classes), generator)
 
@@ -54,10 +54,15 @@ class Model(Spec):
 
     @property
     def layers_read(self) -> tuple[str, ...]:
-        """What is measured where nothing else is asked for: the hidden layers, and the read-out."""
+        """The layers that are measured by default: the hidden layers and the read-out."""
         return (*self.layer_names, "readout")
 
     @property
     def penultimate(self) -> str:
-        """The layer that the read-out reads: the last hidden one."""
+        """The input of the read-out: the last hidden layer."""
         return self.layer_names[-1]
+
+
+def linear(inputs: int, units: int) -> nn.Linear:
+    """Return a linear layer without initial weights, because torch would draw them from its global generator."""
+    return nn.utils.skip_init(nn.Linear, inputs, units)

@@ -1,8 +1,8 @@
-"""Where a sequence model is read: modules whose output is one vector a stimulus, and the read-out of the answers.
+"""Layers at which sequence models are read, whose output is one vector per stimulus, and the read-out of the answers.
 
-A pool computes nothing that the network would not be without. It exists to have a name, so that `repbias.activations`
-reads the mean over tokens, or the state before an output, as it reads any layer. Where decoding calls a pool once per
-answer, its last call has all of them, and is the one that is read.
+A pool does not contribute to the network's output. It gives the mean over tokens, or the state before an output, a name
+under which it can be read like any other layer. Where decoding calls a pool once per answer, its last call contains all
+answers, and is the one that is read.
 """
 
 from __future__ import annotations
@@ -10,10 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-
-def linear(inputs: int, units: int) -> nn.Linear:
-    """Return a linear layer without initial weights: torch would draw them from its global generator."""
-    return nn.utils.skip_init(nn.Linear, inputs, units)
+from repbias.models.model import linear
 
 
 class MeanOverTokens(nn.Module):
@@ -51,7 +48,7 @@ class AtToken(nn.Module):
 
 
 class StringPools(nn.Module):
-    """A layer over a string with what is read of its states: `mean`, `first`, `last`, and `summary` where there is one.
+    """A layer over a string whose states can be read as `mean`, `first`, `last`, and `summary` where there is one.
 
     Parameters
     ----------
@@ -68,9 +65,9 @@ class StringPools(nn.Module):
             self.summary = AtToken(length)
 
     def read(self, x: Tensor) -> Tensor:
-        """Show the states `[stimulus, token, unit]` to every pool and return them.
+        """Pass the states `[stimulus, token, unit]` through every pool and return them.
 
-        The summary token's state is what came through its pool, so that an edit of `summary` acts on all that follows.
+        The summary token's state is the output of its pool, so that an edit of `summary` affects all later layers.
         """
         self.mean(x)
         self.first(x)
@@ -81,7 +78,7 @@ class StringPools(nn.Module):
 
 
 class AnswerPools(nn.Module):
-    """A decoder with what is read of its states: `state.p`, from which output p is read, and their `mean`."""
+    """A decoder whose states can be read: `state.p`, from which output p is computed, and their `mean`."""
 
     def __init__(self, features: int) -> None:
         super().__init__()
@@ -89,9 +86,9 @@ class AnswerPools(nn.Module):
         self.mean = MeanOverTokens()
 
     def read(self, states: Tensor) -> Tensor:
-        """Pass the states `[stimulus, position, unit]` through their pools; there may be fewer than positions yet.
+        """Pass the states `[stimulus, position, unit]` through their pools; there may be fewer states than positions.
 
-        What is read out is what came through, so that an edit of `state.p` acts on output p.
+        The outputs of the pools are read out, so that an edit of `state.p` affects output p.
         """
         pools = zip(self.state, states.unbind(1), strict=False)
         states = torch.stack([pool(state) for pool, state in pools], dim=1)
@@ -102,8 +99,8 @@ class AnswerPools(nn.Module):
 class AnswerReadout(nn.Module):
     """One read-out, tied over output positions: the log-odds of answering 1 rather than 0.
 
-    It scores the two answers and no end token: every sequence has as many answers as there are features, so an end
-    would carry no information.
+    It scores the two answers and no end token, which would carry no information: every sequence has one answer per
+    feature.
     """
 
     def __init__(self, width: int) -> None:
@@ -118,6 +115,6 @@ class AnswerReadout(nn.Module):
     def forward(self, states: Tensor, order: Tensor) -> Tensor:
         """`[stimulus, position, unit]` -> logits `[stimulus, feature]`, whatever the order of reporting.
 
-        `order` `[stimulus, position]` is the feature that is reported at each position.
+        `order` `[stimulus, position]` is the feature reported at each position.
         """
         return self.by_position(states).gather(1, order.long().argsort(1))

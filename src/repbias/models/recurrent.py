@@ -1,7 +1,7 @@
 """Recurrent encoder-decoders: a string is read token by token into a state, from which the answers are reported.
 
-Gates are written out, so that a network is stacked and traced like any other; with the same weights the cells are
-`torch.nn.GRUCell` and `torch.nn.LSTMCell`. The decoder starts from the state after the last token and sees nothing else
+Gates are written out, so that a network can be stacked and traced like any other; with the same weights the cells equal
+`torch.nn.GRUCell` and `torch.nn.LSTMCell`. The decoder starts from the state after the last token, which is all it sees
 of the string.
 """
 
@@ -23,7 +23,8 @@ from repbias.models.decoding import (
     StringShape,
     SymbolTable,
 )
-from repbias.models.readouts import AnswerPools, StringPools, linear
+from repbias.models.model import linear
+from repbias.models.readouts import AnswerPools, StringPools
 from repbias.tasks.task import Task
 
 State: TypeAlias = tuple[Tensor, ...]  # the output [stimulus, unit] first, and whatever else a cell keeps
@@ -37,7 +38,7 @@ class Recurrent(AnswersInSequence, SequenceModel):
     cell : "gru" or "lstm"; an LSTM's forget gates start with a bias of 1 (Jozefowicz et al. 2015).
     width : units of each layer, and of the embeddings.
     layers : layers of the encoder, and as many of the decoder.
-    dropout : probability with which what a layer reads is silenced in a training step, unit by unit.
+    dropout : probability with which a layer's inputs are silenced in a training step, unit by unit.
     """
 
     kind: Literal["recurrent"] = "recurrent"
@@ -53,12 +54,12 @@ class Recurrent(AnswersInSequence, SequenceModel):
 
     @property
     def all_layers(self) -> tuple[str, ...]:
-        """Globs of everything that is read, from input to output; an LSTM's memory at the last token too."""
+        """Globs of all layers that can be read, from input to output; for an LSTM also its memory at the last token."""
         memory = ["encoder.*.memory"] if self.cell == "lstm" else []
         return "encoder.*.first", "encoder.*.mean", "encoder.*.last", *memory, "decoder.state.*", "decoder.mean"
 
     def connections(self, input_shape: tuple[int, ...], outputs: int) -> int:
-        """See `Model.connections`; looking up embeddings is not counted."""
+        """See `Model.connections`; embeddings are not counted."""
         steps = input_shape[0] - outputs
         return steps * self.layers * 2 * CELLS[self.cell].gates * self.width**2 + outputs * 2 * self.width
 
@@ -102,7 +103,7 @@ class Cell(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, driven: Tensor, state: State) -> State:
-        """Step: `driven` `[stimulus, gates * width]` is what `input` makes of this step's input."""
+        """Step: `driven` `[stimulus, gates * width]` is the output of `input` for this step."""
 
 
 class GRUCell(Cell):
@@ -136,7 +137,7 @@ class LSTMCell(Cell):
 
     @torch.no_grad()
     def open_forget_gates(self) -> None:
-        """Set the forget gates' bias to 1: at 0 half of the memory would be lost at each token."""
+        """Set the forget gates' bias to 1: at 0, half of the memory would be lost at each token."""
         self.input.bias.chunk(4)[1].fill_(1)
 
 
@@ -166,7 +167,7 @@ class RecurrentLayer(nn.Module):
 
 
 class RecurrentEncoderLayer(StringPools):
-    """A recurrent layer along the string, and where it is read: at its outputs, and an LSTM at its last `memory`."""
+    """A recurrent layer along the string, which can be read at its outputs, and an LSTM also at its last `memory`."""
 
     def __init__(self, spec: Recurrent, length: int) -> None:
         super().__init__(length)
@@ -175,10 +176,10 @@ class RecurrentEncoderLayer(StringPools):
             self.memory = nn.Identity()
 
     def forward(self, x: Tensor, finals: list[State]) -> Tensor:
-        """`[stimulus, token, unit]` -> the outputs, the same shape; what the decoder starts from goes to `finals`."""
+        """`[stimulus, token, unit]` -> the outputs, the same shape; the final state is appended to `finals`."""
         own: list[State] = []
         outputs = self.read(self.layer(x, None, own))
-        # By way of the pools, so that an edit of `last` or `memory` acts.
+        # Through the pools, so that an edit of `last` or `memory` has an effect.
         finals.append((self.last(outputs), *(self.memory(kept) for kept in own[0][1:])))
         return outputs
 

@@ -1,8 +1,8 @@
 """Transformers that read a string and report its features: encoder-decoder, decoder-only, and an encoder with heads.
 
-Every one has `encoder.0`, `encoder.1`, ...: its layers at the tokens of the string, whose streams are what all outputs
-have in common. Layers are pre-norm, see `repbias.models.attention`; initial weights, see `initialise` in
-`repbias.models.decoding`. Layers, width and heads are our choices: the paper's are not known to us.
+All have `encoder.0`, `encoder.1`, ...: the layers at the tokens of the string, whose streams all outputs share. For the
+pre-norm layers see `repbias.models.attention`, for initial weights `initialise` in `repbias.models.decoding`. Layers,
+width and heads are our choices; we do not know the paper's.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from repbias.models.attention import AnswerDecoder, BlockShape, EncoderLayer, KeysAndValues, causal_mask
+from repbias.models.attention import AnswerDecoder, AttentionSpec, EncoderLayer, KeysAndValues, causal_mask
 from repbias.models.decoding import (
     ANSWER_SYMBOLS,
     AnsweringNetwork,
@@ -24,11 +24,12 @@ from repbias.models.decoding import (
     StringShape,
     SummaryEmbedding,
 )
-from repbias.models.readouts import AnswerPools, linear
+from repbias.models.model import linear
+from repbias.models.readouts import AnswerPools
 
 
-class Transformer(SequenceModel):
-    """What all Transformers have.
+class Transformer(AttentionSpec, SequenceModel):
+    """The settings and layers that all Transformers of strings have.
 
     Attributes
     ----------
@@ -36,35 +37,21 @@ class Transformer(SequenceModel):
     width : units of the stream. heads : attention heads, which share it evenly.
     mlp_width : hidden units of each layer's MLP; four times the width where it is None.
     positions : "learned", or "sinusoidal" (Vaswani et al. 2017).
-    dropout : probability with which units of the embeddings, and of all that is written to the stream, are silenced in
-        a training step.
+    dropout : probability with which embeddings and outputs of attention and MLP are silenced in a training step, unit
+        by unit.
     """
 
     layers: int = Field(default=2, ge=1)
-    width: int = Field(default=64, ge=1)
-    heads: int = Field(default=4, ge=1)
-    mlp_width: int | None = Field(default=None, ge=1)
     positions: PositionKind = "learned"
-    dropout: float = Field(default=0.0, ge=0, lt=1)
 
     @model_validator(mode="after")
-    def _divisible(self) -> Transformer:
-        if self.width % self.heads:
-            raise ValueError(
-                f"width={self.width} is not a multiple of heads={self.heads}, and the heads share it evenly; "
-                f"set width to {-(-self.width // self.heads) * self.heads}"
-            )
+    def _pairs_of_waves(self) -> Transformer:
         if self.positions == "sinusoidal" and self.width % 2:
             raise ValueError(f"sinusoidal positions are pairs of units, and width={self.width} is odd; make it even")
         return self
 
-    @property
-    def block_shape(self) -> BlockShape:
-        """The sizes of each layer."""
-        return BlockShape(self.width, self.heads, self.mlp_width or 4 * self.width, self.dropout)
-
     def embedding(self, symbols: int, places: int, first: int = 0) -> Embedding:
-        """Make what embeds a sequence of symbols; see `Embedding`."""
+        """Make the embedding of a sequence of symbols; see `Embedding`."""
         return Embedding(symbols, places, self.width, self.positions, self.dropout, first)
 
     @property
@@ -74,7 +61,7 @@ class Transformer(SequenceModel):
 
     @property
     def all_layers(self) -> tuple[str, ...]:
-        """Globs of everything that is read, from input to output: pools, and what attention and MLP write."""
+        """Globs of all layers that can be read, from input to output: pools, and the outputs of attention and MLP."""
         return (
             "encoder.*.*_mean",
             "encoder.*.first",
@@ -85,7 +72,7 @@ class Transformer(SequenceModel):
         )
 
     def connections(self, input_shape: tuple[int, ...], outputs: int) -> int:
-        """See `Model.connections`; looking up embeddings is not counted."""
+        """See `Model.connections`; embeddings are not counted."""
         tokens = self.tokens(input_shape[0] - 2 * outputs, outputs)
         return self.layers * tokens * self.block_shape.connections(tokens) + outputs * 2 * self.width
 
@@ -100,7 +87,7 @@ class Encoding(Transformer):
     Attributes
     ----------
     residual : factor on the encoder's residual paths; 0 turns them off.
-    summary : append a token to the string, and let what follows the encoder see nothing but its last state.
+    summary : append a token to the string; the layers after the encoder see only its last state.
     """
 
     residual: float = Field(default=1.0, ge=0)
@@ -108,7 +95,7 @@ class Encoding(Transformer):
 
     @property
     def layer_names(self) -> tuple[str, ...]:
-        """After each layer of the encoder, what the outputs have in common: the tokens' mean, or the summary."""
+        """The shared representation after each layer of the encoder: the tokens' mean, or the summary."""
         return tuple(f"encoder.{i}.{'summary' if self.summary else 'mean'}" for i in range(self.layers))
 
     @property
@@ -125,7 +112,7 @@ class Encoding(Transformer):
         return nn.ModuleList(layers)
 
     def string_embedding(self, shape: StringShape) -> Embedding:
-        """Make what embeds a string, with the summary token where there is one."""
+        """Make the embedding of a string, with the summary token where there is one."""
         if not self.summary:
             return self.embedding(shape.vocabulary, shape.length)
         return SummaryEmbedding(shape.vocabulary, shape.length, self.width, self.positions, self.dropout)
@@ -155,8 +142,8 @@ class EncoderDecoder(AnswersInSequence, Encoding):
 class DecoderOnly(AnswersInSequence, Transformer):
     """String and answers in one causal sequence, through the same layers.
 
-    `encoder.*` are the layers at the string's tokens. The answers attend to what each layer reads there, so nothing
-    reads the string's states after the last layer: they have a name, and are not among `layer_names`.
+    `encoder.*` are the layers at the string's tokens. The answers attend to the input of each layer, so nothing
+    depends on the string's states after the last layer: these can be read, but are not among `layer_names`.
 
     Attributes
     ----------
@@ -182,7 +169,7 @@ class DecoderOnly(AnswersInSequence, Transformer):
 
 
 class EncoderHeads(Encoding):
-    """An encoder of the string, and one read-out a feature that reads the tokens' mean, or the summary.
+    """An encoder of the string, and one read-out per feature from the tokens' mean, or the summary.
 
     Its outputs have no order: the control for effects of the order of reporting.
     """
@@ -212,7 +199,7 @@ class EncoderDecoderNetwork(AnsweringNetwork):
         self.decoder = AnswerDecoder(answers, shape.features, spec.layers, spec.block_shape)
 
     def encode(self, tokens: Tensor) -> Memory:
-        """See `AnsweringNetwork`; the keys and values that each layer of the decoder may look up."""
+        """See `AnsweringNetwork`; the keys and values for each layer of the decoder."""
         x = self.embedding(tokens)
         for layer in self.encoder:
             x = layer(x)
@@ -229,7 +216,7 @@ class EncoderDecoderNetwork(AnsweringNetwork):
 class DecoderOnlyNetwork(AnsweringNetwork):
     """The network that a `DecoderOnly` spec describes.
 
-    The string comes first, so what the layers make of it is the same whatever is answered, and is computed once.
+    The string comes first, so its states do not depend on the answers and are computed once.
     """
 
     def __init__(self, spec: DecoderOnly, shape: StringShape) -> None:
@@ -261,7 +248,7 @@ class DecoderOnlyNetwork(AnsweringNetwork):
 
 
 class EncoderHeadsNetwork(nn.Module):
-    """The network that an `EncoderHeads` spec describes; it looks at neither order nor answers."""
+    """The network that an `EncoderHeads` spec describes; it ignores order and answers."""
 
     def __init__(self, spec: EncoderHeads, shape: StringShape) -> None:
         super().__init__()

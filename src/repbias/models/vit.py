@@ -1,66 +1,49 @@
-"""Vision transformers (Dosovitskiy et al. 2021) that report what is in an image from the mean over its patches."""
+"""Vision transformers (Dosovitskiy et al. 2021) that report features from the mean over an image's patches."""
 
 from __future__ import annotations
 
 from typing import Literal
 
 import torch
-from pydantic import Field, model_validator
+from pydantic import Field
 from torch import Tensor, nn
 
-from repbias.models.attention import BlockShape, EncoderLayer
+from repbias.models.attention import AttentionSpec, EncoderLayer
 from repbias.models.decoding import initialise
 from repbias.models.image_model import ImageModel
-from repbias.models.readouts import MeanOverTokens, linear
+from repbias.models.model import linear
+from repbias.models.readouts import MeanOverTokens
 
 POSITION_STD = 0.02
 
 
-class ViT(ImageModel):
+class ViT(AttentionSpec, ImageModel):
     """Patches in a linear code with learned positions, pre-norm Transformer layers, and a linear `readout` of `pool`.
 
-    A layer norm follows the last layer, and `pool` is the mean over patches of what comes out of it (as in Beyer et al.
-    2022). Linear maps begin with Glorot's uniform weights, positions with a standard deviation of 0.02. The sizes are
-    our choice.
+    A layer norm follows the last layer, and `pool` is the mean of its output over patches (as in Beyer et al. 2022).
+    Linear maps begin with Glorot's uniform weights, positions with a standard deviation of 0.02. The sizes are our
+    choice.
 
     Attributes
     ----------
     patch : side of a patch in px; the image's side must be a multiple of it.
     layers : Transformer layers. width : units of the stream. heads : attention heads, which share it evenly.
     mlp_width : hidden units of each layer's MLP; four times the width where it is None.
-    dropout : probability with which units of what is written to the stream are silenced in a training step.
+    dropout : probability with which outputs of attention and MLP are silenced in a training step, unit by unit.
     """
 
     kind: Literal["vit"] = "vit"
     patch: int = Field(default=4, ge=1)
     layers: int = Field(default=4, ge=1)
-    width: int = Field(default=64, ge=1)
-    heads: int = Field(default=4, ge=1)
-    mlp_width: int | None = Field(default=None, ge=1)
-    dropout: float = Field(default=0.0, ge=0, lt=1)
-
-    @model_validator(mode="after")
-    def _divisible(self) -> ViT:
-        if self.width % self.heads:
-            raise ValueError(
-                f"width={self.width} is not a multiple of heads={self.heads}, and the heads share it evenly; "
-                f"set width to {-(-self.width // self.heads) * self.heads}"
-            )
-        return self
-
-    @property
-    def block_shape(self) -> BlockShape:
-        """The sizes of each layer."""
-        return BlockShape(self.width, self.heads, self.mlp_width or 4 * self.width, self.dropout)
 
     @property
     def layer_names(self) -> tuple[str, ...]:
-        """The mean over patches after each layer, and `pool`, which the layer norm sets apart from the last of them."""
+        """The mean over patches after each layer, and `pool`, which differs from the last of them by the layer norm."""
         return (*(f"block.{i}.mean" for i in range(self.layers)), "pool")
 
     @property
     def all_layers(self) -> tuple[str, ...]:
-        """See `ImageModel.all_layers`: what attention and MLP write to the stream, too, and the stream itself."""
+        """See `ImageModel.all_layers`: also the outputs of attention and MLP, and the stream."""
         return ("block.*.*_mean", "block.*", "block.*.mean", "pool")
 
     def check_size(self, size: int) -> None:
@@ -71,7 +54,7 @@ class ViT(ImageModel):
             )
 
     def patches(self, input_shape: tuple[int, ...]) -> int:
-        """Return how many patches an image has."""
+        """Return the number of patches of an image."""
         return (self.check_image(input_shape) // self.patch) ** 2
 
     def connections(self, input_shape: tuple[int, ...], outputs: int) -> int:
@@ -85,7 +68,7 @@ class ViT(ImageModel):
 
         Raises
         ------
-        ValueError : the stimuli are no images, or images that do not divide into patches.
+        ValueError : the stimuli are not images, or the images do not divide into patches.
         """
         network = ViTNetwork(self, self.patches(input_shape), outputs)
         initialise(network, generator)

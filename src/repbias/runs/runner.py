@@ -1,10 +1,11 @@
-"""Do a study: check its design, train what is missing, and keep it."""
+"""Run a study: check its design, and train what the store lacks."""
 
 from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from repbias.activations.layers import match_layers
 from repbias.core.functions import resolve_function
@@ -15,7 +16,7 @@ from repbias.experiments.study import Condition
 from repbias.runs.plan import STACK, STACK_ON_CUDA, Plan, divide
 from repbias.runs.store import Store
 from repbias.runs.worker import resolve_measures
-from repbias.runs.workers import run_work
+from repbias.runs.workers import Work, Workers
 from repbias.tasks import check_design
 
 # (network-steps taken since the last call, run saved or None, its status, its steps)
@@ -23,18 +24,18 @@ OnProgress = Callable[[int, str | None, str, int], None]
 
 
 def check_plan(plan: Plan, device: str) -> None:
-    """Refuse, before anything is trained, what would fail or mean nothing later.
+    """Refuse, before anything is trained, whatever would fail or be meaningless later.
 
     Raises
     ------
-    ValueError : a task whose features are not matched, a layer that is not there, a measure or analysis that cannot be
-        imported, an optimiser that this torch lacks, a device that is not there.
+    ValueError : a task whose features are not matched, a layer that does not exist, a measure or analysis that cannot
+        be imported, an optimiser that this torch lacks, a device that is not available.
     """
     if device.startswith("cuda"):
         import torch
 
         if not torch.cuda.is_available():
-            raise ValueError("device 'cuda' was asked for, but torch sees no CUDA device here; use --device cpu")
+            raise ValueError("device is 'cuda', but torch sees no CUDA device here; use --device cpu")
     if plan.study.analysis is not None:
         _check_analysis(plan.study.analysis)
     failures = {}
@@ -54,7 +55,7 @@ def _check_analysis(analysis: Analysis) -> None:
     try:
         inspect.signature(function).bind(None, **analysis.settings)
     except TypeError as error:
-        raise ValueError(f"analysis {analysis.function!r} does not take its settings: {error}") from error
+        raise ValueError(f"analysis {analysis.function!r} does not accept its settings: {error}") from error
 
 
 def _check_layers(condition: Condition) -> None:
@@ -83,7 +84,7 @@ def missing_networks(plan: Plan, store: Store, *, remake: bool = False) -> list[
     ------
     DamagedRun : a run is there and is not whole, and `remake` is False.
     """
-    by_id = {network.run_id: (condition, network) for condition, network in plan.networks()}
+    by_id = {spec.run_id: (condition, spec) for condition, spec in plan.networks()}
     return [by_id[run_id] for run_id in store.missing(by_id, remake=remake)]
 
 
@@ -93,10 +94,15 @@ def complete(
     *,
     device: str = "cpu",
     on_progress: OnProgress | None = None,
+    pool: Workers | None = None,
 ) -> None:
-    """Train networks and keep them; see `missing_networks`.
+    """Train networks and store them; see `missing_networks`.
 
-    Killed at any moment, the same calls go on where they stopped, and end with the same tables.
+    After being killed at any moment, the same calls continue where they stopped, and end with the same tables.
+
+    Parameters
+    ----------
+    pool : worker processes to use and keep; by default new ones, which are ended again.
 
     Raises
     ------
@@ -105,26 +111,38 @@ def complete(
     if not networks:
         return
     workers, most = (1, STACK_ON_CUDA) if device.startswith("cuda") else (available_cores(), STACK)
-    for message in run_work(divide(networks, workers, most), store.root, device, workers):
+    for message in _messages(divide(networks, workers, most), store, device, workers, pool):
         if on_progress is not None:
             taken = message.get("steps_taken", 0)
             on_progress(message["steps"], message.get("saved"), message.get("status", ""), taken)
 
 
-def complete_analyses(jobs: Sequence[AnalysisJob], store: Store, on_saved: Callable[[str], None]) -> None:
-    """Do analyses and keep them; see `missing_analyses`. `on_saved` is called with the id of each.
+def complete_analyses(
+    jobs: Sequence[AnalysisJob], store: Store, on_saved: Callable[[str], None], *, pool: Workers | None = None
+) -> None:
+    """Do analyses and store them; see `missing_analyses`. `on_saved` is called with the id of each.
 
     Raises
     ------
     ValueError : an analysis refused something, in its words. WorkerError : a worker process died.
     """
-    for message in run_work(jobs, store.root, "cpu", available_cores()) if jobs else ():
+    for message in _messages(jobs, store, "cpu", available_cores(), pool) if jobs else ():
         if "saved" in message:
             on_saved(message["saved"])
 
 
+def _messages(
+    work: Sequence[Work], store: Store, device: str, workers: int, pool: Workers | None
+) -> Iterator[dict[str, Any]]:
+    if pool is not None:
+        yield from pool.run(work, store.root, device, workers)
+        return
+    with Workers() as own:
+        yield from own.run(work, store.root, device, workers)
+
+
 def available_cores() -> int:
-    """How many cores this process may use."""
+    """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

@@ -1,12 +1,12 @@
-"""The store: one folder a run, whole or absent, checked each time it is read, mergeable by copying folders.
+"""The store: one folder per run, whole or absent, verified each time it is read, merged by copying folders.
 
-    <root>/runs/<id>/experiment.json        what was asked and done, and size and SHA-256 of every other file
+    <root>/runs/<id>/experiment.json        settings and outcome, and size and SHA-256 of every other file
                      tables/<name>.parquet
                      weights.safetensors    absent where training failed
                      log.txt
-    <root>/studies/<name>.json              what was asked of this store
+    <root>/studies/<name>.json              the studies that were run into this store
 
-Nothing in it is a pickle, and no index stands beside it.
+It holds no pickles and needs no index.
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from repbias.core import atomic
-from repbias.runs.seal import (
+from repbias.runs.stored_run import (
     EXPERIMENT,
     RESERVED,
     SAFE_NAME,
     Damage,
     DamagedRun,
+    StoredRun,
     StoreError,
     file_contents,
     json_bytes,
@@ -33,7 +34,6 @@ from repbias.runs.seal import (
     sealed,
     verified,
 )
-from repbias.runs.stored_run import StoredRun
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,14 +41,14 @@ if TYPE_CHECKING:
 
 
 class RunStatus(NamedTuple):
-    """Whether a run can be used, and where it is damaged, why."""
+    """Whether a run can be used, and why it is damaged, if it is."""
 
     state: Literal["missing", "complete", "damaged"]
     reason: str = ""
 
 
 class Store:
-    """A folder of runs and of what was asked for.
+    """A folder of runs and of the studies that were run into it.
 
     Many processes, on many machines, may write to one store at once.
     """
@@ -63,11 +63,11 @@ class Store:
         """Open a store, to write where `create`, else to read.
 
         With `create` the folder is made where it is missing, leftovers of killed processes are removed, and a small
-        file is written and removed again, so that a store that cannot be written is known before the long work.
+        file is written and removed again, so that a store that cannot be written to is refused before the long work.
 
         Raises
         ------
-        StoreError : there is no store at `path`, or it cannot be written.
+        StoreError : there is no store at `path`, or it cannot be written to.
         """
         store = cls(Path(path).expanduser().absolute())
         with _explained(f"cannot use {store.root} as a store"):
@@ -89,12 +89,12 @@ class Store:
         weights: Mapping[str, Tensor],
         log: str,
     ) -> Path:
-        """Save a run, whole or not at all; where another process has saved it already, that one stays.
+        """Save a run, whole or not at all; a run that another process has already saved stays as it is.
 
         Parameters
         ----------
-        experiment : what JSON can hold; the names "files" and "checksum" are the store's own.
-        weights : on any device; none for a network that failed.
+        experiment : anything that JSON can hold; the names "files" and "checksum" are reserved.
+        weights : on any device; empty for a network that diverged.
 
         Returns
         -------
@@ -102,8 +102,8 @@ class Store:
 
         Raises
         ------
-        StoreError : a name or value that cannot be stored, or a disk that cannot be written; nothing is left of it.
-        DamagedRun : the name is taken by a damaged run, which is left as it was.
+        StoreError : a name or value that cannot be stored, or a disk that cannot be written to; nothing is left of it.
+        DamagedRun : a damaged run has this name; it is left unchanged.
         """
         folder = self._folder(run_id)
         contents = file_contents(tables, weights, log)
@@ -113,7 +113,7 @@ class Store:
         return folder if made else self.load(run_id).folder
 
     def status(self, run_id: str) -> RunStatus:
-        """Return whether a run is there and whole: every file listed, of its size and SHA-256."""
+        """Return whether a run exists and is whole: every file as listed, by size and SHA-256."""
         if not self._exists(run_id):
             return RunStatus("missing")
         try:
@@ -123,7 +123,7 @@ class Store:
         return RunStatus("complete")
 
     def missing(self, run_ids: Iterable[str], *, remake: bool = False) -> list[str]:
-        """Return the runs that are still to be made, each once, in the order given.
+        """Return the runs that the store lacks, each once, in the order given.
 
         Parameters
         ----------
@@ -160,11 +160,11 @@ class Store:
         return StoredRun(run_id, folder, experiment, tuple(tables))
 
     def request(self, study_name: str, payload: Mapping[str, Any]) -> None:
-        """Remember what was asked of this store under a study's name, instead of what was asked under it before.
+        """Record the request for a study, in place of an earlier request under the same name.
 
         Raises
         ------
-        StoreError : a name that is not safe as a file's, a payload JSON cannot hold, or a disk that cannot be written.
+        StoreError : an unsafe name, a payload that JSON cannot hold, or a disk that cannot be written to.
         """
         path = self.studies / f"{safe_name(study_name, 'study')}.json"
         data = json_bytes(payload, f"the request for study {study_name!r}")
@@ -172,7 +172,7 @@ class Store:
             atomic.write_file(path, data)
 
     def requests(self) -> dict[str, dict[str, Any]]:
-        """Return what was asked of this store, by name of study, in the order of the names.
+        """Return the recorded requests by name of study, in the order of the names.
 
         Raises
         ------
@@ -182,7 +182,7 @@ class Store:
         return {path.stem: _read_request(path) for path in paths}
 
     def sweep(self) -> None:
-        """Remove what killed processes left half-written; never what a living one is writing."""
+        """Remove what killed processes left half-written, but nothing that a running one is writing."""
         for folder in (self.runs, self.studies):
             atomic.sweep(folder)
 
@@ -190,7 +190,7 @@ class Store:
         return self.runs / safe_name(run_id, "run")
 
     def _exists(self, run_id: str) -> bool:
-        # Unlike os.path.exists, this does not take a folder that may not be looked into for an empty one.
+        # Unlike os.path.exists, this distinguishes a folder that may not be read from an empty one.
         with _explained(f"cannot look for run {run_id} in {self.root}"):
             try:
                 self._folder(run_id).lstat()
@@ -199,7 +199,7 @@ class Store:
             return True
 
     def _delete_damaged(self, run_id: str) -> None:
-        # Another process may have made it anew since it was found damaged.
+        # Another process may have replaced it since it was found damaged.
         if self.status(run_id).state == "damaged":
             with _explained(f"cannot delete damaged run {run_id} in {self.root}"):
                 atomic.discard(self._folder(run_id))
@@ -224,7 +224,7 @@ def _refuse_unusable(root: Path, *, create: bool) -> None:
 
 @contextlib.contextmanager
 def _explained(what: str) -> Iterator[None]:
-    """Turn an error of the file system into one that says what is kept and what to do next."""
+    """Turn a file system error into one that says what is kept and what to do next."""
     try:
         yield
     except OSError as error:
@@ -241,8 +241,8 @@ def _read_request(path: Path) -> dict[str, Any]:
         payload = json.loads(path.read_bytes())
     except (OSError, ValueError) as error:
         raise StoreError(
-            f"cannot read {path} ({error}); delete it and ask for the study again: runs are kept"
+            f"cannot read {path} ({error}); delete it and run the study again: its runs are kept"
         ) from error
     if isinstance(payload, dict):
         return payload
-    raise StoreError(f"{path} holds no JSON object; delete it and ask for the study again: runs are kept")
+    raise StoreError(f"{path} holds no JSON object; delete it and run the study again: its runs are kept")

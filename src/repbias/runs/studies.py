@@ -25,6 +25,7 @@ from repbias.runs.runner import (
     missing_networks,
 )
 from repbias.runs.store import Store
+from repbias.runs.workers import Workers
 from repbias.studies import NAMES, find_study
 
 
@@ -91,15 +92,16 @@ def run_studies(
     opened = Store.open(store, create=True)
     for plan in plans:
         missing_networks(plan, opened, remake=remake)
-    for plan in plans:
-        _remember(opened, plan)
-        missing = missing_networks(plan, opened)
-        with progress.training(plan, [condition for condition, _ in missing]) as on_progress:
-            complete(missing, opened, device=device, on_progress=on_progress)
-        jobs = missing_analyses(plan, opened, remake=remake)
-        with progress.analyses(len(jobs)) as on_saved:
-            complete_analyses(jobs, opened, on_saved)
-        yield read_result(plan, opened)
+    with Workers() as pool:
+        for plan in plans:
+            _remember(opened, plan)
+            missing = missing_networks(plan, opened)
+            with progress.training(plan, [condition for condition, _ in missing]) as on_progress:
+                complete(missing, opened, device=device, on_progress=on_progress, pool=pool)
+            jobs = missing_analyses(plan, opened, remake=remake)
+            with progress.analyses(len(jobs)) as on_saved:
+                complete_analyses(jobs, opened, on_saved, pool=pool)
+            yield read_result(plan, opened)
 
 
 def stored_results(store: Path, names: Sequence[str] = (), scale: str | None = None) -> list[StudyResult]:

@@ -1,4 +1,4 @@
-"""What a worker does: train networks that share a shape, and save each as it finishes."""
+"""The work of a worker: train networks of one shape, and save each as it finishes."""
 
 from __future__ import annotations
 
@@ -32,33 +32,24 @@ def resolve_measures(paths: dict[str, str]) -> dict[str, Measure]:
     return {name: resolve_function(f"measure {name!r}", path) for name, path in paths.items()}
 
 
-def train_networks(networks: Sequence[NetworkSpec], store: Store, device: str, send: Send) -> None:
+def train_networks(specs: Sequence[NetworkSpec], store: Store, device: str, send: Send) -> None:
     """Train networks of one shape, save each as it finishes, and report progress and each saved run to `send`."""
-    runs = {}
-    jobs = []
-    for network in networks:
-        job = Job(
-            network.task,
-            network.training,
-            network.seed,
-            functools.partial(build_network, network.model, network.task, network.seed),
-            network.layers,
-            resolve_measures(network.measures),
-        )
-        jobs.append(job)
-        runs[id(job)] = network
-
+    jobs, spec_of = [], {}
+    for spec in specs:
+        build = functools.partial(build_network, spec.model, spec.task, spec.seed)
+        jobs.append(Job(spec.task, spec.training, spec.seed, build, spec.layers, resolve_measures(spec.measures)))
+        spec_of[id(jobs[-1])] = spec
     for job, outcome in train_stack(jobs, device=device, on_progress=lambda steps, _active: send({"steps": steps})):
-        network = runs[id(job)]
-        save(store, network, outcome, device)
-        send({"saved": network.run_id, "status": outcome.status, "steps_taken": outcome.steps})
+        spec = spec_of[id(job)]
+        save(store, spec, outcome, device)
+        send({"saved": spec.run_id, "status": outcome.status, "steps_taken": outcome.steps})
 
 
-def save(store: Store, network: NetworkSpec, outcome: Outcome, device: str) -> None:
+def save(store: Store, spec: NetworkSpec, outcome: Outcome, device: str) -> None:
     """Write one network's run."""
     experiment = {
         "results_version": RESULTS_VERSION,
-        "seed": network.model_dump(mode="json"),
+        "network": spec.model_dump(mode="json"),
         "status": outcome.status,
         "steps": outcome.steps,
         "failed_step": outcome.failed_step,
@@ -68,21 +59,17 @@ def save(store: Store, network: NetworkSpec, outcome: Outcome, device: str) -> N
         "versions": versions(),
         "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
-    ending = (
-        f"failed at step {outcome.failed_step}"
-        if outcome.status == "failed"
-        else f"{outcome.status}, {outcome.steps} steps"
-    )
-    missed = (
-        f"; failed the accuracy criterion: {', '.join(outcome.failed_criterion)}" if outcome.failed_criterion else ""
-    )
-    log = f"{experiment['finished']} {network.run_id}: {ending}{missed}; {outcome.seconds:.1f} s after the stack\n"
+    diverged = outcome.status == "failed"
+    ending = f"diverged at step {outcome.failed_step}" if diverged else f"{outcome.status}, {outcome.steps} steps"
+    if outcome.failed_criterion:
+        ending += f"; failed the accuracy criterion: {', '.join(outcome.failed_criterion)}"
+    log = f"{experiment['finished']} {spec.run_id}: {ending}; {outcome.seconds:.1f} s since its stack started\n"
     tables = {"measures": outcome.table, "units": outcome.units}
-    store.save(network.run_id, experiment=experiment, tables=tables, weights=outcome.state, log=log)
+    store.save(spec.run_id, experiment=experiment, tables=tables, weights=outcome.state, log=log)
 
 
 def versions() -> dict[str, str]:
-    """The versions of what a result depends on."""
+    """Return the versions of the software that a result depends on."""
     import numpy
     import scipy
 

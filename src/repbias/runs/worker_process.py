@@ -1,7 +1,8 @@
-"""A process that trains stacks and does analyses: work in as JSON lines, progress out, runs into the store.
+"""A process that trains stacks and does analyses: JSON lines in, progress out, runs into the store.
 
-One thread each: at these sizes two processes of one thread beat one of two, and a single thread never waits for a
-core that another program holds. Everything heavy is imported in `main`, when the process already knows whose it is.
+Each process has one thread: at these sizes two processes of one thread are faster than one of two, and a single thread
+never waits for a core that another program holds. Heavy modules are imported in `_serve`, after the process has begun
+to watch its parent.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import IO, Any
 
 
 class _Reporter:
-    """Writes messages as lines; mere progress at most ten times a second, so that the pipe stays quiet."""
+    """Writes messages as lines; progress alone at most ten times per second."""
 
     def __init__(self, stream: IO[str]) -> None:
         self._stream, self._steps, self._sent = stream, 0, 0.0
@@ -30,7 +31,7 @@ class _Reporter:
 
 
 def end_with(parent: int) -> None:
-    """End this process when `parent` is no longer the one that started it, however that one ended."""
+    """End this process when its parent, the process `parent`, has ended for whatever reason."""
 
     def watch() -> None:
         while os.getppid() == parent:
@@ -42,9 +43,9 @@ def end_with(parent: int) -> None:
 
 def main() -> None:
     """Serve requests from standard input until it closes; the parent's process id is the one argument."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
     end_with(int(sys.argv[1]))
-    # Whatever else prints in this process (somebody's own measure) must not be taken for a message.
+    # Output of other code in this process, such as a user-defined measure, must not be mistaken for a message.
     messages = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     _serve(_Reporter(messages))
@@ -62,6 +63,7 @@ def _serve(send: _Reporter) -> None:
     torch.set_num_threads(1)
     for line in sys.stdin:
         request = json.loads(line)
+        sys.path[:] = request["path"]
         try:
             store = Store.open(request["store"], create=False)
             if "analysis" in request:
@@ -69,8 +71,8 @@ def _serve(send: _Reporter) -> None:
                 analyse(job, store)
                 send({"saved": job.run_id})
             else:
-                networks = [NetworkSpec.model_validate(network) for network in request["networks"]]
-                train_networks(networks, store, request["device"], send)
+                specs = [NetworkSpec.model_validate(spec) for spec in request["networks"]]
+                train_networks(specs, store, request["device"], send)
         except ValueError as error:
             send({"error": str(error)})
             return

@@ -19,8 +19,8 @@ from repbias.experiments.network_spec import NetworkSpec
 
 Work = list[NetworkSpec] | AnalysisJob
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-# glibc hands large blocks back to the system as soon as they are free, and feature maps are made anew at every step:
-# fetching them again took a tenth to a third of a convolutional network's time. Elsewhere these are not looked at.
+# glibc returns large blocks to the system as soon as they are free, and feature maps are allocated anew at every step:
+# fetching them again took a tenth to a third of a convolutional network's time. Other systems ignore these settings.
 _KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(2**30), "MALLOC_TRIM_THRESHOLD_": str(2**31)}
 
 
@@ -28,55 +28,81 @@ class WorkerError(RuntimeError):
     """A worker process stopped before its work was done."""
 
 
-def run_work(work: Sequence[Work], store: Path, device: str, workers: int) -> Iterator[dict[str, Any]]:
-    """Train stacks and do analyses in worker processes and yield their messages as they come.
+class Workers:
+    """A pool of worker processes, started when they are needed and kept for the next call of `run`; a context manager.
 
-    Messages have "steps" (taken since the last one), and "saved" (a run id) with "status" and "steps_taken" where a
-    run was saved, "saved" alone where an analysis was. However the loop ends, no process is left.
-
-    Parameters
-    ----------
-    work : stacks of networks to train, and analyses of networks that the store has; begun in this order.
-
-    Raises
-    ------
-    ValueError : what a worker refused, in its words.
-    WorkerError : a worker died; what was saved stays saved.
+    Importing torch takes a process seconds, so a pool that is kept saves them for every call after the first.
     """
-    waiting: queue.SimpleQueue[Work] = queue.SimpleQueue()
-    for piece in work:
-        waiting.put(piece)
-    messages: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
-    count = max(1, min(workers, len(work)))
-    processes: list[_Worker] = []
-    try:
-        for _ in range(count):
-            processes.append(_Worker(waiting, messages, store, device))
-        while count:
-            message = messages.get()
-            if "error" in message:
-                raise message["error"]
-            if "stopped" in message:
-                count -= 1
-            else:
-                yield message
-    finally:
-        for process in processes:
-            process.kill()
+
+    def __init__(self) -> None:
+        self._idle: list[_Worker] = []
+
+    def __enter__(self) -> Workers:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End all processes; a later `run` starts new ones."""
+        while self._idle:
+            self._idle.pop().kill()
+
+    def run(self, work: Sequence[Work], store: Path, device: str, workers: int) -> Iterator[dict[str, Any]]:
+        """Train stacks and do analyses in worker processes and yield their messages as they arrive.
+
+        Messages have "steps" (taken since the last one). Where a run was saved, they also have "saved" (its id), and
+        where that is a network, "status" and "steps_taken". If the loop ends early, the processes are ended too.
+
+        Parameters
+        ----------
+        work : stacks of networks to train, and analyses of networks that the store has; begun in this order.
+
+        Raises
+        ------
+        ValueError : a worker refused something, in its words.
+        WorkerError : a worker died; what was saved stays saved.
+        """
+        waiting: queue.SimpleQueue[Work] = queue.SimpleQueue()
+        for piece in work:
+            waiting.put(piece)
+        messages: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        count = max(1, min(workers, len(work)))
+        # A worker can import whatever this process can now, such as user-defined measures.
+        request = {"store": str(store), "device": device, "path": [path or os.getcwd() for path in sys.path]}
+        used: list[_Worker] = []
+        try:
+            while len(used) < count:
+                used.append(self._living() or _Worker())
+                used[-1].start(waiting, messages, request)
+            while count:
+                message = messages.get()
+                if "error" in message:
+                    raise message["error"]
+                if "stopped" in message:
+                    count -= 1
+                else:
+                    yield message
+            self._idle += used
+            used = []
+        finally:
+            for worker in used:
+                worker.kill()
+
+    def _living(self) -> _Worker | None:
+        """Return an idle worker whose process still runs, if there is one."""
+        while self._idle:
+            worker = self._idle.pop()
+            if worker.is_alive:
+                return worker
+            worker.kill()
+        return None
 
 
 class _Worker:
-    """One process and the thread that talks to it."""
+    """One process, and during `Workers.run` the thread that talks to it."""
 
-    def __init__(
-        self,
-        waiting: queue.SimpleQueue[Work],
-        messages: queue.SimpleQueue[dict[str, Any]],
-        store: Path,
-        device: str,
-    ) -> None:
-        self._waiting, self._messages = waiting, messages
-        self._request = {"store": str(store), "device": device}
+    def __init__(self) -> None:
         self._stderr: IO[str] = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "repbias.runs.worker_process", str(os.getpid())],
@@ -85,7 +111,6 @@ class _Worker:
             stderr=self._stderr,
             text=True,
             encoding="utf-8",
-            # What this process could import (somebody's own measures), the worker can.
             env={
                 **_KEEP_MEMORY,
                 **os.environ,
@@ -93,39 +118,57 @@ class _Worker:
                 "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path),
             },
         )
-        self._thread = threading.Thread(target=self._talk, daemon=True)
+        self._thread: threading.Thread | None = None
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process still runs."""
+        return self._process.poll() is None
+
+    def start(
+        self,
+        waiting: queue.SimpleQueue[Work],
+        messages: queue.SimpleQueue[dict[str, Any]],
+        request: dict[str, Any],
+    ) -> None:
+        """Do the work that is waiting, piece by piece, and put all messages into `messages`, "stopped" as the last."""
+
+        def talk() -> None:
+            try:
+                while not waiting.empty():
+                    for message in self._do(waiting.get_nowait(), request):
+                        messages.put(message)
+            except queue.Empty:
+                pass
+            except Exception as error:  # any error must reach the loop that waits for this thread
+                messages.put({"error": error})
+            messages.put({"stopped": True})
+
+        self._thread = threading.Thread(target=talk, daemon=True)
         self._thread.start()
 
     def kill(self) -> None:
-        """End the process, wherever it is, and wait for it."""
+        """End the process, whatever it is doing, and wait for it."""
         self._process.kill()
         self._process.wait()
-        self._thread.join()
+        if self._thread is not None:
+            self._thread.join()
         for stream in (self._process.stdin, self._process.stdout, self._stderr):
             if stream is not None:
                 with contextlib.suppress(BrokenPipeError):  # of a request that was never read
                     stream.close()
 
-    def _talk(self) -> None:
-        try:
-            while not self._waiting.empty():
-                self._do(self._waiting.get_nowait())
-        except queue.Empty:
-            pass
-        except Exception as error:  # whatever it is: the loop that waits for this thread must hear of it
-            self._messages.put({"error": error})
-        self._messages.put({"stopped": True})
-
-    def _do(self, work: Work) -> None:
+    def _do(self, work: Work, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """Let the process do a piece of work; yield its messages."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         given: dict[str, Any]
         if isinstance(work, AnalysisJob):
             given = {"analysis": work.model_dump(mode="json")}
         else:
-            given = {"networks": [network.model_dump(mode="json") for network in work]}
+            given = {"networks": [spec.model_dump(mode="json") for spec in work]}
         try:
-            self._process.stdin.write(json.dumps({**self._request, **given}) + "\n")
+            self._process.stdin.write(json.dumps({**request, **given}) + "\n")
             self._process.stdin.flush()
         except BrokenPipeError as error:
             raise self._death() from error
@@ -135,15 +178,15 @@ class _Worker:
                 raise ValueError(message["error"])
             if "done" in message:
                 return
-            self._messages.put(message)
+            yield message
         raise self._death()
 
     def _death(self) -> WorkerError:
         code = self._process.wait()
         self._stderr.seek(0)
         last = self._stderr.read().strip().splitlines()[-1:]
-        why = "was killed, perhaps for want of memory" if code == -9 else f"stopped with exit code {code}"
+        why = "was killed, possibly because memory ran out" if code == -9 else f"stopped with exit code {code}"
         return WorkerError(
             f"a worker process {why}{': ' + last[0] if last else ''}\n"
-            "networks that were finished are kept; the same command goes on with the rest"
+            "finished networks are kept; run the same command again to continue with the rest"
         )

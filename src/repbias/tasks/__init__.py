@@ -1,15 +1,18 @@
 """Tasks: stimuli that carry known features whose computational roles are matched."""
 
+from typing import Annotated, TypeAlias
+
+from repbias.core.specs import OneOf
+from repbias.tasks.bits.boolean import Agreement as Agreement
 from repbias.tasks.bits.boolean import BooleanFeature as BooleanFeature
 from repbias.tasks.bits.boolean import BooleanTask as BooleanTask
-from repbias.tasks.bits.extras import Agreement as Agreement
-from repbias.tasks.bits.extras import Probe as Probe
+from repbias.tasks.bits.boolean import Probe as Probe
 from repbias.tasks.bits.functions import boolean_function as boolean_function
 from repbias.tasks.bits.symbols import SymbolFeature as SymbolFeature
 from repbias.tasks.bits.symbols import SymbolTask as SymbolTask
 from repbias.tasks.design import DesignCheck as DesignCheck
 from repbias.tasks.design import check_design as check_design
-from repbias.tasks.images.feature import ImageFeature as ImageFeature
+from repbias.tasks.images.spec import ImageFeature as ImageFeature
 from repbias.tasks.images.task import ImageTask as ImageTask
 from repbias.tasks.strings.task import StringTask as StringTask
 from repbias.tasks.task import UNLABELLED as UNLABELLED
@@ -17,3 +20,7 @@ from repbias.tasks.task import Manipulation as Manipulation
 from repbias.tasks.task import Split as Split
 from repbias.tasks.task import Stimuli as Stimuli
 from repbias.tasks.task import Task as Task
+
+# Every kind of task that a study can name; the first is the default.
+TASK_KINDS: tuple[type[Task], ...] = (BooleanTask, SymbolTask, StringTask, ImageTask)
+AnyTask: TypeAlias = Annotated[Task, OneOf(TASK_KINDS, "task")]

@@ -1,14 +1,13 @@
-"""Are the roles matched? What a design must fulfil before a difference between features can mean anything.
+"""The design check: whether the features of a task have matched roles, without which their differences mean nothing.
 
-Matched roles (an output each, the same loss, the same format), independent features, and clean validation and test
-sets are the design of Lampinen, Chan & Hermann (2024). These checks, their statistics and their bounds are ours.
+Matched roles (one output per feature, the same loss, the same format), independent features, and clean validation and
+test sets are the design of Lampinen, Chan & Hermann (2024). These checks, their statistics and their bounds are ours.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
-from functools import singledispatch
 from itertools import combinations
 
 import numpy as np
@@ -18,32 +17,14 @@ from scipy.stats import norm
 
 from repbias.core.statistics import association_bound, cramers_v, v_from_phi
 from repbias.tasks.sampling import stimulus_keys
-from repbias.tasks.task import UNLABELLED, Manipulation, Split, Task
+from repbias.tasks.task import SPLITS, UNLABELLED, Finding, Manipulation, Split, Task
 
 _Splits = dict[str, Split]
 
 
 @dataclass(frozen=True)
-class Finding:
-    """One row of a design check; it passes where `value <= bound`."""
-
-    check: str
-    feature: str
-    split: str
-    value: float
-    bound: float
-    passed: bool
-    note: str
-
-    def line(self) -> str:
-        """Return the finding as one line of text."""
-        where = f"{self.check}, {self.feature}, {self.split}"
-        return f"{where}: {self.value:.4g}, at most {self.bound:.4g} wanted. {self.note}".rstrip()
-
-
-@dataclass(frozen=True)
 class DesignCheck:
-    """What `check_design` found."""
+    """The findings of `check_design`."""
 
     findings: tuple[Finding, ...]
 
@@ -53,18 +34,18 @@ class DesignCheck:
         return all(finding.passed for finding in self.findings)
 
     def table(self) -> pd.DataFrame:
-        """Return a row a finding: check, feature, split, value, bound, passed, note."""
+        """Return one row per finding: check, feature, split, value, bound, passed, note."""
         return pd.DataFrame([asdict(finding) for finding in self.findings])
 
     def failures(self) -> str:
-        """Return the rows that failed, one a line; empty where all passed."""
+        """Return the rows that failed, one per line; empty where all passed."""
         return "\n".join(finding.line() for finding in self.findings if not finding.passed)
 
 
 def check_design(task: Task, seed: int = 0, alpha: float = 0.001) -> DesignCheck:
     """Check that the features of a task differ in nothing but what is declared.
 
-    Rows, each with a value that must not exceed its bound:
+    Each row has a value that must not exceed its bound:
 
     - `equal outputs`: how many different numbers of classes the features have; 1.
     - `equal loss weight`: the largest minus the smallest share of training items for which a feature is labelled; 0.
@@ -72,22 +53,23 @@ def check_design(task: Task, seed: int = 0, alpha: float = 0.001) -> DesignCheck
     - `label balance`: the largest difference between a class's share and the declared one (in validation and test: the
       same for all classes); the normal quantile times sqrt(p (1 - p) / n).
     - `independence`: Cramer's V of two features (|phi| for binary ones) over the items for which both are labelled;
-      sqrt(chi-square quantile / (n (k - 1))), k being the smaller number of classes. Pairs only: three features that
-      depend on one another while each pair does not go unnoticed.
-    - `foreign bits`: the largest V of a feature with one bit that it does not read; the same bound. Only where inputs
-      are bits and the task names its features' `positions`.
+      sqrt(chi-square quantile / (n (k - 1))), k being the smaller number of classes. Only pairs are
+      checked: a dependence of three features that are pairwise independent goes unnoticed.
+    - `foreign bits`: the largest V of a feature with one bit that it does not depend on; the same bound. Only where
+      inputs are bits and the task has `positions`.
     - `overlap`: how many stimuli of the later split occur in the earlier one; 0.
-    - what `further_checks` knows of the kind of task; for strings, see `string_design.string_leakage`.
+    - the rows of `task.leakage`: for strings `token counts`, `bag of tokens`, `bigrams`, `token positions` and
+      `own span`; for images `other factors`, `place` and `painted area`.
 
-    A declared manipulation of the training split passes, and its note says so.
+    A declared manipulation of the training split passes, and the note of its row mentions it.
 
     Parameters
     ----------
     task : any task.
-    seed : the network whose stimuli are checked.
+    seed : the seed whose stimuli are checked.
     alpha : the chance that a sound design fails `label balance`, the same for `independence` and for `foreign bits`.
         Each is divided by its number of comparisons (Bonferroni). The quantiles are asymptotic: with fewer than some
-        hundred stimuli a split, read a narrow failure with caution.
+        hundred stimuli per split, interpret a narrow failure with caution.
 
     Raises
     ------
@@ -96,7 +78,7 @@ def check_design(task: Task, seed: int = 0, alpha: float = 0.001) -> DesignCheck
     if not 0 < alpha < 1:
         raise ValueError(f"alpha is a probability between 0 and 1, got {alpha}")
     stimuli = task.stimuli(seed)
-    splits = {"train": stimuli.train, "validation": stimuli.validation, "test": stimuli.test}
+    splits: _Splits = {name: getattr(stimuli, name) for name in SPLITS}
     _refuse_other_labels(task, splits)
     findings = [
         _equal_outputs(task),
@@ -106,19 +88,9 @@ def check_design(task: Task, seed: int = 0, alpha: float = 0.001) -> DesignCheck
         *_independence(task, splits, alpha),
         *_foreign_bits(task, splits, alpha),
         *_overlap(task, splits),
-        *further_checks(task, splits, alpha),
+        *task.leakage(splits, alpha),
     ]
     return DesignCheck(tuple(findings))
-
-
-@singledispatch
-def further_checks(task: Task, splits: Mapping[str, Split], alpha: float) -> Iterable[Finding]:
-    """Return the rows that one kind of task alone needs; `further_checks.register(Kind, function)` adds them."""
-    return ()
-
-
-def _finding(check: str, feature: str, split: str, value: float, bound: float, note: str = "") -> Finding:
-    return Finding(check, feature, split, float(value), float(bound), bool(value <= bound), note)
 
 
 def _refuse_other_labels(task: Task, splits: _Splits) -> None:
@@ -141,8 +113,8 @@ def _declared(task: Task, feature: str, classes: int, split: str) -> Manipulatio
 
 def _equal_outputs(task: Task) -> Finding:
     counts = sorted(set(task.n_classes))
-    note = "" if len(counts) == 1 else f"numbers of classes: {', '.join(map(str, counts))}; give every feature as many"
-    return _finding("equal outputs", "all", "all", len(counts), 1, note)
+    note = "" if len(counts) == 1 else f"numbers of classes: {', '.join(map(str, counts))}; give all the same number"
+    return Finding.of("equal outputs", "all", "all", len(counts), 1, note)
 
 
 def _equal_loss_weight(task: Task, train: Split) -> Finding:
@@ -151,9 +123,9 @@ def _equal_loss_weight(task: Task, train: Split) -> Finding:
     declared = [name for name, manipulation in task.manipulations.items() if manipulation.labelled != 1]
     if declared:
         note = f"declared: the training set is manipulated, {', '.join(declared)} labelled less often"
-        return _finding("equal loss weight", "all", "train", spread, 1, note)
+        return Finding.of("equal loss weight", "all", "train", spread, 1, note)
     note = "" if spread == 0 else "some features are labelled less often, and the task does not declare it"
-    return _finding("equal loss weight", "all", "train", spread, 0, note)
+    return Finding.of("equal loss weight", "all", "train", spread, 0, note)
 
 
 def _labelled(task: Task, splits: _Splits) -> Iterator[Finding]:
@@ -164,7 +136,7 @@ def _labelled(task: Task, splits: _Splits) -> Iterator[Finding]:
             note = f"labelled in {share:.4g} of the items" + (
                 ", declared: the training set is manipulated" * (wanted != 1)
             )
-            yield _finding("labelled", feature, name, abs(share - wanted), 1 / len(split), note)
+            yield Finding.of("labelled", feature, name, abs(share - wanted), 1 / len(split), note)
 
 
 def _label_balance(task: Task, splits: _Splits, alpha: float) -> Iterator[Finding]:
@@ -178,7 +150,7 @@ def _label_balance(task: Task, splits: _Splits, alpha: float) -> Iterator[Findin
             bound = max(quantile * np.sqrt(wanted * (1 - wanted) / n).max(), 1 / n)
             note = f"class shares {', '.join(f'{share:.4g}' for share in counts / n)}"
             note += ", declared: the training set is manipulated" * (name == "train" and feature in task.manipulations)
-            yield _finding("label balance", feature, name, np.abs(counts / n - wanted).max(), bound, note)
+            yield Finding.of("label balance", feature, name, np.abs(counts / n - wanted).max(), bound, note)
 
 
 def _independence(task: Task, splits: _Splits, alpha: float) -> Iterator[Finding]:
@@ -192,12 +164,12 @@ def _independence(task: Task, splits: _Splits, alpha: float) -> Iterator[Finding
             value = cramers_v(columns[:, 0], columns[:, 1])
             bound = association_bound(len(columns), classes, level)
             names = task.feature_names[first], task.feature_names[second]
-            note = f"over {len(columns)} items that ask both"
+            note = f"over {len(columns)} items with a label for both"
             share = task.agreements.get(frozenset(names)) if name == "train" else None
             if share is not None:
                 value, bound = abs(float(np.mean(columns[:, 0] == columns[:, 1])) - share), 2 / max(len(columns), 1)
                 note = f"declared to agree in {share:g} of the items: the training set is manipulated"
-            yield _finding("independence", ", ".join(names), name, value, bound, note)
+            yield Finding.of("independence", ", ".join(names), name, value, bound, note)
 
 
 def _foreign_bits(task: Task, splits: _Splits, alpha: float) -> Iterable[Finding]:
@@ -206,7 +178,7 @@ def _foreign_bits(task: Task, splits: _Splits, alpha: float) -> Iterable[Finding
         return
     bits = range(task.input_shape[0])
     foreign = {feature: [bit for bit in bits if bit not in positions[feature]] for feature in task.feature_names}
-    for first, second in task.agreements:  # the bits of one go along with the other, as declared
+    for first, second in task.agreements:  # the bits of one are associated with the other, as declared
         foreign[first] = [bit for bit in foreign[first] if bit not in positions[second]]
         foreign[second] = [bit for bit in foreign[second] if bit not in positions[first]]
     level = alpha / max(len(splits) * sum(map(len, foreign.values())), 1)
@@ -220,10 +192,8 @@ def _foreign_bits(task: Task, splits: _Splits, alpha: float) -> Iterable[Finding
             bound = association_bound(int(labelled.sum()), (classes, 2), level)
             note = f"strongest: bit {foreign[feature][strongest]}"
             if values[strongest] > bound:
-                note += (
-                    "; if bits are few, too few stimuli are left to keep the splits apart: more bits, or fewer stimuli"
-                )
-            yield _finding("foreign bits", feature, name, values[strongest], bound, note)
+                note += "; in a small space too few stimuli keep the splits apart: use more bits, or fewer stimuli"
+            yield Finding.of("foreign bits", feature, name, values[strongest], bound, note)
 
 
 def _bit_associations(labels: NDArray[np.int64], bits: NDArray[np.generic], classes: int) -> NDArray[np.float64]:
@@ -246,5 +216,5 @@ def _overlap(task: Task, splits: _Splits) -> Iterator[Finding]:
         shared = sum(key in known for key in keys[later])
         note = ""
         if shared:
-            note = f"{total} stimuli are drawn, too many for so small a space: more bits, or fewer stimuli"
-        yield _finding("overlap", "all", f"{earlier}, {later}", shared, 0, note)
+            note = f"{total} stimuli are drawn, too many for so small a space: use more bits, or fewer stimuli"
+        yield Finding.of("overlap", "all", f"{earlier}, {later}", shared, 0, note)

@@ -1,23 +1,29 @@
-"""What every task is: stimuli that carry known features, in three splits that never overlap.
+"""The contract of a task: stimuli that carry known features, in three splits that never overlap.
 
-A task is a spec. `Task.stimuli(seed)` draws what one network is trained and measured on. Manipulations
-(prevalence, labelled-for fraction, ...) touch the training split only; validation and test stay clean.
+A task is a spec. `Task.stimuli(seed)` draws the stimuli on which one network is trained and measured. Manipulations
+(prevalence, labelled fraction, ...) apply to the training split only; validation and test stay clean.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.utils.data import Dataset
 
 from repbias.core.specs import Spec
 
 UNLABELLED = -1
-OUTPUT_POSITION = "output_position"  # what `Task.given` calls the place at which a feature is reported, from 1
+OUTPUT_POSITION = "output_position"  # the measure of `Task.given` that holds a feature's place in the output, from 1
+SPLITS = ("train", "validation", "test")
+# The feature maps of thousands of images would fill the memory; those of 256 exceed a CPU's caches and take twice as
+# long.
+IMAGES_AT_ONCE = 64
 
 
 @dataclass(frozen=True)
@@ -26,8 +32,8 @@ class Split:
 
     Attributes
     ----------
-    inputs : `[stimulus, ...]`, whatever the task's models read (bits are uint8).
-    labels : `[stimulus, feature]` int64 class labels; -1 where the feature is not labelled for (training only).
+    inputs : `[stimulus, ...]`, in whatever form the task's models read (bits are uint8).
+    labels : `[stimulus, feature]` int64 class labels; -1 where a feature has no label (in training only).
     """
 
     inputs: NDArray[np.generic]
@@ -48,7 +54,7 @@ class Stimuli:
 
 @dataclass(frozen=True)
 class Manipulation:
-    """What the training split is declared to do to one feature; validation and test never do it.
+    """The declared manipulation of one feature in the training split; validation and test have none.
 
     Attributes
     ----------
@@ -60,19 +66,40 @@ class Manipulation:
     labelled: float = 1.0
 
 
+@dataclass(frozen=True)
+class Finding:
+    """One row of a design check (see `check_design`); it passes where `value <= bound`."""
+
+    check: str
+    feature: str
+    split: str
+    value: float
+    bound: float
+    passed: bool
+    note: str
+
+    @classmethod
+    def of(cls, check: str, feature: str, split: str, value: float, bound: float, note: str = "") -> Finding:
+        """Compare a value with its bound."""
+        return cls(check, feature, split, float(value), float(bound), bool(value <= bound), note)
+
+    def line(self) -> str:
+        """Return the finding as one line of text."""
+        where = f"{self.check}, {self.feature}, {self.split}"
+        return f"{where}: {self.value:.4g}, expected at most {self.bound:.4g}. {self.note}".rstrip()
+
+
 def as_floats(inputs: NDArray[np.generic], device: torch.device | str = "cpu") -> Tensor:
-    """Return stimuli `[stimulus, ...]` as float32 on the device, with the values that they have."""
+    """Return stimuli `[stimulus, ...]` as float32 on the device, with unchanged values."""
     return torch.from_numpy(inputs).to(device, torch.float32)
 
 
-def vocabulary_of(task: Task) -> int | None:
-    """Return how many tokens there are, of a task whose stimuli are made of tokens: the size of an embedding."""
-    vocabulary: int | None = getattr(task, "vocabulary", None)
-    return vocabulary
-
-
 class Task(Spec):
-    """A source of stimuli with known features whose computational roles are matched."""
+    """A source of stimuli with known features whose computational roles are matched.
+
+    A user-defined task is a subclass that defines `feature_names`, `n_classes`, `input_shape`, `n_stimuli` and
+    `stimuli`; everything else has a default.
+    """
 
     @property
     @abstractmethod
@@ -82,7 +109,7 @@ class Task(Spec):
     @property
     @abstractmethod
     def n_classes(self) -> tuple[int, ...]:
-        """How many classes each feature has; 2 for a binary one."""
+        """The number of classes of each feature; 2 for a binary one."""
 
     @property
     @abstractmethod
@@ -92,7 +119,7 @@ class Task(Spec):
     @property
     @abstractmethod
     def n_stimuli(self) -> tuple[int, int, int]:
-        """How many stimuli there are for training, validation and test."""
+        """The number of training, validation and test stimuli."""
 
     @abstractmethod
     def stimuli(self, seed: int) -> Stimuli:
@@ -100,15 +127,15 @@ class Task(Spec):
 
     @property
     def measured_names(self) -> tuple[str, ...]:
-        """What is measured in every layer: the features, and after them anything else of the stimuli."""
+        """The variables that are measured in every layer: the features, then any others that the stimuli have."""
         return self.feature_names
 
     def measured_labels(self, split: Split) -> NDArray[np.int64]:
-        """Return the value of everything that is measured, `[stimulus, measured]`, of validation or test stimuli."""
+        """Return the value of every measured variable, `[stimulus, measured]`, for validation or test stimuli."""
         return split.labels
 
     def content(self, inputs: NDArray[np.generic]) -> NDArray[np.generic]:
-        """Return the part of `inputs` that carries the features, by default all; the rest tells a model what to do."""
+        """Return the part of `inputs` that carries the features, by default all; the rest instructs the model."""
         return inputs
 
     def network_inputs(self, inputs: NDArray[np.generic], device: torch.device | str = "cpu") -> Tensor:
@@ -116,24 +143,77 @@ class Task(Spec):
         return as_floats(inputs, device)
 
     @property
+    def stimuli_at_once(self) -> int | None:
+        """How many stimuli go through a network together when its layers are read; None for all.
+
+        By default 64 images (stimuli with three axes), or all other stimuli.
+        """
+        return IMAGES_AT_ONCE if len(self.input_shape) == 3 else None
+
+    @property
+    def n_tokens(self) -> int | None:
+        """The number of tokens, which is the size of an embedding; None where stimuli are not made of tokens."""
+        return None
+
+    @property
     def teacher_forced(self) -> bool:
-        """Whether training inputs hold the answers, as a model that reports features in sequence is given them."""
+        """Whether training inputs hold the answers, for models that report the features in sequence."""
         return False
 
     def given(self, seed: int) -> dict[str, dict[str, float]]:
-        """Return what is fixed beforehand of each feature of a network, by measure and feature; nothing by default."""
+        """Return what the task fixes about each feature of one network, by measure and feature; by default nothing."""
         return {}
 
     @property
     def agreements(self) -> dict[frozenset[str], float]:
-        """The pairs of features declared to agree in training, with their share of agreement; none by default."""
+        """The pairs of features declared to agree in training, with their share of agreement; by default none."""
         return {}
 
     @property
     def manipulations(self) -> dict[str, Manipulation]:
-        """The features that the training split treats otherwise than validation and test do; none by default."""
+        """The features that are manipulated in the training split; by default none."""
         return {}
 
     def positions(self) -> dict[str, tuple[int, ...]]:
-        """Return the input positions that each feature reads, where features have positions of their own; else none."""
+        """Return the input positions that each feature depends on; empty where features have no fixed positions."""
         return {}
+
+    def leakage(self, splits: Mapping[str, Split], alpha: float) -> Iterable[Finding]:
+        """Return rows of `check_design` that only this kind of task has; by default none.
+
+        Parameters
+        ----------
+        splits : by name. alpha : the probability with which a sound design exceeds the bounds of any one check.
+        """
+        return ()
+
+    def dataset(self, seed: int, split: str) -> StimulusDataset:
+        """Return one split as a torch `Dataset` of pairs: a float32 stimulus and its int64 labels `[feature]`.
+
+        Raises
+        ------
+        ValueError : `split` is not "train", "validation" or "test".
+        """
+        if split not in SPLITS:
+            raise ValueError(f"a split is 'train', 'validation' or 'test', got {split!r}")
+        return StimulusDataset(self, getattr(self.stimuli(seed), split))
+
+
+class StimulusDataset(Dataset[tuple[Tensor, Tensor]]):
+    """Stimuli and labels, one pair per index; labels are -1 where a feature has no label.
+
+    Stimuli are stored as the task draws them (images as bytes) and converted when they are read.
+    """
+
+    def __init__(self, task: Task, split: Split) -> None:
+        self._task = task
+        self.split = split
+
+    def __len__(self) -> int:
+        return len(self.split)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"the split has {len(self)} stimuli, got index {index}")
+        one = np.asarray(self.split.inputs[index])
+        return self._task.network_inputs(one), torch.from_numpy(self.split.labels[index])

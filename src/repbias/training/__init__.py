@@ -1,4 +1,4 @@
-"""Training: many members at once, each reproducible on its own."""
+"""Training: many networks at once, each reproducible on its own."""
 
 from repbias.training.curriculum import Phase, Training
 from repbias.training.optimizers import SGD, Adam, AdamW, Muon, Optimizer, RMSprop

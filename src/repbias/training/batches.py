@@ -1,4 +1,4 @@
-"""The training stimuli of a stack, batch by batch, each member in its own order."""
+"""The training stimuli of a stack in batches, in a separate order for each member."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ Conversion: TypeAlias = Callable[[NDArray[np.generic], torch.device], Tensor]  #
 
 
 class Batches:
-    """Draws one batch a member at each step: a new permutation each epoch, from the member's own stream.
+    """Draws one batch per member at each step: a new permutation each epoch, from the member's random stream.
 
-    Stimuli are kept as they come, images as bytes, and become a network's inputs batch by batch.
+    Stimuli are stored as the task draws them (images as bytes) and converted to a network's inputs batch by batch.
 
     Parameters
     ----------
-    seeds : one a member; splits : each member's training stimuli, all of one length; batch : stimuli in a step.
-    conversion : makes inputs of stimuli of whatever member.
+    seeds : one per member. splits : the training stimuli of each member, all of one length. batch : stimuli per step.
+    conversion : converts stimuli to a network's inputs.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Batches:
         return inputs.unflatten(0, index.shape), labels.unflatten(0, index.shape)
 
     def keep(self, rows: Sequence[int]) -> None:
-        """Leave only the members at `rows`; their orders go on unchanged."""
+        """Keep only the members at `rows`; their orders continue unchanged."""
         self._rows = [self._rows[row] for row in rows]
 
     def _permutations(self, epoch: int) -> NDArray[np.int64]:

@@ -1,4 +1,4 @@
-"""What is measured of one network at a checkpoint: accuracy on test stimuli, and variance explained by layer."""
+"""The measurements of one network at a checkpoint: test accuracy, and variance explained layer by layer."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Measure = Callable[[Tensor, Tensor, Tensor, Tensor], Sequence[float]]
 
 @dataclass(frozen=True)
 class Held:
-    """A held-out split: stimuli `[stimulus, ...]`, and their labels on the device.
+    """A held-out split: stimuli as the task draws them, `[stimulus, ...]`, and their labels on the device.
 
     Attributes
     ----------
@@ -52,7 +52,7 @@ class DivergedError(ArithmeticError):
 
 
 class Examiner:
-    """Examines one network: its validation and test stimuli, and the layers to read.
+    """Measures one network on its validation and test stimuli.
 
     Parameters
     ----------
@@ -90,13 +90,13 @@ class Examiner:
         self._test = Held.of(task, stimuli.test, device)
 
     def validation_accuracy(self, state: dict[str, Tensor]) -> NDArray[np.float64]:
-        """Return the share of validation stimuli on which each feature is reported correctly, `[feature]`."""
+        """Return the share of validation stimuli for which each feature is reported correctly, `[feature]`."""
         return self._accuracy(self._respond(state, self._validation, ())[0], self._validation)
 
     def examine(self, state: dict[str, Tensor], *, extremes: bool) -> Examination:
         """Measure every layer and the test accuracy with the weights of `state`.
 
-        `extremes` says that this is the first or the last step, at which the additional measures are taken too.
+        `extremes` marks the first and the last step, at which the additional measures are computed too.
 
         Raises
         ------
@@ -143,22 +143,22 @@ class Examiner:
 
     @property
     def _reads_stimuli(self) -> bool:
-        """Whether the stimuli are activity, which is measured like a layer's, and not numbers of tokens."""
+        """Whether the stimuli are measured like the responses of a layer, which numbers of tokens are not."""
         return not self._task.teacher_forced
 
     @cached_property
     def _variance_of_stimuli(self) -> VarianceExplained:
-        """The variance explained in the stimuli themselves, which no step of training changes."""
+        """The variance explained in the stimuli, which training does not change."""
         classes = (self._validation.measured.amax(0) + 1).tolist()
         fitter = VarianceFitter(classes, names=self._task.measured_names, folds=None, joint=True)
         for split, update in ((self._validation, fitter.update), (self._test, fitter.update_test)):
-            labels = split.measured.split(chunk_size(split.inputs))
+            labels = split.measured.split(chunk_size(self._task, split.inputs))
             for chunk, known in zip(Chunks(self._task, split.inputs, self._device), labels, strict=True):
                 update(chunk.flatten(1), known)
         return fitter.result()
 
     def _extra(self, fitted: dict[str, Tensor], scored: dict[str, Tensor]) -> dict[tuple[str, str], tuple[float, ...]]:
-        """Return the additional measures of every layer, and of the stimuli where those are measured."""
+        """Return the additional measures of every layer, and of the stimuli where these are measured."""
         pairs = {name: (response, scored[name]) for name, response in fitted.items()}
         if self._reads_stimuli:
             splits = (self._validation, self._test)
@@ -187,5 +187,5 @@ def _joined(parts: Sequence[Tensor]) -> Tensor:
 
 
 def _refuse_divergence(layer: str, response: Tensor) -> None:
-    if not bool(response.abs().amax() <= LARGEST_RESPONSE):  # so written, NaN is refused too
+    if not bool(response.abs().amax() <= LARGEST_RESPONSE):  # written so that NaN is refused too
         raise DivergedError(f"the response of layer {layer!r} is not finite, or beyond {LARGEST_RESPONSE:g}")

@@ -1,11 +1,12 @@
-"""What a member is trained on, for how long, and when it stops: phases, the stop rule, and checkpoints."""
+"""The curriculum of a network: phases, the stop rule and checkpoints, and one network's progress through it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field, field_validator, model_validator
 
 from repbias.core.specs import Spec, did_you_mean
@@ -13,17 +14,17 @@ from repbias.training.optimizers import SGD, AnyOptimizer
 
 
 class Phase(Spec):
-    """A stretch of training: which features are in the loss, and until when.
+    """A phase of training: which features are in the loss, and when it ends.
 
     Attributes
     ----------
     features : names of the features in the loss; None for all of them.
-    until : "mastery": until every feature of the phase is mastered on validation stimuli, and `extra` steps more,
-        but no longer than `steps`. "steps": for exactly `steps`.
+    until : "mastery": until every feature of the phase is mastered on validation stimuli and `extra` more steps are
+        taken, but at most `steps`. "steps": exactly `steps`.
     steps : the limit, or the length.
     extra : steps of training after mastery.
     cooldown : how the learning rate falls to 0 over the extra steps: "linear", or None for not at all. A phase that
-        ends at its limit without having mastered its features has no extra steps, and keeps its learning rate.
+        ends at its limit before its features are mastered has no extra steps and keeps its learning rate.
     position_weights : for models that report features one after another, the weight in the loss of each output
         position; None for 1 each. A position of weight 0 is not in the loss, and its feature need not be mastered.
     """
@@ -46,34 +47,34 @@ class Phase(Spec):
     def _steps_to_cool_down(self) -> Phase:
         if self.cooldown is not None and (self.until != "mastery" or not self.extra):
             raise ValueError(
-                "cooldown is of the extra steps after mastery, and this phase has none; "
+                "cooldown applies to the extra steps after mastery, and this phase has none; "
                 'give it until="mastery" and extra above 0, or leave cooldown out'
             )
         return self
 
     def weight(self, feature: str, positions: Mapping[str, float]) -> float:
-        """Return a feature's weight in this phase's loss; `positions` are those of output, from 1."""
+        """Return a feature's weight in this phase's loss; `positions` are its places in the output, from 1."""
         if self.features is not None and feature not in self.features:
             return 0.0
         return 1.0 if self.position_weights is None else self.position_weights[int(positions[feature]) - 1]
 
 
 class Training(Spec):
-    """How a member is trained.
+    """How a network is trained.
 
-    The defaults are our choice; the paper's settings are not known: SGD 0.05, batches of 128, until every feature
-    is reported with 99 % validation accuracy, then 2,000 steps more.
+    By default: SGD with a learning rate of 0.05 and batches of 128, until every feature has a validation accuracy of
+    99 %, then 2,000 more steps. The defaults are our choice; the paper's settings are not known.
 
     Attributes
     ----------
-    optimizer : SGD, Adam or AdamW with their settings.
-    batch : stimuli in a step; an epoch's incomplete last batch is left out.
+    optimizer : `SGD`, `Adam`, `AdamW`, `RMSprop` or `Muon`, or the name of one, such as "adam", for its defaults.
+    batch : stimuli per step; an incomplete last batch of an epoch is left out.
     phases : the curriculum, in order.
     mastery_accuracy : validation accuracy at which a feature counts as mastered.
-    check_every : most steps between two looks at the accuracy. Early in training the looks are closer: each comes at
-        most 10 % later than the one before.
-    checkpoints_per_decade : how many steps per factor of ten the layers are measured at, equally spaced on a log
-        scale; also measured are step 0, each step of mastery, each change of phase and the last step.
+    check_every : the largest number of steps between two checks of the accuracy. Early in training checks are closer:
+        each comes at most 10 % later than the one before.
+    checkpoints_per_decade : at how many steps per factor of ten the layers are measured, equally spaced on a log scale;
+        they are also measured at step 0, at each step of mastery, at each change of phase and at the last step.
     """
 
     optimizer: AnyOptimizer = SGD()
@@ -90,7 +91,7 @@ class Training(Spec):
 
     @property
     def max_steps(self) -> int:
-        """The most steps that a member can take."""
+        """The largest number of steps that a network can take."""
         return sum(phase.steps for phase in self.phases)
 
     def check_features(self, names: tuple[str, ...]) -> None:
@@ -110,7 +111,7 @@ class Training(Spec):
             raise ValueError("\n".join(unknown))
 
     def check_positions(self, names: tuple[str, ...], positions: Mapping[str, float]) -> None:
-        """Refuse weights of output positions that there are not, and a phase in which they leave nothing to learn.
+        """Refuse weights of output positions that do not exist, and phases in which they leave nothing to learn.
 
         Raises
         ------
@@ -121,8 +122,8 @@ class Training(Spec):
                 continue
             if set(positions) != set(names):
                 raise ValueError(
-                    f"phase {i}: position_weights are of output positions, and the task reports its features at once; "
-                    "leave them out, or take a task whose features are reported one after another, such as StringTask"
+                    f"phase {i}: position_weights need output positions, and this task reports its features at once; "
+                    "leave them out, or use a task whose features are reported one after another, such as StringTask"
                 )
             if len(phase.position_weights) != len(names):
                 raise ValueError(
@@ -131,12 +132,88 @@ class Training(Spec):
             if not any(phase.weight(name, positions) for name in names):
                 raise ValueError(
                     f"phase {i}: position_weights={phase.position_weights} leave nothing to learn of "
-                    f"{', '.join(phase.features or names)}, which this member reports at other positions"
+                    f"{', '.join(phase.features or names)}, which this network reports at other positions"
                 )
 
 
+class Course:
+    """The progress of one network from step 0 to its last step: its phase, and the features it has mastered.
+
+    Parameters
+    ----------
+    positions : the output position of each feature, from 1, where features are reported one after another.
+
+    Attributes
+    ----------
+    mastery : the step at which each feature was first seen to be mastered on validation stimuli.
+    hit_limit : whether a phase ended at its step limit before its features were mastered.
+    """
+
+    def __init__(
+        self, training: Training, feature_names: tuple[str, ...], positions: Mapping[str, float] | None = None
+    ) -> None:
+        self._training = training
+        self._names = feature_names
+        self._positions = positions or {}
+        self._phase, self._start = 0, 0
+        self._mastered_step: int | None = None
+        self.mastery: dict[str, int] = {}
+        self.hit_limit = False
+
+    @property
+    def done(self) -> bool:
+        """Whether every phase has ended."""
+        return self._phase == len(self._training.phases)
+
+    @property
+    def phase(self) -> Phase:
+        """The current phase."""
+        return self._training.phases[self._phase]
+
+    @property
+    def phase_end(self) -> int:
+        """The last step of this phase, given what has been mastered so far."""
+        limit = self._start + self.phase.steps
+        return limit if self._mastered_step is None else min(limit, self._mastered_step + self.phase.extra)
+
+    @property
+    def cooling(self) -> bool:
+        """Whether the learning rate falls in the coming steps."""
+        return not self.done and self.phase.cooldown is not None and self._mastered_step is not None
+
+    def rate(self, step: int) -> float:
+        """Return the learning rate at `step`, as a share of the optimiser's."""
+        if not self.cooling:
+            return 1.0
+        return (self.phase_end - step + 1) / (self.phase_end - cast(int, self._mastered_step))
+
+    def weights(self) -> NDArray[np.float32]:
+        """Return the weight of each feature in this phase's loss, `[feature]`; see `Phase.weight`."""
+        return np.array([self.phase.weight(name, self._positions) for name in self._names], np.float32)
+
+    def look(self, step: int, accuracy: NDArray[np.float64]) -> list[str]:
+        """Record the validation accuracies `[feature]` at `step`; return the features that are newly mastered."""
+        passing = [
+            name for name, value in zip(self._names, accuracy, strict=True) if value >= self._training.mastery_accuracy
+        ]
+        new = [name for name in passing if name not in self.mastery]
+        self.mastery.update(dict.fromkeys(new, step))
+        in_loss = {name for name in self._names if self.phase.weight(name, self._positions)}
+        if self.phase.until == "mastery" and self._mastered_step is None and in_loss <= set(passing):
+            self._mastered_step = step
+        return new
+
+    def advance(self, step: int) -> bool:
+        """Go to the next phase if this one ends at `step`; return whether it did."""
+        if step < self.phase_end:
+            return False
+        self.hit_limit |= self.phase.until == "mastery" and self._mastered_step is None
+        self._phase, self._start, self._mastered_step = self._phase + 1, step, None
+        return True
+
+
 def check_steps(limit: int, every: int) -> np.ndarray:
-    """Return the steps at which accuracy is looked at: close together early, then every `every` steps."""
+    """Return the steps at which accuracy is checked: close together early, then every `every` steps."""
     steps, step = [], 0
     while step < limit:
         step = min(step + max(1, min(every, step // 10)), limit)

@@ -1,8 +1,8 @@
-"""A stack: many members' networks as one, their parameters along a leading `member` axis.
+"""A stack: the networks of many members as one, with parameters along a leading `member` axis.
 
-One step trains all of them. A member's result depends on its own seed and settings alone, never on who is stacked
-beside it: batched products, element-wise operations and reductions act on each member's slice alone. Where a stack
-would be slower than its members, their gradients are computed member by member.
+One step trains all of them. A member's result depends on its own seed and settings alone, never on the other members:
+batched products, element-wise operations and reductions act on each member's slice separately. Where a stack would be
+slower than its members, their gradients are computed member by member.
 """
 
 from __future__ import annotations
@@ -15,10 +15,15 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad_and_value, stack_module_state, vmap
 from torch.nn.modules.conv import _ConvNd
 
-from repbias.models.heads import n_outputs
-from repbias.training.dropout import Site, find_sites, split_masks, using_masks
-from repbias.training.intercept import InterceptBatchNorm, RefuseRandomness
-from repbias.training.loss import feature_loss
+from repbias.models.heads import feature_loss, n_outputs
+from repbias.training.intercept import (
+    InterceptBatchNorm,
+    RefuseRandomness,
+    Site,
+    find_sites,
+    split_masks,
+    using_masks,
+)
 from repbias.training.optimizers import Optimizer
 from repbias.training.trace import trace
 from repbias.training.updates import State as State
@@ -31,8 +36,8 @@ GradientFunction = Callable[..., tuple[State, Tensor]]
 def trains_apart(network: nn.Module, device: torch.device) -> bool:
     """Return whether members of this architecture are trained one after another in each step, and not stacked.
 
-    On a CPU that is so with convolutions. Stacked, they are convolutions in groups, for which a CPU has worse code, and
-    what surrounds them outgrows its caches: a step takes 1.2 to 5 times as long (`python -m benchmarks --only vision`).
+    On a CPU this applies to convolutions. Stacked, they become grouped convolutions, for which CPU code is slower, and
+    the operations around them exceed its caches: a step takes 1.2 to 5 times as long (`benchmarks --only vision`).
     """
     return device.type == "cpu" and any(isinstance(module, _ConvNd) for module in network.modules())
 
@@ -42,15 +47,15 @@ class Stack:
 
     Parameters
     ----------
-    networks : one a member, all of one architecture.
-    optimizers : one a member; members with equal optimisers must be adjacent.
+    networks : one per member, all of one architecture.
+    optimizers : one per member; members with equal optimisers must be adjacent.
     n_classes : classes of each feature.
     example : one batch `[stimulus, ...]`, for its shape.
 
     Raises
     ------
-    ValueError : the network's output is not the logits of these features, nothing in it can be trained, or it draws
-        random numbers other than dropout.
+    ValueError : the network cannot read these stimuli, its output is not the logits of these features, nothing in it
+        can be trained, or it draws random numbers other than dropout.
     """
 
     def __init__(
@@ -81,7 +86,7 @@ class Stack:
         ----------
         inputs : `[member, stimulus, ...]`; labels : `[member, stimulus, feature]`; weights : `[member, feature]`.
         masks : `[member, size]`, dropout masks as `MaskStream` fills them.
-        rates : `[member]`, the learning rates as shares of the optimisers' own; None for 1 each.
+        rates : `[member]`, the learning rates as shares of the optimisers'; None for 1 each.
         """
         with torch.no_grad():
             gradients, losses = self._gradients(
@@ -118,7 +123,12 @@ class Stack:
         if not self.parameters:
             raise ValueError("the network has no parameters that require gradients, so there is nothing to train")
         state = {name: tensor.clone() for name, tensor in self.state(0).items()}
-        sites, logits = find_sites(lambda: functional_call(self.network, state, (self._example,)))
+        try:
+            sites, logits = find_sites(lambda: functional_call(self.network, state, (self._example,)))
+        except (RuntimeError, TypeError, IndexError) as error:  # e.g. shapes that do not fit
+            raise ValueError(
+                f"the network cannot read a batch of this task's stimuli, float32 {tuple(self._example.shape)}: {error}"
+            ) from error
         came = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
         expected = (len(self._example), n_outputs(self._n_classes))
         if came != expected:
@@ -144,11 +154,11 @@ class Stack:
         try:
             return trace(vmap(grad_and_value(self._stackable_loss)), self.parameters, buffers, *batch)
         except Exception as error:  # whatever a user's module does that cannot be stacked or traced
-            warnings.warn(f"the network cannot be stacked, so members train one by one: {error}", stacklevel=2)
+            warnings.warn(f"the network cannot be stacked, so that networks train one by one: {error}", stacklevel=2)
             return self._one_by_one
 
     def _traced_one(self) -> GradientFunction:
-        """Trace `_one_with_autograd`, where that is possible; it gives the same without, and takes a little longer."""
+        """Trace `_one_with_autograd` where possible; without a trace it gives the same result a little more slowly."""
         features, device = len(self._n_classes), self._example.device
         batch = (
             self._example,
@@ -163,7 +173,7 @@ class Stack:
             return self._one_with_autograd
 
     def _one_by_one(self, parameters: State, buffers: State, *batch: Tensor | list[Tensor]) -> tuple[State, Tensor]:
-        """The same as the traced function of a stack, member after member."""
+        """Compute what the traced function of a stack does, member after member."""
         inputs, labels, weights, masks = batch
         found = [
             self._one(
@@ -178,7 +188,7 @@ class Stack:
     def _one_with_autograd(
         self, parameters: State, buffers: State, *batch: Tensor | list[Tensor]
     ) -> tuple[State, Tensor]:
-        """One member's gradients and loss, from the same arguments without a member axis."""
+        """Return one member's gradients and loss, from the same arguments without a member axis."""
         own = {name: p.detach().requires_grad_() for name, p in parameters.items()}
         with torch.enable_grad(), RefuseRandomness():
             loss = self._loss(own, buffers, *batch)

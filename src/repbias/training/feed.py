@@ -1,4 +1,4 @@
-"""A task's stimuli as a network reads them, and its responses: all at once, or a few images at a time."""
+"""Pass stimuli through a network and read it: all of them at once, or as many as the task says."""
 
 from __future__ import annotations
 
@@ -14,13 +14,10 @@ from repbias.activations.layers import match_one_layer
 from repbias.activations.reading import read_layers
 from repbias.tasks.task import Task
 
-# The feature maps of thousands would fill the memory; those of 256 outgrow the caches of a CPU and take twice as long.
-IMAGES_AT_ONCE = 64
 
-
-def chunk_size(inputs: NDArray[np.generic]) -> int:
-    """Return how many of the stimuli `[stimulus, ...]` go through a network together; images have three more axes."""
-    return IMAGES_AT_ONCE if inputs.ndim == 4 else max(len(inputs), 1)
+def chunk_size(task: Task, inputs: NDArray[np.generic]) -> int:
+    """Return how many of the stimuli `[stimulus, ...]` go through a network together."""
+    return task.stimuli_at_once or max(len(inputs), 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +29,7 @@ class Chunks:
     device: torch.device | str = "cpu"
 
     def __iter__(self) -> Iterator[Tensor]:
-        size = chunk_size(self.inputs)
+        size = chunk_size(self.task, self.inputs)
         for start in range(0, max(len(self.inputs), 1), size):
             yield self.task.network_inputs(self.inputs[start : start + size], self.device)
 

@@ -1,4 +1,4 @@
-"""One member to train, and what became of it."""
+"""One network to train, and its outcome."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Literal, TypeVar
 import pandas as pd
 from torch import nn
 
-from repbias.tasks.task import OUTPUT_POSITION, Task, vocabulary_of
+from repbias.tasks.task import OUTPUT_POSITION, Task
 from repbias.training.checkpoint import Measure
 from repbias.training.curriculum import Training
 from repbias.training.ensemble import State
@@ -21,11 +21,11 @@ Accuracy = TypeVar("Accuracy", float, pd.Series, pd.DataFrame)
 
 @dataclass(frozen=True)
 class Job:
-    """One member to train.
+    """One network to train.
 
     Attributes
     ----------
-    build : makes the member's network with its initial weights.
+    build : makes the network with its initial weights.
     layers : glob patterns of the layers to read.
     measures : measures beyond variance explained and density, by name.
     """
@@ -38,11 +38,11 @@ class Job:
     measures: Mapping[str, Measure] = field(default_factory=dict)
 
     def check(self) -> None:
-        """Refuse what cannot be trained, before anything is.
+        """Refuse what cannot be trained, before training starts.
 
         Raises
         ------
-        ValueError : a phase names an unknown feature or weighs positions that there are not, or a batch is larger than
+        ValueError : a phase names an unknown feature or weighs positions that do not exist, or a batch is larger than
             the training set.
         """
         names = self.task.feature_names
@@ -55,16 +55,14 @@ class Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """One trained member.
+    """One trained network.
 
     Attributes
     ----------
-    status : "finished"; "step limit", where a phase ended before its features passed the accuracy criterion;
-    "failed", where the
-        loss, a weight or a layer became infinite or NaN (or a layer's response exceeded 1e15).
-    steps : steps taken. failed_step : the step whose loss, or after which a weight or layer, was not finite.
-    failed_criterion : features reported with 95 % test accuracy or less at the end; their representation is not
-    analysed.
+    status : "finished"; "step limit", where a phase ended before its features were mastered; "failed", where the loss,
+        a weight or a layer became infinite or NaN (or a layer's response exceeded 1e15).
+    steps : steps taken. failed_step : the step at which the loss, a weight or a layer was not finite.
+    failed_criterion : features with a test accuracy of 95 % or less at the end, which fail the accuracy criterion.
     table : tidy, columns step, layer, feature, measure, value. units : layer, unit, feature, r2 at the last step.
     state : the final weights and buffers, on the CPU. seconds : time since the stack started.
     """
@@ -97,12 +95,12 @@ def counts(status: str, failed: Collection[str]) -> bool:
 
 
 def refuse_unlike(jobs: Sequence[Job]) -> None:
-    """Raise ValueError if the jobs differ in what the members of a stack must share."""
+    """Raise ValueError if the jobs differ in a property that the members of a stack must share."""
     must_agree: dict[str, Callable[[Job], object]] = {
         "kind of optimiser": lambda job: type(job.training.optimizer).__name__,
         "batch size": lambda job: job.training.batch,
         "input shape": lambda job: job.task.input_shape,
-        "vocabulary": lambda job: vocabulary_of(job.task),
+        "number of tokens": lambda job: job.task.n_tokens,
         "classes of the features": lambda job: job.task.n_classes,
         "number of training stimuli": lambda job: job.task.n_stimuli[0],
         "conversion of stimuli": lambda job: type(job.task).network_inputs.__qualname__,
@@ -110,4 +108,6 @@ def refuse_unlike(jobs: Sequence[Job]) -> None:
     for what, value in must_agree.items():
         values = sorted({str(value(job)) for job in jobs})
         if len(values) > 1:
-            raise ValueError(f"the members of a stack have one {what}, got {' and '.join(values)}: train them apart")
+            raise ValueError(
+                f"networks that are trained together have the same {what}, got {' and '.join(values)}; train them apart"
+            )

@@ -77,7 +77,7 @@ class AdamW(Adam):
 
 
 class RMSprop(Optimizer):
-    """RMSprop (Tieleman & Hinton 2012), with momentum where asked."""
+    """RMSprop (Tieleman & Hinton 2012), with optional momentum."""
 
     kind: Literal["rmsprop"] = "rmsprop"
     lr: LearningRate = 1e-3
@@ -95,12 +95,12 @@ class RMSprop(Optimizer):
 
 
 class Muon(Optimizer):
-    """Muon (Jordan et al. 2024) for the matrices between the first and the last; all else is trained by AdamW.
+    """Muon (Jordan et al. 2024) for the matrices between the first and the last; AdamW trains all other parameters.
 
     Attributes
     ----------
-    lr : of the matrices, whose update has all singular values near 1. adamw_lr : of all else.
-    weight_decay : decoupled, of everything.
+    lr : of the matrices, whose update has all singular values near 1. adamw_lr : of all other parameters.
+    weight_decay : decoupled, of all parameters.
     """
 
     kind: Literal["muon"] = "muon"

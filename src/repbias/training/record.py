@@ -1,4 +1,4 @@
-"""Everything measured of one member, checkpoint by checkpoint, and the tidy tables made of it."""
+"""The measurements of one network, checkpoint by checkpoint, and the tidy tables of them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ UNIT_COLUMNS = ["layer", "unit", "feature", "r2"]
 class Examination:
     """One checkpoint: `accuracy` `[feature]` on test stimuli, and the variance explained in each layer.
 
-    `extra` holds the additional measures, one number a feature, by (layer, measure).
+    `extra` holds the additional measures, one number per feature, by (layer, measure).
     """
 
     names: tuple[str, ...]
@@ -33,7 +33,7 @@ class Examination:
 
 @dataclass
 class Record:
-    """Everything measured of one member, checkpoint by checkpoint."""
+    """The measurements of one network by step."""
 
     examinations: dict[int, Examination] = field(default_factory=dict)
 
@@ -41,10 +41,10 @@ class Record:
         """Return the tidy table: step, layer, feature, measure, value.
 
         `r2` is the share of a layer's variance at that step. `r2_final` has the same numerator over the layer's
-        total variance at the last step, so that all points of a learning curve share a scale. What describes the
-        spread over units (`density_*`, `participation`, `r2_per_stimulus`) is given for the first and last step, and so
-        are `joint_r2`, the R2 of everything measured together (under the feature "(all)"), and `unique`, what it loses
-        without one of them. What was `given` of each feature beforehand (see `Task.given`) stands at the last step.
+        total variance at the last step, so that all points of a learning curve share a scale. Only the first and last
+        step have the measures of spread over units (`density_*`, `participation`, `r2_per_stimulus`), `joint_r2`, the
+        R2 of all measured variables together (under the feature "(all)"), and `unique`, the decrease of it without one
+        of them. Properties `given` by the task (see `Task.given`) are listed at the last step.
         """
         rows: list[Row] = []
         steps = sorted(self.examinations)

@@ -1,9 +1,9 @@
 """Trace a step once to a flat graph of tensor operations, simplify it, and replay it.
 
-`torch.func` makes one gradient function out of many members' networks, but pays its bookkeeping again at every
-step. The bookkeeping is the same each time, so the step is traced once with `make_fx` and the flat list of
-operations is replayed. What vmap leaves behind (views that change nothing, transposes of transposes, a bias added
-after a product) is taken out; what is computed stays the same. Products of odd sizes are padded, so that a member's
+`torch.func` makes one gradient function of many members' networks, but repeats its bookkeeping at every step. The
+bookkeeping is the same each time, so the step is traced once with `make_fx` and the flat list of operations is
+replayed. Operations that vmap leaves behind (views that change nothing, transposes of transposes, a bias added after a
+product) are removed; the result stays the same. Products of odd sizes are padded, so that a member's
 result does not depend on its place in the stack.
 """
 

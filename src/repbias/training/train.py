@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
+from typing import Any
 
 import pandas as pd
 import torch
 from numpy.typing import NDArray
+from pydantic import ValidationError
 from torch import Tensor, nn
 
 from repbias.core.randomness import torch_rng
+from repbias.core.specs import explain
 from repbias.models import Model
 from repbias.models.user import made_by
 from repbias.tasks.task import Split, Stimuli, Task
@@ -25,10 +28,10 @@ ModelLike = Model | Callable[[], nn.Module]
 
 
 def build_network(model: ModelLike, task: Task, seed: int) -> nn.Module:
-    """Make a member's network with its initial weights; the same seed gives the same weights.
+    """Make a network with its initial weights; the same seed gives the same weights.
 
-    A function that makes an `nn.Module` is called with torch's global generator set to the member's stream, and the
-    generator is put back afterwards.
+    A function that makes an `nn.Module` is called with torch's global generator set to the seed's stream, and the
+    generator is restored afterwards.
     """
     generator = torch_rng(seed, "init")
     if isinstance(model, Model):
@@ -36,14 +39,14 @@ def build_network(model: ModelLike, task: Task, seed: int) -> nn.Module:
     if isinstance(model, nn.Module) or not callable(model):
         raise TypeError(
             f"model must be a repbias model or a function that makes an nn.Module, got {type(model).__name__}; "
-            "every seed needs a network of its own: write lambda: nn.Sequential(...), or the name of your class"
+            "each seed needs a new network: write lambda: nn.Sequential(...), or give your class"
         )
     return made_by(model, generator)
 
 
 @dataclass(frozen=True)
 class Network:
-    """A trained member: its module, what was measured of it, and the stimuli it was trained and measured on.
+    """A trained network: its module, its measurements, and the stimuli on which it was trained and measured.
 
     Attributes
     ----------
@@ -56,7 +59,7 @@ class Network:
 
     @property
     def seed(self) -> int:
-        """The member's seed."""
+        """The network's seed."""
         return self.outcome.seed
 
     @cached_property
@@ -65,13 +68,15 @@ class Network:
 
         Raises
         ------
-        ValueError : the member diverged and has no weights.
+        ValueError : the network diverged and has no weights.
         """
         if self.outcome.status == "failed":
-            raise ValueError(f"member {self.seed} diverged at step {self.outcome.failed_step} and has no weights")
+            raise ValueError(
+                f"the network of seed {self.seed} diverged at step {self.outcome.failed_step} and has no weights"
+            )
         module = build_network(self.model, self.task, self.seed)
         own = dict(module.named_parameters()) | dict(module.named_buffers())
-        with torch.no_grad():  # `load_state_dict` wants tied weights twice, and buffers outside the state dict never
+        with torch.no_grad():  # `load_state_dict` expects tied weights twice, and no buffers outside the state dict
             for name, tensor in self.outcome.state.items():
                 own[name].copy_(tensor)
         return module.eval()
@@ -98,7 +103,7 @@ class Network:
 
 
 class Networks(Sequence[Network]):
-    """Trained members, in the order of their seeds."""
+    """Trained networks, in the order of their seeds."""
 
     def __init__(self, networks: Iterable[Network]) -> None:
         self._networks = sorted(networks, key=lambda network: network.seed)
@@ -113,11 +118,11 @@ class Networks(Sequence[Network]):
         return iter(self._networks)
 
     def table(self) -> pd.DataFrame:
-        """Return everything measured, tidy: member, step, layer, feature, measure, value."""
+        """Return all measurements as a tidy table: seed, step, layer, feature, measure, value."""
         return _stacked({network.seed: network.outcome.table for network in self})
 
     def units(self) -> pd.DataFrame:
-        """Return the R2 of every unit by every feature at the last step: member, layer, unit, feature, r2."""
+        """Return the R2 of every unit by every feature at the last step: seed, layer, unit, feature, r2."""
         return _stacked({network.seed: network.outcome.units for network in self})
 
     def summary(self) -> pd.DataFrame:
@@ -141,27 +146,28 @@ def train(
     model: ModelLike,
     *,
     seeds: int | Iterable[int] = 10,
-    training: Training | None = None,
+    training: Training | Mapping[str, Any] | None = None,
     layers: str | Sequence[str] | None = None,
     measures: Mapping[str, Measure] | None = None,
     device: str = "cpu",
     on_progress: Progress | None = None,
 ) -> Networks:
-    """Train one network a seed, all of them at once, and measure every layer along the way.
+    """Train one network per seed, all at once, and measure every layer in the course of training.
 
-    A member's result depends on its seed and settings alone, not on which other seeds are trained with it.
+    The result for a seed depends on the seed and the settings alone, not on the other seeds that are trained with it.
 
     Parameters
     ----------
-    task : where the stimuli and features come from; each member draws its own.
+    task : the source of the stimuli and features; each seed draws different stimuli.
     model : a repbias model, or a function without arguments that makes an `nn.Module` which maps float32 stimuli
-        `[stimulus, *task.input_shape]` to logits, one a binary feature and C a feature of C classes, in order.
-    seeds : how many members (seeds 0, 1, ...), or the seeds themselves.
-    training : optimiser, curriculum, stop rule and checkpoints; `Training()` by default.
+        `[stimulus, *task.input_shape]` to logits, one per binary feature and C per feature of C classes, in order.
+    seeds : how many networks (seeds 0, 1, ...), or the seeds themselves.
+    training : optimiser, curriculum, stop rule and checkpoints, as a `Training` or a dict of its fields; by default
+        `Training()`.
     layers : glob patterns of the layers to measure; by default a repbias model's hidden layers and read-out, or the
         top-level submodules of a module.
     measures : further measures by name, each a function of (validation responses `[stimulus, unit]`, labels
-        `[stimulus, feature]`, test responses, test labels) that returns one number a feature.
+        `[stimulus, feature]`, test responses, test labels) that returns one number per feature.
     device : "cpu", "cuda", ...
     on_progress : called with (steps taken since the last call, summed over members; members still training).
 
@@ -169,18 +175,52 @@ def train(
     ------
     ValueError : no seeds, a repeated or negative one, a curriculum that does not fit the task, a layer that does not
         exist, a network that does not fit the task or draws random numbers other than dropout.
-    TypeError : `model` makes no `nn.Module`, or a layer to be measured returns no tensor.
+    TypeError : an argument of the wrong type, a `model` that makes no `nn.Module`, or a measured layer that returns no
+        tensor.
     """
+    if not isinstance(task, Task):
+        raise TypeError(f"task must be a repbias task, such as BooleanTask(...), got {type(task).__name__}")
+    chosen, settings = _checked_seeds(seeds), _checked_training(training)
+    patterns = _layers_to_read(model, layers)
+    jobs = [
+        Job(task, settings, seed, partial(build_network, model, task, seed), patterns, measures or {})
+        for seed in chosen
+    ]
+    trained = train_stack(jobs, device=device, on_progress=on_progress)
+    return Networks(Network(outcome, task, model) for _, outcome in trained)
+
+
+def _checked_seeds(seeds: int | Iterable[int]) -> list[int]:
+    if isinstance(seeds, str) or not isinstance(seeds, int | Iterable):
+        raise TypeError(f"seeds must be a number of networks or a list of seeds, got {seeds!r}")
     chosen = list(range(seeds)) if isinstance(seeds, int) else list(seeds)
     if not chosen or min(chosen) < 0 or len(set(chosen)) < len(chosen):
         raise ValueError(f"seeds must be at least one, different from one another and >= 0, got {chosen or seeds}")
+    return chosen
+
+
+def _checked_training(training: Training | Mapping[str, Any] | None) -> Training:
+    if training is None or isinstance(training, Training):
+        return training or Training()
+    if not isinstance(training, Mapping):
+        raise TypeError(
+            f"training must be a Training or a dict of its fields, got {type(training).__name__}; "
+            'for example Training(optimizer="adam")'
+        )
+    try:
+        return Training.model_validate(dict(training))
+    except ValidationError as error:
+        raise ValueError(explain(error, "training")) from error
+
+
+def _layers_to_read(model: ModelLike, layers: str | Sequence[str] | None) -> tuple[str, ...]:
     if layers is None:
-        layers = model.layers_read if isinstance(model, Model) else "*"
-    patterns = (layers,) if isinstance(layers, str) else tuple(layers)
-    training, measures = training or Training(), measures or {}
-    jobs = [Job(task, training, seed, partial(build_network, model, task, seed), patterns, measures) for seed in chosen]
-    trained = train_stack(jobs, device=device, on_progress=on_progress)
-    return Networks(Network(outcome, task, model) for _, outcome in trained)
+        return model.layers_read if isinstance(model, Model) else ("*",)
+    if not layers:
+        raise ValueError(
+            f"layers={layers!r} names no layer; name the layers to measure, such as 'hidden.*', or leave layers out"
+        )
+    return (layers,) if isinstance(layers, str) else tuple(layers)
 
 
 def _stacked(tables: Mapping[int, pd.DataFrame]) -> pd.DataFrame:

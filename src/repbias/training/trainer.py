@@ -1,4 +1,4 @@
-"""Train members in a stack, look at each as its curriculum asks, and hand each out when it is done."""
+"""Train the members of a stack, check and measure each by its curriculum, and yield each when it is done."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ from repbias.activations.layers import match_layers
 from repbias.tasks.task import OUTPUT_POSITION, Stimuli
 from repbias.training.batches import Batches
 from repbias.training.checkpoint import DivergedError, Examiner
-from repbias.training.course import Course
-from repbias.training.curriculum import check_steps, checkpoint_steps
-from repbias.training.dropout import MaskStream
+from repbias.training.curriculum import Course, check_steps, checkpoint_steps
 from repbias.training.ensemble import Stack, State, trains_apart
+from repbias.training.intercept import MaskStream
 from repbias.training.job import Job, Outcome, Progress, passes, refuse_unlike
 from repbias.training.record import Record
 
@@ -25,12 +24,12 @@ from repbias.training.record import Record
 def train_stack(
     jobs: Sequence[Job], *, device: str = "cpu", on_progress: Progress | None = None
 ) -> Iterator[tuple[Job, Outcome]]:
-    """Train members of one architecture together and yield each as it finishes.
+    """Train networks of one architecture together and yield each as it finishes.
 
     Parameters
     ----------
-    jobs : of one architecture, input shape, batch size and kind of optimiser; otherwise free to differ.
-    on_progress : called with (steps taken since the last call, summed over members; members still training).
+    jobs : with the same architecture, input shape, batch size and kind of optimiser; all else may differ.
+    on_progress : called with (steps taken since the last call, summed over networks; networks still training).
 
     Raises
     ------
@@ -47,7 +46,7 @@ def train_stack(
 
 
 class _Member:
-    """One row of the stack: a job and everything that is known of its training."""
+    """One row of the stack: a job and the state of its training."""
 
     def __init__(self, job: Job, network: nn.Module, stimuli: Stimuli, device: torch.device) -> None:
         self.job = job
@@ -63,7 +62,7 @@ class _Member:
         self.examiner = Examiner(reader, job.task, stimuli, layers, job.measures, device)
 
     def due(self, step: int) -> bool:
-        """Whether this member is looked at, or ends a phase, at `step`: its own affair, whoever is beside it."""
+        """Whether this member is checked, or ends a phase, at `step`; this never depends on other members."""
         return self.active and (step in self.looks or step in self.checkpoints or step == self.course.phase_end)
 
 
@@ -77,7 +76,7 @@ class _Session:
         networks = [job.build().to(device) for job in jobs]
         self.apart = trains_apart(networks[0], device)
         if len(jobs) == 1 and not self.apart:
-            # A stack of one would take other code paths in the products than a stack of two, and differ in last digits.
+            # The products of a stack of one take other code paths than those of two, and would differ in last digits.
             jobs, networks = [*jobs, jobs[0]], [*networks, jobs[0].build().to(device)]
         stimuli = [job.task.stimuli(job.seed) for job in jobs]
         self.members = [_Member(*one, device) for one in zip(jobs, networks, stimuli, strict=True)]
@@ -142,7 +141,7 @@ class _Session:
         return self._finished(member, step, state) if member.course.done else None
 
     def _examine(self, member: _Member, step: int, state: State) -> bool:
-        """Measure a member; return whether that was possible, or it has diverged."""
+        """Measure a member; return False where it has diverged."""
         try:
             examination = member.examiner.examine(state, extremes=step == 0 or member.course.done)
         except DivergedError:
@@ -179,9 +178,9 @@ class _Session:
         )
 
     def _compact(self) -> None:
-        """Drop the finished members from the stack: once they are a quarter of it, since what is left is traced anew.
+        """Drop the finished members from the stack once they are a quarter of it, since the rest must be traced anew.
 
-        Two rows always stay. Members that train apart cost nothing to drop, and one may stay alone.
+        At least two rows stay. Members that train apart cost nothing to drop, and one may be left alone.
         """
         active = self.active()
         if not active or len(active) == len(self.members):
@@ -197,7 +196,7 @@ class _Session:
         self.streams = [self.streams[row] for row in rows]
 
     def _refresh(self) -> None:
-        """Bring up to date what depends on who is left and where: loss weights, who cools down, room for the masks."""
+        """Update what depends on the members left and their rows: loss weights, cooling, and the buffer of masks."""
         nothing = np.zeros(len(self.members[0].job.task.feature_names), np.float32)
         weights = [nothing if member.course.done else member.course.weights() for member in self.members]
         self.cooling = any(member.course.cooling for member in self.active())

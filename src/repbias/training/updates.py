@@ -1,7 +1,7 @@
 """The updates of a stack: `torch.optim`'s optimisers on parameters that carry a leading member axis.
 
 Members with the same optimiser are adjacent rows of the stack and share a parameter group, updated element by element.
-Muon orthogonalises a matrix as a whole, so it gets every member's matrices one by one.
+Muon orthogonalises a matrix as a whole, so that each member's matrices are updated separately.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ State = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class Part:
-    """What an optimiser updates: `rows` of the stacked parameter `name`, or, as a `matrix`, that of a single member."""
+    """The part of a parameter that an optimiser updates: `rows` of the stack or, as a `matrix`, a single member's."""
 
     name: str
     rows: slice
@@ -37,7 +37,7 @@ class Part:
             self.tensor.grad = gradient if len(self.tensor) == len(gradient) else gradient[self.rows]
 
     def keep(self, state: dict[str, Any], rows: Sequence[int]) -> dict[str, Any] | None:
-        """Return what an optimiser remembers of the members at `rows`; None where it is not of any of them."""
+        """Return the part of an optimiser's state that belongs to the members at `rows`; None where there is none."""
         local = [row - self.rows.start for row in rows if self.rows.start <= row < self.rows.stop]
         if self.matrix or not local:
             return state if local else None
@@ -52,7 +52,7 @@ class Updates:
 
     Parameters
     ----------
-    optimizers : one a member, all of one kind; equal ones are adjacent.
+    optimizers : one per member, all of one kind; equal ones are adjacent.
     parameters : each `[member, ...]`; they are updated in place.
     """
 
@@ -73,9 +73,8 @@ class Updates:
 
         Parameters
         ----------
-        rates : `[member]`, each member's learning rate as a share of its optimiser's own; None for 1 each. Every rule
-            here moves the parameters by the learning rate times what it remembers, so a share of the rate is that
-            share of the way.
+        rates : `[member]`, each member's learning rate as a share of its optimiser's; None for 1 each. The steps of all
+            optimisers here are proportional to the learning rate, so that a share of the rate is a share of the step.
         """
         before = {} if rates is None else {name: p.clone() for name, p in self._parameters.items()}
         for optimizer, parts in self._rules:
@@ -87,9 +86,9 @@ class Updates:
                 p.lerp_(before[name], (1 - rates).to(p.dtype).view(-1, *(1,) * (p.ndim - 1)))
 
     def keep(self, rows: Sequence[int], parameters: State) -> Updates:
-        """Return the updates of the members at `rows` alone (in increasing order), whose parameters are `parameters`.
+        """Return the updates of only the members at `rows` (in increasing order), whose parameters are `parameters`.
 
-        They go on unchanged, with the momentum and the like that they have.
+        They continue unchanged, with their optimisers' state.
         """
         kept = Updates([self._specs[row] for row in rows], parameters)
         for (optimizer, parts), (new, new_parts) in zip(self._rules, kept._rules, strict=True):

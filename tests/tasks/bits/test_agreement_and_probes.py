@@ -91,12 +91,12 @@ class TestAgreement:
             (
                 {"first": "easy", "second": "hard"},
                 {"easy": "copy", "hard": {"function": "xor", "prevalence": 0.3}},
-                r"features that agree have prevalence 0\.5 and are always labelled",
+                r"prevalence=0\.5 and labelled=1",
             ),
             (
                 {"first": "easy", "second": "hard"},
                 {"easy": {"function": "copy", "labelled": 0.5}, "hard": "xor"},
-                "always labelled",
+                "labelled=1",
             ),
         ],
     )

@@ -22,7 +22,7 @@ LEAKAGE = {"token counts", "bag of tokens", "bigrams", "token positions", "own s
 
 
 def fillers(task, tokens):
-    return tokens >= task.vocabulary - task.fillers
+    return tokens >= task.n_tokens - task.fillers
 
 
 def swap(tokens, rows, a, b):
@@ -42,13 +42,13 @@ def more_of_a_filler(task, tokens, labels):
     """A filler goes along with the value of `presence`."""
     told = (labels[:, 0] == 1) & (np.arange(len(tokens)) % 2 == 0)
     first = fillers(task, tokens).argmax(axis=1)
-    tokens[told, first[told]] = task.vocabulary - 1
+    tokens[told, first[told]] = task.n_tokens - 1
     return tokens
 
 
 def once_or_not_once(task, tokens, labels):
     """A filler occurs once where `precedes` is 0, and twice or never where it is 1: no linear reading can tell."""
-    filler = task.vocabulary - 1
+    filler = task.n_tokens - 1
     tokens[tokens == filler] = filler - 1
     twice = np.arange(len(tokens)) % 2 == 0
     order = np.argsort(~fillers(task, tokens), axis=1, kind="stable")
@@ -68,7 +68,7 @@ def an_own_token_that_tells(task, tokens, labels):
 
 def a_little_of_every_filler(task, tokens, labels):
     """Fillers of the upper half are a little more common where `parity` is 1: none of them tells much."""
-    first, random = task.vocabulary - task.fillers, np.random.default_rng(0)
+    first, random = task.n_tokens - task.fillers, np.random.default_rng(0)
     low = (tokens >= first) & (tokens < first + 4)
     raised = low & (labels[:, 3:] == 1) & (random.random(tokens.shape) < 0.06)
     lowered = (tokens >= first + 4) & (labels[:, 3:] == 0) & (random.random(tokens.shape) < 0.06)
@@ -87,9 +87,9 @@ def sorted_neighbours(task, tokens, labels):
 def a_filler_behind_an_own_token(task, tokens, labels):
     """A marker of `parity` is followed by the last filler more often where the value is 1."""
     behind = own_positions(task, "parity", tokens) + 1
-    rows = (labels[:, 3] == 1) & (tokens == task.vocabulary - 1).any(axis=1) & (behind < tokens.shape[1])
+    rows = (labels[:, 3] == 1) & (tokens == task.n_tokens - 1).any(axis=1) & (behind < tokens.shape[1])
     rows &= fillers(task, tokens)[np.arange(len(tokens)), np.minimum(behind, tokens.shape[1] - 1)]
-    swap(tokens, np.flatnonzero(rows), behind[rows], (tokens == task.vocabulary - 1).argmax(axis=1)[rows])
+    swap(tokens, np.flatnonzero(rows), behind[rows], (tokens == task.n_tokens - 1).argmax(axis=1)[rows])
     return tokens
 
 
@@ -177,7 +177,13 @@ def test_the_rows_of_a_string_task():
         ("a_little_of_every_filler", "parity", {"bag of tokens"}, {"token counts", "own span"}, "R2 on"),
         ("sorted_neighbours", "presence", {"bigrams"}, {"token counts", "bag of tokens"}, "'f"),
         ("a_filler_behind_an_own_token", "parity", {"bigrams"}, {"token counts", "own span"}, " 'f7'"),
-        ("an_own_token_in_front", "presence", {"token positions"}, {"token counts", "bag of tokens"}, "own token at"),
+        (
+            "an_own_token_in_front",
+            "presence",
+            {"token positions"},
+            {"token counts", "bag of tokens"},
+            "any token of the feature at",
+        ),
         ("slots_side_by_side", "equality", {"own span"}, {"token counts", "bag of tokens"}, "2 positions or more"),
     ],
 )

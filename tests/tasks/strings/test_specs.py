@@ -39,7 +39,7 @@ def test_an_order_by_names_is_that_order_and_changes_no_string_and_no_label():
 
 def test_every_token_has_a_name_of_its_own_and_an_owner():
     task = small({f"x{i}": KINDS["parity"] for i in range(10)} | {"eq": "equality"}, length=40, fillers=7)
-    assert len(set(task.words)) == len(task.words) == task.vocabulary == 10 * 6 + 8 + 7
+    assert len(set(task.words)) == len(task.words) == task.n_tokens == 10 * 6 + 8 + 7
     owned = [token for name in task.features for token in task.tokens_of(name)]
     assert owned == list(range(68))
     assert task.words[:4] == ("alpha", "no-alpha", "beta", "no-beta")
@@ -57,7 +57,7 @@ def test_a_stimulus_can_be_read():
 def test_shapes_and_sizes():
     task = small(KINDS)
     assert task.feature_names == tuple(KINDS)
-    assert (task.n_classes, task.input_shape, task.answer_vocabulary) == ((2,) * 6, (24 + 12,), 3)
+    assert (task.n_classes, task.input_shape) == ((2,) * 6, (24 + 12,))
     assert task.n_stimuli == (600, 120, 120)
     assert isinstance(task, Task)
     assert StringTask(features={"x": "presence"}).n_stimuli == (16384, 4096, 4096)
@@ -78,7 +78,7 @@ def test_a_string_and_a_dictionary_are_the_same_task():
 @pytest.mark.parametrize(
     ("spec", "problems"),
     [
-        ({"features": KINDS, "length": 10}, ["hold 17 positions (presence 1, precedes 2,", "set length to 17"]),
+        ({"features": KINDS, "length": 10}, ["17 positions (presence 1, precedes 2,", "set length to 17"]),
         ({"features": {"x": "presence"}, "fillers": 300}, ["2 tokens of features and 300 fillers", "256"]),
         ({"features": {"x": {"kind": "precedes", "extent": 16}}}, ["x: the tokens of a string of 16", "at most 15"]),
         (

@@ -78,7 +78,7 @@ def test_truths_of_every_task(task, seed):
         np.testing.assert_array_equal(split.labels, values_by_hand(task, split.inputs))
         assert (split.labels.sum(axis=0) == round(len(split) / 2)).all()
         tokens, orders, answers = np.split(split.inputs, [task.length, task.length + len(order)], axis=1)
-        assert tokens.max() < task.vocabulary
+        assert tokens.max() < task.n_tokens
         assert (orders == order).all()
         np.testing.assert_array_equal(answers, split.labels[:, order] if name == "train" else 0 * answers)
         keys = set(stimulus_keys(tokens))
@@ -91,7 +91,7 @@ def test_a_feature_and_the_fillers_hold_as_many_positions_in_every_string():
     for split in splits(task).values():
         for name, feature in task.features.items():
             assert set(np.isin(task.content(split.inputs), task.tokens_of(name)).sum(axis=1)) == {feature.size}
-        fillers = (task.content(split.inputs) >= task.vocabulary - task.fillers).sum(axis=1)
+        fillers = (task.content(split.inputs) >= task.n_tokens - task.fillers).sum(axis=1)
         assert set(fillers) == {24 - sum(feature.size for feature in task.features.values())}
 
 

@@ -22,7 +22,7 @@ STUDY = Study(
         "full": Scale(seeds=20),
     },
     analysis=Analysis(
-        function="repbias.analyses.autoencoder:analyse",
+        function="repbias.analyses.unsupervised:autoencoders",
         measures=(*(f"auroc_{size}" for size in SIZES), "auroc_units"),
         settings={"sizes": list(SIZES), "active": 4, "steps": 1500},
         curves={

@@ -21,7 +21,7 @@ STUDY = Study(
         "full": Scale(seeds=20),
     },
     analysis=Analysis(
-        function="repbias.analyses.clustering:analyse",
+        function="repbias.analyses.unsupervised:clusters",
         measures=("ari_2", "ari_3", "ari_4", "ari_6", "ari_8", "neighbour_purity"),
         curves={"ari": ("clusters (k-means)", "adjusted Rand index with the feature's classes")},
     ),

@@ -21,7 +21,7 @@ STUDY = Study(
         "full": Scale(seeds=20),
     },
     analysis=Analysis(
-        function="repbias.analyses.pca:analyse",
+        function="repbias.analyses.unsupervised:pca",
         measures=("r2_component_1", "components_needed", "top_1_accuracy", "top_2_accuracy", "top_3_accuracy"),
         settings={"shown": 12},
         curves={

@@ -12,7 +12,7 @@ from repbias.experiments.network_spec import AnyModel
 from repbias.experiments.study import Condition
 from repbias.models import ResNet
 from repbias.tasks import ImageTask
-from repbias.tasks.images.feature import ImageFeature
+from repbias.tasks.images.spec import ImageFeature
 from repbias.training import Adam, Phase, Training
 from repbias.training.optimizers import AnyOptimizer
 

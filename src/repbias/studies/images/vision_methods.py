@@ -11,7 +11,7 @@ from repbias.experiments.study import Claim, Scale, Study
 from repbias.models import ConvNet
 from repbias.studies.images.common import NARROW, NOTE, image_condition
 from repbias.studies.method_claims import METHODS, claims_on_methods
-from repbias.tasks.images.feature import ImageFeature
+from repbias.tasks.images.spec import ImageFeature
 
 COLOURS, SHAPES = ("red", "green"), ("plus", "tee")
 PAIR = {

@@ -8,7 +8,7 @@ from repbias.experiments.comparisons import Trend
 from repbias.experiments.contrasts import FeatureDifference
 from repbias.experiments.study import Claim, Condition, Scale, Study
 from repbias.studies.images.common import NOTE, image_condition
-from repbias.tasks.images.feature import ImageFeature
+from repbias.tasks.images.spec import ImageFeature
 
 LEVELS = {"1": 800, "0.33": 1_200, "0.1": 2_500}
 FACTORS = ("colour", "shape")

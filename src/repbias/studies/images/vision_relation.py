@@ -9,7 +9,7 @@ from repbias.experiments.network_spec import AnyModel
 from repbias.experiments.study import Claim, Scale, Study
 from repbias.models import ConvNet
 from repbias.studies.images.common import NARROW, NOTE, image_condition
-from repbias.tasks.images.feature import ImageFeature
+from repbias.tasks.images.spec import ImageFeature
 
 FEATURES = {
     "colour": ImageFeature(factor="colour", classes=("red", "green")),

@@ -1,6 +1,6 @@
-"""Stimuli of bits whose features are boolean functions of bits of their own.
+"""Stimuli of bits in which each feature is a boolean function of bits that no other feature uses.
 
-Vectors of bits, statistically independent features with an output each, and manipulations in the training set alone
+Vectors of bits, statistically independent features with one output each, and manipulations of the training set alone
 are the design of Lampinen, Chan & Hermann (2024), as readers of the paper report it. Its sizes are not known to us:
 the split sizes, fair bits, the catalogue of functions, exact balance and disjoint splits are our choices. Thirty-two
 bits, and the parity of bits as a hard feature, are those of Hermann & Lampinen (2020).
@@ -9,6 +9,7 @@ bits, and the parity of bits as a hard feature, are those of Hermann & Lampinen 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -16,14 +17,14 @@ from numpy.typing import NDArray
 from pydantic import Field, field_validator, model_validator
 
 from repbias.core.randomness import rng
-from repbias.core.specs import Spec
-from repbias.tasks.bits.extras import Agreement, Probe
+from repbias.core.specs import Spec, did_you_mean
 from repbias.tasks.bits.functions import MAX_INPUTS, default_inputs, known_functions, patterns, truth_table
-from repbias.tasks.sampling import balanced_labels, draw_unseen, labelled_mask, stimulus_keys, too_rare
-from repbias.tasks.task import UNLABELLED, Manipulation, Split, Stimuli, Task
+from repbias.tasks.generated import BinaryFeature, BinaryTask, consecutive
+from repbias.tasks.sampling import Labels, draw_unseen
+from repbias.tasks.task import Split
 
 
-class BooleanFeature(Spec):
+class BooleanFeature(BinaryFeature):
     """A binary feature: a boolean function of bits that no other feature reads.
 
     A string is short for a spec: "copy", "and", "or", "xor", "parity3", "threshold5" (the majority of five bits),
@@ -38,9 +39,7 @@ class BooleanFeature(Spec):
     """
 
     function: str
-    inputs: int = Field(default=0, ge=1, le=MAX_INPUTS)  # 0 is never kept: `_expanded` puts the kind's own number
-    prevalence: float = Field(default=0.5, gt=0, lt=1)
-    labelled: float = Field(default=1.0, gt=0, le=1)
+    inputs: int = Field(default=0, ge=1, le=MAX_INPUTS)  # `_expanded` replaces 0 by the kind's default
 
     @model_validator(mode="before")
     @classmethod
@@ -67,15 +66,10 @@ class BooleanFeature(Spec):
         truth_table(self.function, self.inputs)
         return self
 
-    @property
-    def is_manipulated(self) -> bool:
-        """Whether the training set treats this feature otherwise than validation and test do."""
-        return self.prevalence != 0.5 or self.labelled != 1
-
     def draw(self, random: np.random.Generator, labels: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Return bits `[stimulus, inputs]`, drawn uniformly from those for which the function equals the label.
 
-        So a bit is fair only where the function is: in half of the stimuli `and` is 1, hence both of its bits are.
+        So a bit is fair only if the function is: `and` is 1 in half of the stimuli, and so are both of its bits.
         """
         table = truth_table(self.function, self.inputs)
         zeros_then_ones = np.argsort(table, kind="stable")
@@ -85,8 +79,67 @@ class BooleanFeature(Spec):
         return patterns(self.inputs)[zeros_then_ones[chosen]]
 
 
-class BooleanTask(Task):
-    """Vectors of bits; each feature is a function of its own bits, and bits that no feature reads are fair noise.
+class Probe(Spec):
+    """A function of bits that is measured beside the features and not reported: a bit, or a part of a hard feature.
+
+    Attributes
+    ----------
+    function : a registered kind, as of a feature.
+    positions : the bits it reads.
+    """
+
+    function: str
+    positions: tuple[Annotated[int, Field(ge=0)], ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _computable(self) -> Probe:
+        truth_table(self.function, len(self.positions))
+        return self
+
+    def values(self, bits: NDArray[np.generic]) -> NDArray[np.int64]:
+        """Return the function of each stimulus `[stimulus]` from its bits `[stimulus, bit]`."""
+        own = bits[:, list(self.positions)].astype(np.int64)
+        codes = own @ (1 << np.arange(own.shape[1]))
+        return truth_table(self.function, own.shape[1])[codes].astype(np.int64)
+
+
+class Agreement(Spec):
+    """Two features that agree in more than half of the training items; in validation and test they are independent.
+
+    Attributes
+    ----------
+    first, second : the features; the second's labels are made to agree with the first's.
+    share : the share of training items in which the two are equal, exactly (as nearly as whole numbers allow).
+    """
+
+    first: str
+    second: str
+    share: float = Field(ge=0, le=1)
+
+    def labels(self, random: np.random.Generator, first: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the second feature's labels `[stimulus]`, as balanced as the first's."""
+        second = first.copy()
+        for value in (0, 1):
+            items = random.permutation(np.flatnonzero(first == value))
+            second[items[: round((1 - self.share) * len(items))]] = 1 - value
+        return second
+
+    def problems(self, features: Mapping[str, BinaryFeature]) -> list[str]:
+        """Return the reasons why a task with these features cannot have this agreement."""
+        problems = [
+            f"agreement: no feature is called {name!r}; {did_you_mean(name, features)}"
+            for name in (self.first, self.second)
+            if name not in features
+        ]
+        if self.first == self.second:
+            problems.append(f"agreement is between two features, got {self.first!r} twice")
+        if not problems and any(features[name].is_manipulated for name in (self.first, self.second)):
+            problems.append("features that agree must have prevalence=0.5 and labelled=1")
+        return problems
+
+
+class BooleanTask(BinaryTask):
+    """Vectors of bits; each feature is a function of bits that no other feature reads, the other bits are fair noise.
 
     `BooleanTask(features={"easy": "copy", "hard": "parity3"})` is the default of the studies.
 
@@ -107,15 +160,12 @@ class BooleanTask(Task):
     kind: Literal["boolean"] = "boolean"
     features: dict[Annotated[str, Field(min_length=1)], BooleanFeature] = Field(min_length=1)
     bits: int = Field(default=32, ge=1)
-    train: int = Field(default=16384, ge=2)
-    validation: int = Field(default=4096, ge=2)
-    test: int = Field(default=4096, ge=2)
     agreement: Agreement | None = None
     probes: dict[Annotated[str, Field(min_length=1)], Probe] | None = None
 
     @model_validator(mode="after")
     def _feasible(self) -> BooleanTask:
-        problems = [*self._too_many_bits(), *too_rare(self.features, self.train), *self._unfit_probes()]
+        problems = [*self._too_many_bits(), *self.too_rare(), *self._unfit_probes()]
         if self.agreement is not None:
             problems += self.agreement.problems(self.features)
         if problems:
@@ -138,32 +188,13 @@ class BooleanTask(Task):
         return problems
 
     @property
-    def feature_names(self) -> tuple[str, ...]:
-        """The features, in the order declared."""
-        return tuple(self.features)
-
-    @property
-    def n_classes(self) -> tuple[int, ...]:
-        """Two for every feature."""
-        return (2,) * len(self.features)
-
-    @property
     def input_shape(self) -> tuple[int, ...]:
         """One axis of `bits`."""
         return (self.bits,)
 
-    @property
-    def n_stimuli(self) -> tuple[int, int, int]:
-        """The sizes of the three splits."""
-        return self.train, self.validation, self.test
-
     def positions(self) -> dict[str, tuple[int, ...]]:
         """Return the bits that each feature reads: consecutive, in the order declared, from bit 0."""
-        positions, start = {}, 0
-        for name, feature in self.features.items():
-            positions[name] = tuple(range(start, start + feature.inputs))
-            start += feature.inputs
-        return positions
+        return consecutive({name: feature.inputs for name, feature in self.features.items()})
 
     @property
     def measured_names(self) -> tuple[str, ...]:
@@ -183,53 +214,24 @@ class BooleanTask(Task):
         return {frozenset((self.agreement.first, self.agreement.second)): self.agreement.share}
 
     @property
-    def manipulations(self) -> dict[str, Manipulation]:
-        """The features that the training split treats otherwise, with their prevalence and labelled-for share."""
-        return {
-            name: Manipulation((1 - feature.prevalence, feature.prevalence), feature.labelled)
-            for name, feature in self.features.items()
-            if feature.is_manipulated
-        }
-
-    @property
     def distractors(self) -> tuple[int, ...]:
         """The bits that no feature reads: the last ones."""
         return tuple(range(sum(feature.inputs for feature in self.features.values()), self.bits))
 
-    def stimuli(self, seed: int) -> Stimuli:
-        """Draw the three splits of one network, the same for the same seed on every machine.
-
-        In each split every feature is exactly balanced (in training: exactly at its prevalence), and independent of the
-        others. No stimulus occurs in two splits where the space allows; within a split one may recur. Where training
-        covers nearly all of the space (at the default sizes: 13 bits or fewer), those left for validation and test are
-        no longer typical of it: `check_design` shows that as `foreign bits` and `overlap`.
-        """
-        train = self._train(seed)
-        seen = set(stimulus_keys(train.inputs))
-        validation = self._clean(seed, "validation", self.validation, seen)
-        seen.update(stimulus_keys(validation.inputs))
-        return Stimuli(train, validation, self._clean(seed, "test", self.test, seen))
-
-    def _train(self, seed: int) -> Split:
-        columns, masks = [], []
-        for name, feature in self.features.items():
-            values = balanced_labels(rng(seed, "data", "train", "labels", name), self.train, feature.prevalence)
-            random = rng(seed, "data", "train", "asked", name)
-            if self.agreement is not None and name == self.agreement.second:
-                first = rng(seed, "data", "train", "labels", self.agreement.first)
-                random_agreement = rng(seed, "data", "train", "agreement")
-                values = self.agreement.labels(random_agreement, balanced_labels(first, self.train))
-            columns.append(values)
-            masks.append(labelled_mask(random, values, feature.labelled, feature.prevalence))
-        values = np.stack(columns, axis=1)
-        inputs = self._inputs(rng(seed, "data", "train", "bits"), values)
-        return Split(inputs, np.where(np.stack(masks, axis=1), values, UNLABELLED))
-
-    def _clean(self, seed: int, split: str, n: int, seen: set[bytes]) -> Split:
-        columns = [balanced_labels(rng(seed, "data", split, "labels", name), n) for name in self.features]
-        labels = np.stack(columns, axis=1)
+    def draw(self, seed: int, split: str, n: int, seen: set[bytes]) -> Split:
+        """Draw a split; see `GeneratedTask`."""
+        values = self.values(seed, split, n)
         random = rng(seed, "data", split, "bits")
-        return Split(draw_unseen(lambda index: self._inputs(random, labels[index]), n, seen), labels)
+        inputs = draw_unseen(lambda index: self._inputs(random, values[index]), n, seen)
+        return Split(inputs, self.labels(seed, split, values))
+
+    def values(self, seed: int, split: str, n: int) -> Labels:
+        """Return the value of every feature, `[stimulus, feature]`, with the agreement that training has."""
+        values = super().values(seed, split, n)
+        if self.agreement is not None and split == "train":
+            first, second = map(self.feature_names.index, (self.agreement.first, self.agreement.second))
+            values[:, second] = self.agreement.labels(rng(seed, "data", "train", "agreement"), values[:, first])
+        return values
 
     def _inputs(self, random: np.random.Generator, labels: NDArray[np.int64]) -> NDArray[np.uint8]:
         own = [feature.draw(random, labels[:, i]) for i, feature in enumerate(self.features.values())]

@@ -1,9 +1,9 @@
-"""How hard a boolean function is, measured from its truth table rather than guessed from its name.
+"""The complexity of a boolean function, measured from its truth table.
 
 Written with values -1 and +1, a function of k bits is a sum of parities of its bits, each with a Fourier coefficient
-(O'Donnell 2014, *Analysis of Boolean Functions*, ch. 1-2). Which of them are not zero says how many bits must be taken
-together; how often a flipped bit flips the function says how little its neighbours tell. That either of them measures
-what is difficult for a network is our choice; the paper speaks of complexity and gives no measure that we know of.
+(O'Donnell 2014, *Analysis of Boolean Functions*, ch. 1-2). The coefficients that are not zero show how many bits must
+be combined; the sensitivity is how often flipping a bit flips the function. Using either as a measure of difficulty for
+a network is our choice; the paper speaks of complexity and, as far as we know, gives no measure.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from repbias.tasks.bits.functions import patterns, truth_table
 
 @dataclass(frozen=True)
 class TruthTableComplexity:
-    """Measures of a boolean function over all patterns of its bits, each as likely as any other.
+    """Measures of a boolean function over all patterns of its bits, all equally likely.
 
     Attributes
     ----------
-    degree : the most bits in a parity that the function has a part of; 1 to k.
-    average_sensitivity : of how many bits a flip changes the value, on average over patterns; 0 to k.
-    spectral_weights : `[degree]` from 0 to k, the share of the function (-1 / +1) that parities of so many bits make;
-        they sum to 1.
+    degree : the largest number of bits in a parity with a coefficient that is not zero; 1 to k.
+    average_sensitivity : the number of bits whose flip changes the value, on average over patterns; 0 to k.
+    spectral_weights : `[degree]` from 0 to k, the share of the function (-1 / +1) in parities of that many bits; they
+        sum to 1.
     """
 
     degree: int
@@ -40,8 +40,8 @@ def truth_table_complexity(function: str, inputs: int) -> TruthTableComplexity:
     all patterns, the weight of degree d is the sum of c_S**2 over sets of d bits, the degree is the largest d whose
     weight is not 0, and the average sensitivity is the sum of d times the weight of d.
 
-    Not a measure of the stimuli of a task: there a feature is exactly balanced, so that the patterns of an AND are not
-    equally likely.
+    It does not describe the stimuli of a task, where features are exactly balanced, so that the patterns of an AND are
+    not equally likely.
 
     Raises
     ------
@@ -51,7 +51,7 @@ def truth_table_complexity(function: str, inputs: int) -> TruthTableComplexity:
     sums = _walsh_hadamard(values)
     size = len(values)
     degrees = patterns(inputs).sum(axis=1)
-    # Sums of +-1 are whole numbers, so that no coefficient is taken for one by rounding.
+    # Sums of +-1 are whole numbers, so that no coefficient differs from zero by rounding.
     squares = np.bincount(degrees, weights=sums**2, minlength=inputs + 1)
     weights = squares / size**2
     return TruthTableComplexity(

@@ -1,13 +1,12 @@
-"""The boolean functions a feature can be, and the one place to add another.
+"""The boolean functions that can be features, and the decorator that registers more.
 
     @boolean_function("multiplexer", inputs=3)
     def multiplexer(bits):                              # [stimulus, 3] uint8
         return np.where(bits[:, 0], bits[:, 1], bits[:, 2])
 
-From then on `"multiplexer"` names a feature of a `BooleanTask`, as `"parity3"` does. In a study, and wherever else the
-module has not been imported, `"module:multiplexer"` names it: the module is then imported. A function that accepts
-several numbers of inputs reads the number from `bits.shape[1]`, and raises `ValueError` for those that it does not
-accept.
+Afterwards `"multiplexer"` names a feature of a `BooleanTask`, as `"parity3"` does. Where the module has not been
+imported, as in a study, use `"module:multiplexer"`, which imports it. A function that accepts several numbers of inputs
+reads the number from `bits.shape[1]`, and raises `ValueError` for those that it does not accept.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from repbias.core.specs import did_you_mean
 Bits = NDArray[np.uint8]
 Function = Callable[[Bits], ArrayLike]
 
-MAX_INPUTS = 16  # a truth table has 2**inputs rows, and every kind's is computed in full
+MAX_INPUTS = 16  # a truth table has 2**inputs rows and is computed in full
 
 
 @dataclass(frozen=True)
@@ -43,10 +42,10 @@ def boolean_function(name: str, *, inputs: int) -> Callable[[Function], Function
     Parameters
     ----------
     name : what the kind is called in specs, e.g. "multiplexer".
-    inputs : how many bits it reads where a spec does not say.
+    inputs : how many bits it reads by default.
 
-    The function maps bits `[stimulus, inputs]` (uint8) to 0/1 `[stimulus]` and treats every row alike. Its name, not
-    its code, is what a run's identity records: give a changed function a new name.
+    The function maps bits `[stimulus, inputs]` (uint8) to 0/1 `[stimulus]`, row by row. The identity of a run includes
+    its name, but not its code: give a changed function a new name.
 
     Raises
     ------
@@ -69,7 +68,7 @@ def known_functions() -> tuple[str, ...]:
 
 
 def default_inputs(name: str) -> int:
-    """Return how many bits the kind `name` reads where a spec does not say.
+    """Return how many bits the kind `name` reads by default.
 
     Raises
     ------
@@ -111,7 +110,9 @@ def _imported(path: str) -> _Kind:
     function = resolve_function("boolean function", path)
     kind = next((kind for kind in _KINDS.values() if kind.function is function), None)
     if kind is None:
-        raise ValueError(f"{path!r} is no boolean function; write @repbias.boolean_function(name, inputs=...) above it")
+        raise ValueError(
+            f"{path!r} is not a registered boolean function; write @repbias.boolean_function(name, inputs=...) above it"
+        )
     return kind
 
 
@@ -121,12 +122,12 @@ def _evaluated(name: str, function: Function, inputs: int) -> Bits:
     values = np.asarray(function(patterns(inputs)))
     if values.shape != (2**inputs,):
         raise ValueError(
-            f"{name!r} must map bits [stimulus, {inputs}] to one value a stimulus: expected shape {(2**inputs,)} "
+            f"{name!r} must map bits [stimulus, {inputs}] to one value per stimulus: expected shape {(2**inputs,)} "
             f"for all {2**inputs} patterns, got {values.shape}; reduce over axis 1"
         )
     others = np.setdiff1d(values, [0, 1])
     if others.size:
-        raise ValueError(f"{name!r} must return 0 or 1 for every stimulus, got {others[0]} too; take it modulo 2?")
+        raise ValueError(f"{name!r} must return 0 or 1 for every stimulus, got {others[0]} too")
     if np.all(values == values[0]):
         raise ValueError(
             f"{name!r} of {inputs} bits is {int(values[0])} for every pattern: a constant cannot be learned or balanced"

@@ -1,8 +1,8 @@
-"""Stimuli of symbols whose features have as many classes as there are symbols: does the size of the output matter?
+"""Stimuli of symbols; each feature has as many classes as there are symbols, to vary the size of the output.
 
-A row of symbols from an alphabet of m, each in a one-hot code. An easy feature copies one symbol, a hard one is the
-sum of several modulo m: with two symbols, a bit and the parity of bits. Nothing of such a task is known from the
-paper beyond the claim that its bias is stronger for larger output spaces; all of it is our choice.
+A stimulus is a row of symbols from an alphabet of m, each in a one-hot code. An easy feature copies one symbol, a hard
+one is the sum of several modulo m: with two symbols, a bit and the parity of bits. All we know from the paper about
+such a task is the claim that the bias is stronger for larger output spaces; the task is our choice.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from pydantic import Field, model_validator
 
 from repbias.core.randomness import rng
 from repbias.core.specs import Spec
-from repbias.tasks.sampling import balanced_classes, draw_unseen, stimulus_keys
-from repbias.tasks.task import Split, Stimuli, Task
+from repbias.tasks.generated import GeneratedTask, consecutive
+from repbias.tasks.sampling import Labels, balanced_classes, draw_unseen
+from repbias.tasks.task import Split
 
 
 class SymbolFeature(Spec):
@@ -39,8 +40,8 @@ class SymbolFeature(Spec):
         return {"inputs": given} if isinstance(given, int) else given
 
 
-class SymbolTask(Task):
-    """Rows of one-hot coded symbols; each feature sums symbols of its own, and the rest are uniform noise.
+class SymbolTask(GeneratedTask):
+    """Rows of one-hot coded symbols; each feature sums some symbols that no other feature uses, and the rest are noise.
 
     Attributes
     ----------
@@ -58,9 +59,6 @@ class SymbolTask(Task):
     features: dict[Annotated[str, Field(min_length=1)], SymbolFeature] = Field(min_length=1)
     symbols: int = Field(default=4, ge=2)
     length: int = Field(default=8, ge=1)
-    train: int = Field(default=16384, ge=2)
-    validation: int = Field(default=4096, ge=2)
-    test: int = Field(default=4096, ge=2)
 
     @model_validator(mode="after")
     def _long_enough(self) -> SymbolTask:
@@ -70,13 +68,8 @@ class SymbolTask(Task):
         return self
 
     @property
-    def feature_names(self) -> tuple[str, ...]:
-        """The features, in the order declared."""
-        return tuple(self.features)
-
-    @property
     def n_classes(self) -> tuple[int, ...]:
-        """As many for every feature as there are symbols."""
+        """The number of symbols, for every feature."""
         return (self.symbols,) * len(self.features)
 
     @property
@@ -84,39 +77,21 @@ class SymbolTask(Task):
         """One axis: the one-hot codes of the symbols, one after another."""
         return (self.length * self.symbols,)
 
-    @property
-    def n_stimuli(self) -> tuple[int, int, int]:
-        """The sizes of the three splits."""
-        return self.train, self.validation, self.test
-
     def positions(self) -> dict[str, tuple[int, ...]]:
         """Return the input columns that each feature reads: consecutive, in the order declared."""
-        positions, start = {}, 0
-        for name, feature in self.features.items():
-            stop = start + feature.inputs * self.symbols
-            positions[name] = tuple(range(start, stop))
-            start = stop
-        return positions
+        return consecutive({name: feature.inputs * self.symbols for name, feature in self.features.items()})
 
-    def stimuli(self, seed: int) -> Stimuli:
-        """Draw the three splits of one network: every class as often as every other, no stimulus in two splits."""
-        splits, seen = [], set[bytes]()
-        for name, n in zip(("train", "validation", "test"), self.n_stimuli, strict=True):
-            split = self._split(seed, name, n, seen)
-            seen.update(stimulus_keys(split.inputs))
-            splits.append(split)
-        train = Split(splits[0].inputs, self._noisy(seed, splits[0].labels))
-        return Stimuli(train, splits[1], splits[2])
-
-    def _split(self, seed: int, split: str, n: int, seen: set[bytes]) -> Split:
+    def draw(self, seed: int, split: str, n: int, seen: set[bytes]) -> Split:
+        """Draw a split in which all classes are equally frequent; label noise is added in training."""
         columns = [
             balanced_classes(rng(seed, "data", split, "labels", name), n, self.symbols) for name in self.features
         ]
-        labels = np.stack(columns, axis=1)
+        values = np.stack(columns, axis=1)
         random = rng(seed, "data", split, "symbols")
-        return Split(draw_unseen(lambda index: self._inputs(random, labels[index]), n, seen), labels)
+        inputs = draw_unseen(lambda index: self._inputs(random, values[index]), n, seen)
+        return Split(inputs, self._noisy(seed, values) if split == "train" else values)
 
-    def _inputs(self, random: np.random.Generator, labels: NDArray[np.int64]) -> NDArray[np.uint8]:
+    def _inputs(self, random: np.random.Generator, labels: Labels) -> NDArray[np.uint8]:
         rows = random.integers(0, self.symbols, size=(len(labels), self.length))
         start = 0
         for i, feature in enumerate(self.features.values()):
@@ -126,7 +101,7 @@ class SymbolTask(Task):
             start += feature.inputs
         return np.eye(self.symbols, dtype=np.uint8)[rows].reshape(len(labels), -1)
 
-    def _noisy(self, seed: int, labels: NDArray[np.int64]) -> NDArray[np.int64]:
+    def _noisy(self, seed: int, labels: Labels) -> Labels:
         noisy = labels.copy()
         for i, (name, feature) in enumerate(self.features.items()):
             random = rng(seed, "data", "train", "noise", name)

@@ -1,31 +1,28 @@
-"""Which class each factor has in each image of a split: balanced, and independent but for what is declared.
+"""The class of each factor in each image of a split: balanced, and independent but for declared agreements.
 
-Held-out classes, and sets in which two features go together, are those of Hermann & Lampinen (2020).
+Held-out classes, and sets in which two features agree, are those of Hermann & Lampinen (2020).
 """
 
 from __future__ import annotations
 
 from itertools import product
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from repbias.core.randomness import rng
 from repbias.tasks.images.factors import FACTORS, TRIFEATURE
-from repbias.tasks.images.labels import Labels, agreeing, drawn_alike, labels_with_shares
 from repbias.tasks.images.scenes import Choice
-from repbias.tasks.sampling import balanced_classes
+from repbias.tasks.images.spec import ImageSpec
+from repbias.tasks.sampling import Labels, agreeing, balanced_classes, drawn_alike, labels_with_shares
 from repbias.tasks.task import UNLABELLED
-
-if TYPE_CHECKING:
-    from repbias.tasks.images.task import ImageTask
 
 SplitName = Literal["train", "validation", "test"]
 
 
-def train_labels(task: ImageTask, seed: int) -> tuple[Labels, Labels]:
-    """Return the class of every feature in the training images, and the labels: -1 where it has none.
+def train_labels(task: ImageSpec, seed: int) -> tuple[Labels, Labels]:
+    """Return the class of every feature in the training images, and the labels, which are -1 where one is missing.
 
     Both are `[stimulus, feature]`.
     """
@@ -42,7 +39,7 @@ def train_labels(task: ImageTask, seed: int) -> tuple[Labels, Labels]:
     return stacked, np.where(np.stack(masks, axis=1), stacked, UNLABELLED)
 
 
-def clean_labels(task: ImageTask, seed: int, split: SplitName, n: int) -> Labels:
+def clean_labels(task: ImageSpec, seed: int, split: str, n: int) -> Labels:
     """Return the labels of validation or test images, `[stimulus, feature]`."""
     columns = [
         balanced_classes(rng(seed, "data", split, "labels", name), n, classes)
@@ -51,12 +48,11 @@ def clean_labels(task: ImageTask, seed: int, split: SplitName, n: int) -> Labels
     return np.stack(columns, axis=1)
 
 
-def choices(task: ImageTask, seed: int, split: str, values: Labels) -> dict[str, Choice]:
-    """Return what every factor is in images whose features have the classes `values`, `[stimulus, feature]`.
+def choices(task: ImageSpec, seed: int, split: str, values: Labels) -> dict[str, Choice]:
+    """Return the class of every factor in images whose features have the classes `values`, `[stimulus, feature]`.
 
-    There is no relation where none is a feature, and no position where there are several objects.
-
-    `split` names the stream of random numbers, and tells "train" from all others where classes are held out.
+    A relation is among the factors only if it is a feature, and a position only where there is one object. `split`
+    names the stream of random numbers; where classes are held out, all splits but "train" have them.
     """
     index = {
         feature.factor: seen_classes(task, feature.factor, seed)[values[:, i]]
@@ -79,23 +75,23 @@ def choices(task: ImageTask, seed: int, split: str, values: Labels) -> dict[str,
     return chosen
 
 
-def seen_classes(task: ImageTask, factor: str, seed: int) -> NDArray[np.int64]:
+def seen_classes(task: ImageSpec, factor: str, seed: int) -> NDArray[np.int64]:
     """Return the numbers of a factor's classes that occur in training, in order: all, where none is held out."""
     n = len(task.levels(factor))
     held_out = (task.held_out or 0) if factor in TRIFEATURE else 0
     return np.sort(rng(seed, "data", "held out", factor).permutation(n)[held_out:])
 
 
-def other_factors(task: ImageTask) -> list[str]:
-    """Return those among shape, texture and colour that are no features."""
+def other_factors(task: ImageSpec) -> list[str]:
+    """Return those of shape, texture and colour that are not features."""
     features = {feature.factor for feature in task.features.values()}
     return [factor for factor in TRIFEATURE if factor not in features]
 
 
-def other_combinations(task: ImageTask, seed: int, split: str) -> NDArray[np.int64]:
-    """Return which classes of those factors occur together, `[combination, factor]`.
+def other_combinations(task: ImageSpec, seed: int, split: str) -> NDArray[np.int64]:
+    """Return the combinations of classes that those factors can have, `[combination, factor]`.
 
-    In training none is held out; in validation and test, one at least.
+    In training, no class of a combination is held out; in validation and test, at least one is.
     """
     others = other_factors(task)
     every = np.array(list(product(*(range(len(task.levels(factor))) for factor in others))), dtype=np.int64)
@@ -105,8 +101,8 @@ def other_combinations(task: ImageTask, seed: int, split: str) -> NDArray[np.int
     return every[np.all(is_seen, axis=0) == (split == "train")]
 
 
-def all_combinations(task: ImageTask, seed: int, split: SplitName) -> NDArray[np.int64]:
-    """Return which classes of shape, texture and colour occur together, `[combination, 3]`."""
+def all_combinations(task: ImageSpec, seed: int, split: SplitName) -> NDArray[np.int64]:
+    """Return the combinations of classes that shape, texture and colour can have, `[combination, 3]`."""
     others = other_factors(task)
     labelled = [factor for factor in TRIFEATURE if factor not in others]
     seen = product(*(seen_classes(task, factor, seed).tolist() for factor in labelled))

@@ -1,4 +1,4 @@
-"""One picture of many: what a rendering holds, to be looked at."""
+"""One picture that shows the images of a rendering side by side."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from repbias.tasks.images.drawing import draw
 from repbias.tasks.images.scenes import Scenes
 
 _MAX_PANELS, _PANELS_A_ROW = 10, 5
-_THUMBNAIL = 112  # px at the most; textures of published images are then at half their size
+_THUMBNAIL = 112  # maximum px; published images are then shown at half their size
 _DPI = 100
 _LEFT, _RIGHT, _BOTTOM, _TOP = 110, 20, 110, 40  # px around a panel
 
@@ -26,9 +26,10 @@ def contact_sheet(scenes: Scenes, factors: Sequence[str], size: int) -> bytes:
 
     Parameters
     ----------
-    scenes : what is rendered; of each combination the first scene is shown, factors beyond three at their first class.
-    factors : what is crossed. The panels are of the second factor where there are three or more, ten at the most.
-    size : px a side; pictures of more than 112 px are shrunk.
+    scenes : the scenes rendered; of each combination the first is shown, factors beyond three at their first class.
+    factors : the factors that are crossed. Panels show the classes of the second factor where there are three or more,
+        at most ten of them.
+    size : px per side; pictures of more than 112 px are shrunk.
     """
     rows = factors[0]
     columns = factors[-1] if len(factors) > 1 else None
@@ -52,7 +53,7 @@ def _count(scenes: Scenes, factor: str | None) -> int:
 
 
 def _figure(panels: int, height: int, width: int) -> tuple[Figure, list[Axes]]:
-    """Make a figure with panels of exactly so many px, so that pixels are shown as they are, and room for names."""
+    """Make a figure with panels of exactly this many px, so that pixels are shown unscaled, and room for names."""
     across = min(panels, _PANELS_A_ROW)
     down = ceil(panels / across)
     outer_width, outer_height = width + _LEFT + _RIGHT, height + _BOTTOM + _TOP
@@ -85,7 +86,7 @@ def _draw_panel(ax: Axes, scenes: Scenes, rows: str, columns: str | None, size: 
 
 
 def _shrunk(pictures: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
-    """Return pictures of `side` px: every pixel the mean of the block that it stands for, as nearly as sizes allow."""
+    """Return pictures of `side` px: every pixel is the mean of its block, as nearly as the sizes allow."""
     edges = np.linspace(0, pictures.shape[-1], side + 1).round().astype(int)
     if len(edges) == pictures.shape[-1] + 1:
         return pictures

@@ -1,13 +1,12 @@
 """Draws scenes: every pixel is m * colour + (1 - m) * background, m being shape times texture.
 
-Of shape and texture each has a share of every pixel, from signed distances (see `image_textures.coverage`): edges are
-ramps one pixel wide, as they would be if the pixel's light were gathered over its area, and there are no steps that
-turn with the machine's rounding. Channels are rounded to 0 ... 255. All is element-wise arithmetic in float32, whose
-results IEEE 754 fixes, on numbers from float64 sines: the same scene is the same picture on every machine, to one grey
-level at the most.
+Shape and texture each cover a share of every pixel, computed from signed distances (see `textures.coverage`): edges are
+ramps one pixel wide, as if the pixel's light were averaged over its area, without steps that could depend on rounding.
+Channels are rounded to 0 ... 255. All arithmetic is element-wise in float32, whose results IEEE 754 fixes, on
+numbers from float64 sines: a scene gives the same picture on every machine, to within one grey level.
 
 Objects of the same shape and texture are drawn together, in stacks that fit a processor's cache, each in a window just
-large enough for its turned box.
+large enough for its rotated box.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ def draw(scenes: Scenes, size: int) -> NDArray[np.uint8]:
 
 
 def _by_rank(objects: Objects) -> Iterator[Objects]:
-    """Yield the first objects of all images, then the second ones, ...: in a stack, no two are of one image."""
+    """Yield the first objects of all images, then the second ones, ...: no two of a stack are in one image."""
     firsts = np.flatnonzero(np.diff(objects.image, prepend=-1))
     lengths = np.diff(firsts, append=len(objects))
     for rank in range(lengths.max(initial=0)):
@@ -46,7 +45,7 @@ def _by_rank(objects: Objects) -> Iterator[Objects]:
 
 
 def _alike(objects: Objects, size: int) -> Iterator[Objects]:
-    """Yield stacks of objects of one shape and one texture, and with windows about as large."""
+    """Yield stacks of objects of one shape and one texture, with windows of similar size."""
     reach = size * objects.reach
     order = np.lexsort((reach, objects.shape, objects.texture))
     kinds = objects.texture[order] * len(_SHAPES) + objects.shape[order]
@@ -59,9 +58,9 @@ def _alike(objects: Objects, size: int) -> Iterator[Objects]:
 
 
 def _window(reach: float, size: int) -> int:
-    """Return the side of a window, px, that holds a turned box and its edges' ramps wherever between pixels it lies.
+    """Return the side of a window, px, that holds a rotated box and the ramps of its edges at any place between pixels.
 
-    `reach` is how far the box reaches from its centre to every side, px.
+    `reach` is how far the box extends from its centre to every side, px.
     """
     return min(ceil(2 * reach) + 3, size)
 
@@ -69,7 +68,7 @@ def _window(reach: float, size: int) -> int:
 def _paint(
     pictures: NDArray[np.uint8], objects: Objects, background: NDArray[np.float64], *, over_others: bool
 ) -> None:
-    """Draw objects of one shape and texture, at most one an image, into their pictures."""
+    """Draw objects of one shape and texture, at most one per image, into their pictures."""
     size = pictures.shape[-1]
     window = _window(size * float(objects.reach.max()), size)
     corner = np.clip(np.floor(size * objects.centre - window / 2).astype(np.int64), 0, size - window)
@@ -110,7 +109,7 @@ def _turned(
     unit: NDArray[np.float64] | float,
     shift: NDArray[np.float64] | float = 0.0,
 ) -> tuple[Plane, Plane]:
-    """Return coordinates along axes turned by `angle`, in units of `unit` px, `[object, row, column]` float32.
+    """Return coordinates along axes rotated by `angle`, in units of `unit` px, `[object, row, column]` float32.
 
     `x` and `y` are `[object, pixel]` in px; `shift` is `[object, 2]` in units.
     """

@@ -1,8 +1,10 @@
-"""Of what an image can be told: the factors, their classes, and which of them cannot stand together.
+"""The factors in which images differ: their classes, and the colours and backgrounds among these.
 
-Shape, texture and colour are the features of Trifeature images (Hermann & Lampinen 2020), where rotation and position
-vary freely and all else is constant. That size, position, rotation, background, number and a relation can be features
-too, and their classes, are our choice.
+Shape, texture and colour are the features of Trifeature images (Hermann & Lampinen 2020), in which rotation and
+position vary freely and all else is constant. The ten colours and the grey background are theirs. The other factors
+(size, position, rotation, background, number, relation) and their classes are our choice. So are the other
+backgrounds: each lies at least .4 from every colour, in RGB with channels from 0 to 1 (grey and ocean, the nearest
+published pair, are .41 apart).
 """
 
 from __future__ import annotations
@@ -14,16 +16,41 @@ from itertools import pairwise, product
 import numpy as np
 
 from repbias.core.specs import did_you_mean
-from repbias.tasks.images.colours import BACKGROUNDS, COLOURS
 from repbias.tasks.images.shapes import SHAPES
 from repbias.tasks.images.textures import TEXTURES
 
-# A factor's classes: what each is called, and the numbers by which it is drawn.
+# The classes of a factor: the name of each, and the numbers by which it is drawn.
 Levels = dict[str, tuple[float, ...]]
 
 TRIFEATURE = ("shape", "texture", "colour")
 MAX_ANGLE = 45.0  # degrees, to either side
 SMALLEST = 0.5  # of the Trifeature's size
+
+COLOURS: Levels = {
+    "red": (1, 0, 0),
+    "green": (0, 1, 0),
+    "blue": (0, 0, 1),
+    "yellow": (1, 1, 0),
+    "pink": (1, 0.4, 1),
+    "cyan": (0, 1, 1),
+    "purple": (0.3, 0, 0.5),
+    "ocean": (0.1, 0.4, 0.5),
+    "orange": (1, 0.6, 0),
+    "white": (1, 1, 1),
+}
+
+BACKGROUNDS: Levels = {
+    "grey": (0.5, 0.5, 0.5),
+    "black": (0, 0, 0),
+    "silver": (0.75, 0.75, 0.75),
+    "brown": (0.4, 0.2, 0),
+    "maroon": (0.5, 0, 0),
+    "forest": (0, 0.35, 0),
+    "olive": (0.5, 0.5, 0),
+    "tan": (0.85, 0.7, 0.5),
+    "sage": (0.5, 0.75, 0.5),
+    "rose": (0.75, 0.35, 0.45),
+}
 
 
 @dataclass(frozen=True)
@@ -32,10 +59,10 @@ class Factor:
 
     Attributes
     ----------
-    graded : the classes, for a number of classes.
-    default : how many classes it has where nothing is said.
-    numbers : how many it can have.
-    constant : the class that all images have where the factor is not labelled for; empty: it varies freely.
+    graded : returns the classes for a number of classes.
+    default : the default number of classes.
+    numbers : the possible numbers of classes.
+    constant : the class of all images in which the factor is neither a feature nor fixed; empty: it varies freely.
     """
 
     graded: Callable[[int], Levels]
@@ -44,7 +71,7 @@ class Factor:
     constant: str = ""
 
     def levels(self, classes: int | tuple[str, ...] | None = None) -> Levels:
-        """Return the default classes, so many of them, or those named.
+        """Return the default classes, this many classes, or the classes named.
 
         Raises
         ------
@@ -53,7 +80,7 @@ class Factor:
         if isinstance(classes, int):
             if classes not in self.numbers:
                 several = ", ".join(map(str, self.numbers))
-                raise ValueError(f"there can be {several} classes, got {classes}")
+                raise ValueError(f"it can have {several} classes, got {classes}")
             return self.graded(classes)
         known = self.graded(self.default)
         if classes is None:
@@ -75,7 +102,7 @@ def _sizes(classes: int) -> Levels:
 
 
 def _rotations(classes: int) -> Levels:
-    """Return bins of degrees, of equal width; an angle turns an object clockwise."""
+    """Return bins of degrees, of equal width; angles are clockwise."""
     edges = np.linspace(-MAX_ANGLE, MAX_ANGLE, classes + 1).tolist()
     return {f"{low:.4g}..{high:.4g}": (low, high) for low, high in pairwise(edges)}
 

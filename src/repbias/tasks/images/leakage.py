@@ -1,4 +1,4 @@
-"""Does an image give a feature away by anything but the feature? What `check_design` adds for images.
+"""Checks that nothing in an image but its factor gives a feature away; rows of `check_design` for images.
 
 Nothing is trained. The statistics and their bounds are ours.
 """
@@ -6,39 +6,35 @@ Nothing is trained. The statistics and their bounds are ours.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import beta
 
 from repbias.core.statistics import association_bound, cramers_v
-from repbias.tasks.design import Finding
 from repbias.tasks.images.scenes import Scenes
-from repbias.tasks.task import UNLABELLED, Split
+from repbias.tasks.images.spec import ImageSpec
+from repbias.tasks.task import UNLABELLED, Finding, Split
 
-if TYPE_CHECKING:
-    from repbias.tasks.images.task import ImageTask
-
-# What a factor changes by itself: a star has less area than a square, and where it stands is what a position is.
+# What a factor itself changes: a star has less area than a square, and a position is a column and a row.
 AREA_IS_INHERENT = {"shape", "texture", "size", "number"}
 PLACE_IS_INHERENT = {"position": ("column", "row"), "rotation": ("angle",)}
 
 
-def image_leakage(task: ImageTask, splits: Mapping[str, Split], alpha: float) -> Iterator[Finding]:
+def image_leakage(task: ImageSpec, splits: Mapping[str, Split], alpha: float) -> Iterator[Finding]:
     """Return up to three rows for each feature and split.
 
-    - `other factors`: the largest Cramer's V of the feature with a factor that is no feature and varies; the bound of
-      `independence`. All that classes say of an image is in it: background, texture, bins of rotation, cells of place.
+    - `other factors`: the largest Cramer's V of the feature with a varying factor that is not a feature; the bound of
+      `independence`. It covers all classes of an image: background, texture, bins of rotation, cells of position.
     - `place`: the largest share of the variance of the first object's column, row or angle that lies between the
       feature's classes. What is inherent is left out: column and row of a position, the angle of a rotation.
-    - `painted area`: the same of the area that is painted, measured in the picture. Left out where it is inherent: for
-      shape, texture, size, and number. A relation says nothing of it, for both objects' shapes are uniform in either
-      case.
+    - `painted area`: the same for the painted area, measured in the picture. It is left out where it is inherent: for
+      shape, texture, size, and number. For a relation it is not inherent, since both objects' shapes are uniform for
+      either class.
 
-    Shares of variance are beta distributed if the feature does not matter (a one-way analysis of variance, exact for
-    normal values). Bounds are exceeded with probability `alpha` or less by all rows of one check together (Bonferroni).
-    Where a feature agrees with another in training, what is inherent in one is so in both.
+    For an unrelated feature, shares of variance are beta distributed (a one-way analysis of variance, exact for normal
+    values). Bounds are exceeded with probability `alpha` or less by all rows of one check together (Bonferroni). Where
+    a feature agrees with another in training, what is inherent in one is treated as inherent in both.
     """
     level = alpha / (len(splits) * len(task.features))
     for split_name, split in splits.items():
@@ -47,7 +43,7 @@ def image_leakage(task: ImageTask, splits: Mapping[str, Split], alpha: float) ->
         for i, (name, classes) in enumerate(zip(task.feature_names, task.n_classes, strict=True)):
             labelled = split.labels[:, i] != UNLABELLED
             labels = split.labels[labelled, i]
-            factors = _told_by(task, name, split_name)
+            factors = _expressed_factors(task, name, split_name)
             others = {factor: index[labelled] for factor, index in scenes.classes.items() if _is_other(task, factor)}
             if others:
                 yield _associated(name, split_name, labels, classes, others, level)
@@ -59,15 +55,15 @@ def image_leakage(task: ImageTask, splits: Mapping[str, Split], alpha: float) ->
                 yield _explained("painted area", name, split_name, labels, {"area": area[labelled]}, level)
 
 
-def _told_by(task: ImageTask, feature: str, split: str) -> set[str]:
-    """Return the factors that a feature goes along with as declared: its own, and that of one it agrees with."""
+def _expressed_factors(task: ImageSpec, feature: str, split: str) -> set[str]:
+    """Return the factors that a feature is declared to be associated with: its own, and that of one it agrees with."""
     names = {feature}
     for pair in task.agreements if split == "train" else ():
         names |= pair if feature in pair else set()
     return {task.features[name].factor for name in names}
 
 
-def _is_other(task: ImageTask, factor: str) -> bool:
+def _is_other(task: ImageSpec, factor: str) -> bool:
     is_feature = any(feature.factor == factor for feature in task.features.values())
     return not is_feature and len(task.levels(factor)) > 1
 
@@ -79,7 +75,7 @@ def _places(scenes: Scenes) -> dict[str, NDArray[np.float64]]:
 
 
 def _painted_area(pictures: NDArray[np.generic], scenes: Scenes, stack: int = 256) -> NDArray[np.float64]:
-    """Return how many pixels are painted, `[image]`: of each, how far it is from background to colour."""
+    """Return how many pixels are painted, `[image]`: the sum of their positions between background and colour."""
     first = np.flatnonzero(np.diff(scenes.objects.image, prepend=-1))
     ground = np.floor(255 * scenes.background + 0.5)
     towards = np.floor(255 * scenes.objects.colour[first] + 0.5) - ground
@@ -123,6 +119,6 @@ def between_classes(labels: NDArray[np.int64], values: NDArray[np.float64]) -> f
 
 
 def _nearest(check: str, feature: str, split: str, found: Mapping[str, tuple[float, float]]) -> Finding:
-    """Return the row of the statistic that comes nearest to its bound, or exceeds it most."""
+    """Return the row of the statistic that is nearest to its bound, or exceeds it most."""
     strongest, (value, bound) = max(found.items(), key=lambda named: named[1][0] / named[1][1])
-    return Finding(check, feature, split, value, bound, value <= bound, f"strongest of {len(found)}: {strongest}")
+    return Finding.of(check, feature, split, value, bound, f"strongest of {len(found)}: {strongest}")

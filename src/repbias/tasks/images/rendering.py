@@ -1,6 +1,6 @@
-"""Trifeature images as files: a folder of PNGs a class, the table of all that is in them, and a sheet to look at.
+"""Trifeature images as files: a folder of PNGs per class, a table of what they show, and a contact sheet.
 
-Folders and files appear whole or not at all, so a rendering that was cut short is completed by asking for it again.
+Folders and files appear whole or not at all, so that repeating an interrupted rendering completes it.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ class Rendering(Spec):
 
     Attributes
     ----------
-    factors : what is crossed, each with its default classes; what is not crossed varies as in an `ImageTask`.
-    size : pixels a side.
+    factors : the factors that are crossed, each with its default classes; all others vary as in an `ImageTask`.
+    size : pixels per side.
     renderings : images of each combination.
     """
 
@@ -62,7 +62,7 @@ class Rendering(Spec):
             raise ValueError(explain(error, "these images")) from error
 
     def scenes(self) -> Scenes:
-        """Draw what is to be seen: all renderings of a combination together, the last factor changing fastest."""
+        """Draw the scenes: all renderings of a combination together, the last factor changing fastest."""
         task = self.task
         combinations = np.array(list(product(*map(range, task.n_classes))))
         chosen = choices(task, self.seed, "rendering", np.repeat(combinations, self.renderings, axis=0))
@@ -70,7 +70,7 @@ class Rendering(Spec):
 
 
 def render(rendering: Rendering, out: Path) -> int:
-    """Write all images of a rendering with `labels.csv` and `contact_sheet.png`; complete it where it was begun.
+    """Write all images of a rendering with `labels.csv` and `contact_sheet.png`; complete it if it was interrupted.
 
     Returns
     -------
@@ -78,7 +78,7 @@ def render(rendering: Rendering, out: Path) -> int:
 
     Raises
     ------
-    ValueError : settings that cannot be, a folder that holds something else, or one that cannot be written to.
+    ValueError : invalid settings, a folder that holds something else, or one that cannot be written to.
     """
     scenes = rendering.scenes()
     try:
@@ -94,14 +94,14 @@ def render(rendering: Rendering, out: Path) -> int:
             atomic.write_file(out / SHEET, contact_sheet(scenes, rendering.factors, rendering.size))
     except OSError as error:
         raise ValueError(
-            f"cannot write to {out}: {error.strerror or error}; what was finished is kept, "
-            "and the same command goes on with the rest"
+            f"cannot write to {out}: {error.strerror or error}; finished files are kept; "
+            "run the same command again to continue with the rest"
         ) from error
     return len(scenes)
 
 
 def _begin(rendering: Rendering, out: Path) -> None:
-    """Make the folder and write down what it is for; accept one that is empty or of the same rendering."""
+    """Make the folder and record the settings in it; accept one that is empty or has the same settings."""
     settings = json.dumps({"version": VERSION, **rendering.model_dump(mode="json")}, indent=2).encode()
     if out.exists() and not out.is_dir():
         raise ValueError(f"{out} is a file; name a folder")
@@ -131,10 +131,10 @@ def _classes(scenes: Scenes) -> pd.DataFrame:
 
 
 def labels_table(rendering: Rendering, scenes: Scenes, files: pd.Series) -> pd.DataFrame:
-    """Return a row an image: its file, the class of every factor, and how each of its objects stands.
+    """Return one row per image: its file, the class of every factor, and the placement of its objects.
 
     Lengths are px, `x` and `y` the centre of the shape's box, angles degrees clockwise, the texture's phase in periods.
-    Where there are several objects, their numbers stand side by side, with a space between.
+    The numbers of several objects are separated by spaces.
     """
     objects, size = scenes.objects, rendering.size
     columns = {
@@ -158,7 +158,7 @@ def _pngs(rendering: Rendering, scenes: Scenes, files: pd.Series) -> dict[str, b
 
 
 def _pictures(scenes: Scenes, where: NDArray[np.intp], size: int) -> Iterator[NDArray[np.uint8]]:
-    """Yield pictures `[row, column, 3]`, drawn some at a time, for memory."""
+    """Yield pictures `[row, column, 3]`, drawn a few hundred at a time to save memory."""
     for start in range(0, len(where), _DRAWN_AT_ONCE):
         yield from np.moveaxis(draw(scenes.take(where[start : start + _DRAWN_AT_ONCE]), size), 1, -1)
 

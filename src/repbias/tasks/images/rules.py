@@ -1,26 +1,22 @@
-"""What an image task cannot be: every reason, in words, with what to do."""
+"""The reasons why an image task cannot be made, in words, each with its remedy."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from math import ceil
-from typing import TYPE_CHECKING
 
 from repbias.core.specs import did_you_mean
 from repbias.tasks.images.factors import FACTORS, TRIFEATURE, find_factor
-from repbias.tasks.images.labels import class_counts
 from repbias.tasks.images.scenes import BOX, PAIR_BOXES, SEVERAL_BOX
 from repbias.tasks.images.shapes import SHAPES_WITHOUT_ROTATION
-from repbias.tasks.sampling import MIN_ITEMS
+from repbias.tasks.images.spec import ImageSpec
+from repbias.tasks.sampling import MIN_ITEMS, class_counts
 
-if TYPE_CHECKING:
-    from repbias.tasks.images.task import ImageTask
-
-MIN_BOX = 8  # px; in smaller boxes shapes cannot be told apart
+MIN_BOX = 8  # px; in smaller boxes shapes cannot be distinguished
 
 
-def problems(task: ImageTask) -> Iterator[str]:
-    """Yield everything that keeps a task from being made; each feature by itself is sound."""
+def problems(task: ImageSpec) -> Iterator[str]:
+    """Yield every reason why a task cannot be made; each feature by itself is valid."""
     unusable = list(_unusable_factors(task))
     yield from unusable
     if unusable:
@@ -33,7 +29,7 @@ def problems(task: ImageTask) -> Iterator[str]:
     yield from _held_out(task)
 
 
-def _unusable_factors(task: ImageTask) -> Iterator[str]:
+def _unusable_factors(task: ImageSpec) -> Iterator[str]:
     owner: dict[str, str] = {}
     for name, feature in task.features.items():
         if feature.factor in owner:
@@ -45,16 +41,16 @@ def _unusable_factors(task: ImageTask) -> Iterator[str]:
         except ValueError as error:
             yield f"fixed: {factor}: {error}" if factor in FACTORS else f"fixed: {error}"
         if factor in owner:
-            yield f"{factor} is fixed, and feature {owner[factor]!r} is told by it; drop one of them"
+            yield f"{factor} is fixed, and feature {owner[factor]!r} is this factor; drop one of them"
 
 
-def _excluding_factors(task: ImageTask) -> Iterator[str]:
+def _excluding_factors(task: ImageSpec) -> Iterator[str]:
     labelled = set(task.reported_factors)
     if "relation" in task.fixed:
-        yield "fixed: a relation is a feature or there is none; drop it, or fix number at 2 for two objects"
+        yield "fixed: a relation can be a feature but cannot be fixed; drop it, or fix number at 2 for two objects"
     if "relation" in labelled:
         if "number" in labelled and task.fixed.get("number") != "2":
-            yield "a relation has two objects; drop number, or fix it at 2"
+            yield "a relation needs two objects; drop number, or fix it at 2"
         if "shape" in task.fixed:
             yield "shape is fixed, and a relation needs shapes that differ; drop it from `fixed`"
     if task.has_several_objects:
@@ -69,7 +65,7 @@ def _excluding_factors(task: ImageTask) -> Iterator[str]:
         )
 
 
-def _unusable_measured(task: ImageTask) -> Iterator[str]:
+def _unusable_measured(task: ImageSpec) -> Iterator[str]:
     if len(set(task.measured)) < len(task.measured):
         yield f"measured names a factor twice: {', '.join(task.measured)}"
     for factor in dict.fromkeys(task.measured):
@@ -82,10 +78,10 @@ def _unusable_measured(task: ImageTask) -> Iterator[str]:
         elif factor == "relation" or len(task.levels(factor)) < 2:
             yield f"measured: {factor} is the same in all images; drop it from `measured`"
         elif factor == "position" and task.has_several_objects:
-            yield "measured: several objects have no one position; drop it from `measured`"
+            yield "measured: several objects have no single position; drop it from `measured`"
 
 
-def _too_small(task: ImageTask) -> Iterator[str]:
+def _too_small(task: ImageSpec) -> Iterator[str]:
     if "relation" in task.reported_factors:
         box = min(PAIR_BOXES)
     elif task.has_several_objects:
@@ -95,15 +91,15 @@ def _too_small(task: ImageTask) -> Iterator[str]:
     smallest = ceil(round(MIN_BOX / box, 6))
     if task.size < smallest:
         yield (
-            f"in {task.size} px the smallest shape has a box of {box * task.size:.3g} px, and {MIN_BOX} are needed; "
+            f"in {task.size} px the smallest shape has a box of {box * task.size:.3g} px, but {MIN_BOX} are needed; "
             f"set size to {smallest} or more"
         )
 
 
-def _too_rare(task: ImageTask) -> Iterator[str]:
+def _too_rare(task: ImageSpec) -> Iterator[str]:
     for name, manipulation in task.manipulations.items():
         counts = class_counts(round(manipulation.labelled * task.train), manipulation.class_shares)
-        rare = [f"{label!r} {n}" for label, n in zip(task.class_names(name), counts, strict=False) if n < MIN_ITEMS]
+        rare = [f"{label!r} {n}" for label, n in zip(task.features[name].levels, counts, strict=False) if n < MIN_ITEMS]
         if rare:
             yield (
                 f"{name}: shares and labelled={manipulation.labelled:g} of {task.train} training items leave "
@@ -111,19 +107,19 @@ def _too_rare(task: ImageTask) -> Iterator[str]:
             )
 
 
-def _agreement(task: ImageTask) -> Iterator[str]:
+def _agreement(task: ImageSpec) -> Iterator[str]:
     if task.agreement is None:
         return
     if len(task.features) != 2:
         yield f"agreement is between two features, and there are {len(task.features)}"
     elif len(set(task.n_classes)) > 1:
         numbers = ", ".join(f"{name} {n}" for name, n in zip(task.features, task.n_classes, strict=True))
-        yield f"features that agree have as many classes ({numbers}); set `classes` of one of them"
+        yield f"features that agree must have equal numbers of classes ({numbers}); set `classes` of one of them"
     if task.manipulations:
-        yield "features that agree have equal shares and are always labelled; drop agreement, or shares and labelled"
+        yield "features that agree must have equal shares and labelled=1; drop agreement, or shares and labelled"
 
 
-def _held_out(task: ImageTask) -> Iterator[str]:
+def _held_out(task: ImageSpec) -> Iterator[str]:
     if task.held_out is None:
         return
     others = set(TRIFEATURE) - {feature.factor for feature in task.features.values()}
@@ -135,8 +131,8 @@ def _held_out(task: ImageTask) -> Iterator[str]:
                 f"needs 2; {'let it vary' if factor in task.fixed else 'hold out fewer'}"
             )
     if not others:
-        yield "held_out needs one of shape, texture and colour that is no feature, to have the classes held out"
+        yield "held_out needs one of shape, texture and colour that is not a feature, whose classes can be held out"
     if any(feature.shares is not None for feature in task.features.values()):
-        yield "held_out leaves it to the seed which classes occur, and shares needs to know them; drop one of them"
+        yield "with held_out the seed decides which classes occur, but shares are given per class; drop one of them"
     if "relation" in task.reported_factors:
-        yield "held_out is of images of one kind of shape each; drop it, or the relation"
+        yield "held_out needs images with one shape each; drop it, or the relation"

@@ -1,16 +1,16 @@
-"""What is to be seen in each image: objects, where and how each stands, and the background.
+"""Scenes: the objects that each image shows, their places and rotations, and the background.
 
-Lengths are fractions of the image's side, so that a scene is the same at every size of image. Of Hermann & Lampinen
-(2020): a box of 128/224 of the side for the shape, turned uniformly within 45 degrees to either side and placed
-uniformly so that it lies inside the image; textures turned and shifted on their own. All else is our choice:
+Lengths are fractions of the image's side, so that a scene is the same at every image size. From Hermann & Lampinen
+(2020): the shape's box is 128/224 of the side, rotated uniformly within 45 degrees to either side and placed uniformly
+inside the image; textures are rotated and shifted independently. All else is our choice:
 
-- Several objects stand each in a quarter of the image of its own and so never overlap; their boxes are half as large.
-  They share every class, and differ in rotation (within its class), place, and the texture's rotation and phase.
-- A relation is one of two objects, a larger one (72/224 of the side) and a smaller one (56/224). `shape` is the shape
-  of the larger; the smaller has the same shape or another, uniformly.
+- Each of several objects lies in a different quarter of the image, so that they never overlap; their boxes are half as
+  large. They share every class, and differ in rotation (within its class), place, and the texture's rotation and phase.
+- A relation holds between two objects, a larger one (72/224 of the side) and a smaller one (56/224). `shape` is the
+  shape of the larger; the smaller has the same shape or, uniformly, another.
 - Where rotation or position is a feature, its values come from the middle .6 of each class's range, so that classes are
-  apart; and positions are cells of the range that is open to an object of any rotation and size, so that a cell is the
-  same place for all.
+  separated; and positions are cells of the range that any rotation and size allows, so that a cell is the same place
+  for all objects.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from repbias.tasks.images.factors import MAX_ANGLE, Levels
+from repbias.tasks.task import Split
 
 BOX = 128 / 224
 SEVERAL_BOX = BOX / 2
@@ -51,17 +52,17 @@ class Choice:
 
 @dataclass(frozen=True)
 class Objects:
-    """Everything of each object by which it is drawn, `[object, ...]`; those of an image stand together.
+    """Everything by which each object is drawn, `[object, ...]`; the objects of an image are adjacent.
 
     Attributes
     ----------
-    image : the image in which it stands.
-    shape, texture : numbers, in the order of the catalogues.
+    image : the image that shows it.
+    shape, texture : their numbers in the catalogues.
     colour : RGB, 0 to 1.
     box : side of the shape's box; centre : x and y of its centre. Fractions of the image's side.
     angle, texture_angle : rotations in radians, clockwise.
     phase : the texture's shift in periods along its own two axes.
-    key : 32 random bits, from which noise and rain are drawn.
+    key : 32 random bits, which seed noise and rain.
     """
 
     image: NDArray[np.int64]
@@ -80,7 +81,7 @@ class Objects:
 
     @property
     def reach(self) -> Floats:
-        """How far each turned box reaches from its centre to every side, as a fraction of the image's, `[object]`."""
+        """How far each rotated box extends from its centre to every side, in sides of the image, `[object]`."""
         return _reach(self.box, self.angle)
 
     def take(self, index: NDArray[np.intp]) -> Objects:
@@ -90,12 +91,12 @@ class Objects:
 
 @dataclass(frozen=True)
 class Scenes:
-    """What is to be seen in some images.
+    """What some images show.
 
     Attributes
     ----------
     classes : by factor, the number of each image's class among those that the factor has here, `[image]`.
-    names : by factor, what those classes are called.
+    names : by factor, the names of those classes.
     background : RGB, 0 to 1, `[image, 3]`.
     """
 
@@ -108,7 +109,7 @@ class Scenes:
         return len(self.background)
 
     def take(self, where: NDArray[np.intp]) -> Scenes:
-        """Return some of the scenes, whose numbers rise."""
+        """Return some of the scenes, in increasing order of their numbers."""
         number = np.full(len(self), -1)
         number[where] = np.arange(len(where))
         kept = np.flatnonzero(number[self.objects.image] >= 0)
@@ -129,12 +130,19 @@ class Scenes:
         return Scenes(self.classes, self.names, self.background, objects.take(order))
 
 
+@dataclass(frozen=True)
+class ImageSplit(Split):
+    """Images with the value of every feature, and the scenes that they show."""
+
+    scenes: Scenes
+
+
 def draw_scenes(random: np.random.Generator, choices: Mapping[str, Choice]) -> Scenes:
-    """Draw everything that the classes leave open.
+    """Draw everything that the classes leave undetermined.
 
     Parameters
     ----------
-    choices : every factor, but no relation where there is none, and no position where there are several objects.
+    choices : every factor, except a relation where there is none, and a position where there are several objects.
     """
     counts = choices["number"].values[:, 0].astype(np.int64)
     image = np.repeat(np.arange(len(counts)), counts)

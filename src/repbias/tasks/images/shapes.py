@@ -1,11 +1,11 @@
 """The ten shapes of Trifeature images, as signed distances.
 
 The names are those of Hermann & Lampinen (2020), and so is fivesquare (a 3 x 3 checker: corners and centre). All other
-proportions are our choice. Shapes are half-planes put together, and a circle: exact at any size and rotation.
+proportions are our choice. Shapes are combinations of half-planes, and a circle: exact at any size and rotation.
 
 A shape is a function of coordinates `x, y` (to the right, and down), both float32 and in half sides of the shape's box,
-which is [-1, 1] x [-1, 1]. It returns how far outside the shape a point lies, negative inside. Distances are exact at
-edges; beyond a corner they are the larger of two edges' (a mitre), so that corners stay sharp.
+which is [-1, 1] x [-1, 1]. It returns the distance of a point from the shape, negative inside. Distances are exact at
+edges; beyond a corner they are the larger of the two edges' distances, so that corners stay sharp.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Plane = NDArray[np.floating]
 Shape = Callable[[Plane, Plane], Plane]
 
 _THIRD = 1 / 3
-_RHOMBUS_WIDTH = 0.6  # of its height; a rhombus as wide as high would be a square that is turned
+_RHOMBUS_WIDTH = 0.6  # of its height; a rhombus as wide as high would be a rotated square
 _TRAPEZOID_HALF_HEIGHT = 0.7
 _TRAPEZOID_TOP = 0.5  # of its base
 
@@ -66,7 +66,7 @@ def pentagon(x: Plane, y: Plane) -> Plane:
 
 
 def star(x: Plane, y: Plane) -> Plane:
-    """Five points, one up, on the circle of radius 1: what lies within four at least of a pentagram's five lines."""
+    """Five points, one up, on the circle of radius 1: the area inside at least four of a pentagram's five lines."""
     largest, second = -y, np.full_like(y, -np.inf)
     for turn in (2 * pi / 5, 4 * pi / 5, 6 * pi / 5, 8 * pi / 5):
         line = sin(turn) * x - cos(turn) * y
@@ -98,5 +98,5 @@ SHAPES: dict[str, Shape] = {
     shape.__name__: shape
     for shape in (triangle, square, plus, circle, tee, rhombus, pentagon, star, fivesquare, trapezoid)
 }
-# Turned by 72 degrees (or at all) they are as before, and rotations span 90.
+# A rotation by 72 degrees (for a circle, by any angle) leaves them unchanged, and rotations span 90.
 SHAPES_WITHOUT_ROTATION = ("circle", "pentagon", "star")

@@ -1,12 +1,12 @@
 """The ten textures of Trifeature images, as the share of each pixel that is painted.
 
-Of Hermann & Lampinen (2020): the names; a period of 10 px, lines 3 px wide (thin ones 2), dots of squared radius below
+By Hermann & Lampinen (2020): the names; a period of 10 px, lines 3 px wide (thin ones 2), dots of squared radius below
 16, fair noise pixels, rain of 1 x 7 px streaks with probability .05, all at 224 px. Which lines are thin (those of the
 grid and of the hexagons), the size of triangles and pluses, and what happens at other sizes are our choices.
 
-A texture grows and shrinks with the image, its shape with it, until what is finest in it is 1 px wide: lines of 2 do
-not get shorter periods than 5 px (images below 112 px), noise and rain not smaller cells than 1 px (below 224 px).
-Beyond that a texture would be grey.
+A texture scales with the image down to the size at which its finest part is 1 px wide: lines do not get shorter periods
+than 5 px (images below 112 px), and noise and rain do not get smaller cells than 1 px (below 224 px). Beyond that a
+texture would be grey.
 
 A texture is a function of coordinates `u, v` in periods, float32 `[object, row, column]`, and of the period in px.
 """
@@ -44,7 +44,7 @@ def coverage(distance: Plane, px: float | Plane) -> Plane:
     """Return the share of each pixel that lies inside, given distances in units of `px` px: a ramp one pixel wide.
 
     For a straight edge along rows or columns this is exactly the area of the pixel that lies inside. It is continuous
-    in all that is drawn, so that rounding errors, which differ from machine to machine, never show. Overwrites
+    in all parameters of a scene, so that rounding errors, which differ between machines, are never visible. Overwrites
     `distance`.
     """
     distance *= -px
@@ -103,7 +103,7 @@ def _pluses(u: Plane, v: Plane, period: float) -> Plane:
     return coverage(bars, period)
 
 
-# Textures that are a function of place alone; noise and rain are drawn cell by cell, solid paints everything.
+# Textures that are a function of place; noise and rain are drawn cell by cell, and solid paints everything.
 PERIODIC: dict[str, Texture] = {
     "stripes": _stripes,
     "grid": _grid,
@@ -119,7 +119,7 @@ TEXTURES = ("solid", "stripes", "grid", "hexgrid", "dots", "noise", "triangles",
 def noise(key: NDArray[np.uint32], columns: NDArray[np.int64], rows: NDArray[np.int64], size: int) -> Plane:
     """Return fair noise, 0 or 1, `[object, row, column]`, for the pixels of an image at `columns, rows` `[object, n]`.
 
-    Noise stays on the pixels of the image: turned, noise is the same noise, and only its sharpness would be lost.
+    Noise is not rotated: rotated noise has the same distribution, but would be blurred.
     """
     per_cell = max(size, PUBLISHED_SIZE)  # a cell is size / 224 px, or one
     x, y = (pixels * PUBLISHED_SIZE // per_cell if size > PUBLISHED_SIZE else pixels for pixels in (columns, rows))
@@ -135,7 +135,7 @@ def rain(key: NDArray[np.uint32], u: Plane, v: Plane, cell: float) -> Plane:
     u, v : places in cells; streaks fall along v.
     cell : the width of a cell in px, at least 1.
     """
-    half = np.float32(0.5 / cell)  # a pixel reaches that far into the cells around
+    half = np.float32(0.5 / cell)  # half a pixel, in cells
     x, right = _cells(u - half, cell)
     y, below = _cells(v - half, cell)
     first_x, first_y = int(x.min()), int(y.min())
@@ -169,7 +169,7 @@ def _streaks(key: NDArray[np.uint32], first_x: int, first_y: int, width: int, he
 
 
 def _hashed(key: NDArray[np.uint32], x: NDArray[np.int64], y: NDArray[np.int64]) -> NDArray[np.uint32]:
-    """Return 32 random bits for each key and cell, `[object, row, column]`: the same wherever they are asked for.
+    """Return 32 random bits for each key and cell, `[object, row, column]`: the same in every call.
 
     The finaliser is `lowbias32` of C. Wellons (2018); the multipliers before it keep neighbouring cells apart.
     """

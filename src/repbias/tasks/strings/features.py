@@ -1,9 +1,9 @@
-"""The kinds of feature that a string can carry, each on tokens of its own.
+"""The kinds of feature that a string can carry, each on tokens that no other feature uses.
 
-A kind is a class that says which tokens it owns (`words`), how many positions they take (`size`, the same for both
-values), and which of them stand there for a label (`draw`); to add one, write such a class here and name it in
-`AnyStringFeature`. The kinds and their defaults are our choice: of the strings of Lampinen, Chan & Hermann (2024) no
-more is known than that inputs are tokenised.
+A kind is a class that names its tokens (`words`), says how many positions they take (`size`, the same for both values),
+and draws the tokens for a label (`draw`). To add one, write such a class here and name it in `AnyStringFeature`. The
+kinds and their defaults are our choice: all we know about the strings of Lampinen, Chan & Hermann (2024) is that inputs
+are tokenised.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from repbias.tasks.strings.base import Labels, SpreadFeature, StringFeature, Tok
 
 
 class Presence(StringFeature):
-    """A marker occurs; where it does not, a token of its own that means nothing else takes its place.
+    """1 where a marker occurs; where it does not, another token, which only this feature uses, takes its place.
 
-    So the number of fillers says nothing, and the value is linear in the bag of tokens.
+    So the number of fillers is uninformative, and the value is linear in the bag of tokens.
     """
 
     kind: Literal["presence"] = "presence"
-    told_by = "tokens"
+    determined_by = "tokens"
 
     @property
     def size(self) -> int:
@@ -44,10 +44,10 @@ class Presence(StringFeature):
 
 
 class Precedes(SpreadFeature):
-    """Two markers occur in every string; 1 where the first of them stands before the second."""
+    """Two markers occur in every string; 1 where the first marker comes before the second."""
 
     kind: Literal["precedes"] = "precedes"
-    told_by = "order"
+    determined_by = "order"
 
     @property
     def size(self) -> int:
@@ -64,10 +64,10 @@ class Precedes(SpreadFeature):
 
 
 class Equality(SpreadFeature):
-    """Two slots hold a symbol each; 1 where it is the same one.
+    """Two slots hold one symbol each; 1 where the two are the same.
 
-    The slots write the symbols in two ways ("alpha-2", "ALPHA-2"), as lower and upper case do: were the tokens shared,
-    how often a single one occurs would tell equal symbols (twice) from different ones (once).
+    The slots write the symbols differently ("alpha-2", "ALPHA-2"), like lower and upper case. If they shared tokens,
+    the count of a single token would give the value away: twice for equal symbols, once for different ones.
 
     Attributes
     ----------
@@ -76,7 +76,7 @@ class Equality(SpreadFeature):
 
     kind: Literal["equality"] = "equality"
     symbols: int = Field(default=4, ge=2, le=32)
-    told_by = "combination"
+    determined_by = "combination"
 
     @property
     def size(self) -> int:
@@ -97,7 +97,7 @@ class Equality(SpreadFeature):
 
 
 class Parity(SpreadFeature):
-    """1 where an odd number of the markers occurs; an absent marker is replaced by a token of its own.
+    """1 where an odd number of the markers occurs; each absent marker is replaced by a token that stands for it.
 
     Attributes
     ----------
@@ -106,11 +106,11 @@ class Parity(SpreadFeature):
 
     kind: Literal["parity"] = "parity"
     markers: int = Field(default=2, ge=2, le=8)
-    told_by = "combination"
+    determined_by = "combination"
 
     @property
     def size(self) -> int:
-        """As many as there are markers."""
+        """The number of markers."""
         return self.markers
 
     def words(self, letters: Iterator[str]) -> tuple[str, ...]:
@@ -120,25 +120,25 @@ class Parity(SpreadFeature):
     def draw(self, random: np.random.Generator, labels: Labels) -> Tokens:
         """See `StringFeature.draw`."""
         present = random.integers(0, 2, size=(len(labels), self.markers))
-        present[:, -1] = (labels - present[:, :-1].sum(axis=1)) % 2  # all but the last are free; it makes the parity
+        present[:, -1] = (labels - present[:, :-1].sum(axis=1)) % 2  # the last one makes the parity
         return random.permuted((2 * np.arange(self.markers) + 1 - present).astype(np.uint8), axis=1)
 
 
 class Count(SpreadFeature):
-    """1 where a marker occurs `threshold` times or more, of at most `most`; its twin fills the places left.
+    """1 where a marker occurs `threshold` times or more, of at most `most`; a second token fills the places left.
 
     The number of occurrences is uniform over those that give the value.
 
     Attributes
     ----------
-    most : how often the marker can occur, which is the number of own positions.
-    threshold : how often it occurs at least where the value is 1.
+    most : how often the marker can occur, which is the number of positions that the feature takes.
+    threshold : the least number of occurrences that has the value 1.
     """
 
     kind: Literal["count"] = "count"
     most: int = Field(default=4, ge=2, le=32)
     threshold: int = Field(default=2, ge=1)
-    told_by = "tokens"
+    determined_by = "tokens"
 
     @model_validator(mode="after")
     def _reachable(self) -> Count:
@@ -167,21 +167,21 @@ class Count(SpreadFeature):
 
 
 class Brackets(SpreadFeature):
-    """1 where the own brackets, read from left to right, are balanced: the Dyck language of limited depth.
+    """1 where the feature's brackets, read from left to right, are balanced: the Dyck language of limited depth.
 
-    There are always as many closing as opening ones, an opening one comes first and a closing one last, so that neither
-    a count nor an end of the run tells. Of the runs that fulfil this, all with the wanted value are equally likely.
+    There are always as many closing as opening brackets, an opening one comes first and a closing one last, so that
+    neither a count nor an end of the run is informative. All such runs with the required value are equally likely.
 
     Attributes
     ----------
     pairs : how many opening brackets there are, and how many closing ones.
-    depth : how many may be open at once; a run that nests deeper counts as not balanced.
+    depth : how many may be open at once; a run that nests deeper is not balanced.
     """
 
     kind: Literal["brackets"] = "brackets"
     pairs: int = Field(default=4, ge=3, le=8)
     depth: int = Field(default=3, ge=1)
-    told_by = "order"
+    determined_by = "order"
 
     @model_validator(mode="after")
     def _depth_within_pairs(self) -> Brackets:
@@ -191,7 +191,7 @@ class Brackets(SpreadFeature):
 
     @property
     def size(self) -> int:
-        """Two a pair."""
+        """Two per pair."""
         return 2 * self.pairs
 
     def words(self, letters: Iterator[str]) -> tuple[str, ...]:

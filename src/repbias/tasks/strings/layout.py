@@ -1,6 +1,7 @@
-"""Where in a string the tokens of each feature lie: drawn before and apart from what they are.
+"""Where in a string the tokens of each feature lie.
 
-A layout names the owner of every position. It never depends on a label, so no position or distance can tell one.
+A layout names the owner of every position. It is drawn before the tokens and never depends on a label, so that no
+position or distance is informative about one.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ Owners = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Block:
-    """What a feature needs of a layout: `size` positions, the first and the last at most `widest` apart, if given."""
+    """The positions that a feature requires: `size` of them, the first and last at most `widest` apart, if given."""
 
     size: int
     widest: int | None = None
@@ -29,10 +30,10 @@ class Block:
 def draw_owners(random: np.random.Generator, n: int, length: int, blocks: Sequence[Block]) -> Owners:
     """Return the index of the block that owns each position, `[stimulus, length]`; -1 where none does.
 
-    The narrowest blocks choose first. Each takes one of the sets of positions that are still free and within its
-    width, all of them equally likely. A layout in which a later block finds no room is drawn again, and after 20 rounds
-    those left, if any, are laid out with every block in one piece, in random order. Blocks with the same needs are
-    exchangeable, and so are all whose width is free.
+    The narrowest blocks are placed first. Each takes one of the sets of positions that are still free and within its
+    width, all equally likely. A layout in which a later block finds no room is drawn again; after 20 rounds, any that
+    are left are laid out with every block in one piece, in random order. Blocks with the same requirements are
+    exchangeable, and so are all blocks without a width.
 
     Parameters
     ----------
@@ -90,10 +91,10 @@ def _random_order(random: np.random.Generator, allowed: NDArray[np.bool_]) -> ND
 
 
 def _exchanged(random: np.random.Generator, owners: Owners, blocks: Sequence[Block]) -> Owners:
-    """Return layouts in which blocks with the same needs have changed places at random, lest the first ones choose."""
+    """Return layouts in which blocks with the same requirements are swapped at random, so that none is placed first."""
     identity = np.tile([*range(len(blocks)), FREE], (len(owners), 1))  # FREE is -1, the last column
-    for needs in set(blocks):
-        same = [i for i, block in enumerate(blocks) if block == needs]
+    for required in set(blocks):
+        same = [i for i, block in enumerate(blocks) if block == required]
         identity[:, same] = random.permuted(identity[:, same], axis=1)
     return np.take_along_axis(identity, owners, axis=1)
 

@@ -1,4 +1,4 @@
-"""Residual networks of basic blocks (He et al. 2016), and the same networks without their skips."""
+"""Convolutional networks: a plain one, and residual networks (He et al. 2016) with or without their skips."""
 
 from __future__ import annotations
 
@@ -9,8 +9,47 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from repbias.models.image_model import StagedModel, StagedNetwork
-from repbias.models.image_parts import PROJECTION, NormKind, Stage, convolution
+from repbias.models.image_model import PROJECTION, NormKind, Stage, StagedModel, StagedNetwork, convolution
+
+
+class ConvNet(StagedModel):
+    """Stages of convolution (3x3) -> norm -> ReLU, the mean over space `pool`, and a linear `readout`.
+
+    The first stage has the resolution of the image; the first convolution of every other stage has stride 2, so that
+    the maps of four stages have sides 32, 16, 8 and 4 where images are of 32 px. There is no other pooling before
+    `pool`. We do not know the paper's network; the sizes are our choice.
+
+    Attributes
+    ----------
+    channels : of each stage.
+    convolutions : how many per stage.
+    norm : after each convolution: "none", "batch" or "group"; see `StagedModel`.
+    """
+
+    kind: Literal["convnet"] = "convnet"
+    channels: tuple[Annotated[int, Field(ge=1)], ...] = Field(default=(16, 32, 64, 64), min_length=1)
+    convolutions: int = Field(default=1, ge=1)
+
+    @property
+    def stages(self) -> int:
+        """The number of `channels`."""
+        return len(self.channels)
+
+    @property
+    def reduction(self) -> int:
+        """See `StagedModel.reduction`: 2 from stage to stage."""
+        return 2 ** (self.stages - 1)
+
+    def network(self, outputs: int) -> StagedNetwork:
+        """See `StagedModel.network`."""
+        widths = pairwise((3, *self.channels))
+        stages = [self._stage(a, b, stride=2 if i else 1) for i, (a, b) in enumerate(widths)]
+        return StagedNetwork(nn.Identity(), stages, self.channels[-1], outputs)
+
+    def _stage(self, inputs: int, channels: int, stride: int) -> Stage:
+        first = convolution(inputs, channels, self.norm, stride=stride)
+        others = [convolution(channels, channels, self.norm) for _ in range(self.convolutions - 1)]
+        return Stage(*(nn.Sequential(*layer, nn.ReLU()) for layer in (first, *others)))
 
 
 class ResNet(StagedModel):
@@ -26,9 +65,9 @@ class ResNet(StagedModel):
 
     Attributes
     ----------
-    widths : channels of each stage. blocks : basic blocks of each stage.
-    skips : False takes the skips out, their projections included, and nothing else: all other layers are there, with
-        the same initial weights for the same seed, bit for bit.
+    widths : channels of each stage. blocks : basic blocks per stage.
+    skips : False removes the skips with their projections, and nothing else: all other layers have the same initial
+        weights for the same seed, bit for bit.
     norm : after each convolution: "none", "batch" or "group"; see `StagedModel`.
     stem : "small" is one 3x3 convolution; "large", for images of 224 px, one of 7x7 with stride 2, and after it the
         maximum over 3x3 places with stride 2. Norm and ReLU follow the convolution.
@@ -46,13 +85,13 @@ class ResNet(StagedModel):
         if len(self.blocks) != len(self.widths):
             raise ValueError(
                 f"widths={self.widths} are those of {len(self.widths)} stages and blocks={self.blocks} those of "
-                f"{len(self.blocks)}; give one of each a stage"
+                f"{len(self.blocks)}; give one of each per stage"
             )
         return self
 
     @property
     def stages(self) -> int:
-        """As many as `widths`."""
+        """The number of `widths`."""
         return len(self.widths)
 
     @property
