@@ -59,8 +59,9 @@ def audit(
         report = audit(gpt2, dict(tokens), {"positive": positive, "long": long}, layers="transformer.h.*", pool="last",
                        predict=lambda output: {"positive": output.logits[:, -1, good] > output.logits[:, -1, bad]})
 
-    The activity of the layers is read as by `read_layers` and audited as by `audit_arrays`. Then each feature is ablated (erased) from each layer, and each stimulus is steered from its class to the next, to
-    show which layers the model uses for it; see `causal_effects`.
+    The activity of the layers is read as by `read_layers` and audited as by `audit_arrays`. Then each feature is
+    ablated (erased) from each layer, and each stimulus is steered from its class to the next, to show which layers the
+    model uses for it; see `causal_effects`.
 
     Parameters
     ----------
