@@ -108,7 +108,7 @@ def test_a_model_is_audited_with_what_it_does_when_edited(bert, texts, labels):
     assert rows["embeddings.word_embeddings", "first", "r2"] == pytest.approx(1, abs=1e-6)  # one token or the other
     # The output that is compared is the last layer's first token, which moves by the distance of its class means: of
     # two classes alike in number, the square of that is four times the variance between them.
-    last = (rows["encoder.layer.1", "first", measure] for measure in ("steering_output", "r2"))
+    last = (rows["encoder.layer.1", "first", measure] for measure in ("steering_output", "r2_unbiased"))
     assert next(last) == pytest.approx(4 * next(last), rel=0.2)
     assert any("output does not depend on what is read: pooler." in note for note in report.notes)
     assert bert.training == bert.pooler.training

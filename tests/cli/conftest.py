@@ -5,12 +5,12 @@ from contextlib import nullcontext
 
 import pytest
 
-from repbias.cli import commands
+from repbias.runs import studies
 from repbias.runs.workers import Workers
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _keep_workers(warm_workers: Workers) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(commands, "Workers", lambda: nullcontext(warm_workers))
+        patch.setattr(studies, "Workers", lambda: nullcontext(warm_workers))
         yield
