@@ -236,7 +236,7 @@ def main() -> int:
     tokens = AutoTokenizer.from_pretrained(get_model_path())(table["text"].tolist(), padding=True, return_tensors="pt")
     labels, scenario = table[[*FEATURES, "shuffled"]], table["scenario"].to_numpy()
     print(f"{len(table)} sentences, such as:", *table["text"][::267], sep="\n  ")
-    report = audit(encoder, tokens, labels, LAYERS, groups=scenario, reach=())
+    report = audit(encoder, tokens, labels, LAYERS, groups=scenario, interventions=())
     counts = CountVectorizer(min_df=2).fit_transform(table["text"]).toarray()
     words = audit_arrays({WORDS: counts}, labels, groups=scenario)
     for one in (words, report):

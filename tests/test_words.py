@@ -13,15 +13,16 @@ PLACES = (
     "src/**/*.py", "src/**/*.pyi", "src/**/*.jinja", "examples/*.py", "docs/*.md", "README.md", "AGENTS.md",
     "CONTRIBUTING.md",
 )  # fmt: skip
-STACKED = ("training/ensemble.py", "training/trainer.py", "training/updates.py", "training/dropout.py",
-           "training/batches.py", "training/loss.py")  # fmt: skip
+STACKED = ("training/ensemble.py", "training/trainer.py", "training/updates.py", "training/intercept.py",
+           "training/batches.py", "training/job.py", "training/optimizers.py", "training/trace.py")  # fmt: skip
 # Pattern, what to say instead, and the files (ends of paths) that may use it; a space stands for any white space.
 WORDS = [
     (r"\b(shout|whisper)(s|ed|ing)?\b", "dominant; weak but decodable", ()),
     (r"\bmembers?\b|Member\b", "network, or seed", STACKED),
     (r"\bgates?\b", "accuracy criterion (95 %), or mastery (stopping rule)", ("models/recurrent.py",)),
     (r"worth the name|smallest effect worth", "smallest effect of interest", ()),
-    (r"not replicated", "one of the verdicts: no effect, reversed, contradicted, inconclusive", ()),
+    (r"not replicated", "one of the verdicts: no effect, reversed, contradicted, inconclusive",
+     ("README.md", "experiments/verdicts.py")),
     (r"\bstandings?\b|\bglance\b", "status; summary", ()),
     (r"\breach=|--reach\b|[\"']reach[\"']", "interventions, causal effects", ("audit/model.py",)),
     (r"asked[- ]for\b|labelled[- ]for fraction|\b(is|are|was|were) asked\b", "labelled; what was requested", ()),

@@ -200,7 +200,7 @@ def _refuse_unreadable(inputs: Any) -> None:
         _length(inputs)
         if len(set(lengths.values())) > 1:
             raise ValueError(
-                f"inputs must have one row a stimulus in every array, got {lengths} rows: to pass something to every "
+                f"inputs must have one row per stimulus in every array, got {lengths} rows: to pass something to every "
                 "batch as it is, give a list of batches"
             )
 

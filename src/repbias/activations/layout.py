@@ -27,7 +27,7 @@ class Layout:
     ============================================  =================================================================
     `[stimulus, unit]`                            as it is
     `[stimulus, token, unit]`                     mean, first, last or one numbered token; padding left out
-    `[stimulus, unit, space ...]`                 mean over space, whether "mean", "first" or "last" is asked for
+    `[stimulus, unit, space ...]`                 mean over space, for "mean", "first" and "last" alike
     `[stimulus, space, space ..., unit]`          the same
     ============================================  =================================================================
 

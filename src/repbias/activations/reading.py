@@ -1,4 +1,4 @@
-"""Read the activity of a model's layers, batch by batch, and keep only what is asked for."""
+"""Read the activity of a model's layers, batch by batch, and keep only the chosen layers."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The audit: which features a representation that somebody brings shouts, which it whispers, what its data can show."""
+"""The audit of a user's network or recordings: what it over- and under-represents, and what its data can show."""

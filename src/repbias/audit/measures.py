@@ -120,7 +120,7 @@ VARIANCE = MeasureTable(
         ),
         Measure(
             "false_positives", "false positives",
-            "empirical false-positive rate: how often the test at 5 % detects a planted feature of zero strength",
+            "empirical false-positive rate: how often the test at 5 % detects a planted feature that has no effect",
             "Clopper-Pearson",
         ),
     ),

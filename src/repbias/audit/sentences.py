@@ -57,7 +57,7 @@ def _calibration(results: pd.DataFrame) -> Sentence:
     average, most = short(float(rates["value"].mean())), percent(worst["value"], worst["ci_low"], worst["ci_high"])
     return Sentence(
         None,
-        f"The empirical false-positive rate of the test at {100 * LEVEL:.0f} %, from features of zero strength planted "
+        f"The empirical false-positive rate of the test at {100 * LEVEL:.0f} %, from planted features without effect "
         f"in these data, is {average} % on average and at most {most} ({worst['feature']} in {worst['layer']}).",
     )
 

@@ -28,7 +28,7 @@ Command = List | Run | Report | Claims | Table | Render | Audit
 def main() -> None:
     """Run the command line and exit.
 
-    Exit status: 0 success; 1 `run --strict` found a claim that is not replicated; 2 wrong input; 130 interrupted.
+    Exit status: 0 success; 1 `run --strict` found a claim that does not replicate; 2 wrong input; 130 interrupted.
     """
     if sys.argv[1:] == ["--version"]:
         print(f"repbias {VERSION}")

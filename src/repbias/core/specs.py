@@ -80,13 +80,13 @@ class OneOf:
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Return the schema of a union that is told apart by `kind`."""
-        members = tuple(Annotated[kind, Tag(name)] for name, kind in self.kinds.items())
+        kinds_tagged = tuple(Annotated[kind, Tag(name)] for name, kind in self.kinds.items())
         discriminator = Discriminator(
             self._kind_of,
             custom_error_type=f"{self.what}_kind",
             custom_error_message=f"unknown kind of {self.what}; known: {', '.join(self.kinds)}",
         )
-        return handler.generate_schema(Annotated[Union[members], discriminator])  # noqa: UP007 (made at run time)
+        return handler.generate_schema(Annotated[Union[kinds_tagged], discriminator])  # noqa: UP007 (made at run time)
 
     def _kind_of(self, given: Any) -> str:
         default = next(iter(self.kinds))

@@ -34,7 +34,7 @@ class StudyResult:
     findings : what the study's analysis found beyond `table`, by name of table (see
     `repbias.experiments.analysis`), with
         the columns condition and network; empty where the study has none.
-    networks : one row a network: condition, network, status, steps, failed_step, missed, run, seconds; "not run"
+    networks : one row per network: condition, network, status, steps, failed_step, missed, run, seconds; "not run"
     where the
         store lacks it.
     versions : versions and devices of the runs, each with how many runs it made.
@@ -72,7 +72,7 @@ class StudyResult:
 
     @property
     def conditions(self) -> pd.DataFrame:
-        """One row a condition: its name, its factors, and its penultimate layer."""
+        """One row per condition: its name, its factors, and its penultimate layer."""
         rows = [{"condition": c.name, **c.factors, "penultimate": c.model.penultimate} for c in self.plan.conditions]
         return pd.DataFrame(rows)
 

@@ -16,7 +16,7 @@ Labels = NDArray[np.int64]
 
 
 def balanced_labels(random: np.random.Generator, n: int, prevalence: float = 0.5) -> Labels:
-    """Return `n` labels in random order, `[stimulus]`, of which exactly round(prevalence * n) are 1 and the rest 0.
+    """Return `n` randomly ordered labels, `[stimulus]`, of which exactly round(prevalence * n) are 1 and the rest 0.
 
     For one state of `random`, the ones of a smaller prevalence are among the ones of a larger.
     """
@@ -38,7 +38,7 @@ def class_counts(n: int, shares: tuple[float, ...]) -> list[int]:
 
 
 def labels_with_shares(random: np.random.Generator, n: int, shares: tuple[float, ...]) -> Labels:
-    """Return `n` labels in random order, `[stimulus]`, with exactly these shares of the classes."""
+    """Return `n` randomly ordered labels, `[stimulus]`, with exactly these shares of the classes."""
     labels: Labels = np.repeat(np.arange(len(shares)), class_counts(n, shares))[random.permutation(n)]
     return labels
 

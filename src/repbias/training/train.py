@@ -169,7 +169,7 @@ def train(
     measures : further measures by name, each a function of (validation responses `[stimulus, unit]`, labels
         `[stimulus, feature]`, test responses, test labels) that returns one number per feature.
     device : "cpu", "cuda", ...
-    on_progress : called with (steps taken since the last call, summed over members; members still training).
+    on_progress : called with (steps taken since the last call, summed over networks; networks still training).
 
     Raises
     ------

@@ -29,7 +29,7 @@ _GREY, _BAND = "#8b939c", "#e9ecf0"
 
 @style.house_style()
 def variance_and_decodability(report: AuditReport) -> Figure:
-    """Variance explained against decodability: a panel a layer, a numbered point a feature.
+    """Variance explained against decodability: one panel per layer, one numbered point per feature.
 
     Decodability is scaled from 0 at chance to 1, so that features with different numbers of classes share an axis.
     Variance explained is on a square-root scale, which separates small shares.
