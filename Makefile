@@ -21,8 +21,8 @@ test: $(VENV)/installed  ## The fast tests
 test-slow: $(VENV)/installed  ## The tests that take more than about ten seconds each
 	$(PYTEST) -m slow
 
-studies: $(VENV)/installed  ## Every study at its quick scale
-	$(BIN)/repbias run all --scale quick --store "$$(mktemp -d)"
+studies: $(VENV)/installed  ## Every study at its quick scale to its page, with two seeds (a verdict needs four)
+	$(BIN)/repbias run all --scale quick --seeds 2 --store "$$(mktemp -d)"
 
 examples: $(VENV)/installed  ## Audits of two networks and of simulated recordings, of which the last two check themselves
 	cd "$$(mktemp -d)" && for example in digits recordings sentences; do \
