@@ -39,7 +39,7 @@ SEED, STEPS, BATCH = 0, 400, 64
 LOOPS = (0, 6, 8, 9)
 LAYERS = ("stem.relu", "middle.relu", "hidden.relu", "readout")
 SHOWN = (
-    "r2",
+    "r2_unbiased",
     "r2_unique",
     "decodability",
     "ablation_own",

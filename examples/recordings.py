@@ -87,12 +87,12 @@ def misses(report: AuditReport, truth: dict[tuple[str, str, str], float]) -> lis
         if not abs(row["value"] - share) <= 1.5 * max(row["ci_high"] - row["value"], row["value"] - row["ci_low"]):
             found.append(f"{area}: {measure} of {feature} is {share:.3f}, the audit reports {row['value']:.3f}")
     for area, strong, weak in (("V4", "contrast", "category"), ("IT", "category", "contrast")):
-        if max((cells[area, name, "r2"]["value"], name) for name in report.features)[1] != strong:
+        if max((cells[area, name, "r2_unbiased"]["value"], name) for name in report.features)[1] != strong:
             found.append(f"{area}: {strong} explains the most")
-        weak_r2, decoded = cells[area, weak, "r2"], cells[area, weak, "decodability"]
-        if not (weak_r2["value"] < 0.2 * cells[area, strong, "r2"]["value"] and decoded["p_holm"] <= 0.05):
+        weak_r2, decoded = cells[area, weak, "r2_unbiased"], cells[area, weak, "decodability"]
+        if not (weak_r2["value"] < 0.2 * cells[area, strong, "r2_unbiased"]["value"] and decoded["p_holm"] <= 0.05):
             found.append(f"{area}: {weak} is weak but decodable")
-        if min(cells[area, "sound", measure]["p"] for measure in ("r2", "decodability")) <= 0.01:
+        if min(cells[area, "sound", measure]["p"] for measure in ("r2_unbiased", "decodability")) <= 0.01:
             found.append(f"{area}: the sound is absent")
         choice, reward = cells[area, "choice", "r2_unique"], cells[area, "reward", "r2_unique"]
         if not (choice["ci_low"] > 0 and reward["value"] < 0.2 * choice["value"]):
@@ -115,7 +115,7 @@ def main() -> int:
     truth = {}
     for area, of_area in expected.items():
         for name in names:
-            truth[area, name, "r2"] = true_share(of_area, class_means(of_area, table[name]))
+            truth[area, name, "r2_unbiased"] = true_share(of_area, class_means(of_area, table[name]))
         truth[area, "(all)", "noise_ceiling"] = true_share(of_area, class_means(of_area, table["stimulus"]))
     cells = {(row["layer"], row["feature"], row["measure"]): row for row in report.results.to_dict("records")}
     print("area  feature    measure           true  audited  95 % interval")

@@ -32,7 +32,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from torch import Tensor, nn
 from transformers import AutoModel, AutoTokenizer, BatchEncoding, logging
 
-from repbias.activations.reading import read_activity
+from repbias.activations.reading import read
 from repbias.audit.arrays import audit_arrays
 from repbias.audit.model import audit
 from repbias.audit.report import AuditReport
@@ -44,8 +44,8 @@ Cells: TypeAlias = dict[tuple[str, str, str], dict[str, float]]
 FEATURES = ["topic", "tense", "number", "negation", "voice", "length"]
 LAYERS = ("bert.embeddings.word_embeddings", "bert.encoder.layer.*", "embedding")
 FIRST, LAST, EMBEDDING, WORDS = "bert.embeddings.word_embeddings", "bert.encoder.layer.5", "embedding", "word counts"
-TESTED = ("r2", "decodability")
-SHOWN = ("r2", "decodability", "density_0.1", "detectable_r2")
+TESTED = ("r2_unbiased", "decodability")
+SHOWN = ("r2_unbiased", "decodability", "density_0.1", "detectable_r2")
 
 # Who does what: the agent, one and many; the patient, one and many; and the verb's forms, as in do, does, did, done.
 SCENARIOS = {
@@ -173,22 +173,22 @@ def checks(
     some = slice(0, None, 7)
     part = {name: values[some] for name, values in tokens.items()}
     own = load_model("cpu").encode(table["text"][some].tolist(), show_progress_bar=False)
-    read, padded = (read_activity(encoder, inputs, LAYERS).arrays for inputs in (part, longer(part)))
-    yield "the embedding is the package's own", bool(np.abs(read[EMBEDDING] - own).max() < 1e-5)
-    worst = max(float(np.abs(padded[layer] - read[layer]).max() / np.abs(read[layer]).max()) for layer in read)
+    as_is, padded = (read(encoder, inputs, LAYERS).arrays for inputs in (part, longer(part)))
+    yield "the embedding is the package's own", bool(np.abs(as_is[EMBEDDING] - own).max() < 1e-5)
+    worst = max(float(np.abs(padded[layer] - as_is[layer]).max() / np.abs(as_is[layer]).max()) for layer in as_is)
     yield f"padding to twice the length changes no activity (most: {worst:.0e} of the largest)", worst < 1e-5
     options: dict[str, Any] = {"resamples": 100, "permutations": 50, "groups": table["scenario"][some].to_numpy()}
     one, other = (
-        audit_arrays({EMBEDDING: arrays[EMBEDDING]}, table[FEATURES][some], **options) for arrays in (read, padded)
+        audit_arrays({EMBEDDING: arrays[EMBEDDING]}, table[FEATURES][some], **options) for arrays in (as_is, padded)
     )
     # What is counted among random draws (the smallest share that is found) may move by one of them.
     kept = ~one.table()["measure"].isin(["detectable_r2", "false_positives"])
     numbers = (report.table()["value"][kept] for report in (one, other))
     yield "nor any number of a report", bool(np.allclose(*numbers, rtol=1e-3, atol=5e-3))
     # Not of the topic, whose classes are of ten scenarios each: what is the scenarios' own would count as the topic's.
-    activity = read_activity(encoder, tokens, EMBEDDING).arrays[EMBEDDING]
+    activity = read(encoder, tokens, EMBEDDING).arrays[EMBEDDING]
     shares = {name: share_of_variance(activity, table[name]) for name in FEATURES if name != "topic"}
-    apart = max(abs(found[EMBEDDING, name, "r2"]["value"] - share) for name, share in shares.items())
+    apart = max(abs(found[EMBEDDING, name, "r2_unbiased"]["value"] - share) for name, share in shares.items())
     yield f"R2 is the class means' share of variance, for all but the topic (apart: {apart:.4f})", apart < 0.005
     yield "words alone give the negation", words[WORDS, "negation", "decodability"]["value"] > 0.99
     by_words, by_meaning = words[WORDS, "topic", "decodability"], found[EMBEDDING, "topic", "decodability"]
@@ -201,7 +201,7 @@ def checks(
 def expectations(found: Cells) -> Iterator[Check]:
     """Return guesses about an encoder that was trained to distinguish meanings, and whether they are right."""
     for layer in (LAST, EMBEDDING):
-        shares = {name: found[layer, name, "r2"]["value"] for name in FEATURES}
+        shares = {name: found[layer, name, "r2_unbiased"]["value"] for name in FEATURES}
         yield f"{layer}: the topic explains the most", max(shares, key=lambda name: shares[name]) == "topic"
         for name in ("tense", "negation"):
             there = found[layer, name, "decodability"]["p_holm"] <= 0.05
@@ -209,7 +209,7 @@ def expectations(found: Cells) -> Iterator[Check]:
                 f"{layer}: {name} is decodable, with a fifth of the topic's variance or less",
                 there and shares[name] < 0.2 * shares["topic"],
             )
-    topic = [found[layer, "topic", "r2"]["value"] for layer in (FIRST, EMBEDDING)]
+    topic = [found[layer, "topic", "r2_unbiased"]["value"] for layer in (FIRST, EMBEDDING)]
     yield "the topic's share grows from the word embeddings to the embedding", topic[1] > topic[0]
 
 
