@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from tiny_studies import make_study, study_text
 
 from repbias.experiments.analysis import TABLES, Analysis, AnalysisJob, check_findings
-from repbias.experiments.network_spec import NetworkSpec
+from repbias.experiments.condition import NetworkSpec
 from repbias.experiments.study import Study
 from repbias.runs.stored_run import SAFE_NAME
 from repbias.studies import NAMES, find_study

@@ -14,10 +14,10 @@ from numpy.testing import assert_allclose
 from pydantic import ValidationError
 from tiny_studies import study_text
 
+from repbias.experiments import Claim, Condition, Study
 from repbias.experiments.comparisons import LevelDifference, Trend
 from repbias.experiments.contrasts import FeatureDifference
 from repbias.experiments.evaluation import groups
-from repbias.experiments.study import Claim, Condition, Study
 
 CONTRAST = FeatureDifference(more="easy", less="hard")
 NUMBERS = st.floats(-100, 100)

@@ -11,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from repbias.experiments.contrasts import Contrast, FeatureDifference, Growth, LayerSlope, Level, at_last_step, events
+from repbias.experiments import Contrast, FeatureDifference, Growth, LayerSlope, Level
+from repbias.experiments.contrast import at_last_step
+from repbias.experiments.growth import events
 
 HIDDEN = ("hidden.0", "hidden.1")
 COLUMNS = ["condition", "seed", "step", "layer", "feature", "measure", "value"]

@@ -17,11 +17,11 @@ from pydantic import ValidationError
 from tiny_studies import study_text
 
 from repbias.core.statistics import mean_interval
+from repbias.experiments import Condition, Study
 from repbias.experiments.comparisons import Interaction
 from repbias.experiments.contrasts import FeatureDifference
 from repbias.experiments.effects import EFFECT_COLUMNS, Effects
 from repbias.experiments.evaluation import evaluate, groups
-from repbias.experiments.study import Condition, Study
 
 GAP = FeatureDifference(more="easy", less="hard")
 SKIP_BY_NORM = Interaction(factor="skips", more="yes", less="no", by="norm", by_more="batch", by_less="none")

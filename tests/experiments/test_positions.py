@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from repbias.experiments.contrasts import LearnedLevel, MasterySlope
+from repbias.experiments import LearnedLevel, MasterySlope
 
 COLUMNS = ["seed", "step", "layer", "feature", "measure", "value"]
 LAYERS = ("encoder.0.mean", "encoder.1.mean")

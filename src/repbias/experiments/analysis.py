@@ -25,7 +25,7 @@ import pandas as pd
 from pydantic import Field, JsonValue
 
 from repbias.core.specs import Spec, digest
-from repbias.experiments.network_spec import NetworkSpec
+from repbias.experiments.condition import NetworkSpec
 
 Findings = Mapping[str, pd.DataFrame]
 # Part of every analysis's identity: raise it when a change to the code changes what an analysis computes.

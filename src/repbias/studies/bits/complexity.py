@@ -6,11 +6,9 @@ rule are our choice (the paper's are not known to us); 256-128-64-64 with leaky 
 Lampinen (2020).
 """
 
-from repbias.experiments.contrasts import END, FeatureDifference, Growth, LayerSlope
-from repbias.experiments.study import Claim, Condition, Scale, Study
+from repbias.experiments import END, Claim, Condition, Growth, LayerSlope, Study, favours, quick_and_full
 from repbias.models import MLP
-from repbias.tasks import BooleanTask
-from repbias.training import SGD, Training
+from repbias.studies.bits import bits_condition
 
 # The hard feature's function, and about how many steps each of the two networks takes (for the estimate of cost).
 LADDER = {
@@ -26,12 +24,11 @@ NETWORKS = {"256-128-64-64": (256, 128, 64, 64), "6 x 64": (64,) * 6}
 
 def _condition(hard: str, network: str) -> Condition:
     function, *steps = LADDER[hard]
-    return Condition(
-        name=f"{hard}, {network}",
-        factors={"hard": hard, "architecture": network},
-        task=BooleanTask(features={"easy": "copy", "hard": function}),
+    return bits_condition(
+        f"{hard}, {network}",
+        {"hard": hard, "architecture": network},
+        {"easy": "copy", "hard": function},
         model=MLP(widths=NETWORKS[network]),
-        training=Training(optimizer=SGD(lr=0.05)),
         steps=steps[list(NETWORKS).index(network)],
     )
 
@@ -49,21 +46,17 @@ STUDY = Study(
     title="Complexity",
     question="Of two features learned equally well, does the simpler one get more of the representation?",
     conditions=CONDITIONS,
-    scales={
-        "quick": Scale(conditions=tuple(f"parity3, {network}" for network in NETWORKS), seeds=4),
-        "full": Scale(seeds=20),
-    },
+    scales=quick_and_full(f"parity3, {network}" for network in NETWORKS),
     claims=(
-        Claim(
-            id="C1",
-            statement="Of two features learned equally well, the simpler explains more variance, penultimate layer",
-            contrast=FeatureDifference(measure="r2", more="easy", less="hard"),
+        favours(
+            "C1",
+            "Of two features learned equally well, the simpler explains more variance, penultimate layer",
             sesoi=0.05,
         ),
-        Claim(
-            id="C2",
-            statement="The simpler feature is represented more densely: more units carry it",
-            contrast=FeatureDifference(measure="density_0.1", more="easy", less="hard"),
+        favours(
+            "C2",
+            "The simpler feature is represented more densely: more units carry it",
+            measure="density_0.1",
             sesoi=0.05,
         ),
         Claim(

@@ -4,8 +4,7 @@ The conditions and networks are those of `complexity`. The two steps at which th
 then the hard one) divide training into three stretches. Growth is read in each stretch, as an amount and as a rate.
 """
 
-from repbias.experiments.contrasts import END, START, Growth, Mastery
-from repbias.experiments.study import Claim, Study
+from repbias.experiments import END, START, Claim, Growth, Mastery, Study
 from repbias.studies.bits.complexity import CONDITIONS
 from repbias.studies.bits.complexity import STUDY as COMPLEXITY
 

@@ -5,10 +5,9 @@ agree, so that its training does not show which of them defines the label, and i
 differ.
 """
 
-from repbias.experiments.analysis import Analysis
-from repbias.experiments.contrasts import FeatureDifference
-from repbias.experiments.study import Claim, Scale, Study
-from repbias.studies.bits.complexity import NETWORKS, conditions_with
+from repbias.experiments import Analysis, Study, favours
+from repbias.studies.bits.complexity import STUDY as COMPLEXITY
+from repbias.studies.bits.complexity import conditions_with
 
 HARD = ("XOR2", "parity3", "parity4")
 SHARE = "share of conflicts won by the feature"
@@ -24,10 +23,7 @@ STUDY = Study(
     title="Reliance",
     question="When two features predict the label equally well, which one does a classifier on the frozen layer use?",
     conditions=conditions_with(*HARD, "AND"),
-    scales={
-        "quick": Scale(conditions=tuple(f"parity3, {network}" for network in NETWORKS), seeds=4),
-        "full": Scale(seeds=20),
-    },
+    scales=COMPLEXITY.scales,
     analysis=Analysis(
         function="repbias.analyses.reliance:analyse",
         measures=tuple(f"sides_with_{classifier}" for classifier in CLASSIFIERS),
@@ -39,20 +35,21 @@ STUDY = Study(
     ),
     claims=(
         *(
-            Claim(
-                id="C17",
-                statement=f"{words} sides with the easy feature where the two conflict",
-                contrast=FeatureDifference(measure=f"sides_with_{classifier}", more="easy", less="hard"),
+            favours(
+                "C17",
+                f"{words} sides with the easy feature where the two conflict",
+                measure=f"sides_with_{classifier}",
                 where={"hard": HARD},
                 sesoi=0.2,
             )
             for classifier, words in CLASSIFIERS.items()
         ),
-        Claim(
-            id="variance, not difficulty",
+        favours(
+            "variance, not difficulty",
+            "Where the harder feature has more variance, the nearest-mean classifier sides with it",
+            measure="sides_with_nearest_mean",
+            pair=("hard", "easy"),
             illuminates="C17",
-            statement="Where the harder feature has more variance, the nearest-mean classifier sides with it",
-            contrast=FeatureDifference(measure="sides_with_nearest_mean", more="hard", less="easy"),
             where={"hard": ("AND",)},
             sesoi=0.2,
         ),

@@ -7,11 +7,9 @@ such states are measured and shown, but no claim reads them. Models, sizes and s
 not known to us).
 """
 
-from repbias.experiments.contrasts import PositionSlope
-from repbias.experiments.network_spec import AnyModel
-from repbias.experiments.study import Claim, Condition, Scale, Study
-from repbias.models import DecoderOnly, EncoderDecoder, EncoderHeads, Recurrent
-from repbias.studies.strings.common import CHECKPOINTS
+from repbias.experiments import Claim, Condition, PositionSlope, Study, quick_and_full
+from repbias.models import AnyModel, DecoderOnly, EncoderDecoder, EncoderHeads, Recurrent
+from repbias.studies.strings import CHECKPOINTS
 from repbias.tasks import StringTask
 from repbias.training import Adam, Phase, Training
 
@@ -74,7 +72,7 @@ STUDY = Study(
     question="Of equally complex features, does one that is reported earlier get more of the encoder?",
     domain="strings",
     conditions=CONDITIONS,
-    scales={"quick": Scale(conditions=(FIRST, CONTROL), seeds=4), "full": Scale(seeds=16)},
+    scales=quick_and_full((FIRST, CONTROL), seeds=(4, 16)),
     claims=(
         Claim(
             id="C11",

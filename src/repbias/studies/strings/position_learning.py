@@ -5,11 +5,17 @@ position is learned; the decoder reads its own answers instead of the true ones,
 only one position is in the loss, so that no other feature competes with it.
 """
 
-from repbias.experiments.comparisons import LevelDifference
-from repbias.experiments.contrasts import LearnedLevel, MasterySlope, PositionSlope
-from repbias.experiments.network_spec import AnyModel
-from repbias.experiments.study import Claim, Condition, Scale, Study
-from repbias.models import EncoderDecoder, Recurrent
+from repbias.experiments import (
+    Claim,
+    Condition,
+    LearnedLevel,
+    LevelDifference,
+    MasterySlope,
+    PositionSlope,
+    Study,
+    quick_and_full,
+)
+from repbias.models import AnyModel, EncoderDecoder, Recurrent
 from repbias.studies.strings.position import NAMES, position_condition
 
 TEACHER, HALF, OWN = "teacher forcing", "half its own answers", "its own answers"
@@ -47,10 +53,7 @@ STUDY = Study(
         *(_condition(GRU, Recurrent(cell="gru"), regime) for regime in (TEACHER, EQUAL)),
         _condition(GRU, Recurrent(cell="gru", own_answers=1.0), OWN),
     ),
-    scales={
-        "quick": Scale(conditions=(f"{TRANSFORMER}, {TEACHER}", f"{TRANSFORMER}, {LATER}"), seeds=4),
-        "full": Scale(seeds=16),
-    },
+    scales=quick_and_full((f"{TRANSFORMER}, {TEACHER}", f"{TRANSFORMER}, {LATER}"), seeds=(4, 16)),
     claims=(
         Claim(
             id="equally fast",
