@@ -114,6 +114,11 @@ def _mastered_at_last(table: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([table, never.assign(measure="mastery_step", value=never["step"].astype(float))])
 
 
+def by_condition(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return the rows of a table by the name of their condition."""
+    return {str(name): rows for name, rows in table.groupby("condition", sort=False)}
+
+
 def at_last_step(table: pd.DataFrame, measure: str) -> pd.DataFrame:
     """Return a measure at each network's last step: rows (seed, layer), one column per feature.
 

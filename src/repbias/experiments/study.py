@@ -6,7 +6,7 @@ import fnmatch
 import tomllib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 
@@ -75,47 +75,14 @@ class Study(Spec):
             raise ValueError(f"conditions need different names; repeated: {', '.join(repeated)}")
         return conditions
 
-    @field_validator("scales")
+    @field_validator("scales", "claims", "ladders", "effects")
     @classmethod
-    def _scales_fit(cls, scales: dict[ScaleName, Scale], info: ValidationInfo) -> dict[ScaleName, Scale]:
+    def _fits_the_conditions(cls, value: Any, info: ValidationInfo) -> Any:
         if "conditions" in info.data:  # otherwise they were refused, and that error is enough
-            names = [condition.name for condition in info.data["conditions"]]
-            _refuse(
-                f"scale {scale!r}: no condition is called {name!r}; {did_you_mean(name, names)}"
-                for scale, chosen in scales.items()
-                for name in chosen.conditions or ()
-                if name not in names
-            )
-        return scales
-
-    @field_validator("claims")
-    @classmethod
-    def _claims_fit(cls, claims: tuple[Claim, ...], info: ValidationInfo) -> tuple[Claim, ...]:
-        if "conditions" in info.data:  # otherwise they were refused, and that error is enough
-            analysis = info.data.get("analysis")
-            _refuse(problem for claim in claims for problem in _misfits(claim, info.data["conditions"], analysis))
-        return claims
-
-    @field_validator("ladders")
-    @classmethod
-    def _ladders_fit(cls, ladders: tuple[Ladder, ...], info: ValidationInfo) -> tuple[Ladder, ...]:
-        if "conditions" in info.data:  # otherwise they were refused, and that error is enough
-            _refuse(problem for ladder in ladders for problem in ladder.problems(info.data["conditions"]))
-        return ladders
-
-    @field_validator("effects")
-    @classmethod
-    def _effects_fit(cls, effects: tuple[Effects, ...], info: ValidationInfo) -> tuple[Effects, ...]:
-        if "conditions" in info.data:  # otherwise they were refused, and that error is enough
-            conditions, analysis = info.data["conditions"], info.data.get("analysis")
-            uncrossed = [problem for one in effects for problem in one.problems(conditions)]
-            lacking = [
-                problem
-                for one in effects
-                for problem in _unread(one.title, one.contrast, one.where, conditions, analysis)
-            ]
-            _refuse(problem for problem in (*uncrossed, *lacking))
-        return effects
+            found = _misfits(info.field_name, value, info.data["conditions"], info.data.get("analysis"))
+            if problems := list(dict.fromkeys(found)):
+                raise ValueError("\n    ".join(problems))
+        return value
 
     def at(self, scale: ScaleName) -> tuple[Condition, ...]:
         """Return the conditions of a scale, in the order of the study."""
@@ -123,13 +90,30 @@ class Study(Spec):
         return tuple(c for c in self.conditions if chosen is None or c.name in chosen)
 
 
-def _refuse(problems: Iterable[str]) -> None:
-    if found := list(dict.fromkeys(problems)):
-        raise ValueError("\n    ".join(found))
+def _misfits(
+    field: str | None, value: Any, conditions: Sequence[Condition], analysis: Analysis | None
+) -> Iterator[str]:
+    """Yield what keeps a field of a study from being used with its conditions, one sentence per problem."""
+    match field:
+        case "scales":
+            names = [condition.name for condition in conditions]
+            for scale, chosen in value.items():
+                yield from _unknown(f"scale {scale!r}: no condition is called", chosen.conditions or (), names)
+        case "claims":
+            for claim in value:
+                yield from _unjudged(claim, conditions, analysis)
+        case "ladders":
+            for ladder in value:
+                yield from _unknown_levels(ladder.lead, {ladder.by: ()}, conditions)
+                for rung in (ladder.x, ladder.y):
+                    yield from _unread(ladder.lead, rung.contrast, rung.where, conditions, analysis)
+        case "effects":
+            for effects in value:
+                yield from effects.problems(conditions)
+                yield from _unread(effects.lead, effects.contrast, effects.where, conditions, analysis)
 
 
-def _misfits(claim: Claim, conditions: Sequence[Condition], analysis: Analysis | None = None) -> Iterator[str]:
-    """Yield what keeps a claim from being judged in the conditions of its study, one sentence per problem."""
+def _unjudged(claim: Claim, conditions: Sequence[Condition], analysis: Analysis | None) -> Iterator[str]:
     lead = f"claim {claim.id}"
     yield from _unread(lead, claim.contrast, claim.where, conditions, analysis)
     yield from _unknown_levels(lead, claim.primary, conditions)

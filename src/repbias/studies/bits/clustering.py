@@ -5,16 +5,14 @@ dimensions by t-SNE, which is what many people look at first in recordings or ac
 """
 
 from repbias.experiments import Analysis, Study, favours
+from repbias.studies.bits.complexity import AND, AND_NOTE, NONLINEAR, and_control, conditions_with
 from repbias.studies.bits.complexity import STUDY as COMPLEXITY
-from repbias.studies.bits.complexity import conditions_with
-
-HARD = ("XOR2", "parity3", "parity4")
 
 STUDY = Study(
     name="clustering",
     title="Clusters",
     question="Which feature do the clusters of a layer's responses follow?",
-    conditions=conditions_with(*HARD, "AND"),
+    conditions=conditions_with(*NONLINEAR["hard"], *AND["hard"]),
     scales=COMPLEXITY.scales,
     analysis=Analysis(
         function="repbias.analyses.unsupervised:clusters",
@@ -27,7 +25,7 @@ STUDY = Study(
             "Two clusters follow the easy feature more than the hard one",
             measure="ari_2",
             illuminates="C1",
-            where={"hard": HARD},
+            where=NONLINEAR,
             sesoi=0.2,
         ),
         favours(
@@ -35,22 +33,13 @@ STUDY = Study(
             "A stimulus's neighbours share its easy feature more often than its hard one",
             measure="neighbour_purity",
             illuminates="C1",
-            where={"hard": HARD},
+            where=NONLINEAR,
             sesoi=0.1,
         ),
-        favours(
-            "variance, not difficulty",
-            "Where the harder feature has more variance, two clusters follow the harder one",
-            measure="ari_2",
-            pair=("hard", "easy"),
-            illuminates="C1",
-            where={"hard": ("AND",)},
-            sesoi=0.2,
-        ),
+        and_control("two clusters follow the harder one", "ari_2", 0.2, illuminates="C1"),
     ),
     notes=(
         "An adjusted Rand index of 1 means that clusters and classes are the same grouping; 0 is the level of chance.",
-        "AND is a control: it explains more variance than the copied bit although it is the harder feature (see "
-        "`complexity`).",
+        AND_NOTE,
     ),
 )

@@ -36,9 +36,31 @@ def _condition(hard: str, network: str) -> Condition:
 CONDITIONS = tuple(_condition(hard, network) for hard in LADDER for network in NETWORKS)
 
 
+# For studies that analyse the same networks: the hard features in which no single bit carries information, and a
+# control, which explains more variance than the copied bit although it is the harder feature.
+NONLINEAR, AND = {"hard": ("XOR2", "parity3", "parity4")}, {"hard": ("AND",)}
+AND_NOTE = (
+    "AND is a control: it explains more variance than the copied bit although it is the harder feature (see "
+    "`complexity`)."
+)
+
+
 def conditions_with(*hard: str) -> tuple[Condition, ...]:
     """Return the conditions with these hard features, so that other studies can analyse the same networks."""
     return tuple(condition for condition in CONDITIONS if condition.factors["hard"] in hard)
+
+
+def and_control(statement: str, measure: str, sesoi: float, illuminates: str) -> Claim:
+    """Return the claim that a method follows variance and not difficulty: it shows AND more than the copied bit."""
+    return favours(
+        "variance, not difficulty",
+        f"Where the harder feature has more variance, {statement}",
+        measure=measure,
+        pair=("hard", "easy"),
+        illuminates=illuminates,
+        where=AND,
+        sesoi=sesoi,
+    )
 
 
 STUDY = Study(

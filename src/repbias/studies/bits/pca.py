@@ -5,16 +5,14 @@ network's own read-out, so nothing is fitted to the reduced layer.
 """
 
 from repbias.experiments import Analysis, Study, favours
+from repbias.studies.bits.complexity import AND, NONLINEAR, and_control, conditions_with
 from repbias.studies.bits.complexity import STUDY as COMPLEXITY
-from repbias.studies.bits.complexity import conditions_with
-
-HARD = ("XOR2", "parity3", "parity4")
 
 STUDY = Study(
     name="pca",
     title="Principal components",
     question="Do the leading principal components show the easy feature, and does the hard one need more of them?",
-    conditions=conditions_with(*HARD, "AND"),
+    conditions=conditions_with(*NONLINEAR["hard"], *AND["hard"]),
     scales=COMPLEXITY.scales,
     analysis=Analysis(
         function="repbias.analyses.unsupervised:pca",
@@ -30,7 +28,7 @@ STUDY = Study(
             "C15",
             "The leading principal component shows the easy feature more than the hard one",
             measure="r2_component_1",
-            where={"hard": HARD},
+            where=NONLINEAR,
             sesoi=0.1,
         ),
         favours(
@@ -38,25 +36,17 @@ STUDY = Study(
             "The hard feature needs more components to survive a top-k truncation",
             measure="components_needed",
             pair=("hard", "easy"),
-            where={"hard": HARD},
+            where=NONLINEAR,
             sesoi=0.5,
         ),
         favours(
             "C15",
             "With one component kept, the easy feature is reported better than the hard one",
             measure="top_1_accuracy",
-            where={"hard": HARD},
+            where=NONLINEAR,
             sesoi=0.1,
         ),
-        favours(
-            "variance, not difficulty",
-            "Where the harder feature has more variance, the leading component shows the harder one",
-            measure="r2_component_1",
-            pair=("hard", "easy"),
-            illuminates="C15",
-            where={"hard": ("AND",)},
-            sesoi=0.1,
-        ),
+        and_control("the leading component shows the harder one", "r2_component_1", 0.1, illuminates="C15"),
     ),
     notes=(
         "A feature survives with k components where, for k components and for every larger number, its accuracy "

@@ -6,10 +6,9 @@ differ.
 """
 
 from repbias.experiments import Analysis, Study, favours
+from repbias.studies.bits.complexity import AND, AND_NOTE, NONLINEAR, and_control, conditions_with
 from repbias.studies.bits.complexity import STUDY as COMPLEXITY
-from repbias.studies.bits.complexity import conditions_with
 
-HARD = ("XOR2", "parity3", "parity4")
 SHARE = "share of conflicts won by the feature"
 CLASSIFIERS = {
     "logistic": "A logistic regression",
@@ -22,7 +21,7 @@ STUDY = Study(
     name="reliance",
     title="Reliance",
     question="When two features predict the label equally well, which one does a classifier on the frozen layer use?",
-    conditions=conditions_with(*HARD, "AND"),
+    conditions=conditions_with(*NONLINEAR["hard"], *AND["hard"]),
     scales=COMPLEXITY.scales,
     analysis=Analysis(
         function="repbias.analyses.reliance:analyse",
@@ -39,26 +38,17 @@ STUDY = Study(
                 "C17",
                 f"{words} sides with the easy feature where the two conflict",
                 measure=f"sides_with_{classifier}",
-                where={"hard": HARD},
+                where=NONLINEAR,
                 sesoi=0.2,
             )
             for classifier, words in CLASSIFIERS.items()
         ),
-        favours(
-            "variance, not difficulty",
-            "Where the harder feature has more variance, the nearest-mean classifier sides with it",
-            measure="sides_with_nearest_mean",
-            pair=("hard", "easy"),
-            illuminates="C17",
-            where={"hard": ("AND",)},
-            sesoi=0.2,
-        ),
+        and_control("the nearest-mean classifier sides with it", "sides_with_nearest_mean", 0.2, illuminates="C17"),
     ),
     notes=(
         "A difference of 0.2 means that the classifier gives the easy feature's value in 60 % of the conflicts.",
         "The representation keeps its scale, because the bias is one of scale: a classifier that standardises the "
         "units or whitens the layer may decide otherwise.",
-        "AND is a control: it explains more variance than the copied bit although it is the harder feature (see "
-        "`complexity`).",
+        AND_NOTE,
     ),
 )
