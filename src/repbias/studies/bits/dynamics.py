@@ -76,7 +76,6 @@ STUDY = Study(
         "The comparison leaves out growth before the easy feature is mastered, because that growth is part of "
         "learning it. The claim is about the time after mastery.",
         "Growth is measured relative to the final total variance, so it does not show what else grows in the layer. "
-        "The curves by stretch are our addition: each row tests for growth of more than 0.02 and is not a "
-        "prediction.",
+        "The rows on single stretches are our addition: they describe growth, predict nothing and have no verdict.",
     ),
 )

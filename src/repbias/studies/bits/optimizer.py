@@ -115,12 +115,11 @@ STUDY = Study(
     ),
     notes=(
         "The paper says that optimiser and dropout matter, and that Adam with moderate dropout can reverse the bias "
-        "slightly. The direction in which each of them works alone is our inference from this statement; a "
-        "difference in the other direction counts against the claim, and the interval shows it. The paper's settings "
-        "are not known to us: all settings here are our choice.",
+        "slightly. In which direction each of them works alone it does not say, so a difference in either direction "
+        "counts as a change. The paper's settings are not known to us: all settings here are our choice.",
         "That the bias can be reversed requires some condition in which it is, not all conditions.",
-        "The claim of a gap in every condition is our summary of the map of optimisers and dropout rates, not the "
-        "paper's claim.",
+        "The gap in every condition summarises the map of optimisers and dropout rates. It is not a claim of the "
+        "paper and has no verdict.",
         f"A network trains until 2,000 steps after it has mastered both features (99 %), or for {STEP_LIMIT:,} steps. "
         "Under dropout a parity is learned late or never. Networks that fail the accuracy criterion (95 %) on the "
         "hard feature are counted but not averaged, so a cell of the map may rest on the few seeds that learned it "
