@@ -61,7 +61,11 @@ class Growth(Contrast):
         return growth.where(steps[self.over[0]] < steps[self.over[1]])
 
     def _grown(self, curve: pd.Series, steps: pd.DataFrame, stretch: Interval) -> pd.Series:
-        growth = _grown(curve, steps, stretch)
+        before, after = (
+            curve.reindex(pd.MultiIndex.from_arrays([steps.index, steps[event].fillna(-1).astype(int)])).to_numpy()
+            for event in stretch
+        )
+        growth = pd.Series(after - before, index=steps.index)
         return growth * 1000 / (steps[stretch[1]] - steps[stretch[0]]) if self.per_step else growth
 
 
@@ -141,14 +145,6 @@ def events(table: pd.DataFrame) -> pd.DataFrame:
     mastery = table[table["measure"] == "mastery_step"].pivot(index="seed", columns="feature", values="step")
     last = table[table["measure"] == "accuracy"].groupby("seed")["step"].max().rename(END)
     return mastery.reindex(columns=table["feature"].unique()).join(last, how="right")
-
-
-def _grown(curve: pd.Series, steps: pd.DataFrame, stretch: Interval) -> pd.Series:
-    def at(event: str) -> np.ndarray:
-        keys = pd.MultiIndex.from_arrays([steps.index, steps[event].fillna(-1).astype(int)])
-        return curve.reindex(keys).to_numpy()
-
-    return pd.Series(at(stretch[1]) - at(stretch[0]), index=steps.index)
 
 
 def _event(name: str) -> str:

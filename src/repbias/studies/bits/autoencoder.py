@@ -27,29 +27,23 @@ STUDY = Study(
         },
     ),
     claims=(
-        Claim(
-            id="easy latent",
-            statement="With 64 latents, one of them stands for the easy feature",
-            contrast=Level(measure="auroc_64", of=("easy",), criterion=("easy",)),
-            sesoi=0.9,
+        *(
+            Claim(
+                id=f"{feature} latent",
+                statement=f"With 64 latents, one of them stands for the {feature} feature",
+                contrast=Level(measure="auroc_64", of=(feature,), criterion=(feature,)),
+                sesoi=0.9,
+            )
+            for feature in ("easy", "hard")
         ),
-        Claim(
-            id="hard latent",
-            statement="With 64 latents, one of them stands for the hard feature",
-            contrast=Level(measure="auroc_64", of=("hard",), criterion=("hard",)),
-            sesoi=0.9,
-        ),
-        favours(
-            "dictionary bias",
-            "With 64 latents, the best latent tells the easy feature better than the best tells the hard one",
-            measure="auroc_64",
-            sesoi=0.05,
-        ),
-        favours(
-            "small dictionary",
-            "With 8 latents, the best latent tells the easy feature better than the best tells the hard one",
-            measure="auroc_8",
-            sesoi=0.05,
+        *(
+            favours(
+                id,
+                f"With {size} latents, the best latent tells the easy feature better than the best tells the hard one",
+                measure=f"auroc_{size}",
+                sesoi=0.05,
+            )
+            for id, size in (("dictionary bias", 64), ("small dictionary", 8))
         ),
     ),
     notes=(

@@ -63,6 +63,13 @@ def and_control(statement: str, measure: str, sesoi: float, illuminates: str) ->
     )
 
 
+GROWS_ON = Claim(
+    id="C3",
+    statement="The easy feature's variance goes on growing after it is mastered",
+    contrast=Growth(feature="easy", over=("easy", END)),
+    sesoi=0.02,
+)
+
 STUDY = Study(
     name="complexity",
     title="Complexity",
@@ -81,12 +88,7 @@ STUDY = Study(
             measure="density_0.1",
             sesoi=0.05,
         ),
-        Claim(
-            id="C3",
-            statement="The easy feature's variance goes on growing after it is mastered",
-            contrast=Growth(feature="easy", over=("easy", END)),
-            sesoi=0.02,
-        ),
+        GROWS_ON,
         Claim(
             id="C3",
             statement="It grows most while the hard feature is being learned",

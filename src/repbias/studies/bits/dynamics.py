@@ -5,7 +5,7 @@ then the hard one) divide training into three stretches. Growth is read in each 
 """
 
 from repbias.experiments import END, START, Claim, Growth, Mastery, Study
-from repbias.studies.bits.complexity import CONDITIONS
+from repbias.studies.bits.complexity import CONDITIONS, GROWS_ON
 from repbias.studies.bits.complexity import STUDY as COMPLEXITY
 
 BEFORE, BETWEEN, AFTER = (START, "easy"), ("easy", "hard"), ("hard", END)
@@ -43,12 +43,7 @@ STUDY = Study(
             test="sign",
             sesoi=0.1,  # mastered 7 % later
         ),
-        Claim(
-            id="C3",
-            statement="The easy feature's variance goes on growing after it is mastered",
-            contrast=Growth(feature="easy", over=("easy", END)),
-            sesoi=0.02,
-        ),
+        GROWS_ON,
         Claim(
             id="C3",
             statement="It grows most while the hard feature is being learned: by more than afterwards",

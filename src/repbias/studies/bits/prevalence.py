@@ -6,7 +6,7 @@ enter the loss in the others. Validation and test stimuli are not manipulated. L
 choice.
 """
 
-from repbias.experiments import Condition, Study, Trend, favours, quick_and_full
+from repbias.experiments import Claim, Condition, Study, Trend, favours, quick_and_full
 from repbias.studies.bits import bits_condition
 from repbias.tasks import BooleanFeature
 
@@ -41,6 +41,13 @@ QUICK = tuple(
     for level in levels
 )
 
+
+def falls_behind(statement: str, sesoi: float, factor: str = "prevalence") -> Claim:
+    """Return the part of C8 that is a trend: the gap per halving of how often the rare feature occurs."""
+    trend = Trend(factor=factor, scale="log2", falling=True)
+    return favours("C8", statement, pair=("common", "rare"), compare=trend, sesoi=sesoi)
+
+
 STUDY = Study(
     name="prevalence",
     title="Prevalence",
@@ -53,13 +60,7 @@ STUDY = Study(
     ),
     scales=quick_and_full(QUICK),
     claims=(
-        favours(
-            "C8",
-            "The rarer one of two equally complex features, the further it falls behind the other",
-            pair=("common", "rare"),
-            compare=Trend(factor="prevalence", scale="log2", falling=True),
-            sesoi=0.01,
-        ),
+        falls_behind("The rarer one of two equally complex features, the further it falls behind the other", 0.01),
         favours(
             "C8",
             "The more prevalent one explains more variance where the other is rare",

@@ -42,17 +42,14 @@ STUDY = Study(
         },
     ),
     claims=(
-        Claim(
-            id="C16",
-            statement="A push of one difference vector flips the easy feature's output",
-            contrast=Level(measure="own_flips", of=("easy",), criterion=("easy",)),
-            sesoi=0.9,
-        ),
-        Claim(
-            id="C16",
-            statement="A push of one difference vector flips the hard feature's output",
-            contrast=Level(measure="own_flips", of=("hard",), criterion=("hard",)),
-            sesoi=0.9,
+        *(
+            Claim(
+                id="C16",
+                statement=f"A push of one difference vector flips the {feature} feature's output",
+                contrast=Level(measure="own_flips", of=(feature,), criterion=(feature,)),
+                sesoi=0.9,
+            )
+            for feature in ("easy", "hard")
         ),
         Claim(
             id="C16",

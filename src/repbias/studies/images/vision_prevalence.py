@@ -4,7 +4,8 @@ This is the counterpart of `prevalence`, in which either colour or shape is the 
 all training images, in a third of them, or in a tenth; validation and test images are always labelled.
 """
 
-from repbias.experiments import Condition, Study, Trend, favours, quick_and_full
+from repbias.experiments import Condition, Study, quick_and_full
+from repbias.studies.bits.prevalence import falls_behind
 from repbias.studies.images import NOTE, image_condition
 from repbias.tasks.images.spec import ImageFeature
 
@@ -30,12 +31,8 @@ STUDY = Study(
     conditions=tuple(_condition(rare, labelled, steps) for rare in FACTORS for labelled, steps in LEVELS.items()),
     scales=quick_and_full(("colour labelled 1", "colour labelled 0.33"), seeds=(4, 10)),
     claims=(
-        favours(
-            "C8",
-            "The more rarely a feature is labelled, the further it falls behind the other",
-            pair=("common", "rare"),
-            compare=Trend(factor="labelled", scale="log2", falling=True),
-            sesoi=0.01,
+        falls_behind(
+            "The more rarely a feature is labelled, the further it falls behind the other", 0.01, factor="labelled"
         ),
     ),
     notes=(

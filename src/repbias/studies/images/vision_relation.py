@@ -4,7 +4,7 @@ Images show two objects of one colour, a larger and a smaller one. A single pixe
 shape, but whether the two shapes are the same requires both objects. This relation is the hard feature of the study.
 """
 
-from repbias.experiments import Claim, Study, favours, quick_and_full
+from repbias.experiments import Study, favours, quick_and_full
 from repbias.models import AnyModel, ConvNet
 from repbias.studies.images import NARROW, NOTE, image_condition
 from repbias.tasks.images.spec import ImageFeature
@@ -20,10 +20,6 @@ NETWORKS: dict[str, tuple[AnyModel, int]] = {
 }
 
 
-def _more(more: str, less: str, statement: str) -> Claim:
-    return favours("C1", statement, pair=(more, less), sesoi=0.05)
-
-
 STUDY = Study(
     name="vision_relation",
     title="Relation",
@@ -35,9 +31,16 @@ STUDY = Study(
     ),
     scales=quick_and_full(seeds=(4, 10)),
     claims=(
-        _more("colour", "shape", "Colour explains more of the pooling layer than shape"),
-        _more("shape", "relation", "Shape explains more of it than whether two shapes are the same"),
-        _more("colour", "relation", "Colour explains more of it than whether two shapes are the same"),
+        favours("C1", "Colour explains more of the pooling layer than shape", pair=("colour", "shape"), sesoi=0.05),
+        *(
+            favours(
+                "C1",
+                f"{simple.capitalize()} explains more of it than whether two shapes are the same",
+                pair=(simple, "relation"),
+                sesoi=0.05,
+            )
+            for simple in ("shape", "colour")
+        ),
     ),
     notes=(
         NOTE,

@@ -17,6 +17,7 @@ from repbias.training.optimizers import AnyOptimizer
 
 LIMIT, EXTRA = 4_000, 400  # most steps of a phase, and steps after mastery
 CHECKPOINTS = 3  # per decade of steps; greedy decoding of all held-out strings costs as much as many training steps
+TO_MASTERY = Phase(steps=LIMIT, extra=EXTRA)
 Features = Mapping[str, str | AnyStringFeature]
 NOTE = (
     "Strings have 16 tokens, and each feature has tokens of its own. The encoder-decoder has two layers of width 64. "
@@ -36,6 +37,8 @@ def string_condition(
     only: str | None = None,
     optimizer: AnyOptimizer | None = None,
     model: AnyModel | None = None,
+    phase: Phase = TO_MASTERY,
+    layers: tuple[str, ...] | None = None,
     steps: int = 800,
 ) -> Condition:
     """Return a condition in which a model reads a string and reports its features.
@@ -46,9 +49,11 @@ def string_condition(
     first : a feature that is trained alone until it is mastered, before all features are trained.
     only : the only feature that is trained.
     optimizer : None means Adam with a learning rate of 0.001.
+    phase : how all features are trained.
+    layers : see `Condition`.
     steps : about how many steps a network takes, for estimates of cost.
     """
-    final = Phase(features=None if only is None else (only,), steps=LIMIT, extra=EXTRA)
+    final = phase if only is None else phase.model_copy(update={"features": (only,)})
     phases = (final,) if first is None else (Phase(features=(first,), steps=LIMIT, extra=0), final)
     return Condition(
         name=name,
@@ -58,5 +63,6 @@ def string_condition(
         training=Training(
             optimizer=optimizer or Adam(lr=1e-3), batch=64, phases=phases, checkpoints_per_decade=CHECKPOINTS
         ),
+        layers=layers,
         steps=steps,
     )

@@ -9,9 +9,8 @@ not known to us).
 
 from repbias.experiments import Claim, Condition, PositionSlope, Study, quick_and_full
 from repbias.models import AnyModel, DecoderOnly, EncoderDecoder, EncoderHeads, Recurrent
-from repbias.studies.strings import CHECKPOINTS
-from repbias.tasks import StringTask
-from repbias.training import Adam, Phase, Training
+from repbias.studies.strings import string_condition
+from repbias.training import Phase
 
 STEPS, LONG = 600, 2_400
 DECODER = ("decoder.mean", "decoder.state.*")  # shown beside the encoder, but read by no claim
@@ -29,23 +28,12 @@ def position_condition(
     position_weights: tuple[float, ...] | None = None,
 ) -> Condition:
     """Return a condition with features of one kind, reported in rotated orders, and a fixed training time."""
-    return Condition(
-        name=name,
-        factors=factors or {"model": name, "kind": kind, "features": str(features)},
-        task=StringTask(
-            features=dict.fromkeys(NAMES[:features], kind),
-            order="rotated",
-            length=16,
-            validation=512,
-            test=1_024,
-        ),
+    return string_condition(
+        name,
+        factors or {"model": name, "kind": kind, "features": str(features)},
+        dict.fromkeys(NAMES[:features], kind),
         model=model,
-        training=Training(
-            optimizer=Adam(lr=1e-3),
-            batch=64,
-            phases=(Phase(until="steps", steps=steps, position_weights=position_weights),),
-            checkpoints_per_decade=CHECKPOINTS,
-        ),
+        phase=Phase(until="steps", steps=steps, position_weights=position_weights),
         layers=(*model.layer_names, *(DECODER if isinstance(model, EncoderDecoder) else ()), "readout"),
         steps=steps,
     )

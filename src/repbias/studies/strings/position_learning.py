@@ -64,29 +64,28 @@ STUDY = Study(
             sesoi=0.1,
             test="equivalence",
         ),
-        Claim(
-            id="later learned first",
-            illuminates="C11",
-            statement="Earlier features have more also where later ones are learned first",
-            contrast=SLOPE,
-            where={"model": TRANSFORMERS, "regime": (LATER,)},
-            sesoi=0.005,
-        ),
-        Claim(
-            id="equal speed",
-            illuminates="C11",
-            statement="Earlier features have more also in a GRU that learns all positions equally fast",
-            contrast=SLOPE,
-            where={"model": (GRU,), "regime": (EQUAL,)},
-            sesoi=0.005,
-        ),
-        Claim(
-            id="own answers",
-            illuminates="C11",
-            statement="Earlier features have more also where the decoder reads its own answers in training",
-            contrast=SLOPE,
-            where={"regime": (HALF, OWN)},
-            sesoi=0.005,
+        *(
+            Claim(
+                id=id,
+                illuminates="C11",
+                statement=f"Earlier features have more also {where}",
+                contrast=SLOPE,
+                where=conditions,
+                sesoi=0.005,
+            )
+            for id, where, conditions in (
+                (
+                    "later learned first",
+                    "where later ones are learned first",
+                    {"model": TRANSFORMERS, "regime": (LATER,)},
+                ),
+                (
+                    "equal speed",
+                    "in a GRU that learns all positions equally fast",
+                    {"model": (GRU,), "regime": (EQUAL,)},
+                ),
+                ("own answers", "where the decoder reads its own answers in training", {"regime": (HALF, OWN)}),
+            )
         ),
         Claim(
             id="speed matters",

@@ -4,7 +4,8 @@ This is the counterpart of `prevalence`, with two markers. One of them is presen
 labelled in fewer of them. Validation and test strings are not manipulated.
 """
 
-from repbias.experiments import Condition, Study, Trend, favours, quick_and_full
+from repbias.experiments import Condition, Study, quick_and_full
+from repbias.studies.bits.prevalence import falls_behind
 from repbias.studies.strings import NOTE, string_condition
 from repbias.tasks.strings.features import Presence
 
@@ -30,13 +31,7 @@ STUDY = Study(
     conditions=tuple(_condition(reading, level) for reading, levels in LEVELS.items() for level in levels),
     scales=quick_and_full(QUICK, seeds=(4, 16)),
     claims=(
-        favours(
-            "C8",
-            "The rarer one of two equal features of a string, the further it falls behind the other",
-            pair=("common", "rare"),
-            compare=Trend(factor="prevalence", scale="log2", falling=True),
-            sesoi=0.005,
-        ),
+        falls_behind("The rarer one of two equal features of a string, the further it falls behind the other", 0.005),
     ),
     notes=(NOTE,),
 )
