@@ -133,11 +133,11 @@ class TestReading:
         with pytest.raises(ValueError, match=r"folder\.toml: Is a directory"):
             read_study(tmp_path / "folder.toml")
 
-    def test_an_unknown_study_is_offered_the_nearest(self) -> None:
+    def test_an_unknown_study_suggests_the_nearest(self) -> None:
         with pytest.raises(ValueError, match=r"'complexty' \(did you mean 'complexity'( or .*)?\?\)"):
             find_study("complexty")
 
-    def test_a_study_of_ones_own_cannot_take_the_name_of_another(self, tmp_path: Path) -> None:
+    def test_a_users_study_cannot_take_the_name_of_another(self, tmp_path: Path) -> None:
         with pytest.raises(ValueError, match="'complexity' is the name of a study of this package"):
             find_study(str(write_study(tmp_path / "complexity.toml")))
 

@@ -1,8 +1,8 @@
 """The base of contrasts: one number per network, computed from the tidy table of one condition.
 
 A contrast is data: it names what is compared, where, and when. Networks that fail the accuracy criterion on a feature
-involved have no number (NaN): they are counted and shown, and not averaged. Neither have networks that the table does
-not follow to their last step.
+involved have no number (NaN): they are counted and shown, and not averaged. Networks that were not measured at their
+last step have no number either.
 """
 
 from __future__ import annotations

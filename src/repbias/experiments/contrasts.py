@@ -1,4 +1,4 @@
-"""The contrasts that can decide a claim: those of what is represented at the end; `growth` has those of learning."""
+"""Contrasts of what is represented at the end of training; `growth` has those of learning."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ class PositionSlope(LayerContrast):
     """How much less of `measure` a feature has for each output position later, over features within a network.
 
     The negative least-squares slope of the measure over the positions at which the network reports the features: above
-    0 where earlier ones have more. Over networks whose orders balance one another, what a feature is does not enter.
+    0 where earlier ones have more. Over networks whose orders balance one another, differences between features cancel.
 
     Attributes
     ----------
@@ -152,11 +152,11 @@ class PositionSlope(LayerContrast):
 
 
 class LearnedLevel(LayerContrast):
-    """How much of `measure` those of some features have that the network learned: their mean at its last step.
+    """The mean of `measure`, at the network's last step, over those of some features that the network learned.
 
-    For conditions that train one feature each and differ in which: the others do not pass the accuracy criterion and
-    are left out. A network that learned none of them has no number; without the criterion, it is read by the feature
-    that it reports best.
+    For conditions that train one feature each and differ in which: the other features do not pass the accuracy
+    criterion and are left out. A network that learned none of them has no number; in the ungated twin, its number is
+    that of the feature that it reports best.
 
     Attributes
     ----------

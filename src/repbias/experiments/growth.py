@@ -19,7 +19,7 @@ class Growth(Contrast):
     Variance is on the scale of the network's final total variance, in the penultimate layer. A stretch runs from one
     event to another: the name of a feature stands for the step at which it was mastered, "start" for step 0 and "end"
     for the last step. NaN where the first stretch does not run forwards (the features were mastered in the other
-    order, or at once).
+    order, or at the same step).
 
     Attributes
     ----------

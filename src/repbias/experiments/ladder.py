@@ -1,4 +1,4 @@
-"""A ladder: one contrast against another, with a point for each level of a factor, over a whole range of difficulty."""
+"""A ladder: one contrast plotted against another, with a point for each level of a factor."""
 
 from __future__ import annotations
 

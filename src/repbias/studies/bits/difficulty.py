@@ -59,12 +59,12 @@ def _condition(setting: str, kind: str) -> Condition:
 CONDITIONS = tuple(_condition(*cell) for cell in product((ALONE, BESIDE), STEPS))
 
 
-def _claims(id: str, said: str, contrast: Contrast, setting: str, sesoi: float, falling: bool) -> tuple[Claim, ...]:
+def _claims(id: str, lead: str, contrast: Contrast, setting: str, sesoi: float, falling: bool) -> tuple[Claim, ...]:
     """Return the claim on the trend over nonlinear functions, once for each measure of difficulty."""
     return tuple(
         Claim(
             id=id,
-            statement=f"{said} {what}",
+            statement=f"{lead} {what}",
             contrast=contrast,
             compare=Trend(factor=factor, along=("kind", other), falling=falling),
             where={"setting": (setting,), "kind": NONLINEAR},
