@@ -13,9 +13,8 @@ PLACES = (
     "src/**/*.py", "src/**/*.pyi", "src/**/*.jinja", "examples/*.py", "docs/*.md", "README.md", "AGENTS.md",
     "CONTRIBUTING.md",
 )  # fmt: skip
-STACKED = ("training/ensemble.py", "training/trainer.py", "training/updates.py", "training/intercept.py",
-           "training/batches.py", "training/job.py", "training/optimizers.py", "training/trace.py")  # fmt: skip
-# Pattern, what to say instead, and the files (ends of paths) that may use it; a space stands for any white space.
+STACKED = ("src/repbias/training/",)  # networks that are trained in one stack are members of an ensemble
+# Pattern, what to say instead, and the files (parts of paths) that may use it; a space stands for any white space.
 WORDS = [
     (r"\b(shout|whisper)(s|ed|ing)?\b", "dominant; weak but decodable", ()),
     (r"\bmembers?\b|Member\b", "network, or seed", STACKED),
@@ -51,7 +50,7 @@ def occurrences(pattern: str, allowed: tuple[str, ...]) -> list[str]:
     return [
         f"{path}: ...{' '.join(text[max(0, found.start() - 40) : found.end() + 20].split())}..."
         for path, text in texts().items()
-        if not path.endswith(allowed)
+        if not any(part in path for part in allowed)
         for found in spaced.finditer(text)
     ]
 

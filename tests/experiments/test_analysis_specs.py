@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from tiny_studies import make_study, study_text
 
 from repbias.experiments.analysis import TABLES, Analysis, AnalysisJob, check_findings
-from repbias.experiments.network_spec import NetworkSpec
+from repbias.experiments.condition import NetworkSpec
 from repbias.experiments.study import Study
 from repbias.runs.stored_run import SAFE_NAME
 from repbias.studies import NAMES, find_study
@@ -37,7 +37,7 @@ def run_id(conditions: tuple[str, ...] = ("one",), seeds: tuple[int, ...] = (0,)
 
 
 class TestRunId:
-    def test_it_names_a_folder_that_is_no_networks(self) -> None:
+    def test_it_names_a_folder_of_something_else(self) -> None:
         assert run_id().startswith("analysis-")
         assert SAFE_NAME.fullmatch(run_id())
 
@@ -80,7 +80,7 @@ class TestRunId:
         assert run_id(("a", "b"), (0, 1), of="study") != run_id(("b", "a"), (0, 1), of="study")
         assert run_id(("a", "b"), (0, 1), of="study") != run_id(("a", "b"), (1, 0), of="study")
 
-    def test_a_version_of_the_code_has_names_of_its_own(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_another_version_of_the_code_gives_other_names(self, monkeypatch: pytest.MonkeyPatch) -> None:
         before = run_id()
         monkeypatch.setattr("repbias.experiments.analysis.ANALYSIS_VERSION", 10_000)
         assert run_id() != before
@@ -119,7 +119,7 @@ class TestFindings:
         assert check_findings(analysis, findings) is findings
         assert check_findings(analysis, {"measures": table("measures")})
 
-    def test_a_single_networks_tables_need_not_say_whose_they_are(self) -> None:
+    def test_tables_of_a_single_network_need_no_condition_and_seed(self) -> None:
         findings = {name: table(name).drop(columns=PLACE) for name in ("measures", "curves", "points")}
         assert check_findings(OF_NETWORK, findings) is findings
 
@@ -145,9 +145,7 @@ class TestFindings:
         ids=lambda value: value[:40] if isinstance(value, str) else type(value).__name__,
     )
     @pytest.mark.parametrize("analysis", [OF_NETWORK, OF_STUDY], ids=lambda one: one.of)
-    def test_what_is_no_finding_is_refused_in_words_that_name_the_function(
-        self, analysis: Analysis, returned: object, words: str
-    ) -> None:
+    def test_the_refusal_of_a_result_names_the_function(self, analysis: Analysis, returned: object, words: str) -> None:
         with pytest.raises(ValueError, match=f"analysis 'own:analyse'.*{words}"):
             check_findings(analysis, returned)
 
@@ -158,7 +156,7 @@ class TestFindings:
             check_findings(OF_NETWORK, tables)
 
     @pytest.mark.parametrize("name", ["measures", "curves"])
-    def test_a_whole_studys_table_says_whose_each_row_is(self, name: str) -> None:
+    def test_tables_of_a_whole_study_need_condition_and_seed(self, name: str) -> None:
         tables = {"measures": table("measures"), name: table(name).drop(columns=PLACE)}
         with pytest.raises(ValueError, match=f"table '{name}' lacks the columns condition, seed$"):
             check_findings(OF_STUDY, tables)

@@ -14,10 +14,10 @@ from numpy.testing import assert_allclose
 from pydantic import ValidationError
 from tiny_studies import study_text
 
+from repbias.experiments import Claim, Condition, Study
 from repbias.experiments.comparisons import LevelDifference, Trend
 from repbias.experiments.contrasts import FeatureDifference
 from repbias.experiments.evaluation import groups
-from repbias.experiments.study import Claim, Condition, Study
 
 CONTRAST = FeatureDifference(more="easy", less="hard")
 NUMBERS = st.floats(-100, 100)
@@ -44,7 +44,7 @@ def comparing(compare: LevelDifference | Trend, **changes: Any) -> Claim:
 
 class TestTrend:
     @given(st.lists(st.tuples(NUMBERS, NUMBERS, NUMBERS, NUMBERS), min_size=1, max_size=4))
-    def test_it_is_the_least_squares_slope_of_each_member(self, rows: list[tuple[float, ...]]) -> None:
+    def test_it_is_the_least_squares_slope_of_each_network(self, rows: list[tuple[float, ...]]) -> None:
         values = pd.DataFrame(rows, columns=["8", "0.5", "2", "-1"])
         found = Trend(factor="bits").compute(values)
         assert_allclose(found, [np.polyfit([8, 0.5, 2, -1], row, 1)[0] for row in rows], atol=1e-9)
@@ -55,7 +55,7 @@ class TestTrend:
         found = Trend(factor="train", scale="log2").compute(values)
         assert_allclose(found, [np.polyfit(np.log2([1024, 3000, 4096, 16384]), row, 1)[0]], atol=1e-9)
 
-    def test_a_fall_is_positive_where_it_is_asked_for(self) -> None:
+    def test_a_falling_trend_counts_a_fall_as_positive(self) -> None:
         values = pd.DataFrame([[6.0, 4.0, 2.0]], columns=["1", "2", "4"], index=[7])
         assert Trend(factor="n", scale="log2", falling=True).compute(values).to_dict() == {7: 2.0}
         assert Trend(factor="n", scale="log2").compute(values).to_dict() == {7: -2.0}
@@ -65,13 +65,13 @@ class TestTrend:
         [(2, 2, True), (2, 1, False), (3, 2, True), (3, 1, False), (4, 3, True), (4, 2, False), (6, 4, True),
          (6, 3, False), (7, 5, True), (7, 4, False)],
     )  # fmt: skip
-    def test_a_member_counts_from_two_thirds_of_the_levels_on(self, levels: int, known: int, counts: bool) -> None:
+    def test_a_network_counts_from_two_thirds_of_the_levels_on(self, levels: int, known: int, counts: bool) -> None:
         row = 3.0 * np.arange(levels)
         row[: levels - known] = np.nan
         values = pd.DataFrame([row, 3.0 * np.arange(levels)], columns=[str(level) for level in range(levels)])
         assert_allclose(Trend(factor="n").compute(values), [3.0 if counts else np.nan, 3.0])
 
-    def test_the_levels_a_member_lacks_are_no_part_of_its_slope(self) -> None:
+    def test_levels_that_a_network_lacks_are_no_part_of_its_slope(self) -> None:
         values = pd.DataFrame([[1.0, np.nan, 2.0, 7.0]], columns=["0", "1", "3", "4"])
         assert_allclose(Trend(factor="n").compute(values), [np.polyfit([0, 3, 4], [1, 2, 7], 1)[0]])
 
@@ -98,7 +98,7 @@ class TestTrend:
 
 
 class TestLevelDifference:
-    def test_it_is_one_level_minus_another_member_by_member(self) -> None:
+    def test_it_is_one_level_minus_another_network_by_network(self) -> None:
         values = pd.DataFrame(
             {"adam": [1.0, np.nan, 5.0], "sgd": [0.25, 2.0, np.nan], "x": [9.0, 9.0, 9.0]}, index=[3, 4, 8]
         )
@@ -109,7 +109,7 @@ class TestLevelDifference:
     def test_it_says_what_it_is(self) -> None:
         assert LevelDifference(factor="depth", more="4", less="1").describe("x") == "x: depth 4 minus 1"
 
-    def test_a_level_that_is_not_there_is_offered_the_nearest(self) -> None:
+    def test_an_unknown_level_suggests_the_nearest(self) -> None:
         assert LevelDifference(factor="optimizer", more="adm", less="sgd").problems(["adam", "sgd"]) == [
             "no condition has optimizer 'adm'; did you mean 'adam'?"
         ]
@@ -205,7 +205,7 @@ def test_refused(claim: dict[str, Any], factors: tuple[dict[str, str], ...], wor
     assert words in str(caught.value)
 
 
-def test_what_is_refused_above_is_accepted_put_right() -> None:
+def test_the_corrected_study_is_accepted() -> None:
     assert study({"compare": DIFFERENCE}, *TWO).claims[0].compare == LevelDifference(factor="depth", more="2", less="1")
     trend = {"kind": "trend", "factor": "depth", "scale": "log2"}
     assert study({"compare": trend, "where": {"depth": ["1", "2"]}}, *TWO, {"depth": "deep"}).claims

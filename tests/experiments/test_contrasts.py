@@ -11,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from repbias.experiments.contrasts import Contrast, FeatureDifference, Growth, LayerSlope, Level, at_last_step, events
+from repbias.experiments import Contrast, FeatureDifference, Growth, LayerSlope, Level
+from repbias.experiments.contrast import at_last_step
+from repbias.experiments.growth import events
 
 HIDDEN = ("hidden.0", "hidden.1")
 COLUMNS = ["condition", "seed", "step", "layer", "feature", "measure", "value"]
@@ -114,7 +116,7 @@ class TestLevel:
     def test_by_hand(self, contrast: Level, expected: float) -> None:
         assert values(contrast, self.rows()) == pytest.approx({0: expected})
 
-    def test_probes_are_not_gated_and_features_are(self) -> None:
+    def test_features_must_pass_the_accuracy_criterion_and_probes_need_not(self) -> None:
         rows = [*self.rows(0), *self.rows(1, accuracy=0.5)]
         assert values(Level(of=("p",), less=("q",)), rows) == {0: -0.5, 1: -0.5}
         for contrast in (Level(of=("a",)), Level(of=("p",), less=("b",)), Level(of=("p", "b"))):
@@ -136,7 +138,7 @@ class TestLevel:
         assert np.isfinite(found[0])
         assert np.isnan(found[1])
 
-    def test_nobody_measured_there(self) -> None:
+    def test_no_network_was_measured_there(self) -> None:
         assert np.isnan(values(Level(of=("a",), layer="hidden.7"), self.rows())[0])
 
     def test_of_one_feature_less_another_it_is_the_difference(self) -> None:
@@ -156,7 +158,7 @@ class TestGrowth:
         assert values(FASTER, rows) == pytest.approx({0: 0.25 - 0.10})
         assert values(Growth(feature="hard", over=("hard", "end")), rows) == pytest.approx({0: 0.7})
 
-    def test_nan_where_the_order_is_reversed_or_at_once(self) -> None:
+    def test_nan_where_mastery_is_in_the_other_order_or_at_the_same_step(self) -> None:
         rows = [
             row
             for network, (easy, hard) in enumerate([(10, 40), (40, 10), (40, 40)])
@@ -173,7 +175,7 @@ class TestGrowth:
         assert_allclose(list(values(FASTER, rows).values()), [np.nan, 0.15, np.nan])
         assert_allclose(list(values(GROWTH, rows).values()), [0.35, 0.35, np.nan])
 
-    def test_nan_where_nobody_mastered_anything(self) -> None:
+    def test_nan_where_no_network_mastered_a_feature(self) -> None:
         assert_allclose(list(values(GROWTH, [*accuracy(0, 100), *curve(0, POINTS)]).values()), [np.nan])
 
     def test_nan_where_mastery_came_with_the_last_step(self) -> None:
@@ -185,7 +187,7 @@ class TestGrowth:
         expected = pd.DataFrame({"easy": [10, np.nan], "hard": [np.nan, 20], "end": [100, 70]}, [3, 5])
         pd.testing.assert_frame_equal(events(table(rows)), expected, check_names=False, check_dtype=False)
 
-    def test_only_what_is_grown_and_mastered_must_pass_the_gate(self) -> None:
+    def test_only_the_features_read_must_pass_the_accuracy_criterion(self) -> None:
         assert GROWTH.features() == ("easy",)
         assert FASTER.features() == ("easy", "hard")
 
@@ -225,7 +227,7 @@ class TestGate:
         assert np.isfinite(found[0])
         assert found[0] == found[3]
 
-    def test_a_member_without_a_last_accuracy_is_nan_and_breaks_nothing(self, contrast: Contrast) -> None:
+    def test_a_network_without_a_last_accuracy_is_nan(self, contrast: Contrast) -> None:
         cut = [row for row in self.rows(1) if not (row[1] == 100 and row[4] == "accuracy")]
         nothing_but_accuracy = accuracy(2, 100)
         found = values(contrast, [*self.rows(0), *cut, *nothing_but_accuracy])
@@ -233,18 +235,18 @@ class TestGate:
         assert np.isfinite(found[0])
         assert np.isnan([found[1], found[2]]).all()
 
-    def test_all_missed(self, contrast: Contrast) -> None:
+    def test_all_networks_fail_the_criterion(self, contrast: Contrast) -> None:
         found = values(contrast, [*self.rows(0, easy=0.9), *self.rows(1, easy=0.2)])
         assert np.isnan(list(found.values())).all()
 
 
-def test_the_gate_asks_only_for_the_features_involved() -> None:
+def test_the_accuracy_criterion_applies_only_to_the_features_involved() -> None:
     rows = [*accuracy(0, 1, easy=1.0, hard=0.5), *mastery(0, easy=0), *curve(0, {0: 0.25, 1: 0.5}), *accuracy(0, 0)]
     assert values(GROWTH, rows) == {0: 0.25}
     assert np.isnan(values(FASTER, rows)[0])
 
 
-def test_a_measure_taken_only_before_the_last_step_is_not_there() -> None:
+def test_a_measure_taken_only_before_the_last_step_is_missing() -> None:
     """A network that failed has its density of step 0, which must not pass for its last."""
     rows = table([*accuracy(0, 0), *layer(0, 0, 0.5, 0.1, measure="density_0.1"), *accuracy(0, 9)])
     assert at_last_step(rows, "density_0.1").empty

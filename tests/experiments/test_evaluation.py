@@ -150,7 +150,7 @@ class TestAttrition:
         claims = claimed(table(YES, missed=[0]), changed({"short": 60}, {}, {"contrast": level}))
         assert claims["n"].to_list() == [3, 4]
 
-    def test_the_twin_may_come_from_a_table_of_its_own(self) -> None:
+    def test_the_twin_may_come_from_another_table(self) -> None:
         """Measures of several networks at once are others where networks that failed the criterion take part."""
         gated, ungated = table(YES[:3]), table([0.5, 0.5, 0.5, 0.5])
         study = make_study(claims={"T1": 0.1})
@@ -162,7 +162,7 @@ class TestAttrition:
 
 
 class TestFamilies:
-    def test_the_quick_conditions_are_primary_and_the_others_a_family_of_their_own(self) -> None:
+    def test_the_quick_conditions_are_primary_and_the_others_another_family(self) -> None:
         study = changed({"one": 60, "two": 61, "three": 62}, {"sesoi": 0.1}, quick=("one",))
         claims = claimed(frames(one=YES, two=NO, three=YES), study)
         assert claims["family"].to_list() == [PRIMARY, BEYOND, BEYOND]

@@ -54,7 +54,7 @@ class TestSteps:
             assert words([*others, at_p(0.0249 / k)])[-1] == REPLICATED
             assert words([*others, at_p(0.0251 / k)])[-1] == INCONCLUSIVE
 
-    def test_each_that_is_conclusive_eases_the_next(self) -> None:
+    def test_each_conclusive_row_leaves_a_wider_level_for_the_next(self) -> None:
         assert words([at_p(0.024), at_p(0.012), at_p(0.008)]) == [REPLICATED] * 3
 
     def test_from_the_first_inconclusive_on_all_are(self) -> None:

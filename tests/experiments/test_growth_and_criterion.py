@@ -11,8 +11,8 @@ from numpy.testing import assert_allclose
 from pydantic import ValidationError
 from tiny_studies import make_study
 
+from repbias.experiments import Contrast, Growth, LearnedLevel, Level, Mastery
 from repbias.experiments.comparisons import Trend
-from repbias.experiments.contrasts import Contrast, Growth, LearnedLevel, Level, Mastery
 from repbias.experiments.evaluation import evaluate
 from repbias.experiments.study import Study
 from repbias.training.job import counts, passes

@@ -17,11 +17,11 @@ from pydantic import ValidationError
 from tiny_studies import study_text
 
 from repbias.core.statistics import mean_interval
+from repbias.experiments import Condition, Study
 from repbias.experiments.comparisons import Interaction
 from repbias.experiments.contrasts import FeatureDifference
 from repbias.experiments.effects import EFFECT_COLUMNS, Effects
 from repbias.experiments.evaluation import evaluate, groups
-from repbias.experiments.study import Condition, Study
 
 GAP = FeatureDifference(more="easy", less="hard")
 SKIP_BY_NORM = Interaction(factor="skips", more="yes", less="no", by="norm", by_more="batch", by_less="none")
@@ -43,7 +43,7 @@ def conditions(cells: Sequence[Cell] = CELLS) -> tuple[Condition, ...]:
     return study(cells).conditions
 
 
-def table(gaps: dict[Cell, Sequence[float]], missed: Sequence[tuple[Cell, int]] = ()) -> pd.DataFrame:
+def table(gaps: dict[Cell, Sequence[float]], failed: Sequence[tuple[Cell, int]] = ()) -> pd.DataFrame:
     """Networks whose easy feature explains so much more of the penultimate layer than the hard one, cell by cell."""
     rows: list[tuple[object, ...]] = []
     for cell, networks in gaps.items():
@@ -51,24 +51,24 @@ def table(gaps: dict[Cell, Sequence[float]], missed: Sequence[tuple[Cell, int]] 
             place = (", ".join(cell), network, 60)
             rows += [
                 (*place, "output", "easy", "accuracy", 1.0),
-                (*place, "output", "hard", "accuracy", 0.6 if (cell, network) in missed else 1.0),
+                (*place, "output", "hard", "accuracy", 0.6 if (cell, network) in failed else 1.0),
                 (*place, "hidden.1", "easy", "r2", gap),
                 (*place, "hidden.1", "hard", "r2", 0.0),
             ]
     return pd.DataFrame(rows, columns=["condition", "seed", "step", "layer", "feature", "measure", "value"])
 
 
-def effects(gaps: dict[Cell, Sequence[float]], missed: Sequence[tuple[Cell, int]] = ()) -> pd.DataFrame:
+def effects(gaps: dict[Cell, Sequence[float]], failed: Sequence[tuple[Cell, int]] = ()) -> pd.DataFrame:
     """All effects by name."""
     chosen = conditions(tuple(gaps))
-    found = EFFECTS.table(EFFECTS.levels(chosen), EFFECTS.cells(chosen, table(gaps, missed)))
+    found = EFFECTS.table(EFFECTS.levels(chosen), EFFECTS.cells(chosen, table(gaps, failed)))
     assert list(found.columns) == EFFECT_COLUMNS
     return found.set_index("effect")
 
 
 class TestInteraction:
     @given(st.lists(st.tuples(*[st.floats(-100, 100)] * 4), min_size=1, max_size=4))
-    def test_it_is_the_difference_of_differences_of_each_member(self, rows: list[tuple[float, ...]]) -> None:
+    def test_it_is_the_difference_of_differences_of_each_network(self, rows: list[tuple[float, ...]]) -> None:
         columns = [SKIP_BY_NORM.level({"skips": s, "norm": n}) for n in ("batch", "none") for s in ("yes", "no")]
         values = pd.DataFrame(rows, columns=columns)
         given = np.array(rows)
@@ -81,7 +81,7 @@ class TestInteraction:
     def test_it_says_what_it_is(self) -> None:
         assert SKIP_BY_NORM.describe("x") == "x: skips yes minus no, at norm batch minus the same at none"
 
-    def test_a_cell_that_is_not_there_is_offered_the_nearest(self) -> None:
+    def test_an_unknown_cell_suggests_the_nearest(self) -> None:
         (problem,) = SKIP_BY_NORM.problems(["no × none", "no × batch", "yes × none", "yes × bach"])
         assert problem.startswith("no condition has skips × norm 'yes × batch'; did you mean 'yes × bach' or")
 
@@ -120,7 +120,7 @@ class TestInteraction:
             ({"by_more": "btch"}, "no condition has skips × norm 'yes × btch'"),
         ],
     )
-    def test_a_study_refuses_what_it_has_not(self, changes: dict[str, str], words: str) -> None:
+    def test_a_study_refuses_names_that_it_does_not_have(self, changes: dict[str, str], words: str) -> None:
         compare = {**SKIP_BY_NORM.model_dump(), **changes}
         claim = {
             "id": "C12",
@@ -171,15 +171,15 @@ class TestEffects:
         rng = np.random.default_rng(0)
         cells = [cell for cell in CELLS if cell[2] == "Adam"]
         gaps = {cell: rng.normal(size=4).tolist() for cell in cells}
-        asked = Effects(contrast=GAP, factors=("skips", "norm"), where={"optimizer": ("Adam",)})
+        crossing = Effects(contrast=GAP, factors=("skips", "norm"), where={"optimizer": ("Adam",)})
         claim = {"id": "C12", "statement": "so", "contrast": GAP.model_dump(), "sesoi": 0.05}
-        made = study(claims=[{**claim, "compare": SKIP_BY_NORM.model_dump()}], effects=[asked.model_dump()])
-        found = asked.table(asked.levels(made.conditions), asked.cells(made.conditions, table(gaps)))
+        made = study(claims=[{**claim, "compare": SKIP_BY_NORM.model_dump()}], effects=[crossing.model_dump()])
+        found = crossing.table(crossing.levels(made.conditions), crossing.cells(made.conditions, table(gaps)))
         verdict = evaluate(made, made.conditions, table(gaps), "quick", 4).set_index("condition").loc["Adam"]
         for name in ("estimate", "ci_low", "ci_high"):
             assert found.iloc[-1][name] == pytest.approx(verdict[name])
 
-    def test_a_setting_that_no_member_learned_is_averaged_over_by_none(self) -> None:
+    def test_no_effect_averages_over_a_setting_that_no_network_learned(self) -> None:
         never = ("yes", "none", "Adam")
         gaps = {cell: [0.5 if cell == never else 0.1 * (cell[0] == "yes")] * 3 for cell in CELLS}
         found = effects(gaps, [(never, seed) for seed in range(3)])
@@ -192,14 +192,14 @@ class TestEffects:
         """A cell's mean is that of the networks it has left: networks of different cells need not be the same."""
         rng = np.random.default_rng(0)
         gaps = {cell: rng.normal(size=4).tolist() for cell in CELLS}
-        missed = [(cell, i % 4) for i, cell in enumerate(CELLS)]
+        failed = [(cell, i % 4) for i, cell in enumerate(CELLS)]
         left = {cell: np.delete(gaps[cell], i % 4).mean() for i, cell in enumerate(CELLS)}
-        skips = effects(gaps, missed).loc["skips yes - no"]
+        skips = effects(gaps, failed).loc["skips yes - no"]
         signs = [1 if cell[0] == "yes" else -1 for cell in CELLS]
         assert skips["estimate"] == pytest.approx(np.dot(signs, list(left.values())) / 6)
         assert skips[["n", "settings"]].tolist() == [4, 6]
 
-    def test_a_setting_with_one_member_in_a_cell_is_left_out_where_others_have_two(self) -> None:
+    def test_a_setting_with_one_network_in_a_cell_is_left_out_where_others_have_two(self) -> None:
         gaps = {cell: (0.1, 0.2, 0.3) for cell in CELLS} | {CELLS[0]: (9.0, 0.2, 0.3)}
         one = effects(gaps, [(CELLS[0], 1), (CELLS[0], 2)]).loc["skips yes - no"]
         assert one[["estimate", "settings"]].tolist() == pytest.approx([0, 5])
@@ -241,15 +241,15 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize(("asked", "cells", "words"), REFUSED.values(), ids=REFUSED)
-def test_refused(asked: dict[str, Any], cells: Sequence[Cell], words: str) -> None:
+@pytest.mark.parametrize(("effects", "cells", "words"), REFUSED.values(), ids=REFUSED)
+def test_refused(effects: dict[str, Any], cells: Sequence[Cell], words: str) -> None:
     with pytest.raises(ValidationError) as caught:
-        study(cells, effects=[asked])
+        study(cells, effects=[effects])
     assert words in str(caught.value)
     assert "claim" not in str(caught.value)
 
 
-def test_what_is_refused_above_is_accepted_put_right_and_a_condition_outside_is_let_be() -> None:
+def test_the_corrected_effects_are_accepted_whatever_the_other_conditions() -> None:
     two = {**FOUR, "where": {"optimizer": ("Adam",)}}
     made = study(effects=[EFFECTS.model_dump(), two])
     assert made.effects == (EFFECTS, Effects.model_validate(two))

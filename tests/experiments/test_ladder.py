@@ -58,7 +58,7 @@ def test_points_are_means_over_networks_with_their_intervals() -> None:
     assert points.loc["and", ["y_low", "y_high", "y_n"]].tolist() == [long_and.ci_low, long_and.ci_high, 2]
 
 
-def test_networks_below_the_gate_do_not_count() -> None:
+def test_networks_below_the_accuracy_criterion_do_not_count() -> None:
     points = LADDER.points(study().conditions, table(VALUES, missed=("or, long", 0))).set_index("point")
     assert points.loc["or", "y"] == pytest.approx(0.2)
     assert points.loc["or", ["x_n", "y_n"]].tolist() == [2, 1]

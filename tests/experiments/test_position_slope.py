@@ -39,7 +39,7 @@ class TestSlope:
         assert found[0] == pytest.approx(0.2)
         assert found[1] == pytest.approx(-np.polyfit([3, 1, 2], [0.5, 0.3, 0.1], 1)[0])
 
-    def test_what_the_features_are_does_not_enter_over_a_latin_square(self) -> None:
+    def test_differences_between_features_cancel_over_a_latin_square(self) -> None:
         """Features differ and positions do nothing: the mean over rotated orders is 0."""
         r2 = {"a": 0.5, "b": 0.3, "c": 0.1}
         orders = [{"a": 1, "b": 2, "c": 3}, {"a": 2, "b": 3, "c": 1}, {"a": 3, "b": 1, "c": 2}]

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from repbias.experiments.contrasts import LearnedLevel, MasterySlope
+from repbias.experiments import LearnedLevel, MasterySlope
 
 COLUMNS = ["seed", "step", "layer", "feature", "measure", "value"]
 LAYERS = ("encoder.0.mean", "encoder.1.mean")
@@ -43,7 +43,7 @@ def test_twice_as_late_at_each_position_is_a_rise_of_one() -> None:
     assert slopes[2] == pytest.approx(0)  # before training is at step 1
 
 
-def test_a_member_that_masters_not_all_has_no_rise() -> None:
+def test_a_network_that_does_not_master_every_feature_has_no_rise() -> None:
     table = network(0, {"a": 1, "b": 2, "c": 3}, {"a": 10, "b": 20})
     assert np.isnan(MasterySlope(of=("a", "b", "c")).per_seed(table, LAYERS)[0])
 

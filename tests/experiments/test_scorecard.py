@@ -36,7 +36,7 @@ def score(*tables: pd.DataFrame, id: str = "C1") -> Score:
 
 
 class TestVerdict:
-    def test_there_is_one_for_each_domain_and_open_domains_are_named(self) -> None:
+    def test_there_is_one_verdict_per_domain(self) -> None:
         found = score(
             rows("complexity"), rows("string_complexity", domain="strings"),
             rows("vision", f"{REPLICATED}, {INCONCLUSIVE}", domain="images"),

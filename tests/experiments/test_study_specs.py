@@ -11,9 +11,10 @@ from pydantic import ValidationError
 from tiny_studies import study_text, write_study
 
 from repbias import MLP, SGD, Adam, BooleanTask, Phase, Training
+from repbias.experiments import Claim, Condition, Scale, Study
+from repbias.experiments.condition import RESULTS_VERSION
 from repbias.experiments.contrasts import FeatureDifference
-from repbias.experiments.network_spec import RESULTS_VERSION
-from repbias.experiments.study import Claim, Condition, Scale, Study, read_study
+from repbias.experiments.study import read_study
 from repbias.studies import NAMES, find_study
 
 SLOPE = {"kind": "layer slope", "more": "easy", "less": "hard"}
@@ -132,11 +133,11 @@ class TestReading:
         with pytest.raises(ValueError, match=r"folder\.toml: Is a directory"):
             read_study(tmp_path / "folder.toml")
 
-    def test_an_unknown_study_is_offered_the_nearest(self) -> None:
+    def test_an_unknown_study_suggests_the_nearest(self) -> None:
         with pytest.raises(ValueError, match=r"'complexty' \(did you mean 'complexity'( or .*)?\?\)"):
             find_study("complexty")
 
-    def test_a_study_of_ones_own_cannot_take_the_name_of_another(self, tmp_path: Path) -> None:
+    def test_a_users_study_cannot_take_the_name_of_another(self, tmp_path: Path) -> None:
         with pytest.raises(ValueError, match="'complexity' is the name of a study of this package"):
             find_study(str(write_study(tmp_path / "complexity.toml")))
 
@@ -330,7 +331,7 @@ class TestRunIds:
 
     def test_so_is_the_version_of_the_results(self, monkeypatch: pytest.MonkeyPatch) -> None:
         before = run_id(condition())
-        monkeypatch.setattr("repbias.experiments.network_spec.RESULTS_VERSION", RESULTS_VERSION + 1)
+        monkeypatch.setattr("repbias.experiments.condition.RESULTS_VERSION", RESULTS_VERSION + 1)
         assert run_id(condition()) != before
 
 

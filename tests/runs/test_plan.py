@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from tiny_studies import make_study
 
 from repbias import MLP, SGD, Adam, AdamW, BooleanTask, Phase, Training
-from repbias.experiments.network_spec import NetworkSpec
-from repbias.experiments.study import Condition
+from repbias.experiments import Condition
+from repbias.experiments.condition import NetworkSpec
 from repbias.models import Model
 from repbias.runs.plan import divide, flops, make_plan
 from repbias.studies import find_study

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from tiny_studies import make_study
 
-from repbias.experiments.network_spec import NetworkSpec
+from repbias.experiments.condition import NetworkSpec
 from repbias.runs.plan import Plan, make_plan
 from repbias.runs.results import NETWORK_COLUMNS, TABLE_COLUMNS, UNIT_COLUMNS, StudyResult, read_result
 from repbias.runs.store import Store, StoreError

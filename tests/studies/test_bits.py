@@ -225,7 +225,7 @@ def test_features_agree_in_the_share_of_training_items_that_the_factor_says() ->
         assert (first == second).mean() == pytest.approx(float(condition.factors["share"]), abs=1e-4)
 
 
-def test_sensitivity_and_degree_are_those_of_the_truth_table_and_alone_is_alone() -> None:
+def test_sensitivity_and_degree_are_those_of_the_truth_table() -> None:
     for condition in DIFFICULTY.conditions:
         hard = condition.task.features["hard"]
         found = truth_table_complexity(hard.function, hard.inputs)

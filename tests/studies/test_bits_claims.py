@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from study_claims import claims_of, claims_with_planted_r2, concerned, judged_on
 
+from repbias.experiments import FeatureDifference, Growth, Level, Mastery
 from repbias.experiments.comparisons import LevelDifference, Trend
-from repbias.experiments.contrasts import FeatureDifference, Growth, Level, Mastery
 from repbias.experiments.study import Study
 from repbias.models import MLP
 from repbias.studies import find_study

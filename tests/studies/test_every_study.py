@@ -92,7 +92,7 @@ class TestDiscovery:
         assert (Path(repbias.studies.__file__).parent / domain / f"{study.name}.py").is_file()
         assert study.domain in ((domain, "symbols") if domain == "bits" else (domain,))
 
-    def test_every_study_is_found_once_and_what_studies_share_is_none(self) -> None:
+    def test_every_study_is_found_once(self) -> None:
         assert sorted(NAMES) == sorted(FACTORS)
 
     def test_an_unknown_name_suggests_the_nearest(self) -> None:
@@ -146,7 +146,7 @@ class TestConditions:
         families = {tuple(c.factors) for c in study.conditions}
         assert len(families) == (2 if study.name == "order" else 1)
 
-    def test_each_trains_networks_of_its_own(self, study: Study) -> None:
+    def test_no_two_conditions_train_the_same_network(self, study: Study) -> None:
         runs = {condition.network(0).run_id for condition in study.conditions}
         assert len(runs) == len(study.conditions) - SHARED_RUNS.get(study.name, 0)
 
@@ -162,7 +162,7 @@ class TestClaims:
         judged = {claim.id for claim in study.claims if judged_on(study, claim, "quick")}
         assert {claim.id for claim in study.claims if PAPER.fullmatch(claim.id)} <= judged
 
-    def test_parts_of_a_claim_are_told_apart_by_statement_or_statistic(self, study: Study) -> None:
+    def test_parts_of_a_claim_differ_in_statement_or_statistic(self, study: Study) -> None:
         parts = [(claim.id, claim.statement, claim.describe()) for claim in study.claims]
         assert len(set(parts)) == len(parts) > 0
 

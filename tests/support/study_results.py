@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from repbias.experiments import Claim, Condition, Scale, Study
 from repbias.experiments.comparisons import LevelDifference, Trend
 from repbias.experiments.contrasts import FeatureDifference
-from repbias.experiments.study import Claim, Condition, Scale, Study
 from repbias.models import MLP
 from repbias.runs.plan import make_plan
 from repbias.runs.results import NETWORK_COLUMNS, TABLE_COLUMNS, UNIT_COLUMNS, StudyResult

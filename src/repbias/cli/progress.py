@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
-from repbias.experiments.study import Condition
+from repbias.experiments.condition import Condition
 from repbias.runs.plan import Plan
 from repbias.runs.runner import OnProgress
 from repbias.runs.studies import Progress

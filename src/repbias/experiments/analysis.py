@@ -1,7 +1,7 @@
 """Analyses as data: what a study computes from its networks once they are trained.
 
-Variance and density are measured while a network trains. What needs the network itself (its read-out, a push at one of
-its layers) or several networks at once (their similarity) is an analysis.
+Variance and density are measured while a network trains. What needs the network itself (its read-out, or steering of a
+layer) or several networks at once (their similarity) is an analysis.
 
 The function takes one `Network`, or all networks of a study by condition, and returns tables by name (pandas
 DataFrames):
@@ -25,7 +25,7 @@ import pandas as pd
 from pydantic import Field, JsonValue
 
 from repbias.core.specs import Spec, digest
-from repbias.experiments.network_spec import NetworkSpec
+from repbias.experiments.condition import NetworkSpec
 
 Findings = Mapping[str, pd.DataFrame]
 # Part of every analysis's identity: raise it when a change to the code changes what an analysis computes.
@@ -92,11 +92,12 @@ class AnalysisJob(Spec):
 
 
 def check_findings(analysis: Analysis, findings: object) -> Findings:
-    """Return what an analysis's function returned, where it is what it should be.
+    """Check what an analysis's function returned, and return it.
 
     Raises
     ------
-    ValueError : it is not, in words for whoever wrote the function.
+    ValueError : it is not a mapping of tables with "measures" among them, or a table has another name or type, lacks
+        columns, or holds measures that the analysis does not declare.
     """
     where = f"analysis {analysis.function!r}"
     if not isinstance(findings, Mapping) or "measures" not in findings:

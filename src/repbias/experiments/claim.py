@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -10,7 +11,7 @@ from repbias.core.specs import Spec
 from repbias.experiments.catalogue import CATALOGUE
 from repbias.experiments.comparisons import AnyComparison
 from repbias.experiments.condition import Condition, Where
-from repbias.experiments.contrasts import AnyContrast
+from repbias.experiments.contrasts import AnyContrast, FeatureDifference
 
 Test = Literal["larger", "sign", "change", "equivalence", "descriptive"]
 Quantifier = Literal["every", "some", "average"]
@@ -87,3 +88,33 @@ class Claim(Spec):
     def concerns(self, condition: Condition) -> bool:
         """Whether the claim says anything about a condition."""
         return condition.matches(self.where)
+
+
+def favours(
+    id: str,
+    statement: str,
+    *,
+    measure: str = "r2",
+    pair: tuple[str, str] = ("easy", "hard"),
+    sesoi: float | None = None,
+    test: Test = "larger",
+    compare: AnyComparison | None = None,
+    where: Mapping[str, tuple[str, ...]] | None = None,
+    quantifier: Quantifier = "every",
+    illuminates: str | None = None,
+) -> Claim:
+    """Return the claim that the last hidden layer has more of `measure` for the first feature of a pair.
+
+    It reads a `FeatureDifference`; the other parameters are those of `Claim`.
+    """
+    return Claim(
+        id=id,
+        statement=statement,
+        contrast=FeatureDifference(measure=measure, more=pair[0], less=pair[1]),
+        sesoi=sesoi,
+        test=test,
+        compare=compare,
+        where=None if where is None else dict(where),
+        quantifier=quantifier,
+        illuminates=illuminates,
+    )

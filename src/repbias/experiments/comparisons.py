@@ -45,9 +45,18 @@ class Comparison(Spec):
     def compute(self, values: pd.DataFrame) -> pd.Series:
         """Return one number per seed, NaN where too few conditions have one, from `[seed, level]`; see `level`."""
 
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """The levels without which a group cannot be compared; see `level`."""
+        return ()
+
     def problems(self, levels: Sequence[str]) -> list[str]:
         """Return what keeps the comparison from being made in a group with these levels, one sentence per problem."""
-        return []
+        return [
+            f"no condition has {' × '.join(self.varying)} {level!r}; {did_you_mean(level, levels)}"
+            for level in self.needed
+            if level not in levels
+        ]
 
 
 class LevelDifference(Comparison):
@@ -65,13 +74,10 @@ class LevelDifference(Comparison):
         """See `Comparison`."""
         return values[self.more] - values[self.less]
 
-    def problems(self, levels: Sequence[str]) -> list[str]:
+    @property
+    def needed(self) -> tuple[str, ...]:
         """See `Comparison`."""
-        return [
-            f"no condition has {self.factor} {level!r}; {did_you_mean(level, levels)}"
-            for level in (self.more, self.less)
-            if level not in levels
-        ]
+        return self.more, self.less
 
 
 class Interaction(Comparison):
@@ -128,14 +134,10 @@ class Interaction(Comparison):
         )
         return at_more - at_less
 
-    def problems(self, levels: Sequence[str]) -> list[str]:
+    @property
+    def needed(self) -> tuple[str, ...]:
         """See `Comparison`."""
-        needed = (_both(own, by) for own in (self.more, self.less) for by in (self.by_more, self.by_less))
-        return [
-            f"no condition has {self.factor} × {self.by} {level!r}; {did_you_mean(level, levels)}"
-            for level in needed
-            if level not in levels
-        ]
+        return tuple(_both(own, by) for own in (self.more, self.less) for by in (self.by_more, self.by_less))
 
 
 class Trend(Comparison):

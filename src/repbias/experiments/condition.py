@@ -1,17 +1,36 @@
-"""A condition of a study: one setting of task, model and training, repeated over seeds."""
+"""A condition of a study, one setting of task, model and training, and the networks that it has: one per seed."""
 
 from __future__ import annotations
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, NonNegativeInt, field_validator, model_validator
 
-from repbias.core.specs import Spec
+from repbias.core.specs import Spec, digest
 from repbias.experiments.contrast import MEASURES
-from repbias.experiments.network_spec import AnyModel, AnyTask, NetworkSpec
-from repbias.models import MLP
+from repbias.models import MLP, AnyModel
+from repbias.tasks import AnyTask
 from repbias.training import Training
 
+# Part of every run's identity: raise it when a change to the code changes what a run computes.
+RESULTS_VERSION = 3
 # Conditions by their factors: those that have one of the levels listed for every factor named.
 Where = dict[str, tuple[str, ...]]
+
+
+class NetworkSpec(Spec):
+    """Everything that decides what one trained network and its measurements are; its digest names the run."""
+
+    task: AnyTask
+    model: AnyModel
+    training: Training
+    layers: tuple[str, ...]
+    measures: dict[str, str]
+    seed: NonNegativeInt
+
+    @property
+    def run_id(self) -> str:
+        """The name of the run's folder: the same settings have the same first part, the seed is the second."""
+        settings = self.model_copy(update={"seed": 0}).canonical_json()
+        return f"{digest(f'{RESULTS_VERSION} {settings}')}-{self.seed:04d}"
 
 
 class Condition(Spec):

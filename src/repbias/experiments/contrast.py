@@ -1,8 +1,8 @@
 """The base of contrasts: one number per network, computed from the tidy table of one condition.
 
 A contrast is data: it names what is compared, where, and when. Networks that fail the accuracy criterion on a feature
-involved have no number (NaN): they are counted and shown, and not averaged. Neither have networks that the table does
-not follow to their last step.
+involved have no number (NaN): they are counted and shown, and not averaged. Networks that were not measured at their
+last step have no number either.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import pandas as pd
 
 from repbias.core.specs import Spec
 from repbias.measures.variance.density import THRESHOLDS
+from repbias.tasks.task import OUTPUT_POSITION
 from repbias.training.job import passes
 
 START, END = "start", "end"
@@ -73,6 +74,32 @@ class Contrast(Spec):
         return self.compute(_mastered_at_last(table), layers).reindex(_networks(table))
 
 
+class LayerContrast(Contrast):
+    """A contrast of one measure in one layer, at the network's last step.
+
+    Attributes
+    ----------
+    layer : a layer's name, or "penultimate" for the last that is read by default.
+    """
+
+    measure: str = "r2"
+    layer: str = PENULTIMATE
+
+    def layers_read(self, layers: tuple[str, ...]) -> tuple[str, ...]:
+        """See `Contrast`."""
+        return (layers[-1] if self.layer == PENULTIMATE else self.layer,)
+
+    def measures_read(self) -> tuple[str, ...]:
+        """See `Contrast`."""
+        return (self.measure,)
+
+    def values(self, table: pd.DataFrame, layers: tuple[str, ...]) -> pd.DataFrame:
+        """Return the measure of the features that it reads, `[seed, feature]`; NaN where it was not measured."""
+        (layer,) = self.layers_read(layers)
+        values = at_last_step(table, self.measure).reindex(columns=list(self.features()))
+        return values[values.index.get_level_values("layer") == layer].droplevel("layer")
+
+
 def _networks(table: pd.DataFrame) -> pd.Index:
     return pd.Index(np.sort(table["seed"].unique()), name="seed")
 
@@ -87,6 +114,11 @@ def _mastered_at_last(table: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([table, never.assign(measure="mastery_step", value=never["step"].astype(float))])
 
 
+def by_condition(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return the rows of a table by the name of their condition."""
+    return {str(name): rows for name, rows in table.groupby("condition", sort=False)}
+
+
 def at_last_step(table: pd.DataFrame, measure: str) -> pd.DataFrame:
     """Return a measure at each network's last step: rows (seed, layer), one column per feature.
 
@@ -98,19 +130,23 @@ def at_last_step(table: pd.DataFrame, measure: str) -> pd.DataFrame:
     return values.reindex(columns=table["feature"].unique())
 
 
-def chosen_layer(layer: str, layers: tuple[str, ...]) -> str:
-    """Return the layer named, or the last hidden one for "penultimate"."""
-    return layers[-1] if layer == PENULTIMATE else layer
-
-
-def in_layer(table: pd.DataFrame, measure: str, layer: str, features: tuple[str, ...]) -> pd.DataFrame:
-    """Return a measure in one layer at each network's last step, `[seed, feature]`; NaN where it was not measured."""
-    values = at_last_step(table, measure).reindex(columns=list(features))
-    return values[values.index.get_level_values("layer") == layer].droplevel("layer")
-
-
 def symbol(measure: str) -> str:
     """Return how a measure is written in a statistic."""
     if measure.startswith("density_"):
         return f"share of units with R2 > {measure.removeprefix('density_')}"
     return {"r2": "R2", "r2_per_stimulus": "R2 per stimulus"}.get(measure, measure)
+
+
+def slope_over_positions(values: pd.DataFrame, table: pd.DataFrame) -> pd.Series:
+    """Return each network's least-squares slope of some value over the output positions of its features.
+
+    Parameters
+    ----------
+    values : `[seed, feature]`.
+    table : tidy, with the position at which each network reports each feature; NaN where it does not.
+    """
+    places = at_last_step(table, OUTPUT_POSITION).droplevel("layer").reindex(values.index, columns=values.columns)
+    x = places.to_numpy(float)
+    x = x - x.mean(axis=1, keepdims=True)
+    slopes = (x * values.to_numpy(float)).sum(axis=1) / (x**2).sum(axis=1) if len(x) else np.empty(0)
+    return pd.Series(slopes, index=values.index)

@@ -1,4 +1,4 @@
-"""The contrasts that can decide a claim: those of what is represented at the end; `growth` has those of learning."""
+"""Contrasts of what is represented at the end of training; `growth` has those of learning."""
 
 from __future__ import annotations
 
@@ -9,33 +9,17 @@ import pandas as pd
 from pydantic import Field, model_validator
 
 from repbias.core.specs import did_you_mean
-from repbias.experiments.contrast import END as END
-from repbias.experiments.contrast import MEASURES as MEASURES
-from repbias.experiments.contrast import PENULTIMATE, chosen_layer, in_layer, symbol
-from repbias.experiments.contrast import START as START
-from repbias.experiments.contrast import Contrast as Contrast
-from repbias.experiments.contrast import at_last_step as at_last_step
-from repbias.experiments.growth import Growth as Growth
-from repbias.experiments.growth import Mastery as Mastery
-from repbias.experiments.growth import events as events
-from repbias.experiments.positions import MasterySlope as MasterySlope
-from repbias.experiments.positions import PositionSlope as PositionSlope
+from repbias.experiments.contrast import Contrast, LayerContrast, at_last_step, slope_over_positions, symbol
+from repbias.experiments.growth import Growth, Mastery, MasterySlope
 from repbias.training.job import passes
 
 
-class FeatureDifference(Contrast):
-    """How much more of `measure` one feature has than another, in one layer, at the network's last step.
-
-    Attributes
-    ----------
-    layer : a layer's name, or "penultimate" for the last hidden one.
-    """
+class FeatureDifference(LayerContrast):
+    """How much more of `measure` one feature has than another, in one layer, at the network's last step."""
 
     kind: Literal["difference"] = "difference"
-    measure: str = "r2"
     more: str
     less: str
-    layer: str = PENULTIMATE
 
     def describe(self) -> str:
         """See `Contrast`."""
@@ -48,19 +32,11 @@ class FeatureDifference(Contrast):
 
     def compute(self, table: pd.DataFrame, layers: tuple[str, ...]) -> pd.Series:
         """See `Contrast`."""
-        (layer,) = self.layers_read(layers)
-        return _gaps(table, self.measure, self.more, self.less)[layer]
-
-    def layers_read(self, layers: tuple[str, ...]) -> tuple[str, ...]:
-        """See `Contrast`."""
-        return (chosen_layer(self.layer, layers),)
-
-    def measures_read(self) -> tuple[str, ...]:
-        """See `Contrast`."""
-        return (self.measure,)
+        values = self.values(table, layers)
+        return values[self.more] - values[self.less]
 
 
-class Level(Contrast):
+class Level(LayerContrast):
     """How much of `measure` some features have in one layer at the network's last step: their mean, or their sum.
 
     With `less`, the level of those features is taken off.
@@ -69,17 +45,14 @@ class Level(Contrast):
     ----------
     of, less : features or probes.
     how : "mean" or "sum" over the features of each.
-    layer : a layer's name, or "penultimate" for the last hidden one.
     criterion : which of the features must pass the accuracy criterion; by default all. With none, `()`, every network
         counts that did not diverge: for questions in which not learning a feature is part of the answer.
     """
 
     kind: Literal["level"] = "level"
-    measure: str = "r2"
     of: tuple[str, ...] = Field(min_length=1)
     less: tuple[str, ...] = ()
     how: Literal["mean", "sum"] = "mean"
-    layer: str = PENULTIMATE
     criterion: tuple[str, ...] | None = None
 
     def describe(self) -> str:
@@ -106,18 +79,9 @@ class Level(Contrast):
 
     def compute(self, table: pd.DataFrame, layers: tuple[str, ...]) -> pd.Series:
         """See `Contrast`."""
-        (layer,) = self.layers_read(layers)
-        values = in_layer(table, self.measure, layer, self.of + self.less)
+        values = self.values(table, layers)
         level = self._over_features(values[list(self.of)])
         return level - self._over_features(values[list(self.less)]) if self.less else level
-
-    def layers_read(self, layers: tuple[str, ...]) -> tuple[str, ...]:
-        """See `Contrast`."""
-        return (chosen_layer(self.layer, layers),)
-
-    def measures_read(self) -> tuple[str, ...]:
-        """See `Contrast`."""
-        return (self.measure,)
 
     def _over_features(self, values: pd.DataFrame) -> pd.Series:
         return values.mean(axis=1, skipna=False) if self.how == "mean" else values.sum(axis=1, skipna=False)
@@ -154,27 +118,53 @@ class LayerSlope(Contrast):
 
     def compute(self, table: pd.DataFrame, layers: tuple[str, ...]) -> pd.Series:
         """See `Contrast`."""
-        gaps = _gaps(table, self.measure, self.more, self.less)[list(layers)]
+        values = at_last_step(table, self.measure).reindex(columns=[self.more, self.less])
+        gaps = (values[self.more] - values[self.less]).unstack("layer").reindex(columns=list(layers))
         positions = np.arange(len(layers)) - (len(layers) - 1) / 2
         return pd.Series(gaps.to_numpy() @ positions / (positions @ positions), index=gaps.index)
 
 
-class LearnedLevel(Contrast):
-    """How much of `measure` those of some features have that the network learned: their mean at its last step.
+class PositionSlope(LayerContrast):
+    """How much less of `measure` a feature has for each output position later, over features within a network.
 
-    For conditions that train one feature each and differ in which: the others do not pass the accuracy criterion and
-    are left out. A network that learned none of them has no number; without the criterion, it is read by the feature
-    that it reports best.
+    The negative least-squares slope of the measure over the positions at which the network reports the features: above
+    0 where earlier ones have more. Over networks whose orders balance one another, differences between features cancel.
 
     Attributes
     ----------
-    of : the features. layer : a layer's name, or "penultimate" for the last hidden one.
+    of : the features, two or more; all must pass the accuracy criterion.
+    """
+
+    kind: Literal["position slope"] = "position slope"
+    of: tuple[str, ...] = Field(min_length=2)
+
+    def describe(self) -> str:
+        """See `Contrast`."""
+        return f"fall of {symbol(self.measure)} per output position, {self.layer} layer, last step"
+
+    def features(self) -> tuple[str, ...]:
+        """See `Contrast`."""
+        return self.of
+
+    def compute(self, table: pd.DataFrame, layers: tuple[str, ...]) -> pd.Series:
+        """See `Contrast`; NaN for every network where the table holds no positions."""
+        return -slope_over_positions(self.values(table, layers), table)
+
+
+class LearnedLevel(LayerContrast):
+    """The mean of `measure`, at the network's last step, over those of some features that the network learned.
+
+    For conditions that train one feature each and differ in which: the other features do not pass the accuracy
+    criterion and are left out. A network that learned none of them has no number; in the ungated twin, its number is
+    that of the feature that it reports best.
+
+    Attributes
+    ----------
+    of : the features.
     """
 
     kind: Literal["learned level"] = "learned level"
-    measure: str = "r2"
     of: tuple[str, ...] = Field(min_length=1)
-    layer: str = PENULTIMATE
 
     def describe(self) -> str:
         """See `Contrast`."""
@@ -189,14 +179,6 @@ class LearnedLevel(Contrast):
         """See `Contrast`: the criterion is applied feature by feature."""
         return ()
 
-    def layers_read(self, layers: tuple[str, ...]) -> tuple[str, ...]:
-        """See `Contrast`."""
-        return (chosen_layer(self.layer, layers),)
-
-    def measures_read(self) -> tuple[str, ...]:
-        """See `Contrast`."""
-        return (self.measure,)
-
     def compute(self, table: pd.DataFrame, layers: tuple[str, ...]) -> pd.Series:
         """See `Contrast`."""
         values, accuracy = self._read(table, layers)
@@ -210,8 +192,7 @@ class LearnedLevel(Contrast):
 
     def _read(self, table: pd.DataFrame, layers: tuple[str, ...]) -> tuple[pd.DataFrame, pd.DataFrame]:
         """The measure and the accuracy of the features, each `[seed, feature]`."""
-        (layer,) = self.layers_read(layers)
-        values = in_layer(table, self.measure, layer, self.of)
+        values = self.values(table, layers)
         accuracy = at_last_step(table, "accuracy").droplevel("layer").reindex(values.index, columns=list(self.of))
         return values, accuracy
 
@@ -220,12 +201,3 @@ AnyContrast = Annotated[
     FeatureDifference | Level | Growth | Mastery | LayerSlope | PositionSlope | MasterySlope | LearnedLevel,
     Field(discriminator="kind"),
 ]
-
-
-def _gaps(table: pd.DataFrame, measure: str, more: str, less: str) -> pd.DataFrame:
-    """Return one feature's measure minus another's at the last step: one row per network, one column per layer.
-
-    NaN where one of them was not measured, for example where an analysis is still to be done.
-    """
-    values = at_last_step(table, measure).reindex(columns=[more, less])
-    return (values[more] - values[less]).unstack("layer").reindex(columns=table["layer"].unique())

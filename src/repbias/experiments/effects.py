@@ -14,6 +14,7 @@ from pydantic import Field, field_validator
 from repbias.core.specs import Spec, did_you_mean
 from repbias.core.statistics import contrast_interval
 from repbias.experiments.condition import Condition, Where
+from repbias.experiments.contrast import by_condition
 from repbias.experiments.contrasts import AnyContrast
 
 MAIN, INTERACTION = "main effect", "interaction"
@@ -54,8 +55,8 @@ class Effects(Spec):
         return factors
 
     @property
-    def title(self) -> str:
-        """What error messages call them."""
+    def lead(self) -> str:
+        """How error messages refer to them."""
         return f"effects of {', '.join(self.factors)}"
 
     def concerns(self, condition: Condition) -> bool:
@@ -76,7 +77,7 @@ class Effects(Spec):
         ----------
         table : tidy, of the networks that did not fail.
         """
-        tables = {str(name): rows for name, rows in table.groupby("condition", sort=False)}
+        tables = by_condition(table)
         frames = []
         for condition in conditions:
             if self.concerns(condition) and condition.name in tables:
@@ -111,7 +112,7 @@ class Effects(Spec):
 
     def problems(self, conditions: Sequence[Condition]) -> Iterator[str]:
         """Yield what keeps the factors from being crossed in the conditions of the study, one sentence per problem."""
-        lead = self.title
+        lead = self.lead
         known = dict.fromkeys(name for condition in conditions for name in condition.factors)
         unknown = [name for name in self.factors if name not in known]
         yield from (f"{lead}: no condition has a factor {name!r}; {did_you_mean(name, known)}" for name in unknown)

@@ -37,6 +37,7 @@ from repbias.experiments.catalogue import CATALOGUE
 from repbias.experiments.claim import Claim
 from repbias.experiments.comparisons import Trend
 from repbias.experiments.condition import Condition
+from repbias.experiments.contrast import by_condition
 from repbias.experiments.families import BEYOND, DESCRIPTIVE, PRIMARY, corrected
 from repbias.experiments.study import Study
 from repbias.experiments.verdicts import LEAST_SEEDS, Row
@@ -77,7 +78,7 @@ def evaluate(
     ungated : the table for the ungated twins, where it differs: analyses of several networks at once are then of all
         networks, those that failed the accuracy criterion among them.
     """
-    tables, twins = _by_condition(table), _by_condition(table if ungated is None else ungated)
+    tables, twins = by_condition(table), by_condition(table if ungated is None else ungated)
     rows = []
     for claim in study.claims:
         primary = _primary_labels(claim, study)
@@ -94,10 +95,6 @@ def evaluate(
     claims = pd.DataFrame(rows).reindex(columns=CLAIM_COLUMNS).assign(scale=scale)
     kinds = dict.fromkeys(_NUMBERS, "float64") | dict.fromkeys(("n", "n_planned", "twin_n"), "int64")
     return corrected(claims.astype(kinds))
-
-
-def _by_condition(table: pd.DataFrame) -> Tables:
-    return {str(name): rows for name, rows in table.groupby("condition", sort=False)}
 
 
 def _primary_labels(claim: Claim, study: Study) -> set[str] | None:
@@ -254,7 +251,7 @@ def levels_table(study: Study, conditions: Sequence[Condition], table: pd.DataFr
     The columns of `LEVEL_COLUMNS`; `statistic` is the contrast, `group` the conditions that are alike but for
     `factor`, `level` the factor's level as a number, `scale` how the trend reads it: "linear" or "log2".
     """
-    tables = _by_condition(table)
+    tables = by_condition(table)
     rows: list[dict[str, object]] = []
     for claim in study.claims:
         if not isinstance(claim.compare, Trend):

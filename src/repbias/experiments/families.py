@@ -1,4 +1,4 @@
-"""The verdict on several rows: those of one claim id in one study, any one of which would lead to the same sentence.
+"""The verdict on several rows together: those of one claim id in one study.
 
 The primary rows are one family; the rows of the other conditions are another. Within a family the rows are judged by
 Holm's steps on intervals: ordered by the smaller of their two one-sided p values about the bound, the k-th of K is

@@ -1,4 +1,4 @@
-"""Contrasts of learning: how fast a feature is mastered, and how its variance grows between masteries."""
+"""Contrasts of learning: when features are mastered, and how much a feature's variance grows between masteries."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
+from pydantic import Field
 
-from repbias.experiments.contrast import END, START, Contrast
+from repbias.experiments.contrast import END, START, Contrast, slope_over_positions
 
 Interval = tuple[str, str]
 
@@ -18,7 +19,7 @@ class Growth(Contrast):
     Variance is on the scale of the network's final total variance, in the penultimate layer. A stretch runs from one
     event to another: the name of a feature stands for the step at which it was mastered, "start" for step 0 and "end"
     for the last step. NaN where the first stretch does not run forwards (the features were mastered in the other
-    order, or at once).
+    order, or at the same step).
 
     Attributes
     ----------
@@ -60,11 +61,27 @@ class Growth(Contrast):
         return growth.where(steps[self.over[0]] < steps[self.over[1]])
 
     def _grown(self, curve: pd.Series, steps: pd.DataFrame, stretch: Interval) -> pd.Series:
-        growth = _grown(curve, steps, stretch)
+        before, after = (
+            curve.reindex(pd.MultiIndex.from_arrays([steps.index, steps[event].fillna(-1).astype(int)])).to_numpy()
+            for event in stretch
+        )
+        growth = pd.Series(after - before, index=steps.index)
         return growth * 1000 / (steps[stretch[1]] - steps[stretch[0]]) if self.per_step else growth
 
 
-class Mastery(Contrast):
+class OutputContrast(Contrast):
+    """A contrast of outputs only: of the steps at which features are mastered."""
+
+    def layers_read(self, layers: tuple[str, ...]) -> tuple[str, ...]:
+        """See `Contrast`."""
+        return ()
+
+    def measures_read(self) -> tuple[str, ...]:
+        """See `Contrast`."""
+        return ()
+
+
+class Mastery(OutputContrast):
     """How late a feature is mastered: log2 of the step, or of how many times later than another feature it is.
 
     A feature that is mastered before training counts as mastered at step 1. A network that never masters a feature has
@@ -88,14 +105,6 @@ class Mastery(Contrast):
         """See `Contrast`."""
         return (self.later,) if self.earlier is None else (self.later, self.earlier)
 
-    def layers_read(self, layers: tuple[str, ...]) -> tuple[str, ...]:
-        """See `Contrast`: it reads outputs only."""
-        return ()
-
-    def measures_read(self) -> tuple[str, ...]:
-        """See `Contrast`: it reads steps of mastery only."""
-        return ()
-
     def compute(self, table: pd.DataFrame, layers: tuple[str, ...]) -> pd.Series:
         """See `Contrast`."""
         steps = events(table).astype(float).clip(lower=1)
@@ -103,19 +112,39 @@ class Mastery(Contrast):
         return pd.Series(np.log2(times), index=steps.index)
 
 
+class MasterySlope(OutputContrast):
+    """How much later a feature is mastered for each output position later: the slope of log2 of the step of mastery.
+
+    Over the features of one network; 0 where all positions are learned at once, 1 where each takes twice as many steps
+    as the one before it. A feature that is mastered before training counts as mastered at step 1.
+
+    Attributes
+    ----------
+    of : the features, two or more; all must pass the accuracy criterion.
+    """
+
+    kind: Literal["mastery slope"] = "mastery slope"
+    of: tuple[str, ...] = Field(min_length=2)
+
+    def describe(self) -> str:
+        """See `Contrast`."""
+        return "rise of log2 of the step of mastery per output position"
+
+    def features(self) -> tuple[str, ...]:
+        """See `Contrast`."""
+        return self.of
+
+    def compute(self, table: pd.DataFrame, layers: tuple[str, ...]) -> pd.Series:
+        """See `Contrast`; NaN for every network where the table holds no positions."""
+        steps = events(table).reindex(columns=list(self.of)).astype(float).clip(lower=1)
+        return slope_over_positions(steps.apply(np.log2), table)
+
+
 def events(table: pd.DataFrame) -> pd.DataFrame:
     """Return the step of each event: one row per network, a column for each feature's mastery and one for "end"."""
     mastery = table[table["measure"] == "mastery_step"].pivot(index="seed", columns="feature", values="step")
     last = table[table["measure"] == "accuracy"].groupby("seed")["step"].max().rename(END)
     return mastery.reindex(columns=table["feature"].unique()).join(last, how="right")
-
-
-def _grown(curve: pd.Series, steps: pd.DataFrame, stretch: Interval) -> pd.Series:
-    def at(event: str) -> np.ndarray:
-        keys = pd.MultiIndex.from_arrays([steps.index, steps[event].fillna(-1).astype(int)])
-        return curve.reindex(keys).to_numpy()
-
-    return pd.Series(at(stretch[1]) - at(stretch[0]), index=steps.index)
 
 
 def _event(name: str) -> str:

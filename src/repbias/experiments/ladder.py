@@ -1,15 +1,16 @@
-"""A ladder: one contrast against another, with a point for each level of a factor, over a whole range of difficulty."""
+"""A ladder: one contrast plotted against another, with a point for each level of a factor."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 from pydantic import Field
 
-from repbias.core.specs import Spec, did_you_mean
+from repbias.core.specs import Spec
 from repbias.core.statistics import mean_interval
 from repbias.experiments.condition import Condition, Where
+from repbias.experiments.contrast import by_condition
 from repbias.experiments.contrasts import AnyContrast
 
 POINT_COLUMNS = ["ladder", "point", "x", "x_low", "x_high", "x_n", "y", "y_low", "y_high", "y_n"]
@@ -40,6 +41,11 @@ class Ladder(Spec):
     x: Rung
     y: Rung
 
+    @property
+    def lead(self) -> str:
+        """How error messages refer to it."""
+        return f"ladder {self.title!r}"
+
     def points(self, conditions: Sequence[Condition], table: pd.DataFrame) -> pd.DataFrame:
         """Return a row for each level that has both: means over networks with 95 % intervals, `POINT_COLUMNS`.
 
@@ -47,7 +53,7 @@ class Ladder(Spec):
         ----------
         table : tidy, of the networks that did not fail.
         """
-        tables = {str(name): rows for name, rows in table.groupby("condition", sort=False)}
+        tables = by_condition(table)
         rows = []
         for point in dict.fromkeys(c.factors[self.by] for c in conditions if self.by in c.factors):
             axes = [rung.values(self.by, point, conditions, tables) for rung in (self.x, self.y)]
@@ -55,10 +61,3 @@ class Ladder(Spec):
                 x, y = (mean_interval(values.to_numpy(float)) for values in axes)
                 rows.append((self.title, point, x.mean, x.ci_low, x.ci_high, x.n, y.mean, y.ci_low, y.ci_high, y.n))
         return pd.DataFrame(rows, columns=POINT_COLUMNS)
-
-    def problems(self, conditions: Sequence[Condition]) -> Iterator[str]:
-        """Yield what keeps the ladder from being drawn in the conditions of its study, one sentence per problem."""
-        known = dict.fromkeys(name for condition in conditions for name in condition.factors)
-        for factor in (self.by, *self.x.where, *self.y.where):
-            if factor not in known:
-                yield f"ladder {self.title!r}: no condition has a factor {factor!r}; {did_you_mean(factor, known)}"

@@ -1,21 +1,26 @@
-"""A study as data: a question, the conditions that answer it, scales, and claims."""
+"""A study as data: a question, conditions, scales and claims; and the checks that these fit one another."""
 
 from __future__ import annotations
 
+import fnmatch
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 
 from repbias.core.specs import Spec, did_you_mean, explain
 from repbias.experiments.analysis import Analysis
-from repbias.experiments.claim import Claim as Claim
-from repbias.experiments.condition import Condition as Condition
+from repbias.experiments.claim import Claim
+from repbias.experiments.comparisons import AnyComparison
+from repbias.experiments.condition import Condition, Where
+from repbias.experiments.contrast import END, MEASURES, START, Contrast
+from repbias.experiments.contrasts import LayerSlope
 from repbias.experiments.effects import Effects
+from repbias.experiments.growth import Growth
 from repbias.experiments.ladder import Ladder
-from repbias.experiments.validation import misfits, unread
+from repbias.training.checkpoint import INPUT
 
 ScaleName = Literal["quick", "full"]
 
@@ -25,6 +30,18 @@ class Scale(Spec):
 
     conditions: tuple[str, ...] | None = Field(default=None, min_length=1)
     seeds: int = Field(ge=1)
+
+
+def quick_and_full(quick: Iterable[str] | None = None, seeds: tuple[int, int] = (4, 20)) -> dict[ScaleName, Scale]:
+    """Return the two scales of a study.
+
+    Parameters
+    ----------
+    quick : the conditions of the quick scale; by default all, as at the full scale.
+    seeds : how many at the quick scale, and at the full one.
+    """
+    conditions = None if quick is None else tuple(quick)
+    return {"quick": Scale(conditions=conditions, seeds=seeds[0]), "full": Scale(seeds=seeds[1])}
 
 
 class Study(Spec):
@@ -43,7 +60,7 @@ class Study(Spec):
     question: str
     domain: str = "bits"
     conditions: tuple[Condition, ...] = Field(min_length=1)
-    scales: dict[ScaleName, Scale]
+    scales: dict[ScaleName, Scale] = Field(default_factory=quick_and_full)
     analysis: Analysis | None = None
     claims: tuple[Claim, ...] = ()
     ladders: tuple[Ladder, ...] = ()
@@ -58,47 +75,14 @@ class Study(Spec):
             raise ValueError(f"conditions need different names; repeated: {', '.join(repeated)}")
         return conditions
 
-    @field_validator("scales")
+    @field_validator("scales", "claims", "ladders", "effects")
     @classmethod
-    def _scales_fit(cls, scales: dict[ScaleName, Scale], info: ValidationInfo) -> dict[ScaleName, Scale]:
+    def _fits_the_conditions(cls, value: Any, info: ValidationInfo) -> Any:
         if "conditions" in info.data:  # otherwise they were refused, and that error is enough
-            names = [condition.name for condition in info.data["conditions"]]
-            _refuse(
-                f"scale {scale!r}: no condition is called {name!r}; {did_you_mean(name, names)}"
-                for scale, chosen in scales.items()
-                for name in chosen.conditions or ()
-                if name not in names
-            )
-        return scales
-
-    @field_validator("claims")
-    @classmethod
-    def _claims_fit(cls, claims: tuple[Claim, ...], info: ValidationInfo) -> tuple[Claim, ...]:
-        if "conditions" in info.data:  # otherwise they were refused, and that error is enough
-            analysis = info.data.get("analysis")
-            _refuse(problem for claim in claims for problem in misfits(claim, info.data["conditions"], analysis))
-        return claims
-
-    @field_validator("ladders")
-    @classmethod
-    def _ladders_fit(cls, ladders: tuple[Ladder, ...], info: ValidationInfo) -> tuple[Ladder, ...]:
-        if "conditions" in info.data:  # otherwise they were refused, and that error is enough
-            _refuse(problem for ladder in ladders for problem in ladder.problems(info.data["conditions"]))
-        return ladders
-
-    @field_validator("effects")
-    @classmethod
-    def _effects_fit(cls, effects: tuple[Effects, ...], info: ValidationInfo) -> tuple[Effects, ...]:
-        if "conditions" in info.data:  # otherwise they were refused, and that error is enough
-            conditions, analysis = info.data["conditions"], info.data.get("analysis")
-            uncrossed = [problem for one in effects for problem in one.problems(conditions)]
-            lacking = [
-                problem
-                for one in effects
-                for problem in unread(one.title, one.contrast, one.where, conditions, analysis)
-            ]
-            _refuse(problem for problem in (*uncrossed, *lacking))
-        return effects
+            found = _misfits(info.field_name, value, info.data["conditions"], info.data.get("analysis"))
+            if problems := list(dict.fromkeys(found)):
+                raise ValueError("\n    ".join(problems))
+        return value
 
     def at(self, scale: ScaleName) -> tuple[Condition, ...]:
         """Return the conditions of a scale, in the order of the study."""
@@ -106,9 +90,103 @@ class Study(Spec):
         return tuple(c for c in self.conditions if chosen is None or c.name in chosen)
 
 
-def _refuse(problems: Iterable[str]) -> None:
-    if found := list(dict.fromkeys(problems)):
-        raise ValueError("\n    ".join(found))
+def _misfits(
+    field: str | None, value: Any, conditions: Sequence[Condition], analysis: Analysis | None
+) -> Iterator[str]:
+    """Yield what keeps a field of a study from being used with its conditions, one sentence per problem."""
+    match field:
+        case "scales":
+            names = [condition.name for condition in conditions]
+            for scale, chosen in value.items():
+                yield from _unknown(f"scale {scale!r}: no condition is called", chosen.conditions or (), names)
+        case "claims":
+            for claim in value:
+                yield from _unjudged(claim, conditions, analysis)
+        case "ladders":
+            for ladder in value:
+                yield from _unknown_levels(ladder.lead, {ladder.by: ()}, conditions)
+                for rung in (ladder.x, ladder.y):
+                    yield from _unread(ladder.lead, rung.contrast, rung.where, conditions, analysis)
+        case "effects":
+            for effects in value:
+                yield from effects.problems(conditions)
+                yield from _unread(effects.lead, effects.contrast, effects.where, conditions, analysis)
+
+
+def _unjudged(claim: Claim, conditions: Sequence[Condition], analysis: Analysis | None) -> Iterator[str]:
+    lead = f"claim {claim.id}"
+    yield from _unread(lead, claim.contrast, claim.where, conditions, analysis)
+    yield from _unknown_levels(lead, claim.primary, conditions)
+    chosen = [condition for condition in conditions if claim.concerns(condition)]
+    if chosen and claim.compare is not None:
+        yield from _incomparable(lead, claim.compare, chosen)
+
+
+def _unread(
+    lead: str, contrast: Contrast, where: Where | None, conditions: Sequence[Condition], analysis: Analysis | None
+) -> Iterator[str]:
+    """Yield what a contrast reads and the conditions lack: features, measures, layers; `lead` opens each sentence."""
+    yield from _unknown_levels(lead, where, conditions)
+    chosen = [condition for condition in conditions if condition.matches(where)]
+    if not chosen:
+        yield f"{lead} concerns no condition; check its where"
+    for condition in chosen:
+        yield from _lacking(lead, contrast, condition, analysis)
+
+
+def _unknown_levels(lead: str, where: Where | None, conditions: Sequence[Condition]) -> Iterator[str]:
+    for factor, levels in (where or {}).items():
+        known = list(dict.fromkeys(c.factors[factor] for c in conditions if factor in c.factors))
+        if known:
+            yield from _unknown(f"{lead}: no condition has {factor}", levels, known)
+        else:
+            factors = dict.fromkeys(name for condition in conditions for name in condition.factors)
+            yield f"{lead}: no condition has a factor {factor!r}; {did_you_mean(factor, factors)}"
+
+
+def _incomparable(lead: str, compare: AnyComparison, chosen: Sequence[Condition]) -> Iterator[str]:
+    for condition in chosen:
+        for missing in (name for name in compare.varying if name not in condition.factors):
+            known = did_you_mean(missing, condition.factors)
+            yield f"{lead}: condition {condition.name!r} has no factor {missing!r}; {known}"
+    able = [condition.factors for condition in chosen if set(compare.varying) <= set(condition.factors)]
+    levels = dict.fromkeys(map(compare.level, able))
+    if levels:
+        yield from (f"{lead}: {problem}" for problem in compare.problems(list(levels)))
+    first: dict[frozenset[tuple[str, str]], str] = {}
+    for condition in chosen:
+        same = first.setdefault(frozenset(condition.factors.items()), condition.name)
+        if same != condition.name:
+            yield f"{lead} compares by factors, and those of {same!r} and {condition.name!r} are the same; add another"
+
+
+def _lacking(lead: str, contrast: Contrast, condition: Condition, analysis: Analysis | None) -> Iterator[str]:
+    hidden = condition.model.layer_names
+    features, measures = condition.task.measured_names, (*MEASURES, *condition.measures)
+    if analysis is not None:
+        features, measures = (*features, *analysis.features), (*measures, *analysis.measures)
+    where = f"{lead}: condition {condition.name!r}"
+    if isinstance(contrast, Growth):
+        for event in (START, END):
+            if event in features:
+                yield f"{where} has a feature called {event!r}, which names a step of training; rename the feature"
+    if isinstance(contrast, LayerSlope) and len(hidden) < 2:
+        yield f"{where} has one hidden layer; a slope over layers needs two"
+    yield from _unknown(f"{where} has no feature", contrast.features(), features)
+    of_features = [measure for measure in measures if measure != "joint_r2"]
+    yield from _unknown(f"{where} has no measure", contrast.measures_read(), of_features)
+    measured = (INPUT, *condition.layers_measured)
+    for layer in contrast.layers_read(hidden):
+        if not any(_matches(layer, pattern) for pattern in measured):
+            yield f"{where} does not measure layer {layer!r}; {did_you_mean(layer, measured)}"
+
+
+def _matches(layer: str, pattern: str) -> bool:
+    return layer.count(".") == pattern.count(".") and fnmatch.fnmatchcase(layer, pattern)
+
+
+def _unknown(lead: str, names: Sequence[str], known: Sequence[str]) -> Iterator[str]:
+    return (f"{lead} {name!r}; {did_you_mean(name, known)}" for name in names if name not in known)
 
 
 def read_study(path: Path) -> Study:
@@ -126,7 +204,6 @@ def read_study(path: Path) -> Study:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is not TOML: {error}") from error
     data.setdefault("name", path.stem)
-    data.setdefault("scales", {"quick": {"seeds": 4}, "full": {"seeds": 20}})
     try:
         return Study.model_validate(data)
     except ValidationError as error:

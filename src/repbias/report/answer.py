@@ -10,8 +10,10 @@ import pandas as pd
 from repbias.experiments.claim import Claim
 from repbias.experiments.comparisons import Trend
 from repbias.experiments.condition import Condition
-from repbias.experiments.contrasts import FeatureDifference, Growth, LayerSlope, Level, at_last_step
+from repbias.experiments.contrast import at_last_step
+from repbias.experiments.contrasts import FeatureDifference, LayerSlope, Level
 from repbias.experiments.families import BEYOND, DESCRIPTIVE, PRIMARY, counted, headlines
+from repbias.experiments.growth import Growth
 from repbias.experiments.verdicts import NO_DATA
 from repbias.report.study_tables import trained_networks
 from repbias.report.views import joined

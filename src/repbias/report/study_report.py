@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from repbias.experiments.study import Condition
+from repbias.experiments.condition import Condition
 from repbias.report.answer import answer
 from repbias.report.figures import save_figure
 from repbias.report.page import PageContent, write_page

@@ -12,9 +12,9 @@ import pandas as pd
 from repbias.experiments.claim import Claim
 from repbias.experiments.condition import Condition
 from repbias.experiments.evaluation import levels_table
-from repbias.experiments.positions import OUTPUT_POSITION
 from repbias.experiments.study import Study
 from repbias.runs.results import StudyResult
+from repbias.tasks.task import OUTPUT_POSITION
 from repbias.training.job import counts
 
 

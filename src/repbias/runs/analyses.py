@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from repbias.core.functions import resolve_function
 from repbias.experiments.analysis import ANALYSIS_VERSION, Analysis, AnalysisJob, check_findings
-from repbias.experiments.network_spec import NetworkSpec
+from repbias.experiments.condition import NetworkSpec
 from repbias.runs.networks import learned, load_network
 from repbias.runs.plan import Plan
 from repbias.runs.store import Store, StoredRun

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from repbias.experiments.network_spec import NetworkSpec
+from repbias.experiments.condition import NetworkSpec
 from repbias.runs.store import Store
 from repbias.runs.stored_run import StoredRun
 from repbias.training import Network, Training

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from math import ceil
 
-from repbias.experiments.network_spec import NetworkSpec
-from repbias.experiments.study import Condition, ScaleName, Study
+from repbias.experiments.condition import Condition, NetworkSpec
+from repbias.experiments.study import ScaleName, Study
 from repbias.models.heads import n_outputs
 
 STACK, STACK_ON_CUDA = 20, 128

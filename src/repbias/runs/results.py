@@ -10,9 +10,9 @@ from typing import Any
 import pandas as pd
 
 from repbias.experiments.analysis import AnalysisJob
+from repbias.experiments.condition import NetworkSpec
 from repbias.experiments.evaluation import evaluate
 from repbias.experiments.families import headlines
-from repbias.experiments.network_spec import NetworkSpec
 from repbias.runs.analyses import AnalysisJobs, jobs_on
 from repbias.runs.networks import trained_features
 from repbias.runs.plan import Plan

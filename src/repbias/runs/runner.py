@@ -11,8 +11,7 @@ from repbias.activations.layers import match_layers
 from repbias.core.functions import resolve_function
 from repbias.core.randomness import torch_rng
 from repbias.experiments.analysis import Analysis, AnalysisJob
-from repbias.experiments.network_spec import NetworkSpec
-from repbias.experiments.study import Condition
+from repbias.experiments.condition import Condition, NetworkSpec
 from repbias.runs.plan import STACK, STACK_ON_CUDA, Plan, divide
 from repbias.runs.store import Store
 from repbias.runs.worker import resolve_measures

@@ -12,7 +12,8 @@ import pandas as pd
 from pydantic import Field, ValidationError
 
 from repbias.core.specs import Spec, did_you_mean, explain
-from repbias.experiments.study import Condition, ScaleName, Study
+from repbias.experiments.condition import Condition
+from repbias.experiments.study import ScaleName, Study
 from repbias.runs.analyses import missing_analyses
 from repbias.runs.plan import Plan, make_plan
 from repbias.runs.results import StudyResult, read_result

@@ -12,7 +12,7 @@ import torch
 
 import repbias
 from repbias.core.functions import resolve_function
-from repbias.experiments.network_spec import RESULTS_VERSION, NetworkSpec
+from repbias.experiments.condition import RESULTS_VERSION, NetworkSpec
 from repbias.runs.store import Store
 from repbias.training.checkpoint import Measure
 from repbias.training.job import Job, Outcome

@@ -55,7 +55,7 @@ def _serve(send: _Reporter) -> None:
     import torch
 
     from repbias.experiments.analysis import AnalysisJob
-    from repbias.experiments.network_spec import NetworkSpec
+    from repbias.experiments.condition import NetworkSpec
     from repbias.runs.analyses import analyse
     from repbias.runs.store import Store
     from repbias.runs.worker import train_networks

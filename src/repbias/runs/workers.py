@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from repbias.experiments.analysis import AnalysisJob
-from repbias.experiments.network_spec import NetworkSpec
+from repbias.experiments.condition import NetworkSpec
 
 Work = list[NetworkSpec] | AnalysisJob
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}

@@ -1,7 +1,7 @@
 """Studies: each file in `bits/`, `strings/` and `images/` asks one question and defines a `STUDY`.
 
-Studies are found by their files: a new file in one of the three folders is a study named after the file. A file
-called `common.py` holds what the studies of its folder share.
+Studies are found by their files: a new file in one of the three folders is a study named after the file. The
+`__init__.py` of a folder holds what its studies share.
 """
 
 from __future__ import annotations
@@ -13,11 +13,8 @@ from pathlib import Path
 from repbias.core.specs import did_you_mean
 from repbias.experiments.study import Study, read_study
 
-SHARED = "common"
 DOMAINS = {
-    domain: tuple(
-        file.name for file in pkgutil.iter_modules([str(Path(__file__).parent / domain)]) if file.name != SHARED
-    )
+    domain: tuple(file.name for file in pkgutil.iter_modules([str(Path(__file__).parent / domain)]))
     for domain in ("bits", "strings", "images")
 }
 NAMES = tuple(name for names in DOMAINS.values() for name in names)

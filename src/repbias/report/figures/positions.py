@@ -19,9 +19,10 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.ticker import FixedLocator, MaxNLocator
 
-from repbias.experiments.positions import OUTPUT_POSITION, slope_over_positions
+from repbias.experiments.contrast import slope_over_positions
 from repbias.report.figures import marks, select, style
 from repbias.report.figures.figure import Figure, empty_figure
+from repbias.tasks.task import OUTPUT_POSITION
 
 PROFILE_TITLE = "Variance explained by output position"
 SLOPES_TITLE = "The effect of output position over training"
@@ -70,7 +71,7 @@ def position_profile(table: pd.DataFrame, conditions: pd.DataFrame, common: Comm
 def position_slopes(table: pd.DataFrame, conditions: pd.DataFrame, common: Common) -> Figure:
     """Draw how much R2 falls per output position at each read-out, over training.
 
-    The slope is computed within each network (see `repbias.experiments.positions`), in shares of the read-out's
+    The slope is computed within each network (see `repbias.experiments.contrast`), in shares of the read-out's
     variance at the end of training.
 
     Parameters

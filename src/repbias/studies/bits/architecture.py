@@ -5,12 +5,9 @@ no normalisation, no skips. Each network reports a copied bit (easy) and the par
 whole study is our own question: the paper speaks only of depth and width.
 """
 
-from repbias.experiments.comparisons import LevelDifference
-from repbias.experiments.contrasts import FeatureDifference
-from repbias.experiments.study import Claim, Condition, Scale, Study
+from repbias.experiments import Claim, Condition, LevelDifference, Study, favours, quick_and_full
 from repbias.models import MLP
-from repbias.tasks import BooleanTask
-from repbias.training import SGD, Phase, Training
+from repbias.studies.bits import bits_condition
 
 STEP_LIMIT = 20_000
 BASE = {"activation": "leaky_relu", "gain": "1", "norm": "none", "residual": "no"}
@@ -33,14 +30,7 @@ def _condition(name: str, steps: int, **changed: str) -> Condition:
         "residual": factors["residual"] == "yes",
         "gain": None if factors["gain"] == BASE["gain"] else float(factors["gain"]),
     }
-    return Condition(
-        name=name,
-        factors=factors,
-        task=BooleanTask(features={"easy": "copy", "hard": "parity3"}),
-        model=MLP.model_validate(model),
-        training=Training(optimizer=SGD(lr=0.05), phases=(Phase(steps=STEP_LIMIT),)),
-        steps=steps,
-    )
+    return bits_condition(name, factors, model=MLP.model_validate(model), limit=STEP_LIMIT, steps=steps)
 
 
 CONDITIONS = (
@@ -51,15 +41,13 @@ CONDITIONS = (
         for level, steps in levels.items()
     ),
 )
-GAP = FeatureDifference(measure="r2", more="easy", less="hard")
 
 
 def _change(factor: str, level: str) -> Claim:
-    return Claim(
-        id=f"{factor} {level}",
+    return favours(
+        f"{factor} {level}",
+        f"{factor} {level} instead of {BASE[factor]} leaves the gap within 0.1 of the base network's",
         illuminates="C1",
-        statement=f"{factor} {level} instead of {BASE[factor]} leaves the gap within 0.1 of the base network's",
-        contrast=GAP,
         compare=LevelDifference(factor=factor, more=level, less=BASE[factor]),
         sesoi=0.1,
         test="equivalence",
@@ -71,16 +59,12 @@ STUDY = Study(
     title="Architecture",
     question="Is the easy feature favoured whatever the activation, initial weights, norm and skips of the network?",
     conditions=CONDITIONS,
-    scales={
-        "quick": Scale(conditions=("base", "activation tanh", "gain 2", "norm batch", "residual yes"), seeds=4),
-        "full": Scale(seeds=20),
-    },
+    scales=quick_and_full(("base", "activation tanh", "gain 2", "norm batch", "residual yes")),
     claims=(
-        Claim(
-            id="gap",
+        favours(
+            "gap",
+            "The easy feature explains more variance than the hard one, in every network",
             illuminates="C1",
-            statement="The easy feature explains more variance than the hard one, in every network",
-            contrast=GAP,
             sesoi=0.05,
         ),
         *(_change(factor, level) for factor, levels in CHANGES.items() for level in levels),

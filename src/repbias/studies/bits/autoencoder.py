@@ -5,10 +5,9 @@ to 256 latents of which 4 are active for each stimulus. For each feature, the st
 latent separates its two classes.
 """
 
-from repbias.experiments.analysis import Analysis
-from repbias.experiments.contrasts import FeatureDifference, Level
-from repbias.experiments.study import Claim, Scale, Study
-from repbias.studies.bits.complexity import NETWORKS, conditions_with
+from repbias.experiments import Analysis, Claim, Level, Study, favours
+from repbias.studies.bits.complexity import STUDY as COMPLEXITY
+from repbias.studies.bits.complexity import conditions_with
 
 SIZES = (8, 16, 32, 64, 128, 256)
 
@@ -17,10 +16,7 @@ STUDY = Study(
     title="Sparse autoencoder",
     question="Does a sparse autoencoder of a layer find the easy and the hard feature?",
     conditions=conditions_with("XOR2", "parity3"),
-    scales={
-        "quick": Scale(conditions=tuple(f"parity3, {network}" for network in NETWORKS), seeds=4),
-        "full": Scale(seeds=20),
-    },
+    scales=COMPLEXITY.scales,
     analysis=Analysis(
         function="repbias.analyses.unsupervised:autoencoders",
         measures=(*(f"auroc_{size}" for size in SIZES), "auroc_units"),
@@ -31,29 +27,23 @@ STUDY = Study(
         },
     ),
     claims=(
-        Claim(
-            id="easy latent",
-            statement="With 64 latents, one of them stands for the easy feature",
-            contrast=Level(measure="auroc_64", of=("easy",), criterion=("easy",)),
-            sesoi=0.9,
+        *(
+            Claim(
+                id=f"{feature} latent",
+                statement=f"With 64 latents, one of them stands for the {feature} feature",
+                contrast=Level(measure="auroc_64", of=(feature,), criterion=(feature,)),
+                sesoi=0.9,
+            )
+            for feature in ("easy", "hard")
         ),
-        Claim(
-            id="hard latent",
-            statement="With 64 latents, one of them stands for the hard feature",
-            contrast=Level(measure="auroc_64", of=("hard",), criterion=("hard",)),
-            sesoi=0.9,
-        ),
-        Claim(
-            id="dictionary bias",
-            statement="With 64 latents, the best latent tells the easy feature better than the best tells the hard one",
-            contrast=FeatureDifference(measure="auroc_64", more="easy", less="hard"),
-            sesoi=0.05,
-        ),
-        Claim(
-            id="small dictionary",
-            statement="With 8 latents, the best latent tells the easy feature better than the best tells the hard one",
-            contrast=FeatureDifference(measure="auroc_8", more="easy", less="hard"),
-            sesoi=0.05,
+        *(
+            favours(
+                id,
+                f"With {size} latents, the best latent tells the easy feature better than the best tells the hard one",
+                measure=f"auroc_{size}",
+                sesoi=0.05,
+            )
+            for id, size in (("dictionary bias", 64), ("small dictionary", 8))
         ),
     ),
     notes=(

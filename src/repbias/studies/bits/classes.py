@@ -6,9 +6,7 @@ one output for each class, and the same loss. We do not know how the paper varie
 our choice.
 """
 
-from repbias.experiments.comparisons import LevelDifference, Trend
-from repbias.experiments.contrasts import FeatureDifference
-from repbias.experiments.study import Claim, Condition, Scale, Study
+from repbias.experiments import Condition, LevelDifference, Study, Trend, favours, quick_and_full
 from repbias.models import MLP
 from repbias.tasks import SymbolFeature, SymbolTask
 from repbias.training import SGD, Phase, Training
@@ -50,46 +48,37 @@ def _condition(classes: int, summed: int, labels: str) -> Condition:
     )
 
 
-GAP = FeatureDifference(measure="r2", more="easy", less="hard")
-
 STUDY = Study(
     name="classes",
     title="Classes",
     question="Is the gap between an easy and a hard feature wider, the more classes they have?",
     conditions=tuple(_condition(*setting) for setting in STEPS),
-    scales={
-        "quick": Scale(
-            conditions=(
-                *(f"{classes} classes, sum of 2" for classes in (2, 4, 8)),
-                *(f"{classes} classes, sum of 2, {NOISY} labels" for classes in (2, 8)),
-            ),
-            seeds=4,
-        ),
-        "full": Scale(seeds=20),
-    },
+    scales=quick_and_full(
+        (
+            *(f"{classes} classes, sum of 2" for classes in (2, 4, 8)),
+            *(f"{classes} classes, sum of 2, {NOISY} labels" for classes in (2, 8)),
+        )
+    ),
     claims=(
-        Claim(
-            id="C14",
-            statement="The gap between easy and hard is wider for larger output spaces",
-            contrast=GAP,
+        favours(
+            "C14",
+            "The gap between easy and hard is wider for larger output spaces",
             compare=Trend(factor="classes", scale="log2"),
             where={"labels": (CLEAN,)},
             sesoi=0.02,
         ),
-        Claim(
-            id="with noise",
+        favours(
+            "with noise",
+            "The gap is wider for larger output spaces where a tenth of the training labels is redrawn",
             illuminates="C14",
-            statement="The gap is wider for larger output spaces where a tenth of the training labels is redrawn",
-            contrast=GAP,
             compare=Trend(factor="classes", scale="log2"),
             where={"labels": (NOISY,)},
             sesoi=0.02,
         ),
-        Claim(
-            id="noise",
+        favours(
+            "noise",
+            "Noise in the training labels of both features widens the gap",
             illuminates="C14",
-            statement="Noise in the training labels of both features widens the gap",
-            contrast=GAP,
             compare=LevelDifference(factor="labels", more=NOISY, less=CLEAN),
             where={"classes": ("2", "8"), "hard": ("sum of 2",)},
             sesoi=0.02,

@@ -4,56 +4,42 @@ The networks are those of `complexity`. Test stimuli are clustered by k-means on
 dimensions by t-SNE, which is what many people look at first in recordings or activations.
 """
 
-from repbias.experiments.analysis import Analysis
-from repbias.experiments.contrasts import FeatureDifference
-from repbias.experiments.study import Claim, Scale, Study
-from repbias.studies.bits.complexity import NETWORKS, conditions_with
-
-HARD = ("XOR2", "parity3", "parity4")
+from repbias.experiments import Analysis, Study, favours
+from repbias.studies.bits.complexity import AND, AND_NOTE, NONLINEAR, and_control, conditions_with
+from repbias.studies.bits.complexity import STUDY as COMPLEXITY
 
 STUDY = Study(
     name="clustering",
     title="Clusters",
     question="Which feature do the clusters of a layer's responses follow?",
-    conditions=conditions_with(*HARD, "AND"),
-    scales={
-        "quick": Scale(conditions=tuple(f"parity3, {network}" for network in NETWORKS), seeds=4),
-        "full": Scale(seeds=20),
-    },
+    conditions=conditions_with(*NONLINEAR["hard"], *AND["hard"]),
+    scales=COMPLEXITY.scales,
     analysis=Analysis(
         function="repbias.analyses.unsupervised:clusters",
         measures=("ari_2", "ari_3", "ari_4", "ari_6", "ari_8", "neighbour_purity"),
         curves={"ari": ("clusters (k-means)", "adjusted Rand index with the feature's classes")},
     ),
     claims=(
-        Claim(
-            id="clusters",
+        favours(
+            "clusters",
+            "Two clusters follow the easy feature more than the hard one",
+            measure="ari_2",
             illuminates="C1",
-            statement="Two clusters follow the easy feature more than the hard one",
-            contrast=FeatureDifference(measure="ari_2", more="easy", less="hard"),
-            where={"hard": HARD},
+            where=NONLINEAR,
             sesoi=0.2,
         ),
-        Claim(
-            id="neighbours",
+        favours(
+            "neighbours",
+            "A stimulus's neighbours share its easy feature more often than its hard one",
+            measure="neighbour_purity",
             illuminates="C1",
-            statement="A stimulus's neighbours share its easy feature more often than its hard one",
-            contrast=FeatureDifference(measure="neighbour_purity", more="easy", less="hard"),
-            where={"hard": HARD},
+            where=NONLINEAR,
             sesoi=0.1,
         ),
-        Claim(
-            id="variance, not difficulty",
-            illuminates="C1",
-            statement="Where the harder feature has more variance, two clusters follow the harder one",
-            contrast=FeatureDifference(measure="ari_2", more="hard", less="easy"),
-            where={"hard": ("AND",)},
-            sesoi=0.2,
-        ),
+        and_control("two clusters follow the harder one", "ari_2", 0.2, illuminates="C1"),
     ),
     notes=(
         "An adjusted Rand index of 1 means that clusters and classes are the same grouping; 0 is the level of chance.",
-        "AND is a control: it explains more variance than the copied bit although it is the harder feature (see "
-        "`complexity`).",
+        AND_NOTE,
     ),
 )

@@ -6,11 +6,9 @@ rule are our choice (the paper's are not known to us); 256-128-64-64 with leaky 
 Lampinen (2020).
 """
 
-from repbias.experiments.contrasts import END, FeatureDifference, Growth, LayerSlope
-from repbias.experiments.study import Claim, Condition, Scale, Study
+from repbias.experiments import END, Claim, Condition, Growth, LayerSlope, Study, favours, quick_and_full
 from repbias.models import MLP
-from repbias.tasks import BooleanTask
-from repbias.training import SGD, Training
+from repbias.studies.bits import bits_condition
 
 # The hard feature's function, and about how many steps each of the two networks takes (for the estimate of cost).
 LADDER = {
@@ -26,12 +24,11 @@ NETWORKS = {"256-128-64-64": (256, 128, 64, 64), "6 x 64": (64,) * 6}
 
 def _condition(hard: str, network: str) -> Condition:
     function, *steps = LADDER[hard]
-    return Condition(
-        name=f"{hard}, {network}",
-        factors={"hard": hard, "architecture": network},
-        task=BooleanTask(features={"easy": "copy", "hard": function}),
+    return bits_condition(
+        f"{hard}, {network}",
+        {"hard": hard, "architecture": network},
+        {"easy": "copy", "hard": function},
         model=MLP(widths=NETWORKS[network]),
-        training=Training(optimizer=SGD(lr=0.05)),
         steps=steps[list(NETWORKS).index(network)],
     )
 
@@ -39,39 +36,59 @@ def _condition(hard: str, network: str) -> Condition:
 CONDITIONS = tuple(_condition(hard, network) for hard in LADDER for network in NETWORKS)
 
 
+# For studies that analyse the same networks: the hard features in which no single bit carries information, and a
+# control, which explains more variance than the copied bit although it is the harder feature.
+NONLINEAR, AND = {"hard": ("XOR2", "parity3", "parity4")}, {"hard": ("AND",)}
+AND_NOTE = (
+    "AND is a control: it explains more variance than the copied bit although it is the harder feature (see "
+    "`complexity`)."
+)
+
+
 def conditions_with(*hard: str) -> tuple[Condition, ...]:
     """Return the conditions with these hard features, so that other studies can analyse the same networks."""
     return tuple(condition for condition in CONDITIONS if condition.factors["hard"] in hard)
 
+
+def and_control(statement: str, measure: str, sesoi: float, illuminates: str) -> Claim:
+    """Return the claim that a method follows variance and not difficulty: it shows AND more than the copied bit."""
+    return favours(
+        "variance, not difficulty",
+        f"Where the harder feature has more variance, {statement}",
+        measure=measure,
+        pair=("hard", "easy"),
+        illuminates=illuminates,
+        where=AND,
+        sesoi=sesoi,
+    )
+
+
+GROWS_ON = Claim(
+    id="C3",
+    statement="The easy feature's variance goes on growing after it is mastered",
+    contrast=Growth(feature="easy", over=("easy", END)),
+    sesoi=0.02,
+)
 
 STUDY = Study(
     name="complexity",
     title="Complexity",
     question="Of two features learned equally well, does the simpler one get more of the representation?",
     conditions=CONDITIONS,
-    scales={
-        "quick": Scale(conditions=tuple(f"parity3, {network}" for network in NETWORKS), seeds=4),
-        "full": Scale(seeds=20),
-    },
+    scales=quick_and_full(f"parity3, {network}" for network in NETWORKS),
     claims=(
-        Claim(
-            id="C1",
-            statement="Of two features learned equally well, the simpler explains more variance, penultimate layer",
-            contrast=FeatureDifference(measure="r2", more="easy", less="hard"),
+        favours(
+            "C1",
+            "Of two features learned equally well, the simpler explains more variance, penultimate layer",
             sesoi=0.05,
         ),
-        Claim(
-            id="C2",
-            statement="The simpler feature is represented more densely: more units carry it",
-            contrast=FeatureDifference(measure="density_0.1", more="easy", less="hard"),
+        favours(
+            "C2",
+            "The simpler feature is represented more densely: more units carry it",
+            measure="density_0.1",
             sesoi=0.05,
         ),
-        Claim(
-            id="C3",
-            statement="The easy feature's variance goes on growing after it is mastered",
-            contrast=Growth(feature="easy", over=("easy", END)),
-            sesoi=0.02,
-        ),
+        GROWS_ON,
         Claim(
             id="C3",
             statement="It grows most while the hard feature is being learned",

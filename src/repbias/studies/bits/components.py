@@ -9,11 +9,9 @@ feature reads.
 from collections.abc import Iterator
 from itertools import combinations
 
-from repbias.experiments.contrasts import Level
-from repbias.experiments.study import Claim, Condition, Scale, Study
-from repbias.models import MLP
-from repbias.tasks import BooleanTask, Probe
-from repbias.training import SGD, Training
+from repbias.experiments import Claim, Level, Study, quick_and_full
+from repbias.studies.bits import bits_condition
+from repbias.tasks import Probe
 
 # The hard feature's function, its number of bits, and about how many steps a network takes (for the estimate of cost).
 HARD = {
@@ -38,18 +36,6 @@ def _probes(hard: str) -> dict[str, Probe]:
 
 def _joined(numbers: tuple[int, ...]) -> str:
     return "-".join(map(str, numbers))
-
-
-def _condition(hard: str) -> Condition:
-    function, _, steps = HARD[hard]
-    return Condition(
-        name=hard,
-        factors={"hard": hard},
-        task=BooleanTask(features={"easy": "copy", "hard": function}, probes=_probes(hard)),
-        model=MLP(widths=(64, 64, 64, 64)),
-        training=Training(optimizer=SGD(lr=0.05)),
-        steps=steps,
-    )
 
 
 READINGS = (
@@ -83,8 +69,11 @@ STUDY = Study(
     name="components",
     title="Components",
     question="Are the inputs of a hard feature represented more strongly than the feature itself?",
-    conditions=tuple(_condition(hard) for hard in HARD),
-    scales={"quick": Scale(conditions=("parity3", "XOR of ANDs"), seeds=4), "full": Scale(seeds=20)},
+    conditions=tuple(
+        bits_condition(hard, {"hard": hard}, {"easy": "copy", "hard": function}, probes=_probes(hard), steps=steps)
+        for hard, (function, _, steps) in HARD.items()
+    ),
+    scales=quick_and_full(("parity3", "XOR of ANDs")),
     claims=tuple(_claims()),
     notes=(
         "The paper says that the inputs of the hard feature are represented more strongly than the feature. Whether "

@@ -7,12 +7,9 @@ for both and would nearly always be right.
 
 from itertools import product
 
-from repbias.experiments.comparisons import Trend
-from repbias.experiments.contrasts import FeatureDifference, Level
-from repbias.experiments.study import Claim, Condition, Scale, Study
-from repbias.models import MLP
-from repbias.tasks import Agreement, BooleanTask
-from repbias.training import SGD, Phase, Training
+from repbias.experiments import Claim, Condition, Level, Study, Trend, favours, quick_and_full
+from repbias.studies.bits import bits_condition
+from repbias.tasks import Agreement
 
 STEP_LIMIT = 20_000
 UNEQUAL, EQUAL = "easy and hard", "easy and easy"
@@ -28,12 +25,12 @@ SHARES = {
 
 def _condition(pair: str, share: str) -> Condition:
     first, second = PAIRS[pair]
-    return Condition(
-        name=f"{pair}, {share}",
-        factors={"pair": pair, "share": share},
-        task=BooleanTask(features=PAIRS[pair], agreement=Agreement(first=first, second=second, share=float(share))),
-        model=MLP(widths=(64,) * 4),
-        training=Training(optimizer=SGD(lr=0.05), phases=(Phase(steps=STEP_LIMIT),)),
+    return bits_condition(
+        f"{pair}, {share}",
+        {"pair": pair, "share": share},
+        PAIRS[pair],
+        agreement=Agreement(first=first, second=second, share=float(share)),
+        limit=STEP_LIMIT,
         steps=SHARES[share][pair],
     )
 
@@ -49,10 +46,7 @@ STUDY = Study(
     title="Correlation",
     question="Of two features that usually agree in training, which one is represented?",
     conditions=CONDITIONS,
-    scales={
-        "quick": Scale(conditions=tuple(f"{pair}, {share}" for pair in PAIRS for share in ("0.5", "0.8")), seeds=4),
-        "full": Scale(seeds=20),
-    },
+    scales=quick_and_full(f"{pair}, {share}" for pair in PAIRS for share in ("0.5", "0.8")),
     claims=(
         Claim(
             id="suppression",
@@ -62,13 +56,8 @@ STUDY = Study(
             where=HERE,
             sesoi=SLOPE,
         ),
-        Claim(
-            id="suppression",
-            statement="The same among networks that report both features",
-            contrast=FeatureDifference(more="easy", less="hard"),
-            compare=RISE,
-            where=HERE,
-            sesoi=SLOPE,
+        favours(
+            "suppression", "The same among networks that report both features", compare=RISE, where=HERE, sesoi=SLOPE
         ),
         Claim(
             id="suppression",
@@ -93,10 +82,10 @@ STUDY = Study(
             where=HERE,
             sesoi=SLOPE,
         ),
-        Claim(
-            id="equals",
-            statement="Between two easy features, agreement opens no gap",
-            contrast=FeatureDifference(more="easy", less="twin"),
+        favours(
+            "equals",
+            "Between two easy features, agreement opens no gap",
+            pair=("easy", "twin"),
             compare=RISE,
             where={"pair": (EQUAL,)},
             sesoi=SLOPE,

@@ -5,9 +5,7 @@ explain the same share of the last hidden layer, and every method is applied bef
 labels when it is applied, so it cannot add anything to the layer that the layer does not contain.
 """
 
-from repbias.experiments.analysis import Analysis
-from repbias.experiments.contrasts import FeatureDifference, Level
-from repbias.experiments.study import Claim, Scale, Study
+from repbias.experiments import Analysis, Claim, Level, Study, favours, quick_and_full
 from repbias.studies.bits.rsa import CONDITIONS, KINDS
 
 ONE = ("r2", "r2_component_1", "ari_2", "sides_with")
@@ -18,7 +16,7 @@ STUDY = Study(
     title="Without the bias",
     question="What do the usual methods show once every feature explains the same share of the layer?",
     conditions=CONDITIONS,
-    scales={"quick": Scale(seeds=6), "full": Scale(seeds=20)},
+    scales=quick_and_full(seeds=(6, 20)),
     analysis=Analysis(
         function="repbias.analyses.debiased:analyse",
         of="study",
@@ -33,41 +31,45 @@ STUDY = Study(
         },
     ),
     claims=(
-        Claim(
-            id="equal shares",
-            statement="After the map both features explain the same share of variance on stimuli it was not fitted on",
-            contrast=FeatureDifference(measure="r2_equalized", more="easy", less="hard"),
+        favours(
+            "equal shares",
+            "After the map both features explain the same share of variance on stimuli it was not fitted on",
+            measure="r2_equalized",
             where=BOTH,
             sesoi=0.05,
             test="equivalence",
         ),
-        Claim(
-            id="components",
-            statement="The leading component comes to show less of the easy feature, as against the hard one",
-            contrast=FeatureDifference(measure="r2_component_1_change", more="hard", less="easy"),
+        favours(
+            "components",
+            "The leading component comes to show less of the easy feature, as against the hard one",
+            measure="r2_component_1_change",
+            pair=("hard", "easy"),
             where=BOTH,
             sesoi=0.1,
         ),
-        Claim(
-            id="clusters",
-            statement="Two clusters come to follow the easy feature less, as against the hard one",
-            contrast=FeatureDifference(measure="ari_2_change", more="hard", less="easy"),
+        favours(
+            "clusters",
+            "Two clusters come to follow the easy feature less, as against the hard one",
+            measure="ari_2_change",
+            pair=("hard", "easy"),
             where=BOTH,
             sesoi=0.1,
         ),
-        Claim(
-            id="reliance",
-            statement="A nearest-mean classifier comes to side less with the easy feature",
-            contrast=FeatureDifference(measure="sides_with_change", more="hard", less="easy"),
+        favours(
+            "reliance",
+            "A nearest-mean classifier comes to side less with the easy feature",
+            measure="sides_with_change",
+            pair=("hard", "easy"),
             where=BOTH,
             sesoi=0.2,
         ),
         *(
-            Claim(
-                id=f"{name}",
-                statement=f"By {name}, networks that report both move from those that report the easy feature towards "
+            favours(
+                f"{name}",
+                f"By {name}, networks that report both move from those that report the easy feature towards "
                 "those that report the hard one",
-                contrast=FeatureDifference(measure=f"{measure}_change", more="hard network", less="easy network"),
+                measure=f"{measure}_change",
+                pair=("hard network", "easy network"),
                 where=BOTH,
                 sesoi=0.05,
             )

@@ -4,42 +4,29 @@ Networks have one to eight hidden layers of 64 units, and all learn the same cop
 paper's depths are not known to us; these are our choice.
 """
 
-from repbias.experiments.comparisons import Trend
-from repbias.experiments.contrasts import FeatureDifference
-from repbias.experiments.study import Claim, Condition, Scale, Study
+from repbias.experiments import Study, Trend, favours, quick_and_full
 from repbias.models import MLP
-from repbias.tasks import BooleanTask
-from repbias.training import SGD, Phase, Training
+from repbias.studies.bits import bits_condition
 
 LIMIT = 25_000  # steps
 # About how many steps a network takes at each depth, for the estimate of cost.
 STEPS = {1: 9_300, 2: 6_300, 3: 5_300, 4: 5_800, 6: 5_900, 8: 7_900}
 
 
-def _condition(depth: int) -> Condition:
-    return Condition(
-        name=f"{depth} x 64",
-        factors={"depth": str(depth)},
-        task=BooleanTask(features={"easy": "copy", "hard": "parity3"}),
-        model=MLP(widths=(64,) * depth),
-        training=Training(optimizer=SGD(lr=0.05), phases=(Phase(steps=LIMIT),)),
-        steps=STEPS[depth],
-    )
-
-
 STUDY = Study(
     name="depth",
     title="Depth",
     question="Does the gap between an easy and a hard feature grow with the depth of the network?",
-    conditions=tuple(_condition(depth) for depth in STEPS),
-    scales={"quick": Scale(conditions=("1 x 64", "2 x 64", "4 x 64"), seeds=4), "full": Scale(seeds=20)},
+    conditions=tuple(
+        bits_condition(
+            f"{depth} x 64", {"depth": str(depth)}, model=MLP(widths=(64,) * depth), limit=LIMIT, steps=steps
+        )
+        for depth, steps in STEPS.items()
+    ),
+    scales=quick_and_full(("1 x 64", "2 x 64", "4 x 64")),
     claims=(
-        Claim(
-            id="C9",
-            statement="The gap between easy and hard grows with an MLP's depth",
-            contrast=FeatureDifference(measure="r2", more="easy", less="hard"),
-            compare=Trend(factor="depth"),
-            sesoi=0.01,
+        favours(
+            "C9", "The gap between easy and hard grows with an MLP's depth", compare=Trend(factor="depth"), sesoi=0.01
         ),
     ),
     notes=(

@@ -8,14 +8,22 @@ of the paper asked for this study; functions, measures and network are our choic
 
 from itertools import product
 
-from repbias.experiments.comparisons import Trend
-from repbias.experiments.contrasts import Contrast, FeatureDifference, Level, Mastery
-from repbias.experiments.ladder import Ladder, Rung
-from repbias.experiments.study import Claim, Condition, Scale, Study
-from repbias.models import MLP
-from repbias.tasks import BooleanFeature, BooleanTask
+from repbias.experiments import (
+    Claim,
+    Condition,
+    Contrast,
+    FeatureDifference,
+    Ladder,
+    Level,
+    Mastery,
+    Rung,
+    Study,
+    Trend,
+    quick_and_full,
+)
+from repbias.studies.bits import bits_condition
+from repbias.tasks import BooleanFeature
 from repbias.tasks.bits.difficulty import truth_table_complexity
-from repbias.training import SGD, Phase, Training
 
 STEP_LIMIT = 40_000
 ALONE, BESIDE = "alone", "beside a copy"
@@ -38,30 +46,25 @@ def _condition(setting: str, kind: str) -> Condition:
     feature = BooleanFeature.model_validate(kind)
     complexity = truth_table_complexity(feature.function, feature.inputs)
     easy = {"easy": "copy"} if setting == BESIDE else {}
-    return Condition(
-        name=f"{kind}, {setting}",
-        factors={
-            "setting": setting,
-            "kind": kind,
-            "sensitivity": f"{complexity.average_sensitivity:g}",
-            "degree": str(complexity.degree),
-        },
-        task=BooleanTask(features={**easy, "hard": kind}),
-        model=MLP(widths=(64,) * 4),
-        training=Training(optimizer=SGD(lr=0.05), phases=(Phase(steps=STEP_LIMIT),)),
-        steps=STEPS[kind][setting == BESIDE],
-    )
+    factors = {
+        "setting": setting,
+        "kind": kind,
+        "sensitivity": f"{complexity.average_sensitivity:g}",
+        "degree": str(complexity.degree),
+    }
+    steps = STEPS[kind][setting == BESIDE]
+    return bits_condition(f"{kind}, {setting}", factors, {**easy, "hard": kind}, limit=STEP_LIMIT, steps=steps)
 
 
 CONDITIONS = tuple(_condition(*cell) for cell in product((ALONE, BESIDE), STEPS))
 
 
-def _claims(id: str, said: str, contrast: Contrast, setting: str, sesoi: float, falling: bool) -> tuple[Claim, ...]:
+def _claims(id: str, lead: str, contrast: Contrast, setting: str, sesoi: float, falling: bool) -> tuple[Claim, ...]:
     """Return the claim on the trend over nonlinear functions, once for each measure of difficulty."""
     return tuple(
         Claim(
             id=id,
-            statement=f"{said} {what}",
+            statement=f"{lead} {what}",
             contrast=contrast,
             compare=Trend(factor=factor, along=("kind", other), falling=falling),
             where={"setting": (setting,), "kind": NONLINEAR},
@@ -79,15 +82,9 @@ STUDY = Study(
     title="Difficulty",
     question="Is the bias graded among nonlinear features, and does the truth table predict it?",
     conditions=CONDITIONS,
-    scales={
-        "quick": Scale(
-            conditions=tuple(
-                f"{kind}, {setting}" for setting in (ALONE, BESIDE) for kind in ("and", "threshold5", "xor", "parity3")
-            ),
-            seeds=4,
-        ),
-        "full": Scale(seeds=20),
-    },
+    scales=quick_and_full(
+        f"{kind}, {setting}" for setting in (ALONE, BESIDE) for kind in ("and", "threshold5", "xor", "parity3")
+    ),
     claims=(
         *_claims("steps alone", "Alone, a function takes longer to master", Mastery(later="hard"), ALONE, 0.1, False),
         *_claims("R2 alone", "Alone, a function explains less variance", Level(of=("hard",)), ALONE, 0.02, True),

@@ -4,9 +4,8 @@ The conditions and networks are those of `complexity`. The two steps at which th
 then the hard one) divide training into three stretches. Growth is read in each stretch, as an amount and as a rate.
 """
 
-from repbias.experiments.contrasts import END, START, Growth, Mastery
-from repbias.experiments.study import Claim, Study
-from repbias.studies.bits.complexity import CONDITIONS
+from repbias.experiments import END, START, Claim, Growth, Mastery, Study
+from repbias.studies.bits.complexity import CONDITIONS, GROWS_ON
 from repbias.studies.bits.complexity import STUDY as COMPLEXITY
 
 BEFORE, BETWEEN, AFTER = (START, "easy"), ("easy", "hard"), ("hard", END)
@@ -44,12 +43,7 @@ STUDY = Study(
             test="sign",
             sesoi=0.1,  # mastered 7 % later
         ),
-        Claim(
-            id="C3",
-            statement="The easy feature's variance goes on growing after it is mastered",
-            contrast=Growth(feature="easy", over=("easy", END)),
-            sesoi=0.02,
-        ),
+        GROWS_ON,
         Claim(
             id="C3",
             statement="It grows most while the hard feature is being learned: by more than afterwards",
@@ -77,7 +71,6 @@ STUDY = Study(
         "The comparison leaves out growth before the easy feature is mastered, because that growth is part of "
         "learning it. The claim is about the time after mastery.",
         "Growth is measured relative to the final total variance, so it does not show what else grows in the layer. "
-        "The curves by stretch are our addition: each row tests for growth of more than 0.02 and is not a "
-        "prediction.",
+        "The rows on single stretches are our addition: they describe growth, predict nothing and have no verdict.",
     ),
 )

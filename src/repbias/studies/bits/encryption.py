@@ -6,9 +6,7 @@ with the values that they compute. For comparison, the same stimuli are given to
 encryption and to the trained networks of `classes`.
 """
 
-from repbias.experiments.analysis import Analysis
-from repbias.experiments.contrasts import Level
-from repbias.experiments.study import Claim, Scale, Study
+from repbias.experiments import Analysis, Claim, Level, Study, quick_and_full
 from repbias.studies.bits.classes import STUDY as CLASSES
 
 NAMES = ("2 classes, sum of 2", "8 classes, sum of 2", "2 classes, sum of 3")
@@ -54,7 +52,7 @@ STUDY = Study(
     title="Computing on encrypted values",
     question="Can a system compute something exactly while its activity has nothing in common with it?",
     conditions=tuple(condition for condition in CLASSES.conditions if condition.name in NAMES),
-    scales={"quick": Scale(conditions=NAMES[:1], seeds=4), "full": Scale(seeds=20)},
+    scales=quick_and_full(NAMES[:1]),
     analysis=Analysis(
         function="repbias.analyses.encryption:analyse",
         measures=tuple(f"{s}_{measure}" for s in ("trained", "plain", *SYSTEMS) for measure in MEASURES),

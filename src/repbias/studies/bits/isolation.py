@@ -5,12 +5,8 @@ its labels are the same for all numbers of companions; bits that no companion re
 output with the same loss.
 """
 
-from repbias.experiments.comparisons import LevelDifference, Trend
-from repbias.experiments.contrasts import Level
-from repbias.experiments.study import Claim, Condition, Scale, Study
-from repbias.models import MLP
-from repbias.tasks import BooleanTask
-from repbias.training import SGD, Training
+from repbias.experiments import Claim, Condition, Level, LevelDifference, Study, Trend, quick_and_full
+from repbias.studies.bits import bits_condition
 
 COMPANIONS = (0, 1, 3, 7)
 # The target's function, its companions' function, and about how many steps a network takes with 0, 1, 3 and 7 of them.
@@ -25,14 +21,8 @@ TARGET = Level(measure="r2", of=("target",))
 def _condition(series: str, companions: int, steps: int) -> Condition:
     target, companion, _ = SERIES[series]
     others = {f"companion_{i}": companion for i in range(1, companions + 1)}
-    return Condition(
-        name=f"{series}, {companions} companions",
-        factors={"series": series, "companions": str(companions)},
-        task=BooleanTask(features={"target": target, **others}),
-        model=MLP(widths=(64, 64, 64, 64)),
-        training=Training(optimizer=SGD(lr=0.05)),
-        steps=steps,
-    )
+    factors = {"series": series, "companions": str(companions)}
+    return bits_condition(f"{series}, {companions} companions", factors, {"target": target, **others}, steps=steps)
 
 
 CONDITIONS = tuple(
@@ -46,18 +36,12 @@ STUDY = Study(
     title="Isolation",
     question="Is a feature represented more strongly when it is learned alone than among other features?",
     conditions=CONDITIONS,
-    scales={
-        "quick": Scale(
-            conditions=tuple(
-                f"{series}, {companions} companions"
-                for series, most in (("copy among copies", 7), ("parity3 among parity3", 1))
-                for companions in COMPANIONS
-                if companions <= most
-            ),
-            seeds=4,
-        ),
-        "full": Scale(seeds=20),
-    },
+    scales=quick_and_full(
+        f"{series}, {companions} companions"
+        for series, most in (("copy among copies", 7), ("parity3 among parity3", 1))
+        for companions in COMPANIONS
+        if companions <= most
+    ),
     claims=(
         Claim(
             id="C6",

@@ -5,16 +5,12 @@ a kind are exchangeable, so the first easy feature represents any easy feature a
 numbers. The question is our own.
 """
 
-from repbias.experiments.comparisons import Trend
-from repbias.experiments.contrasts import Level
-from repbias.experiments.study import Claim, Condition, Scale, Study
-from repbias.models import MLP
-from repbias.tasks import BooleanFeature, BooleanTask
-from repbias.training import SGD, Phase, Training
+from repbias.experiments import Claim, Condition, Level, Study, Trend, quick_and_full
+from repbias.studies.bits import bits_condition
 
 LIMIT = 25_000  # steps
 NUMBERS = (1, 2, 4, 8)
-KINDS = {"easy": "copy", "hard": "xor"}
+KINDS = ("easy", "hard")
 FEWEST_AND_MOST = dict.fromkeys(("easy features", "hard features"), ("1", "8"))
 
 
@@ -22,22 +18,13 @@ def _names(kind: str, number: int) -> tuple[str, ...]:
     return tuple(f"{kind}{i}" for i in range(1, number + 1))
 
 
-def _steps(easy: int, hard: int) -> int:
-    """Return about how many steps a network takes: 2,700 with one feature of each kind to 7,900 with eight."""
-    return 2_000 + 370 * (easy + hard)
-
-
 def _condition(easy: int, hard: int) -> Condition:
-    names = {"easy": _names("easy", easy), "hard": _names("hard", hard)}
-    return Condition(
-        name=f"{easy} easy, {hard} hard",
-        factors={"easy features": str(easy), "hard features": str(hard)},
-        task=BooleanTask(
-            features={name: BooleanFeature(function=KINDS[kind]) for kind in KINDS for name in names[kind]}
-        ),
-        model=MLP(widths=(64, 64, 64, 64)),
-        training=Training(optimizer=SGD(lr=0.05), phases=(Phase(steps=LIMIT),)),
-        steps=_steps(easy, hard),
+    return bits_condition(
+        f"{easy} easy, {hard} hard",
+        {"easy features": str(easy), "hard features": str(hard)},
+        dict.fromkeys(_names("easy", easy), "copy") | dict.fromkeys(_names("hard", hard), "xor"),
+        limit=LIMIT,
+        steps=2_000 + 370 * (easy + hard),  # from 2,700 with one feature of each kind to 7,900 with eight
     )
 
 
@@ -75,10 +62,7 @@ STUDY = Study(
     title="Number of features",
     question="How do several easy and several hard features divide the representation?",
     conditions=tuple(_condition(easy, hard) for easy in NUMBERS for hard in NUMBERS),
-    scales={
-        "quick": Scale(conditions=tuple(f"{easy} easy, {hard} hard" for easy in (1, 8) for hard in (1, 8)), seeds=4),
-        "full": Scale(seeds=20),
-    },
+    scales=quick_and_full(f"{easy} easy, {hard} hard" for easy in (1, 8) for hard in (1, 8)),
     claims=(
         *(_share_claim(kind, others) for kind in KINDS for others in KINDS),
         *(_gap_claim(easy, hard, "sum", 0.05) for easy in NUMBERS for hard in NUMBERS),

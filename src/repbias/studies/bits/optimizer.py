@@ -7,12 +7,10 @@ rates, dropout rates and the step limit are our choice (the paper's are not know
 
 from itertools import product
 
-from repbias.experiments.comparisons import LevelDifference
-from repbias.experiments.contrasts import FeatureDifference
-from repbias.experiments.study import Claim, Condition, Scale, Study
+from repbias.experiments import Condition, LevelDifference, Study, favours, quick_and_full
 from repbias.models import MLP
-from repbias.tasks import BooleanTask
-from repbias.training import SGD, Adam, AdamW, Muon, Phase, RMSprop, Training
+from repbias.studies.bits import bits_condition
+from repbias.training import SGD, Adam, AdamW, Muon, RMSprop
 from repbias.training.optimizers import AnyOptimizer
 
 STEP_LIMIT = 15_000
@@ -52,77 +50,63 @@ STEPS = {
 
 
 def _condition(optimizer: str, dropout: str, hard: str) -> Condition:
-    return Condition(
-        name=f"{optimizer}, dropout {dropout}, {hard}",
-        factors={"optimizer": optimizer, "dropout": dropout, "hard": hard},
-        task=BooleanTask(features={"easy": "copy", "hard": HARD[hard]}),
+    return bits_condition(
+        f"{optimizer}, dropout {dropout}, {hard}",
+        {"optimizer": optimizer, "dropout": dropout, "hard": hard},
+        {"easy": "copy", "hard": HARD[hard]},
         model=MLP(widths=(64,) * 4, dropout=float(dropout)),
-        training=Training(optimizer=OPTIMIZERS[optimizer], phases=(Phase(steps=STEP_LIMIT),)),
+        optimizer=OPTIMIZERS[optimizer],
+        limit=STEP_LIMIT,
         steps=STEPS[dropout, hard][not optimizer.startswith("SGD")],
     )
 
 
 CONDITIONS = tuple(_condition(*cell) for cell in GRID)
-GAP = FeatureDifference(measure="r2", more="easy", less="hard")
-REVERSED = FeatureDifference(measure="r2", more="hard", less="easy")
 
 STUDY = Study(
     name="optimizer",
     title="Optimiser and dropout",
     question="Do the optimiser and dropout change the bias, and can they reverse it?",
     conditions=CONDITIONS,
-    scales={
-        "quick": Scale(
-            conditions=tuple(
-                f"{optimizer}, dropout {dropout}, {hard}"
-                for optimizer, dropout, hard in product(("SGD", "Adam"), (NONE, MODERATE), ("XOR2", "parity3"))
-                if (optimizer, dropout, hard)
-                != ("SGD", MODERATE, "parity3")  # reaches the step limit, so only at full scale
-            ),
-            seeds=4,
-        ),
-        "full": Scale(seeds=20),
-    },
+    scales=quick_and_full(
+        f"{optimizer}, dropout {dropout}, {hard}"
+        for optimizer, dropout, hard in product(("SGD", "Adam"), (NONE, MODERATE), ("XOR2", "parity3"))
+        # This one reaches the step limit, so it is trained only at full scale.
+        if (optimizer, dropout, hard) != ("SGD", MODERATE, "parity3")
+    ),
     claims=(
-        Claim(
-            id="C10",
-            statement="The optimiser changes the bias: without dropout the gap differs between SGD and Adam",
+        favours(
+            "C10",
+            "The optimiser changes the bias: without dropout the gap differs between SGD and Adam",
             test="change",
-            contrast=GAP,
             compare=LevelDifference(factor="optimizer", more="SGD", less="Adam"),
             where={"dropout": (NONE,)},
             sesoi=0.05,
         ),
-        Claim(
-            id="C10",
-            statement="Dropout changes the bias: the gap differs between none and moderate dropout",
+        favours(
+            "C10",
+            "Dropout changes the bias: the gap differs between none and moderate dropout",
             test="change",
-            contrast=GAP,
             compare=LevelDifference(factor="dropout", more=NONE, less=MODERATE),
             where={"hard": ("XOR2", "parity3"), "optimizer": ("SGD", "Adam")},
             sesoi=0.05,
         ),
-        Claim(
-            id="C10",
-            statement="Adam with moderate dropout can reverse the bias: the hard feature explains more than the easy",
-            contrast=REVERSED,
+        favours(
+            "C10",
+            "Adam with moderate dropout can reverse the bias: the hard feature explains more than the easy",
+            pair=("hard", "easy"),
             where={"dropout": (MODERATE,), "optimizer": ("Adam", "Adam 0.0003")},
             test="sign",
             quantifier="some",
             sesoi=0.05,
         ),
-        Claim(
-            id="gap",
-            illuminates="C10",
-            statement="The easy feature explains more variance than the hard one",
-            contrast=GAP,
-            test="descriptive",
+        favours(
+            "gap", "The easy feature explains more variance than the hard one", illuminates="C10", test="descriptive"
         ),
-        Claim(
-            id="weight decay",
+        favours(
+            "weight decay",
+            "Decoupled weight decay of 0.1 leaves the gap within 0.1 of Adam's",
             illuminates="C10",
-            statement="Decoupled weight decay of 0.1 leaves the gap within 0.1 of Adam's",
-            contrast=GAP,
             compare=LevelDifference(factor="optimizer", more="AdamW, decay 0.1", less="Adam"),
             where={"hard": ("XOR2", "parity3"), "dropout": (NONE, MODERATE)},
             sesoi=0.1,
@@ -131,12 +115,11 @@ STUDY = Study(
     ),
     notes=(
         "The paper says that optimiser and dropout matter, and that Adam with moderate dropout can reverse the bias "
-        "slightly. The direction in which each of them works alone is our inference from this statement; a "
-        "difference in the other direction counts against the claim, and the interval shows it. The paper's settings "
-        "are not known to us: all settings here are our choice.",
+        "slightly. In which direction each of them works alone it does not say, so a difference in either direction "
+        "counts as a change. The paper's settings are not known to us: all settings here are our choice.",
         "That the bias can be reversed requires some condition in which it is, not all conditions.",
-        "The claim of a gap in every condition is our summary of the map of optimisers and dropout rates, not the "
-        "paper's claim.",
+        "The gap in every condition summarises the map of optimisers and dropout rates. It is not a claim of the "
+        "paper and has no verdict.",
         f"A network trains until 2,000 steps after it has mastered both features (99 %), or for {STEP_LIMIT:,} steps. "
         "Under dropout a parity is learned late or never. Networks that fail the accuracy criterion (95 %) on the "
         "hard feature are counted but not averaged, so a cell of the map may rest on the few seeds that learned it "

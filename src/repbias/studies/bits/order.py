@@ -5,15 +5,10 @@ complex features, one before the other. A first stage trains one feature alone u
 both until both are mastered, and 2,000 steps more. Output weights, loss and stimuli are the same throughout.
 """
 
-from repbias.experiments.comparisons import LevelDifference
-from repbias.experiments.contrasts import FeatureDifference
-from repbias.experiments.study import Claim, Condition, Scale, Study
-from repbias.models import MLP
-from repbias.tasks import BooleanTask
-from repbias.training import SGD, Phase, Training
+from repbias.experiments import Condition, LevelDifference, Study, favours, quick_and_full
+from repbias.studies.bits import bits_condition
 
 LIMIT = 40_000  # steps of a phase
-NETWORK = MLP(widths=(64, 64, 64, 64))
 TOGETHER, HARD_FIRST, EASY_FIRST, STAGED = "together", "hard first", "easy first", "first, then both"
 # The feature that is trained alone before both are.
 ALONE = {TOGETHER: None, HARD_FIRST: "hard", EASY_FIRST: "easy", STAGED: "first"}
@@ -27,16 +22,8 @@ EQUAL = {"copy": 2_200, "parity3": 9_800}
 
 
 def _condition(features: dict[str, str], factors: dict[str, str], steps: int) -> Condition:
-    alone, both = ALONE[factors["regime"]], Phase(steps=LIMIT)
-    phases = (both,) if alone is None else (Phase(features=(alone,), steps=LIMIT, extra=0), both)
-    return Condition(
-        name=", ".join(factors.values()),
-        factors=factors,
-        task=BooleanTask(features=features),
-        model=NETWORK,
-        training=Training(optimizer=SGD(lr=0.05), phases=phases),
-        steps=steps,
-    )
+    name, first = ", ".join(factors.values()), ALONE[factors["regime"]]
+    return bits_condition(name, factors, features, first=first, limit=LIMIT, steps=steps)
 
 
 UNEQUAL_CONDITIONS = tuple(
@@ -48,49 +35,40 @@ EQUAL_CONDITIONS = tuple(
     _condition({"first": function, "second": function}, {"pair": f"{function} and {function}", "regime": STAGED}, steps)
     for function, steps in EQUAL.items()
 )
-GAP = FeatureDifference(measure="r2", more="easy", less="hard")
 
 STUDY = Study(
     name="order",
     title="Learning order",
     question="Does the feature that is learned first keep more of the representation?",
     conditions=UNEQUAL_CONDITIONS + EQUAL_CONDITIONS,
-    scales={
-        "quick": Scale(
-            conditions=(f"parity3, {TOGETHER}", f"parity3, {HARD_FIRST}", f"copy and copy, {STAGED}"), seeds=4
-        ),
-        "full": Scale(seeds=20),
-    },
+    scales=quick_and_full((f"parity3, {TOGETHER}", f"parity3, {HARD_FIRST}", f"copy and copy, {STAGED}")),
     claims=(
-        Claim(
-            id="C4",
-            statement="Training the hard feature first narrows the gap",
-            contrast=GAP,
+        favours(
+            "C4",
+            "Training the hard feature first narrows the gap",
             compare=LevelDifference(factor="regime", more=TOGETHER, less=HARD_FIRST),
             where={"hard": tuple(HARD)},
             sesoi=0.05,
         ),
-        Claim(
-            id="C4",
-            statement="Training the hard feature first does not close the gap",
-            contrast=GAP,
+        favours(
+            "C4",
+            "Training the hard feature first does not close the gap",
             where={"hard": tuple(HARD), "regime": (HARD_FIRST,)},
             test="sign",
             sesoi=0.05,
         ),
-        Claim(
-            id="control",
+        favours(
+            "control",
+            "It is the order that narrows the gap, not training in two stages: easy first leaves it wider",
             illuminates="C4",
-            statement="It is the order that narrows the gap, not training in two stages: easy first leaves it wider",
-            contrast=GAP,
             compare=LevelDifference(factor="regime", more=EASY_FIRST, less=HARD_FIRST),
             where={"hard": tuple(HARD)},
             sesoi=0.05,
         ),
-        Claim(
-            id="C5",
-            statement="Of features of equal complexity, the one learned first is represented more strongly",
-            contrast=FeatureDifference(measure="r2", more="first", less="second"),
+        favours(
+            "C5",
+            "Of features of equal complexity, the one learned first is represented more strongly",
+            pair=("first", "second"),
             where={"pair": tuple(f"{function} and {function}" for function in EQUAL)},
             sesoi=0.05,
         ),

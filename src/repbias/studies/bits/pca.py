@@ -4,22 +4,16 @@ The networks are those of `complexity`. A layer is reduced to its top k principa
 network's own read-out, so nothing is fitted to the reduced layer.
 """
 
-from repbias.experiments.analysis import Analysis
-from repbias.experiments.contrasts import FeatureDifference
-from repbias.experiments.study import Claim, Scale, Study
-from repbias.studies.bits.complexity import NETWORKS, conditions_with
-
-HARD = ("XOR2", "parity3", "parity4")
+from repbias.experiments import Analysis, Study, favours
+from repbias.studies.bits.complexity import AND, NONLINEAR, and_control, conditions_with
+from repbias.studies.bits.complexity import STUDY as COMPLEXITY
 
 STUDY = Study(
     name="pca",
     title="Principal components",
     question="Do the leading principal components show the easy feature, and does the hard one need more of them?",
-    conditions=conditions_with(*HARD, "AND"),
-    scales={
-        "quick": Scale(conditions=tuple(f"parity3, {network}" for network in NETWORKS), seeds=4),
-        "full": Scale(seeds=20),
-    },
+    conditions=conditions_with(*NONLINEAR["hard"], *AND["hard"]),
+    scales=COMPLEXITY.scales,
     analysis=Analysis(
         function="repbias.analyses.unsupervised:pca",
         measures=("r2_component_1", "components_needed", "top_1_accuracy", "top_2_accuracy", "top_3_accuracy"),
@@ -30,35 +24,29 @@ STUDY = Study(
         },
     ),
     claims=(
-        Claim(
-            id="C15",
-            statement="The leading principal component shows the easy feature more than the hard one",
-            contrast=FeatureDifference(measure="r2_component_1", more="easy", less="hard"),
-            where={"hard": HARD},
+        favours(
+            "C15",
+            "The leading principal component shows the easy feature more than the hard one",
+            measure="r2_component_1",
+            where=NONLINEAR,
             sesoi=0.1,
         ),
-        Claim(
-            id="C15",
-            statement="The hard feature needs more components to survive a top-k truncation",
-            contrast=FeatureDifference(measure="components_needed", more="hard", less="easy"),
-            where={"hard": HARD},
+        favours(
+            "C15",
+            "The hard feature needs more components to survive a top-k truncation",
+            measure="components_needed",
+            pair=("hard", "easy"),
+            where=NONLINEAR,
             sesoi=0.5,
         ),
-        Claim(
-            id="C15",
-            statement="With one component kept, the easy feature is reported better than the hard one",
-            contrast=FeatureDifference(measure="top_1_accuracy", more="easy", less="hard"),
-            where={"hard": HARD},
+        favours(
+            "C15",
+            "With one component kept, the easy feature is reported better than the hard one",
+            measure="top_1_accuracy",
+            where=NONLINEAR,
             sesoi=0.1,
         ),
-        Claim(
-            id="variance, not difficulty",
-            illuminates="C15",
-            statement="Where the harder feature has more variance, the leading component shows the harder one",
-            contrast=FeatureDifference(measure="r2_component_1", more="hard", less="easy"),
-            where={"hard": ("AND",)},
-            sesoi=0.1,
-        ),
+        and_control("the leading component shows the harder one", "r2_component_1", 0.1, illuminates="C15"),
     ),
     notes=(
         "A feature survives with k components where, for k components and for every larger number, its accuracy "

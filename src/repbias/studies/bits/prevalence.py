@@ -6,12 +6,9 @@ enter the loss in the others. Validation and test stimuli are not manipulated. L
 choice.
 """
 
-from repbias.experiments.comparisons import Trend
-from repbias.experiments.contrasts import FeatureDifference
-from repbias.experiments.study import Claim, Condition, Scale, Study
-from repbias.models import MLP
-from repbias.tasks import BooleanFeature, BooleanTask
-from repbias.training import SGD, Phase, Training
+from repbias.experiments import Claim, Condition, Study, Trend, favours, quick_and_full
+from repbias.studies.bits import bits_condition
+from repbias.tasks import BooleanFeature
 
 LIMIT = 20_000  # steps
 PRESENT, LABELLED = "P(f=1)", "labelled"
@@ -29,12 +26,11 @@ FUNCTIONS = ("copy", "xor")
 def _condition(reading: str, function: str, level: str) -> Condition:
     prevalence, labelled = (float(level), 1.0) if reading == PRESENT else (0.5, float(level))
     rare = BooleanFeature(function=function, prevalence=prevalence, labelled=labelled)
-    return Condition(
-        name=f"{reading} {level}, {function}",
-        factors={"reading": reading, "features": f"{function} and {function}", "prevalence": level},
-        task=BooleanTask(features={"common": BooleanFeature(function=function), "rare": rare}),
-        model=MLP(widths=(64, 64, 64, 64)),
-        training=Training(optimizer=SGD(lr=0.05), phases=(Phase(steps=LIMIT),)),
+    return bits_condition(
+        f"{reading} {level}, {function}",
+        {"reading": reading, "features": f"{function} and {function}", "prevalence": level},
+        {"common": function, "rare": rare},
+        limit=LIMIT,
         steps=STEPS[reading][level][FUNCTIONS.index(function)],
     )
 
@@ -44,7 +40,13 @@ QUICK = tuple(
     for reading, levels in ((PRESENT, ("0.5", "0.1", "0.02")), (LABELLED, ("1", "0.1", "0.02")))
     for level in levels
 )
-GAP = FeatureDifference(measure="r2", more="common", less="rare")
+
+
+def falls_behind(statement: str, sesoi: float, factor: str = "prevalence") -> Claim:
+    """Return the part of C8 that is a trend: the gap per halving of how often the rare feature occurs."""
+    trend = Trend(factor=factor, scale="log2", falling=True)
+    return favours("C8", statement, pair=("common", "rare"), compare=trend, sesoi=sesoi)
+
 
 STUDY = Study(
     name="prevalence",
@@ -56,19 +58,13 @@ STUDY = Study(
         for function in FUNCTIONS
         for level in levels
     ),
-    scales={"quick": Scale(conditions=QUICK, seeds=4), "full": Scale(seeds=20)},
+    scales=quick_and_full(QUICK),
     claims=(
-        Claim(
-            id="C8",
-            statement="The rarer one of two equally complex features, the further it falls behind the other",
-            contrast=GAP,
-            compare=Trend(factor="prevalence", scale="log2", falling=True),
-            sesoi=0.01,
-        ),
-        Claim(
-            id="C8",
-            statement="The more prevalent one explains more variance where the other is rare",
-            contrast=GAP,
+        falls_behind("The rarer one of two equally complex features, the further it falls behind the other", 0.01),
+        favours(
+            "C8",
+            "The more prevalent one explains more variance where the other is rare",
+            pair=("common", "rare"),
             where={"prevalence": ("0.1", "0.02")},
             sesoi=0.05,
         ),

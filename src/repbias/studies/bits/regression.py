@@ -5,9 +5,7 @@ them report both features, one of them, or are untrained; the prediction is a cr
 common stimuli.
 """
 
-from repbias.experiments.analysis import Analysis
-from repbias.experiments.contrasts import FeatureDifference, Level
-from repbias.experiments.study import Claim, Scale, Study
+from repbias.experiments import Analysis, Claim, Level, Study, favours, quick_and_full
 from repbias.studies.bits.rsa import CONDITIONS, KINDS
 
 STUDY = Study(
@@ -15,7 +13,7 @@ STUDY = Study(
     title="Regression between systems",
     question="Does a predictor that captures only the easy feature explain most of a system that computes both?",
     conditions=CONDITIONS,
-    scales={"quick": Scale(seeds=6), "full": Scale(seeds=20)},
+    scales=quick_and_full(seeds=(6, 20)),
     analysis=Analysis(
         function="repbias.analyses.regression:analyse",
         of="study",
@@ -32,10 +30,11 @@ STUDY = Study(
             where={"reports": ("both",)},
             sesoi=0.5,
         ),
-        Claim(
-            id="C19",
-            statement="It scores higher than a network that computes only the hard feature",
-            contrast=FeatureDifference(measure="regression_r2", more="easy network", less="hard network"),
+        favours(
+            "C19",
+            "It scores higher than a network that computes only the hard feature",
+            measure="regression_r2",
+            pair=("easy network", "hard network"),
             where={"reports": ("both",)},
             sesoi=0.05,
         ),
@@ -47,11 +46,12 @@ STUDY = Study(
             where={"reports": ("both",)},
             sesoi=0.5,
         ),
-        Claim(
-            id="beyond chance",
+        favours(
+            "beyond chance",
+            "A network that computes only the easy feature predicts more than an untrained one",
+            measure="regression_r2",
+            pair=("easy network", "untrained network"),
             illuminates="C19",
-            statement="A network that computes only the easy feature predicts more than an untrained one",
-            contrast=FeatureDifference(measure="regression_r2", more="easy network", less="untrained network"),
             where={"reports": ("both",)},
             sesoi=0.05,
         ),

@@ -4,49 +4,46 @@ Four kinds of networks have the same architecture and inputs: some report the ea
 both, and some are untrained. Each pair of networks is compared by the correlation of their RDMs and by CKA.
 """
 
-from repbias.experiments.analysis import Analysis
-from repbias.experiments.comparisons import LevelDifference
-from repbias.experiments.contrasts import FeatureDifference, Level
-from repbias.experiments.study import Claim, Condition, Scale, Study
+from repbias.experiments import Analysis, Claim, Level, LevelDifference, Study, favours, quick_and_full
 from repbias.models import MLP
+from repbias.studies.bits import bits_condition
 from repbias.studies.bits.complexity import NETWORKS
-from repbias.tasks import BooleanTask
-from repbias.training import SGD, Phase, Training
 
-REPORTED = {"both": None, "easy": ("easy",), "hard": ("hard",)}
+# What networks report, and about how many steps they take (for the estimate of cost).
 STEPS = {"both": 4_300, "easy": 2_200, "hard": 4_300}
-KINDS = tuple(f"{kind} network" for kind in (*REPORTED, "untrained"))
+KINDS = tuple(f"{kind} network" for kind in (*STEPS, "untrained"))
 
 # "both" is also a condition of `complexity`, so its networks are trained once.
 CONDITIONS = tuple(
-    Condition(
-        name=kind,
-        factors={"reports": kind},
-        task=BooleanTask(features={"easy": "copy", "hard": "parity3"}),
+    bits_condition(
+        kind,
+        {"reports": kind},
+        only=None if kind == "both" else kind,
         model=MLP(widths=NETWORKS["256-128-64-64"]),
-        training=Training(optimizer=SGD(lr=0.05), phases=(Phase(features=features),)),
-        steps=STEPS[kind],
+        steps=steps,
     )
-    for kind, features in REPORTED.items()
+    for kind, steps in STEPS.items()
 )
 
 
 def _parts(measure: str, name: str) -> tuple[Claim, ...]:
     """Return the claims on one measure of similarity."""
     return (
-        Claim(
-            id="C18",
-            statement=f"By {name}, a network that reports both looks more like one that reports only the easy feature "
+        favours(
+            "C18",
+            f"By {name}, a network that reports both looks more like one that reports only the easy feature "
             "than like one that reports only the hard one",
-            contrast=FeatureDifference(measure=measure, more="easy network", less="hard network"),
+            measure=measure,
+            pair=("easy network", "hard network"),
             where={"reports": ("both",)},
             sesoi=0.1,
         ),
-        Claim(
-            id="C18",
-            statement=f"By {name}, two networks that report both look less alike than either does to one that reports "
+        favours(
+            "C18",
+            f"By {name}, two networks that report both look less alike than either does to one that reports "
             "only the easy feature",
-            contrast=FeatureDifference(measure=measure, more="easy network", less="both network"),
+            measure=measure,
+            pair=("easy network", "both network"),
             where={"reports": ("both",)},
             sesoi=0.05,
         ),
@@ -66,7 +63,7 @@ STUDY = Study(
     title="Similarity of networks",
     question="Does the similarity of two representations show what two networks have in common?",
     conditions=CONDITIONS,
-    scales={"quick": Scale(seeds=6), "full": Scale(seeds=20)},
+    scales=quick_and_full(seeds=(6, 20)),
     analysis=Analysis(
         function="repbias.analyses.similarity:analyse",
         of="study",

@@ -6,10 +6,9 @@ in the layer's units, in standard deviations of the representation, or in length
 vector.
 """
 
-from repbias.experiments.analysis import Analysis
-from repbias.experiments.contrasts import FeatureDifference, Level
-from repbias.experiments.study import Claim, Scale, Study
-from repbias.studies.bits.complexity import NETWORKS, conditions_with
+from repbias.experiments import Analysis, Claim, FeatureDifference, Level, Study, favours
+from repbias.studies.bits.complexity import STUDY as COMPLEXITY
+from repbias.studies.bits.complexity import conditions_with
 
 FLIPS = "share of the feature's reports that flip"
 
@@ -18,10 +17,7 @@ STUDY = Study(
     title="Steering",
     question="Does pushing a layer along a feature's direction flip that feature alone, and which flips more easily?",
     conditions=conditions_with("XOR2", "parity3", "parity4"),
-    scales={
-        "quick": Scale(conditions=tuple(f"parity3, {network}" for network in NETWORKS), seeds=4),
-        "full": Scale(seeds=20),
-    },
+    scales=COMPLEXITY.scales,
     analysis=Analysis(
         function="repbias.analyses.steering:analyse",
         measures=(
@@ -46,17 +42,14 @@ STUDY = Study(
         },
     ),
     claims=(
-        Claim(
-            id="C16",
-            statement="A push of one difference vector flips the easy feature's output",
-            contrast=Level(measure="own_flips", of=("easy",), criterion=("easy",)),
-            sesoi=0.9,
-        ),
-        Claim(
-            id="C16",
-            statement="A push of one difference vector flips the hard feature's output",
-            contrast=Level(measure="own_flips", of=("hard",), criterion=("hard",)),
-            sesoi=0.9,
+        *(
+            Claim(
+                id="C16",
+                statement=f"A push of one difference vector flips the {feature} feature's output",
+                contrast=Level(measure="own_flips", of=(feature,), criterion=(feature,)),
+                sesoi=0.9,
+            )
+            for feature in ("easy", "hard")
         ),
         Claim(
             id="C16",
@@ -72,11 +65,11 @@ STUDY = Study(
             test="sign",
             sesoi=1.0,  # pushes are some 5 to 15 units long
         ),
-        Claim(
-            id="in own difference vectors",
+        favours(
+            "in own difference vectors",
+            "In units of its own difference vector, either feature flips with the same push",
+            measure="flip_length_difference",
             illuminates="C16",
-            statement="In units of its own difference vector, either feature flips with the same push",
-            contrast=FeatureDifference(measure="flip_length_difference", more="easy", less="hard"),
             sesoi=0.1,
             test="equivalence",
         ),

@@ -5,43 +5,28 @@ difference would not support it, so the interval of the trend has to lie within 
 The widths are our choice.
 """
 
-from repbias.experiments.comparisons import Trend
-from repbias.experiments.contrasts import FeatureDifference
-from repbias.experiments.study import Claim, Condition, Scale, Study
+from repbias.experiments import Study, Trend, favours, quick_and_full
 from repbias.models import MLP
-from repbias.tasks import BooleanTask
-from repbias.training import SGD, Phase, Training
+from repbias.studies.bits import bits_condition
 
 LIMIT = 15_000  # steps
 # About how many steps a network takes at each width (for the estimate of cost).
 STEPS = {32: 6_500, 64: 5_800, 128: 4_800, 256: 4_100, 512: 3_800}
 
 
-def _condition(width: int) -> Condition:
-    return Condition(
-        name=f"4 x {width}",
-        factors={"width": str(width)},
-        task=BooleanTask(features={"easy": "copy", "hard": "parity3"}),
-        model=MLP(widths=(width,) * 4),
-        training=Training(optimizer=SGD(lr=0.05), phases=(Phase(steps=LIMIT),)),
-        steps=STEPS[width],
-    )
-
-
 STUDY = Study(
     name="width",
     title="Width",
     question="Does the gap between an easy and a hard feature stay the same from narrow to wide networks?",
-    conditions=tuple(_condition(width) for width in STEPS),
-    scales={
-        "quick": Scale(conditions=tuple(f"4 x {width}" for width in (32, 64, 128, 256)), seeds=4),
-        "full": Scale(seeds=20),
-    },
+    conditions=tuple(
+        bits_condition(f"4 x {width}", {"width": str(width)}, model=MLP(widths=(width,) * 4), limit=LIMIT, steps=steps)
+        for width, steps in STEPS.items()
+    ),
+    scales=quick_and_full(f"4 x {width}" for width in (32, 64, 128, 256)),
     claims=(
-        Claim(
-            id="C9",
-            statement="An MLP's width matters little to the gap between easy and hard",
-            contrast=FeatureDifference(measure="r2", more="easy", less="hard"),
+        favours(
+            "C9",
+            "An MLP's width matters little to the gap between easy and hard",
             compare=Trend(factor="width", scale="log2"),
             sesoi=0.02,
             test="equivalence",

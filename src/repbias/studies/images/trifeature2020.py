@@ -5,12 +5,9 @@ ten classes of each held out, and decode all three from every layer before and a
 experiment at reduced size: 64 px, narrow networks, and Adam until the feature is mastered.
 """
 
-from repbias.experiments.analysis import Analysis
-from repbias.experiments.contrasts import FeatureDifference, Level
-from repbias.experiments.network_spec import AnyModel
-from repbias.experiments.study import Claim, Condition, Scale, Study
-from repbias.models import ConvNet
-from repbias.studies.images.common import NARROW, NOTE, image_condition
+from repbias.experiments import Analysis, Claim, Condition, Level, Study, favours, quick_and_full
+from repbias.models import AnyModel, ConvNet
+from repbias.studies.images import NARROW, NOTE, image_condition
 
 FACTORS = ("shape", "texture", "colour")
 NETWORKS: dict[str, AnyModel] = {"plain network": ConvNet(norm="batch"), "residual network": NARROW}
@@ -62,10 +59,7 @@ STUDY = Study(
     question="How does training on one feature of an image change how well the others can be decoded?",
     domain="images",
     conditions=tuple(_condition(network, target) for network in NETWORKS for target in FACTORS),
-    scales={
-        "quick": Scale(conditions=("colour, plain network",), seeds=4),
-        "full": Scale(seeds=10),
-    },
+    scales=quick_and_full(("colour, plain network",), seeds=(4, 10)),
     analysis=Analysis(
         function="repbias.analyses.decodability:analyse",
         measures=("decodable", "decodable_untrained", "decodable_gain", "decodable_loss"),
@@ -75,10 +69,11 @@ STUDY = Study(
         },
     ),
     claims=(
-        Claim(
-            id="colour is given",
-            statement="An untrained network's pooling layer gives away colour more than shape",
-            contrast=FeatureDifference(measure="decodable_untrained", more="colour", less="shape"),
+        favours(
+            "colour is given",
+            "An untrained network's pooling layer gives away colour more than shape",
+            measure="decodable_untrained",
+            pair=("colour", "shape"),
             sesoi=0.1,
         ),
         *(claim for target in FACTORS for claim in _claims(target)),

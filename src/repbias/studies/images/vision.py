@@ -7,13 +7,18 @@ For comparison, there are deeper networks, a plain network, an MLP, which has no
 
 from itertools import product
 
-from repbias.experiments.comparisons import Interaction, LevelDifference
-from repbias.experiments.contrasts import FeatureDifference
-from repbias.experiments.effects import Effects
-from repbias.experiments.network_spec import AnyModel
-from repbias.experiments.study import Claim, Condition, Scale, Study
-from repbias.models import MLP, ConvNet, ResNet
-from repbias.studies.images.common import NARROW, NOTE, image_condition
+from repbias.experiments import (
+    Condition,
+    Effects,
+    FeatureDifference,
+    Interaction,
+    LevelDifference,
+    Study,
+    favours,
+    quick_and_full,
+)
+from repbias.models import MLP, AnyModel, ConvNet, ResNet
+from repbias.studies.images import NARROW, NOTE, image_condition
 from repbias.training import SGD, Adam
 from repbias.training.optimizers import AnyOptimizer
 
@@ -89,58 +94,56 @@ STUDY = Study(
     question="Do networks favour colour over shape, and do skips change the sign?",
     domain="images",
     conditions=(*CROSSED, *BESIDE),
-    scales={
-        "quick": Scale(conditions=tuple(_residual(wiring, BATCH_NORM, "Adam").name for wiring in SKIPS), seeds=4),
-        "full": Scale(seeds=10),
-    },
+    scales=quick_and_full((_residual(wiring, BATCH_NORM, "Adam").name for wiring in SKIPS), seeds=(4, 10)),
     claims=(
-        Claim(
-            id="C12",
-            statement="A residual network with batch norm favours shape",
-            contrast=FeatureDifference(measure="r2", more="shape", less="colour"),
+        favours(
+            "C12",
+            "A residual network with batch norm favours shape",
+            pair=("shape", "colour"),
             where={"network": ALL_RESIDUAL, "norm": (BATCH_NORM,), "wiring": (WITH_SKIPS,)},
             sesoi=0.05,
         ),
-        Claim(
-            id="C12",
-            statement="A plain network, without norm and trained by SGD, favours colour at its pooling layer",
-            contrast=LEAN,
+        favours(
+            "C12",
+            "A plain network, without norm and trained by SGD, favours colour at its pooling layer",
+            pair=("colour", "shape"),
             where={"network": (PLAIN,), "norm": (NO_NORM,), "optimizer": ("SGD",)},
             sesoi=0.05,
         ),
-        Claim(
-            id="C12",
-            statement="Skips move the balance from colour to shape",
-            contrast=LEAN,
+        favours(
+            "C12",
+            "Skips move the balance from colour to shape",
+            pair=("colour", "shape"),
             compare=LevelDifference(factor="wiring", more=NO_SKIPS, less=WITH_SKIPS),
             where={"network": ALL_RESIDUAL},
             sesoi=0.05,
         ),
-        Claim(
-            id="norm",
+        favours(
+            "norm",
+            "Batch norm moves the balance from colour to shape",
+            pair=("colour", "shape"),
             illuminates="C12",
-            statement="Batch norm moves the balance from colour to shape",
-            contrast=LEAN,
             compare=LevelDifference(factor="norm", more=NO_NORM, less=BATCH_NORM),
             where={"network": (RESIDUAL, PLAIN)},
             sesoi=0.05,
         ),
-        Claim(
-            id="skips by norm",
+        favours(
+            "skips by norm",
+            "Skips move the balance by more without norm than with it",
+            pair=("colour", "shape"),
             illuminates="C12",
-            statement="Skips move the balance by more without norm than with it",
-            contrast=LEAN,
             compare=Interaction(
                 factor="wiring", more=NO_SKIPS, less=WITH_SKIPS, by="norm", by_more=NO_NORM, by_less=BATCH_NORM
             ),
             where={"network": (RESIDUAL,)},
             sesoi=0.05,
         ),
-        Claim(
-            id="per stimulus",
+        favours(
+            "per stimulus",
+            "The per-stimulus form of R2 favours shape in a residual network with batch norm, too",
+            measure="r2_per_stimulus",
+            pair=("shape", "colour"),
             illuminates="C12",
-            statement="The per-stimulus form of R2 favours shape in a residual network with batch norm, too",
-            contrast=FeatureDifference(measure="r2_per_stimulus", more="shape", less="colour"),
             where={"network": ALL_RESIDUAL, "norm": (BATCH_NORM,), "wiring": (WITH_SKIPS,)},
             test="sign",
             sesoi=0.05,

@@ -4,11 +4,8 @@ The networks are the convolutional ones of `vision` that Adam trains. Each stage
 during training and, once training has ended, also before it, channel by channel.
 """
 
-from repbias.experiments.analysis import Analysis
-from repbias.experiments.contrasts import FeatureDifference, LayerSlope
-from repbias.experiments.effects import Effects
-from repbias.experiments.study import Claim, Scale, Study
-from repbias.studies.images.common import NOTE
+from repbias.experiments import Analysis, Claim, Effects, FeatureDifference, LayerSlope, Study
+from repbias.studies.images import NOTE
 from repbias.studies.images.vision import LIMIT, PLAIN, RESIDUAL
 from repbias.studies.images.vision import STUDY as VISION
 
@@ -24,7 +21,7 @@ STUDY = Study(
     question="How do the shares of colour and shape change from stage to stage?",
     domain="images",
     conditions=CONVOLUTIONAL,
-    scales={"quick": VISION.scales["quick"], "full": Scale(seeds=10)},
+    scales=VISION.scales,
     analysis=Analysis(
         function="repbias.analyses.channels:analyse",
         measures=("map_r2", "map_participation", "map_density_0.05", "map_density_0.1", "map_density_0.25"),

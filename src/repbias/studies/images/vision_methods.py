@@ -5,12 +5,10 @@ For reliance, the classifier is trained on images in which colour and shape agre
 conflict: the cue-conflict test.
 """
 
-from repbias.experiments.contrasts import FeatureDifference
-from repbias.experiments.network_spec import AnyModel
-from repbias.experiments.study import Claim, Scale, Study
-from repbias.models import ConvNet
-from repbias.studies.images.common import NARROW, NOTE, image_condition
-from repbias.studies.method_claims import METHODS, claims_on_methods
+from repbias.experiments import Study, favours, quick_and_full
+from repbias.models import AnyModel, ConvNet
+from repbias.studies.images import NARROW, NOTE, image_condition
+from repbias.studies.strings.string_methods import METHODS, claims_on_methods
 from repbias.tasks.images.spec import ImageFeature
 
 COLOURS, SHAPES = ("red", "green"), ("plus", "tee")
@@ -29,15 +27,10 @@ STUDY = Study(
         image_condition(network, {"network": network}, PAIR, model=model, steps=steps)
         for network, (model, steps) in NETWORKS.items()
     ),
-    scales={"quick": Scale(seeds=4), "full": Scale(seeds=10)},
+    scales=quick_and_full(seeds=(4, 10)),
     analysis=METHODS,
     claims=(
-        Claim(
-            id="C1",
-            statement="Colour explains more variance of the pooling layer than shape",
-            contrast=FeatureDifference(measure="r2", more="easy", less="hard"),
-            sesoi=0.05,
-        ),
+        favours("C1", "Colour explains more variance of the pooling layer than shape", sesoi=0.05),
         *claims_on_methods("the pooling layer", "colour", "shape"),
     ),
     notes=(

@@ -4,10 +4,9 @@ This is the counterpart of `prevalence`, in which either colour or shape is the 
 all training images, in a third of them, or in a tenth; validation and test images are always labelled.
 """
 
-from repbias.experiments.comparisons import Trend
-from repbias.experiments.contrasts import FeatureDifference
-from repbias.experiments.study import Claim, Condition, Scale, Study
-from repbias.studies.images.common import NOTE, image_condition
+from repbias.experiments import Condition, Study, quick_and_full
+from repbias.studies.bits.prevalence import falls_behind
+from repbias.studies.images import NOTE, image_condition
 from repbias.tasks.images.spec import ImageFeature
 
 LEVELS = {"1": 800, "0.33": 1_200, "0.1": 2_500}
@@ -30,17 +29,10 @@ STUDY = Study(
     question="Does a feature of an image that is labelled less often lose some of the pooling layer?",
     domain="images",
     conditions=tuple(_condition(rare, labelled, steps) for rare in FACTORS for labelled, steps in LEVELS.items()),
-    scales={
-        "quick": Scale(conditions=("colour labelled 1", "colour labelled 0.33"), seeds=4),
-        "full": Scale(seeds=10),
-    },
+    scales=quick_and_full(("colour labelled 1", "colour labelled 0.33"), seeds=(4, 10)),
     claims=(
-        Claim(
-            id="C8",
-            statement="The more rarely a feature is labelled, the further it falls behind the other",
-            contrast=FeatureDifference(measure="r2", more="common", less="rare"),
-            compare=Trend(factor="labelled", scale="log2", falling=True),
-            sesoi=0.01,
+        falls_behind(
+            "The more rarely a feature is labelled, the further it falls behind the other", 0.01, factor="labelled"
         ),
     ),
     notes=(

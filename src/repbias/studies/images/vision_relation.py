@@ -4,11 +4,9 @@ Images show two objects of one colour, a larger and a smaller one. A single pixe
 shape, but whether the two shapes are the same requires both objects. This relation is the hard feature of the study.
 """
 
-from repbias.experiments.contrasts import FeatureDifference
-from repbias.experiments.network_spec import AnyModel
-from repbias.experiments.study import Claim, Scale, Study
-from repbias.models import ConvNet
-from repbias.studies.images.common import NARROW, NOTE, image_condition
+from repbias.experiments import Study, favours, quick_and_full
+from repbias.models import AnyModel, ConvNet
+from repbias.studies.images import NARROW, NOTE, image_condition
 from repbias.tasks.images.spec import ImageFeature
 
 FEATURES = {
@@ -22,15 +20,6 @@ NETWORKS: dict[str, tuple[AnyModel, int]] = {
 }
 
 
-def _more(more: str, less: str, statement: str) -> Claim:
-    return Claim(
-        id="C1",
-        statement=statement,
-        contrast=FeatureDifference(measure="r2", more=more, less=less),
-        sesoi=0.05,
-    )
-
-
 STUDY = Study(
     name="vision_relation",
     title="Relation",
@@ -40,11 +29,18 @@ STUDY = Study(
         image_condition(network, {"network": network}, FEATURES, model=model, steps=steps)
         for network, (model, steps) in NETWORKS.items()
     ),
-    scales={"quick": Scale(seeds=4), "full": Scale(seeds=10)},
+    scales=quick_and_full(seeds=(4, 10)),
     claims=(
-        _more("colour", "shape", "Colour explains more of the pooling layer than shape"),
-        _more("shape", "relation", "Shape explains more of it than whether two shapes are the same"),
-        _more("colour", "relation", "Colour explains more of it than whether two shapes are the same"),
+        favours("C1", "Colour explains more of the pooling layer than shape", pair=("colour", "shape"), sesoi=0.05),
+        *(
+            favours(
+                "C1",
+                f"{simple.capitalize()} explains more of it than whether two shapes are the same",
+                pair=(simple, "relation"),
+                sesoi=0.05,
+            )
+            for simple in ("shape", "colour")
+        ),
     ),
     notes=(
         NOTE,

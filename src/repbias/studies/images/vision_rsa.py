@@ -4,10 +4,10 @@ This is the counterpart of `rsa`. Networks of one architecture see the same imag
 and ten shapes (the hard one). Some report both features, some only one, and some are untrained.
 """
 
-from repbias.experiments.study import Scale, Study
+from repbias.experiments import Study, quick_and_full
 from repbias.models import ConvNet
 from repbias.studies.bits.rsa import STUDY as RSA
-from repbias.studies.images.common import NOTE, image_condition
+from repbias.studies.images import NOTE, image_condition
 
 STEPS = {"both": 2_200, "easy": 400, "hard": 2_200}
 
@@ -27,7 +27,7 @@ STUDY = Study(
         )
         for reported, steps in STEPS.items()
     ),
-    scales={"quick": Scale(seeds=4), "full": Scale(seeds=10)},
+    scales=quick_and_full(seeds=(4, 10)),
     analysis=RSA.analysis,
     claims=RSA.claims,
     notes=(

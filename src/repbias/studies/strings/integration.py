@@ -5,15 +5,12 @@ other, or up to twelve tokens apart. The encoder has its residual paths at full 
 all.
 """
 
-from repbias.experiments.comparisons import LevelDifference
-from repbias.experiments.contrasts import FeatureDifference
-from repbias.experiments.study import Claim, Scale, Study
+from repbias.experiments import LevelDifference, Study, favours, quick_and_full
 from repbias.models import EncoderDecoder
-from repbias.studies.strings.common import NOTE, string_condition
+from repbias.studies.strings import NOTE, string_condition
 from repbias.tasks.strings.features import Equality
 
 RESIDUAL = {"1": 1.0, "0.5": 0.5, "0": 0.0}
-LEAN = FeatureDifference(measure="r2", more="wide", less="narrow")
 
 STUDY = Study(
     name="integration",
@@ -31,19 +28,19 @@ STUDY = Study(
         for name, factor in RESIDUAL.items()
     ),
     # With residual paths at half strength or none, equality takes thousands of steps, so only at full scale.
-    scales={"quick": Scale(conditions=("residual paths x 1",), seeds=4), "full": Scale(seeds=16)},
+    scales=quick_and_full(("residual paths x 1",), seeds=(4, 16)),
     claims=(
-        Claim(
-            id="C13",
-            statement="With residual paths, the feature that integrates over more of the string explains more",
-            contrast=LEAN,
+        favours(
+            "C13",
+            "With residual paths, the feature that integrates over more of the string explains more",
+            pair=("wide", "narrow"),
             where={"residual": ("1",)},
             sesoi=0.01,
         ),
-        Claim(
-            id="C13",
-            statement="It leads by more with residual paths than without",
-            contrast=LEAN,
+        favours(
+            "C13",
+            "It leads by more with residual paths than without",
+            pair=("wide", "narrow"),
             compare=LevelDifference(factor="residual", more="1", less="0"),
             sesoi=0.01,
         ),

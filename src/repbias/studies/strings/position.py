@@ -7,13 +7,10 @@ such states are measured and shown, but no claim reads them. Models, sizes and s
 not known to us).
 """
 
-from repbias.experiments.contrasts import PositionSlope
-from repbias.experiments.network_spec import AnyModel
-from repbias.experiments.study import Claim, Condition, Scale, Study
-from repbias.models import DecoderOnly, EncoderDecoder, EncoderHeads, Recurrent
-from repbias.studies.strings.common import CHECKPOINTS
-from repbias.tasks import StringTask
-from repbias.training import Adam, Phase, Training
+from repbias.experiments import Claim, Condition, PositionSlope, Study, quick_and_full
+from repbias.models import AnyModel, DecoderOnly, EncoderDecoder, EncoderHeads, Recurrent
+from repbias.studies.strings import string_condition
+from repbias.training import Phase
 
 STEPS, LONG = 600, 2_400
 DECODER = ("decoder.mean", "decoder.state.*")  # shown beside the encoder, but read by no claim
@@ -31,23 +28,12 @@ def position_condition(
     position_weights: tuple[float, ...] | None = None,
 ) -> Condition:
     """Return a condition with features of one kind, reported in rotated orders, and a fixed training time."""
-    return Condition(
-        name=name,
-        factors=factors or {"model": name, "kind": kind, "features": str(features)},
-        task=StringTask(
-            features=dict.fromkeys(NAMES[:features], kind),
-            order="rotated",
-            length=16,
-            validation=512,
-            test=1_024,
-        ),
+    return string_condition(
+        name,
+        factors or {"model": name, "kind": kind, "features": str(features)},
+        dict.fromkeys(NAMES[:features], kind),
         model=model,
-        training=Training(
-            optimizer=Adam(lr=1e-3),
-            batch=64,
-            phases=(Phase(until="steps", steps=steps, position_weights=position_weights),),
-            checkpoints_per_decade=CHECKPOINTS,
-        ),
+        phase=Phase(until="steps", steps=steps, position_weights=position_weights),
         layers=(*model.layer_names, *(DECODER if isinstance(model, EncoderDecoder) else ()), "readout"),
         steps=steps,
     )
@@ -74,7 +60,7 @@ STUDY = Study(
     question="Of equally complex features, does one that is reported earlier get more of the encoder?",
     domain="strings",
     conditions=CONDITIONS,
-    scales={"quick": Scale(conditions=(FIRST, CONTROL), seeds=4), "full": Scale(seeds=16)},
+    scales=quick_and_full((FIRST, CONTROL), seeds=(4, 16)),
     claims=(
         Claim(
             id="C11",

@@ -5,11 +5,17 @@ position is learned; the decoder reads its own answers instead of the true ones,
 only one position is in the loss, so that no other feature competes with it.
 """
 
-from repbias.experiments.comparisons import LevelDifference
-from repbias.experiments.contrasts import LearnedLevel, MasterySlope, PositionSlope
-from repbias.experiments.network_spec import AnyModel
-from repbias.experiments.study import Claim, Condition, Scale, Study
-from repbias.models import EncoderDecoder, Recurrent
+from repbias.experiments import (
+    Claim,
+    Condition,
+    LearnedLevel,
+    LevelDifference,
+    MasterySlope,
+    PositionSlope,
+    Study,
+    quick_and_full,
+)
+from repbias.models import AnyModel, EncoderDecoder, Recurrent
 from repbias.studies.strings.position import NAMES, position_condition
 
 TEACHER, HALF, OWN = "teacher forcing", "half its own answers", "its own answers"
@@ -47,10 +53,7 @@ STUDY = Study(
         *(_condition(GRU, Recurrent(cell="gru"), regime) for regime in (TEACHER, EQUAL)),
         _condition(GRU, Recurrent(cell="gru", own_answers=1.0), OWN),
     ),
-    scales={
-        "quick": Scale(conditions=(f"{TRANSFORMER}, {TEACHER}", f"{TRANSFORMER}, {LATER}"), seeds=4),
-        "full": Scale(seeds=16),
-    },
+    scales=quick_and_full((f"{TRANSFORMER}, {TEACHER}", f"{TRANSFORMER}, {LATER}"), seeds=(4, 16)),
     claims=(
         Claim(
             id="equally fast",
@@ -61,29 +64,28 @@ STUDY = Study(
             sesoi=0.1,
             test="equivalence",
         ),
-        Claim(
-            id="later learned first",
-            illuminates="C11",
-            statement="Earlier features have more also where later ones are learned first",
-            contrast=SLOPE,
-            where={"model": TRANSFORMERS, "regime": (LATER,)},
-            sesoi=0.005,
-        ),
-        Claim(
-            id="equal speed",
-            illuminates="C11",
-            statement="Earlier features have more also in a GRU that learns all positions equally fast",
-            contrast=SLOPE,
-            where={"model": (GRU,), "regime": (EQUAL,)},
-            sesoi=0.005,
-        ),
-        Claim(
-            id="own answers",
-            illuminates="C11",
-            statement="Earlier features have more also where the decoder reads its own answers in training",
-            contrast=SLOPE,
-            where={"regime": (HALF, OWN)},
-            sesoi=0.005,
+        *(
+            Claim(
+                id=id,
+                illuminates="C11",
+                statement=f"Earlier features have more also {where}",
+                contrast=SLOPE,
+                where=conditions,
+                sesoi=0.005,
+            )
+            for id, where, conditions in (
+                (
+                    "later learned first",
+                    "where later ones are learned first",
+                    {"model": TRANSFORMERS, "regime": (LATER,)},
+                ),
+                (
+                    "equal speed",
+                    "in a GRU that learns all positions equally fast",
+                    {"model": (GRU,), "regime": (EQUAL,)},
+                ),
+                ("own answers", "where the decoder reads its own answers in training", {"regime": (HALF, OWN)}),
+            )
         ),
         Claim(
             id="speed matters",

@@ -5,9 +5,8 @@ markers, the equality of two slots, a parity of markers, a count, or whether bra
 counterpart of `complexity`.
 """
 
-from repbias.experiments.contrasts import FeatureDifference
-from repbias.experiments.study import Claim, Scale, Study
-from repbias.studies.strings.common import NOTE, string_condition
+from repbias.experiments import Study, favours, quick_and_full
+from repbias.studies.strings import NOTE, string_condition
 from repbias.tasks.strings.features import AnyStringFeature, Parity
 
 HARD: dict[str, str | AnyStringFeature] = {
@@ -29,18 +28,13 @@ STUDY = Study(
         string_condition(name, {"hard": name}, {"easy": "presence", "hard": kind}, steps=STEPS.get(name, 2_500))
         for name, kind in HARD.items()
     ),
-    scales={"quick": Scale(conditions=("count", "order of two markers"), seeds=4), "full": Scale(seeds=16)},
+    scales=quick_and_full(("count", "order of two markers"), seeds=(4, 16)),
     claims=(
-        Claim(
-            id="C1",
-            statement="Of two features of a string, the simpler explains more of the last encoder layer",
-            contrast=FeatureDifference(measure="r2", more="easy", less="hard"),
-            sesoi=0.02,
-        ),
-        Claim(
-            id="C2",
-            statement="The simpler feature is represented more densely: more units carry it",
-            contrast=FeatureDifference(measure="density_0.1", more="easy", less="hard"),
+        favours("C1", "Of two features of a string, the simpler explains more of the last encoder layer", sesoi=0.02),
+        favours(
+            "C2",
+            "The simpler feature is represented more densely: more units carry it",
+            measure="density_0.1",
             sesoi=0.05,
         ),
     ),

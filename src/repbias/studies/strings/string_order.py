@@ -4,13 +4,10 @@ This is the counterpart of `order`. The easy feature is the presence of a marker
 markers. They are learned together, or the hard one is trained alone until it is mastered.
 """
 
-from repbias.experiments.comparisons import LevelDifference
-from repbias.experiments.contrasts import FeatureDifference
-from repbias.experiments.study import Claim, Scale, Study
-from repbias.studies.strings.common import NOTE, string_condition
+from repbias.experiments import LevelDifference, Study, favours, quick_and_full
+from repbias.studies.strings import NOTE, string_condition
 
 TOGETHER, HARD_FIRST, FIRST = "together", "hard first", "first, then both"
-GAP = FeatureDifference(measure="r2", more="easy", less="hard")
 UNEQUAL = {"easy": "presence", "hard": "precedes"}
 
 STUDY = Study(
@@ -29,28 +26,20 @@ STUDY = Study(
             steps=700,
         ),
     ),
-    scales={"quick": Scale(seeds=4), "full": Scale(seeds=16)},
+    scales=quick_and_full(seeds=(4, 16)),
     claims=(
-        Claim(
-            id="C4",
-            statement="Training the hard feature of a string first narrows the gap",
-            contrast=GAP,
+        favours(
+            "C4",
+            "Training the hard feature of a string first narrows the gap",
             compare=LevelDifference(factor="regime", more=TOGETHER, less=HARD_FIRST),
             where={"pair": ("easy and hard",)},
             sesoi=0.02,
         ),
-        Claim(
-            id="C4",
-            statement="It does not close the gap",
-            contrast=GAP,
-            where={"regime": (HARD_FIRST,)},
-            test="sign",
-            sesoi=0.02,
-        ),
-        Claim(
-            id="C5",
-            statement="Of two equally complex features of a string, the one learned first is represented more strongly",
-            contrast=FeatureDifference(measure="r2", more="first", less="second"),
+        favours("C4", "It does not close the gap", where={"regime": (HARD_FIRST,)}, test="sign", sesoi=0.02),
+        favours(
+            "C5",
+            "Of two equally complex features of a string, the one learned first is represented more strongly",
+            pair=("first", "second"),
             where={"pair": ("equal",)},
             sesoi=0.02,
         ),

@@ -4,10 +4,9 @@ This is the counterpart of `prevalence`, with two markers. One of them is presen
 labelled in fewer of them. Validation and test strings are not manipulated.
 """
 
-from repbias.experiments.comparisons import Trend
-from repbias.experiments.contrasts import FeatureDifference
-from repbias.experiments.study import Claim, Condition, Scale, Study
-from repbias.studies.strings.common import NOTE, string_condition
+from repbias.experiments import Condition, Study, quick_and_full
+from repbias.studies.bits.prevalence import falls_behind
+from repbias.studies.strings import NOTE, string_condition
 from repbias.tasks.strings.features import Presence
 
 LEVELS = {"P(f=1)": ("0.5", "0.2", "0.05"), "labelled": ("1", "0.2", "0.05")}
@@ -30,15 +29,9 @@ STUDY = Study(
     question="Of two equal features of a string, does the more prevalent one get more of the encoder?",
     domain="strings",
     conditions=tuple(_condition(reading, level) for reading, levels in LEVELS.items() for level in levels),
-    scales={"quick": Scale(conditions=QUICK, seeds=4), "full": Scale(seeds=16)},
+    scales=quick_and_full(QUICK, seeds=(4, 16)),
     claims=(
-        Claim(
-            id="C8",
-            statement="The rarer one of two equal features of a string, the further it falls behind the other",
-            contrast=FeatureDifference(measure="r2", more="common", less="rare"),
-            compare=Trend(factor="prevalence", scale="log2", falling=True),
-            sesoi=0.005,
-        ),
+        falls_behind("The rarer one of two equal features of a string, the further it falls behind the other", 0.005),
     ),
     notes=(NOTE,),
 )

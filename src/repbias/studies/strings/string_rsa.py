@@ -4,10 +4,10 @@ This is the counterpart of `rsa`. The features are the presence of a marker and 
 everything passes through a summary token. Some networks report both features, some only one, and some are untrained.
 """
 
-from repbias.experiments.study import Scale, Study
+from repbias.experiments import Study, quick_and_full
 from repbias.models import EncoderDecoder
 from repbias.studies.bits.rsa import STUDY as RSA
-from repbias.studies.strings.common import NOTE, string_condition
+from repbias.studies.strings import NOTE, string_condition
 from repbias.studies.strings.string_methods import HARD
 
 PAIR = {"easy": "presence", "hard": HARD["order of two markers"]}
@@ -28,7 +28,7 @@ STUDY = Study(
         )
         for reported in ("both", "easy", "hard")
     ),
-    scales={"quick": Scale(seeds=4), "full": Scale(seeds=16)},
+    scales=quick_and_full(seeds=(4, 16)),
     analysis=RSA.analysis,
     claims=RSA.claims,
     notes=(

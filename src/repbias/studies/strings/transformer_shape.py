@@ -5,11 +5,9 @@ orders (the effect of position), and an easy and a hard feature (the effect of c
 `architecture`, `depth` and `width`.
 """
 
-from repbias.experiments.contrasts import FeatureDifference, PositionSlope
-from repbias.experiments.network_spec import AnyModel
-from repbias.experiments.study import Claim, Scale, Study
-from repbias.models import DecoderOnly, EncoderDecoder
-from repbias.studies.strings.common import NOTE, string_condition
+from repbias.experiments import Claim, PositionSlope, Study, favours, quick_and_full
+from repbias.models import AnyModel, DecoderOnly, EncoderDecoder
+from repbias.studies.strings import NOTE, string_condition
 from repbias.training import SGD, AdamW
 from repbias.training.optimizers import AnyOptimizer, Muon
 
@@ -52,10 +50,7 @@ STUDY = Study(
         for task, features in TASKS.items()
         for name in (*MODELS, *OPTIMIZERS)
     ),
-    scales={
-        "quick": Scale(conditions=(f"1 layer, {POSITION}", f"1 layer, {COMPLEXITY}"), seeds=4),
-        "full": Scale(seeds=16),
-    },
+    scales=quick_and_full((f"1 layer, {POSITION}", f"1 layer, {COMPLEXITY}"), seeds=(4, 16)),
     claims=(
         Claim(
             id="position",
@@ -65,11 +60,10 @@ STUDY = Study(
             where={"task": (POSITION,)},
             sesoi=0.005,
         ),
-        Claim(
-            id="complexity",
+        favours(
+            "complexity",
+            "The simpler feature explains more of the last encoder layer, whatever shape or optimiser",
             illuminates="C1",
-            statement="The simpler feature explains more of the last encoder layer, whatever shape or optimiser",
-            contrast=FeatureDifference(measure="r2", more="easy", less="hard"),
             where={"task": (COMPLEXITY,)},
             sesoi=0.02,
         ),
