@@ -18,8 +18,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from repbias.activations import reading
 from repbias.activations.editing import capture, editing
 from repbias.activations.reading import read_layers
-from repbias.measures.interventions.ablation import ablate
-from repbias.measures.interventions.erasure import leace, projection_eraser
+from repbias.measures.interventions.erasure import ablate, leace, projection_eraser
 from repbias.measures.interventions.patching import patch, patch_subspace
 from repbias.measures.interventions.steering import steer
 

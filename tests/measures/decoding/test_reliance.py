@@ -10,9 +10,8 @@ from scipy.stats import ortho_group
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.neighbors import NearestCentroid
 
-from repbias.measures.decoding.cue_training import as_strengths, draw_training_set
 from repbias.measures.decoding.linear_classifiers import CLASSIFIERS, fit_classifier
-from repbias.measures.decoding.reliance import reliance, reliance_sweep
+from repbias.measures.decoding.reliance import as_strengths, draw_training_set, reliance, reliance_sweep
 
 
 def two_features(sizes, n=800, n_units=12, noise=0.5, seed=0):

@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 from scipy.stats import ortho_group
 from torch import nn
 
-from repbias.measures.interventions.steering import steer
+from repbias.measures.interventions.steering import Steering, steer
 from repbias.measures.interventions.steering_directions import difference_vector, probe_direction
-from repbias.measures.interventions.steering_result import Steering
 
 
 def linear_network(code: np.ndarray, readout: np.ndarray, bias: np.ndarray | None = None) -> nn.Module:

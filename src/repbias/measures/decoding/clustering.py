@@ -26,7 +26,7 @@ from repbias.core.arrays import (
     refuse_negative,
 )
 from repbias.core.randomness import rng
-from repbias.core.tables import measures_table
+from repbias.core.results import measures_table
 from repbias.measures.variance.regression import ratio
 
 RESTARTS = 10

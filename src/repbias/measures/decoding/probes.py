@@ -10,9 +10,8 @@ import pandas as pd
 
 from repbias.core.arrays import ArrayLike, FloatArray, IntArray, as_float64, as_representation
 from repbias.core.randomness import rng
-from repbias.core.tables import measures_table
-from repbias.measures.decoding.held_out import HeldOut, held_out
-from repbias.measures.decoding.linear_classifiers import REGULARIZATION, Classifier
+from repbias.core.results import measures_table
+from repbias.measures.decoding.linear_classifiers import REGULARIZATION, Classifier, HeldOut, held_out
 
 
 @dataclass(frozen=True, eq=False)

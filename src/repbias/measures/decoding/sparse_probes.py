@@ -10,8 +10,7 @@ import pandas as pd
 
 from repbias.core.arrays import ArrayLike, FloatArray, IntArray, about_mean
 from repbias.core.specs import did_you_mean
-from repbias.measures.decoding.held_out import held_out
-from repbias.measures.decoding.linear_classifiers import REGULARIZATION, Classifier
+from repbias.measures.decoding.linear_classifiers import REGULARIZATION, Classifier, held_out
 from repbias.measures.decoding.probes import accuracies
 
 SELECTIONS = ("class_means", "forward")

@@ -8,7 +8,7 @@ import numpy as np
 
 from repbias.core.arrays import ArrayLike, FloatArray, about_mean
 from repbias.core.specs import did_you_mean
-from repbias.measures.similarity.paired import as_float64_pair, normalised_pair, refuse_constant
+from repbias.measures.similarity.alignment import as_float64_pair, normalised_pair, refuse_constant
 from repbias.measures.similarity.rdm import squared_distances
 
 KERNELS = ("rbf", "laplacian")

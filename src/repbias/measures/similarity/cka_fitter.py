@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from repbias.core.arrays import ArrayLike, FloatArray, about_mean
+from repbias.measures.similarity.alignment import as_float64_pair
 from repbias.measures.similarity.cka import LEAST, HSICTerms, cka_ratio
-from repbias.measures.similarity.paired import as_float64_pair
 
 
 class CKAFitter:

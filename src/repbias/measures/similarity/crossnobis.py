@@ -1,8 +1,9 @@
-"""Crossnobis: distances between conditions that noise does not inflate, from repeated presentations."""
+"""Distances that take the noise into account: Mahalanobis, and crossnobis, which noise does not inflate."""
 
 from __future__ import annotations
 
 import numpy as np
+from scipy.linalg import LinAlgError, cholesky, solve_triangular
 from sklearn.covariance import ledoit_wolf
 
 from repbias.core.arrays import (
@@ -15,7 +16,42 @@ from repbias.core.arrays import (
     as_representation,
     class_numbers,
 )
-from repbias.measures.similarity.rdm import whitened
+from repbias.measures.similarity.rdm import squared_distances, two_or_more
+
+
+def mahalanobis_rdm(representation: ArrayLike, noise_covariance: ArrayLike) -> FloatArray:
+    """Return the squared Mahalanobis distance between the responses to each pair of stimuli, per unit.
+
+        d(x, y) = (x - y)' S^-1 (x - y) / n        S the noise covariance, n the number of units
+
+    The Euclidean distance after whitening the noise: units that are noisy, or share their noise, count for less.
+    With S the identity it is the "squared_euclidean" of `rdm`.
+
+    Invariances: translation, and any invertible linear map of the units that is applied to the noise covariance too.
+    Not rotations of the representation alone.
+
+    Parameters
+    ----------
+    representation : `[stimulus, unit]`, as in `rdm`.
+    noise_covariance : `[unit, unit]`, symmetric and positive definite, from responses to repeated presentations; see
+        `noise_covariance`. (rsatoolbox asks for its inverse.)
+
+    Returns
+    -------
+    Squared distances `[stimulus, stimulus]`, as in `rdm`.
+
+    Raises
+    ------
+    ValueError : fewer than two stimuli; a covariance of another shape, asymmetric, or not positive definite.
+    TypeError : arrays that do not hold numbers.
+
+    When not to use it: with a covariance over stimuli in the noise's place, which whitens the signal away; for noisy
+    responses, whose noise adds about 2 to every distance (`crossnobis_rdm` does not have this bias).
+
+    Source: Walther et al. (2016), NeuroImage 137, 188-200.
+    """
+    x = two_or_more(representation)
+    return squared_distances(whitened(about_mean(x)[0], noise_covariance)) / x.shape[1]
 
 
 def crossnobis_rdm(
@@ -151,3 +187,25 @@ def _held_out_products(sums: FloatArray, counts: FloatArray) -> FloatArray:
     others, n_others = sums.sum(0) - sums, counts.sum(0) - counts
     in_fold, elsewhere = sums / counts, others / n_others
     return np.asarray(np.einsum("fcu,fdu->cd", in_fold, elsewhere, optimize=True) / len(sums))
+
+
+def whitened(x: FloatArray, noise_covariance: ArrayLike) -> FloatArray:
+    """Return `x` `[row, unit]` in coordinates in which noise of that covariance is white."""
+    s = as_float64(as_representation(noise_covariance, "noise_covariance"))
+    n = x.shape[1]
+    if s.shape != (n, n):
+        raise ValueError(f"noise_covariance must be [unit, unit], ({n}, {n}) for the {n} units, got shape {s.shape}")
+    if not np.allclose(s, s.T, rtol=1e-6, atol=1e-9 * np.abs(s).max()):
+        raise ValueError("noise_covariance must be symmetric, got a matrix that is not: check that it is a covariance")
+    try:
+        factor = cholesky(s, lower=True)
+        singular = bool((factor.diagonal() ** 2 <= 1e-12 * s.diagonal()).any())
+    except LinAlgError:
+        singular = True
+    if singular:
+        smallest = np.linalg.eigvalsh(s)[0]
+        raise ValueError(
+            f"noise_covariance must be positive definite, got one with an eigenvalue of {smallest:.2g}: "
+            "shrink it (sklearn.covariance.ledoit_wolf), or leave out units that are constant or copies"
+        )
+    return np.ascontiguousarray(solve_triangular(factor, x.T, lower=True).T)

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from repbias.core.arrays import ArrayLike, FloatArray, about_mean, as_float64, as_representation
+from repbias.core.results import ALL_FEATURES
 from repbias.measures.variance.explained import variance_explained
-from repbias.measures.variance.result import ALL_FEATURES
 
 OWNER_THRESHOLD = 0.1
 

@@ -20,7 +20,7 @@ from repbias.core.arrays import (
     as_representation,
     class_numbers,
 )
-from repbias.core.tables import measures_table
+from repbias.core.results import measures_table
 from repbias.measures.variance.explained import variance_explained
 from repbias.measures.variance.regression import JointEncoding, fit_joint_encoding
 

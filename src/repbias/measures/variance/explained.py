@@ -19,9 +19,8 @@ from repbias.core.arrays import (
     class_numbers,
 )
 from repbias.features.folds import running_folds
-from repbias.measures.variance.fitter import VarianceFitter, split_or_folds
+from repbias.measures.variance.fitter import VarianceExplained, VarianceFitter, split_or_folds
 from repbias.measures.variance.regression import ratio
-from repbias.measures.variance.result import VarianceExplained
 from repbias.measures.variance.sums import OneHotCode, SumsByFold, near_mean, pieces
 
 COLUMNS_PER_PASS = 512
