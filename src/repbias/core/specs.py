@@ -114,6 +114,13 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f"known: {', '.join(known) or 'none'}"
 
 
+def refuse_unknown(name: object, known: Iterable[str], what: str) -> None:
+    """Raise where `name` is not among the known ones, and suggest the nearest; `what` says what it names."""
+    known = list(known)
+    if name not in known:
+        raise ValueError(f"no {what} is called {name!r}; {did_you_mean(str(name), known)}")
+
+
 def explain(error: ValidationError, what: str) -> str:
     """Return every problem of a refused spec, one per line, in a user's words rather than pydantic's."""
     found = error.errors(include_url=False)

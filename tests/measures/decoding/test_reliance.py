@@ -266,7 +266,7 @@ def test_the_sweep_is_reliance_in_a_table():
         ({"strength": 0.4}, "strength must be one number from .5 to 1"),
         ({"strength": (1.0, 1.0, 1.0)}, "strength must be one number from .5 to 1, or a pair"),
         ({"features": ("feature_0", "feature_9")}, "no feature is called 'feature_9'; did you mean"),
-        ({"features": (0, 2)}, "names or columns from 0 to 1, got 2"),
+        ({"features": (0, 2)}, "a name or a number from 0 to 1, got 2"),
         ({"features": (1, 1)}, "features must be two different features"),
         ({"n_train": 1}, "n_train must be from 2 to 400 at strength"),
         ({"n_train": 500}, "n_train must be from 2 to 400 at strength .* 00: 200, 01: 200"),

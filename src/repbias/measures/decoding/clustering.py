@@ -20,10 +20,8 @@ from repbias.core.arrays import (
     FloatArray,
     about_mean,
     as_float64,
-    as_labels,
-    as_names,
+    as_labelled,
     as_representation,
-    refuse_negative,
 )
 from repbias.core.randomness import rng
 from repbias.core.results import measures_table
@@ -133,10 +131,7 @@ def clustering(
 
     Source: Lloyd (1982), Arthur & Vassilvitskii (2007), Hubert & Arabie (1985).
     """
-    x = as_representation(representation, "representation")
-    y = as_labels(labels, x, "labels")
-    names = as_names(names, y.shape[1])
-    refuse_negative(y, names, "labels")
+    x, y, names = as_labelled(representation, labels, names)
     classes = y.cpu().numpy()
     combined = np.unique(classes, axis=0, return_inverse=True)[1].reshape(-1)
     k = int(combined.max()) + 1 if k is None else k
@@ -229,10 +224,7 @@ def neighbour_purity(
 
     Source: nearest-neighbour classification without a vote (Cover & Hart 1967); the correction for chance is ours.
     """
-    x = as_representation(representation, "representation")
-    y = as_labels(labels, x, "labels")
-    names = as_names(names, y.shape[1])
-    refuse_negative(y, names, "labels")
+    x, y, names = as_labelled(representation, labels, names)
     n = len(x)
     if not 1 <= neighbours < n:
         raise ValueError(

@@ -15,13 +15,13 @@ from repbias.core.arrays import (
     FloatArray,
     IntArray,
     as_float64,
+    as_labelled,
     as_labels,
-    as_names,
     as_representation,
     class_numbers,
     refuse_wrong_classes,
 )
-from repbias.core.specs import did_you_mean
+from repbias.core.specs import refuse_unknown
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,9 +52,7 @@ def held_out(
     what: str = "representation",
 ) -> HeldOut:
     """Return the four arrays, checked; `what` is what errors call the representation."""
-    x = as_representation(representation, what)
-    y = as_labels(labels, x, "labels")
-    names = as_names(names, y.shape[1])
+    x, y, names = as_labelled(representation, labels, names, what=what)
     n_classes = class_numbers(y, names, "labels")
     test_x = as_representation(test_representation, f"test_{what}", n_units=x.shape[1])
     test_y = as_labels(test_labels, test_x, "test_labels")
@@ -139,12 +137,8 @@ class Classifier:
     scaling: str = "none"
 
     def __post_init__(self) -> None:
-        if self.classifier not in CLASSIFIERS:
-            raise ValueError(
-                f"no classifier is called {self.classifier!r}; {did_you_mean(self.classifier, CLASSIFIERS)}"
-            )
-        if self.scaling not in SCALINGS:
-            raise ValueError(f"no scaling is called {self.scaling!r}; {did_you_mean(self.scaling, SCALINGS)}")
+        refuse_unknown(self.classifier, CLASSIFIERS, "classifier")
+        refuse_unknown(self.scaling, SCALINGS, "scaling")
         if not (math.isfinite(self.regularization) and self.regularization > 0):
             raise ValueError(
                 f"regularization must be finite and above 0, got {self.regularization}: for next to none, give a small "
@@ -152,10 +146,23 @@ class Classifier:
             )
 
     def fit(self, x: FloatArray, y: IntArray) -> LinearClassifier:
-        """Return `fit_classifier` with these settings."""
-        return fit_classifier(
-            x, y, classifier=self.classifier, regularization=self.regularization, scaling=self.scaling
-        )
+        """Return the fitted classifier; see `fit_classifier`."""
+        classes = np.unique(y)
+        if len(classes) < 2:
+            raise ValueError(f"y must hold two classes or more to tell apart, got only {classes.tolist()}: add stimuli")
+        constant = np.ptp(x, axis=0) == 0
+        centre = np.where(constant, x[0], x.mean(0))
+        z = x - centre
+        scale = np.where(constant, 1.0, z.std(0)) if self.scaling == "unit" else np.ones(x.shape[1])
+        z /= scale
+        size = float(np.sqrt((z**2).mean())) or 1.0
+        # Solved at size 1, where solvers are at their best; but for "overall", with the penalty that undoes the change.
+        penalty = self.regularization / (1.0 if self.scaling == "overall" else size**2)
+        scale = scale * size
+        weights, intercept = _fit(z / size, y, classes, self.classifier, max(penalty, LEAST_PENALTY))
+        if len(weights) == 1:
+            weights, intercept = np.concatenate([-weights, weights]) / 2, np.concatenate([-intercept, intercept]) / 2
+        return LinearClassifier(classes, weights / scale, intercept, centre)
 
 
 def fit_classifier(
@@ -197,23 +204,7 @@ def fit_classifier(
 
     Source: scikit-learn (Pedregosa et al., 2011) fits all but the nearest mean.
     """
-    Classifier(classifier, regularization, scaling)  # raises for unknown settings
-    classes = np.unique(y)
-    if len(classes) < 2:
-        raise ValueError(f"y must hold two classes or more to tell apart, got only {classes.tolist()}: add stimuli")
-    constant = np.ptp(x, axis=0) == 0
-    centre = np.where(constant, x[0], x.mean(0))
-    z = x - centre
-    scale = np.where(constant, 1.0, z.std(0)) if scaling == "unit" else np.ones(x.shape[1])
-    z /= scale
-    size = float(np.sqrt((z**2).mean())) or 1.0
-    # Solved at size 1, where solvers are at their best; but for "overall", with the penalty that makes it no different.
-    penalty = max(regularization if scaling == "overall" else regularization / size**2, LEAST_PENALTY)
-    scale = scale * size
-    weights, intercept = _fit(z / size, y, classes, classifier, penalty)
-    if len(weights) == 1:
-        weights, intercept = np.concatenate([-weights, weights]) / 2, np.concatenate([-intercept, intercept]) / 2
-    return LinearClassifier(classes, weights / scale, intercept, centre)
+    return Classifier(classifier, regularization, scaling).fit(x, y)
 
 
 def _fit(

@@ -10,10 +10,9 @@ from typing import TypeAlias
 import numpy as np
 import pandas as pd
 
-from repbias.core.arrays import ArrayLike, FloatArray, IntArray, as_labels, as_names, as_representation
+from repbias.core.arrays import ArrayLike, FloatArray, IntArray, as_labels, as_names, as_representation, feature_index
 from repbias.core.randomness import rng
 from repbias.core.results import measures_table
-from repbias.core.specs import did_you_mean
 from repbias.measures.decoding.linear_classifiers import (
     CLASSIFIERS,
     REGULARIZATION,
@@ -203,7 +202,7 @@ def _two_features(
     if test_y.shape[1] != y.shape[1]:
         raise ValueError(f"test_labels must hold the {y.shape[1]} features of labels, got {test_y.shape[1]} columns")
     names = as_names(names, y.shape[1])
-    columns = [_column(feature, names) for feature in features]
+    columns = [feature_index(feature, names) for feature in features]
     if len(set(columns)) != 2:
         raise ValueError(f"features must be two different features, got {features!r}: name both, of {', '.join(names)}")
     pair = [names[column] for column in columns]
@@ -217,16 +216,6 @@ def _two_features(
             f"where features {pair[0]!r} and {pair[1]!r} {where}"
         )
     return data
-
-
-def _column(feature: Feature, names: tuple[str, ...]) -> int:
-    if isinstance(feature, str):
-        if feature not in names:
-            raise ValueError(f"no feature is called {feature!r}; {did_you_mean(feature, names)}")
-        return names.index(feature)
-    if not 0 <= feature < len(names):
-        raise ValueError(f"features must be names or columns from 0 to {len(names) - 1}, got {feature!r}")
-    return feature
 
 
 def _score(data: HeldOut, chosen: IntArray, y: IntArray, settings: Classifier) -> Reliance:

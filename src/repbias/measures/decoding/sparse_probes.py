@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from repbias.core.arrays import ArrayLike, FloatArray, IntArray, about_mean
-from repbias.core.specs import did_you_mean
+from repbias.core.results import measures_table
+from repbias.core.specs import refuse_unknown
 from repbias.measures.decoding.linear_classifiers import REGULARIZATION, Classifier, held_out
 from repbias.measures.decoding.probes import accuracies
 
@@ -44,17 +45,11 @@ class SparseProbe:
 
         Measures: `accuracy`, `balanced_accuracy`, `chance` (the same at every k).
         """
-        rows = [
-            (name, k, measure, float(values[feature]))
-            for i, k in enumerate(self.k)
-            for measure, values in (
-                ("accuracy", self.accuracy[i]),
-                ("balanced_accuracy", self.balanced_accuracy[i]),
-                ("chance", self.chance),
-            )
-            for feature, name in enumerate(self.names)
-        ]
-        return pd.DataFrame(rows, columns=["feature", "k", "measure", "value"])
+        tables = []
+        for k, accuracy, balanced in zip(self.k, self.accuracy, self.balanced_accuracy, strict=True):
+            measures = {"accuracy": accuracy, "balanced_accuracy": balanced, "chance": self.chance}
+            tables.append(measures_table(self.names, measures).assign(k=k))
+        return pd.concat(tables, ignore_index=True)[["feature", "k", "measure", "value"]]
 
 
 def sparse_probe(
@@ -100,8 +95,7 @@ def sparse_probe(
     Source: Gurnee et al. (2023), arXiv 2305.01610.
     """
     settings = Classifier(classifier, regularization, scaling)
-    if selection not in SELECTIONS:
-        raise ValueError(f"no selection is called {selection!r}; {did_you_mean(selection, SELECTIONS)}")
+    refuse_unknown(selection, SELECTIONS, "selection")
     data = held_out(representation, labels, test_representation, test_labels, names)
     sizes = tuple(int(size) for size in k)
     n_units = data.x.shape[1]

@@ -14,7 +14,16 @@ from torch import Tensor, nn
 
 from repbias.activations.axes import Axes
 from repbias.activations.batches import Batches
-from repbias.core.arrays import ArrayLike, FloatArray, as_labels, as_names, as_representation, class_numbers
+from repbias.core.arrays import (
+    ArrayLike,
+    FloatArray,
+    as_labelled,
+    as_labels,
+    as_names,
+    as_representation,
+    class_numbers,
+)
+from repbias.core.results import measures_table
 from repbias.measures.interventions.site import Predict, Site, binary_predictions
 
 WEAKEST = 1e-7
@@ -136,9 +145,8 @@ def leace(representation: ArrayLike, labels: ArrayLike) -> Eraser:
 
     Source: Belrose et al. (2023), arXiv 2306.03819.
     """
-    x = as_representation(representation, "representation")
-    y = as_labels(labels, x, "labels")
-    n_classes = class_numbers(y, as_names(None, y.shape[1]), "labels")
+    x, y, names = as_labelled(representation, labels, None)
+    n_classes = class_numbers(y, names, "labels")
     if len(x) < 2:
         raise ValueError("representation must hold two or more stimuli for a covariance, got 1: give more stimuli")
     codes = [nn.functional.one_hot(y[:, k], n) for k, n in enumerate(n_classes)]
@@ -210,8 +218,7 @@ class Ablation:
         Measures: `before`, `after`, `drop` and `majority`.
         """
         measures = {"before": self.before, "after": self.after, "drop": self.drop, "majority": self.majority}
-        wide = pd.DataFrame(measures, index=list(self.names))
-        return wide.melt(ignore_index=False, var_name="measure").rename_axis("feature").reset_index()
+        return measures_table(self.names, measures)
 
 
 def ablate(

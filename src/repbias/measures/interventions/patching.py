@@ -14,10 +14,11 @@ from torch import Tensor, nn
 
 from repbias.activations.axes import Axes
 from repbias.activations.batches import Batch, Batches
-from repbias.core.arrays import ArrayLike, FloatArray, as_labels, as_names, refuse_negative
+from repbias.core.arrays import ArrayLike, FloatArray, as_labels, as_names, feature_index, refuse_negative
 from repbias.core.randomness import rng
+from repbias.core.results import measures_table
 from repbias.measures.interventions.erasure import projection_eraser
-from repbias.measures.interventions.site import Predict, Site, binary_predictions, feature_index
+from repbias.measures.interventions.site import Predict, Site, binary_predictions
 
 Mix = Callable[[Tensor, Tensor], Tensor]
 """From the values `[stimulus, position, unit]` of stimuli and of their sources to those that take their place."""
@@ -52,8 +53,7 @@ class Patching:
         Measures: `transferred`, `disturbed` and `n_differing`.
         """
         measures = {"transferred": self.transferred, "disturbed": self.disturbed, "n_differing": self.n_differing}
-        wide = pd.DataFrame(measures, index=list(self.names), dtype=float)
-        return wide.melt(ignore_index=False, var_name="measure").rename_axis("feature").reset_index()
+        return measures_table(self.names, measures)
 
 
 def patch(
@@ -101,14 +101,14 @@ def patch(
 
     Source: Vig et al. (2020), arXiv 2004.12265; Geiger et al. (2021), arXiv 2106.02997.
     """
-    pairs = _Pairs.of(module, inputs, source_inputs, batch)
+    pairs = _paired(module, inputs, source_inputs, batch)
     if units is None:
-        site = Site.find(module, layer, pairs.own, predict, axes, "flatten")
-        return pairs.patched(site, lambda own, source: source, names)
-    site = Site.find(module, layer, pairs.own, predict, axes)
+        site = Site.find(module, layer, pairs[0], predict, axes, "flatten")
+        return _patched(site, pairs, lambda own, source: source, names)
+    site = Site.find(module, layer, pairs[0], predict, axes)
     chosen = torch.zeros(site.n_units, dtype=torch.bool)
     chosen[_as_units(units, site.n_units, layer)] = True
-    return pairs.patched(site, lambda own, source: torch.where(chosen.to(own.device), source, own), names)
+    return _patched(site, pairs, lambda own, source: torch.where(chosen.to(own.device), source, own), names)
 
 
 def patch_subspace(
@@ -149,46 +149,40 @@ def patch_subspace(
     Source: Geiger et al. (2023), arXiv 2303.02536; the caution is Makelov, Lange & Nanda's (2023), arXiv 2311.17030.
     """
     basis = projection_eraser(vectors).coefficients
-    pairs = _Pairs.of(module, inputs, source_inputs, batch)
-    site = Site.of_length(basis.shape[1], "vectors", module, layer, pairs.own, predict, axes)
+    pairs = _paired(module, inputs, source_inputs, batch)
+    site = Site.of_length(basis.shape[1], "vectors", module, layer, pairs[0], predict, axes)
 
     def mix(own: Tensor, source: Tensor) -> Tensor:
         directions = basis.to(own.device)
         return own + ((source - own).double() @ directions.T @ directions).to(own)
 
-    return pairs.patched(site, mix, names)
+    return _patched(site, pairs, mix, names)
 
 
-@dataclass(frozen=True, eq=False)
-class _Pairs:
-    """Stimuli and their sources, row by row."""
-
-    own: Batches
-    source: Batches
-
-    @classmethod
-    def of(cls, module: nn.Module, inputs: Any, source_inputs: Any, batch: int) -> _Pairs:
-        own, source = (Batches(one, module, batch_size=batch) for one in (inputs, source_inputs))
-        if (n := own.count()) != (n_sources := source.count()):
-            raise ValueError(
-                f"inputs and source_inputs must pair up row by row, got {n} and {n_sources} stimuli: repeat a source "
-                "that serves several stimuli"
-            )
-        return cls(own, source)
-
-    def patched(self, site: Site, mix: Mix, names: Sequence[str] | None) -> Patching:
-        """Run all pairs, with the layer's values `mix(own, source)`."""
-        names = as_names(names, site.n_features(self.own))
-        parts = [_run(site, own, source, mix) for own, source in zip(self.own, self.source, strict=True)]
-        before, reported, after = (np.concatenate(column) for column in zip(*parts, strict=True))
-        differ = before != reported
-        return Patching(
-            names=names,
-            transferred=_share(after == reported, differ),
-            disturbed=_share(after != before, ~differ),
-            n_differing=differ.sum(0),
-            n_pairs=len(before),
+def _paired(module: nn.Module, inputs: Any, source_inputs: Any, batch: int) -> tuple[Batches, Batches]:
+    """Return the stimuli and their sources, row by row."""
+    own, source = (Batches(one, module, batch_size=batch) for one in (inputs, source_inputs))
+    if (n := own.count()) != (n_sources := source.count()):
+        raise ValueError(
+            f"inputs and source_inputs must pair up row by row, got {n} and {n_sources} stimuli: repeat a source "
+            "that serves several stimuli"
         )
+    return own, source
+
+
+def _patched(site: Site, pairs: tuple[Batches, Batches], mix: Mix, names: Sequence[str] | None) -> Patching:
+    """Run all pairs, with the layer's values `mix(own, source)`."""
+    names = as_names(names, site.n_features(pairs[0]))
+    parts = [_run(site, own, source, mix) for own, source in zip(*pairs, strict=True)]
+    before, reported, after = (np.concatenate(column) for column in zip(*parts, strict=True))
+    differ = before != reported
+    return Patching(
+        names=names,
+        transferred=_share(after == reported, differ),
+        disturbed=_share(after != before, ~differ),
+        n_differing=differ.sum(0),
+        n_pairs=len(before),
+    )
 
 
 def _run(site: Site, own: Batch, source: Batch, mix: Mix) -> list[npt.NDArray[np.int64]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -18,7 +18,6 @@ from repbias.activations.layers import evaluating, match_one_layer
 from repbias.activations.layout import Change
 from repbias.activations.survey import Call, survey
 from repbias.core.arrays import as_labels
-from repbias.core.specs import did_you_mean
 
 Predict: TypeAlias = Callable[[Any], Any]
 """From what a model returns to the class labels that it reports."""
@@ -190,14 +189,3 @@ def acts(
 
     before, after = (list(outputs(run_edited(model, batch, call, change))) for change in (None, push))
     return not before or not all(map(torch.equal, before, after))
-
-
-def feature_index(feature: int | str, names: Sequence[str]) -> int:
-    """Return a feature's place among the names."""
-    if isinstance(feature, str):
-        if feature not in names:
-            raise ValueError(f"no feature is called {feature!r}; {did_you_mean(feature, names)}")
-        return names.index(feature)
-    if not 0 <= feature < len(names):
-        raise ValueError(f"feature must be a name or from 0 to {len(names) - 1}, got {feature}")
-    return feature

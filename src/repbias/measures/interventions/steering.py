@@ -16,10 +16,10 @@ from repbias.activations.batches import Batches
 from repbias.activations.layers import evaluating
 from repbias.activations.layout import Change
 from repbias.activations.outputs import all_tensors
-from repbias.core.arrays import ArrayLike, FloatArray, as_labels, as_names, as_representation
+from repbias.core.arrays import ArrayLike, FloatArray, as_labels, as_names, as_representation, feature_index
 from repbias.core.randomness import torch_rng
-from repbias.core.specs import did_you_mean
-from repbias.measures.interventions.site import Predict, Site, acts, binary_predictions, feature_index
+from repbias.core.specs import refuse_unknown
+from repbias.measures.interventions.site import Predict, Site, acts, binary_predictions
 from repbias.measures.interventions.steering_directions import class_masks
 
 UNITS = ("absolute", "sd", "difference")
@@ -90,26 +90,18 @@ class Steering:
         """
         measured = [(name, "flips", flips) for name, flips in zip(self.names, self.flips.T, strict=True)]
         measured.append((self.feature, "specificity", self.specificity))
-        parts = [
-            pd.DataFrame(
-                {
-                    "feature": name,
-                    "measure": measure,
-                    "length": self.lengths,
-                    "length_sd": self.lengths_in("sd"),
-                    "length_difference": self.lengths_in("difference"),
-                    "value": values,
-                }
-            )
-            for name, measure, values in measured
-        ]
+        lengths = {
+            "length": self.lengths,
+            "length_sd": self.lengths_in("sd"),
+            "length_difference": self.lengths_in("difference"),
+        }
+        parts = [pd.DataFrame({"feature": name, "measure": of, **lengths, "value": v}) for name, of, v in measured]
         return pd.concat(parts, ignore_index=True)
 
 
 def unit_size(unit: str, representation_sd: float, class_distance: float) -> float:
     """Return the length of a unit in the representation's own units."""
-    if unit not in UNITS:
-        raise ValueError(f"no unit of length is called {unit!r}; {did_you_mean(unit, UNITS)}")
+    refuse_unknown(unit, UNITS, "unit of length")
     return {"absolute": 1.0, "sd": representation_sd, "difference": class_distance}[unit]
 
 

@@ -13,11 +13,10 @@ from torch import Tensor
 from repbias.core.arrays import (
     ArrayLike,
     FloatArray,
-    as_labels,
-    as_names,
+    as_labelled,
     as_representation,
-    refuse_negative,
 )
+from repbias.core.results import measures_table
 from repbias.measures.variance.components import Components
 from repbias.measures.variance.sums import as_float64
 
@@ -50,11 +49,8 @@ class ComponentsNeeded:
 
         Measures: `components_needed`, `untruncated_accuracy`, `chance`. `curve` is a separate array.
         """
-        values = np.column_stack([self.needed, self.untruncated, self.chance])
-        wide = pd.DataFrame(
-            values, index=list(self.names), columns=["components_needed", "untruncated_accuracy", "chance"]
-        )
-        return wide.melt(ignore_index=False, var_name="measure").rename_axis("feature").reset_index()
+        measures = {"components_needed": self.needed, "untruncated_accuracy": self.untruncated, "chance": self.chance}
+        return measures_table(self.names, measures)
 
 
 def truncated(representation: ArrayLike, result: Components, k: int) -> Tensor:
@@ -133,10 +129,8 @@ def components_needed(
     """
     if not 0 < fraction <= 1:
         raise ValueError(f"fraction must be above 0 and at most 1, got {fraction}")
-    x = as_representation(representation, "representation", n_units=result.axes.shape[1])
-    y = as_labels(labels, x, "labels")
-    names = as_names(result.names if names is None else names, y.shape[1])
-    refuse_negative(y, names, "labels")
+    names = result.names if names is None else names
+    x, y, names = as_labelled(representation, labels, names, n_units=result.axes.shape[1])
     with torch.no_grad():
         untruncated = _accuracy(read_out, x, y)
         curve = _accuracy_by_k(read_out, x, y, result)

@@ -9,7 +9,7 @@ from scipy.spatial.distance import squareform
 from scipy.stats import kendalltau, rankdata
 
 from repbias.core.arrays import ArrayLike, FloatArray, about_mean, as_float64, as_representation
-from repbias.core.specs import did_you_mean
+from repbias.core.specs import refuse_unknown
 
 DISTANCES = ("correlation", "cosine", "euclidean", "squared_euclidean")
 ROUNDING = 16 * np.finfo(np.float64).eps
@@ -54,8 +54,7 @@ def rdm(representation: ArrayLike, distance: str = "correlation") -> FloatArray:
     Source: Kriegeskorte, Mur & Bandettini (2008), Frontiers in Systems Neuroscience 2:4; the normalisation is that of
     Nili et al. (2014) and rsatoolbox.
     """
-    if distance not in DISTANCES:
-        raise ValueError(f"no distance is called {distance!r}; {did_you_mean(distance, DISTANCES)}")
+    refuse_unknown(distance, DISTANCES, "distance")
     x = two_or_more(representation)
     if distance == "correlation":
         found = squared_distances(_unit_rows(x - x.mean(1, keepdims=True), x, _NO_CORRELATION))
@@ -145,7 +144,7 @@ def compare_rdms(a: ArrayLike, b: ArrayLike, by: str = "pearson") -> float:
 
     Source: Kriegeskorte, Mur & Bandettini (2008); Nili et al. (2014), PLoS Comput Biol 10(4) on ties and tau-a.
     """
-    _refuse_unknown(by)
+    refuse_unknown(by, COMPARISONS, "comparison")
     return float(_compared(_distances([a, b], ("a", "b")), by, ("a", "b"))[0, 1])
 
 
@@ -173,16 +172,11 @@ def compare_many(rdms: Sequence[ArrayLike], by: str = "pearson") -> FloatArray:
 
     Source: Mehrer et al. (2020), Nature Communications 11, 5725, compare networks of different seeds so.
     """
-    _refuse_unknown(by)
+    refuse_unknown(by, COMPARISONS, "comparison")
     if len(rdms) < 2:
         raise ValueError(f"rdms must hold two or more RDMs to compare, got {len(rdms)}")
     names = tuple(f"rdms[{i}]" for i in range(len(rdms)))
     return _compared(_distances(rdms, names), by, names)
-
-
-def _refuse_unknown(by: str) -> None:
-    if by not in COMPARISONS:
-        raise ValueError(f"no comparison is called {by!r}; {did_you_mean(by, COMPARISONS)}")
 
 
 def _distances(rdms: Sequence[ArrayLike], names: Sequence[str]) -> FloatArray:

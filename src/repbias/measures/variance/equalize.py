@@ -15,8 +15,7 @@ from repbias.core.arrays import (
     FloatArray,
     about_mean,
     as_float64,
-    as_labels,
-    as_names,
+    as_labelled,
     as_representation,
     class_numbers,
 )
@@ -142,9 +141,7 @@ def equalize(
     """
     if not 1 <= max_gain < np.inf:
         raise ValueError(f"max_gain must be 1 or more, and finite, got {max_gain}")
-    x = as_representation(representation, "representation")
-    y = as_labels(labels, x, "labels")
-    names = as_names(names, y.shape[1])
+    x, y, names = as_labelled(representation, labels, names)
     before = variance_explained(
         x, y, test_representation=test_representation, test_labels=test_labels, names=names, folds=folds
     )

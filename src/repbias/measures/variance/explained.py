@@ -13,8 +13,8 @@ from repbias.core.arrays import (
     ArrayLike,
     FloatArray,
     as_float64,
+    as_labelled,
     as_labels,
-    as_names,
     as_representation,
     class_numbers,
 )
@@ -91,9 +91,7 @@ def variance_explained(
     Source: Lampinen, Chan & Hermann (2024), arXiv 2405.05847.
     """
     _refuse_unusable(test_representation, test_labels, permutations)
-    x = as_representation(representation, "representation")
-    y = as_labels(labels, x, "labels")
-    names = as_names(names, y.shape[1])
+    x, y, names = as_labelled(representation, labels, names)
     cross_validated = test_representation is None
     fitter = VarianceFitter(
         class_numbers(y, names, "labels"), names=names, folds=folds if cross_validated else None, joint=joint
