@@ -1,4 +1,4 @@
-"""Measures: functions of arrays that say how a representation represents features; they know no task or training."""
+"""Measures: functions of arrays that quantify how a representation represents features."""
 
 from repbias.measures.variance.density import Density as Density
 from repbias.measures.variance.density import density as density

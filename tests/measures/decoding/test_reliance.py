@@ -289,7 +289,7 @@ def test_wrong_arrays_are_refused():
         reliance(**data | {"labels": data["labels"] * 2, "test_labels": test_y * 2})
     with pytest.raises(ValueError, match="got only class 0 for feature 'feature_0'"):
         reliance(**data | {"labels": data["labels"] * [0, 1], "test_labels": test_y * [0, 1]})
-    with pytest.raises(ValueError, match=r"n_train must be from 2 to 0 .* ask for fewer, or add stimuli"):
+    with pytest.raises(ValueError, match=r"n_train must be from 2 to 0 .* use fewer, or add stimuli"):
         reliance(**data | {"labels": np.column_stack([data["labels"][:, 0], 1 - data["labels"][:, 0]])})
     with pytest.raises(ValueError, match="test_labels must hold the 2 features of labels, got 1 columns"):
         reliance(**data | {"test_labels": test_y[:, 0]})

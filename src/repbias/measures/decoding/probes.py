@@ -171,7 +171,7 @@ def controlled_probe(
     ValueError, TypeError : as `probe`; ValueError for one of the two baseline arrays without the other, and for
         permutations below 1.
 
-    When not to use it: for a p value, which asks for many more permutations than a mean does.
+    When not to use it: for a p value, which needs many more permutations than a mean.
 
     Source: Hewitt & Liang (2019), arXiv 1909.03368; memorisation after Zhang et al. (2017), arXiv 1611.03530.
     """

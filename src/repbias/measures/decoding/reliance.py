@@ -267,7 +267,7 @@ def draw_training_set(f: IntArray, strengths: FloatArray, n_train: int | None, s
         counts = ", ".join(f"{values}: {n}" for values, n in zip(("00", "01", "10", "11"), available, strict=True))
         raise ValueError(
             f"n_train must be from 2 to {2 * most} at strength ({s1:g}, {s2:g}), got {n_train}: stimuli with each pair "
-            f"of values are {counts}; ask for fewer, or add stimuli"
+            f"of values are {counts}; use fewer, or add stimuli"
         )
     generator = rng(seed, "reliance", "training stimuli")
     parts = _parts(half, shares)

@@ -161,8 +161,8 @@ def svcca(a: ArrayLike, b: ArrayLike, kept_variance: float = 0.99) -> CanonicalC
     ValueError : as `mean_cca`; a kept variance that is not above 0 and at most 1.
     TypeError : arrays that do not hold numbers.
 
-    When not to use it: to ask for features of little variance, which are cut off before anything is compared; where the
-    components kept are many for the stimuli, as for `mean_cca`.
+    When not to use it: to look for features of little variance, which are cut off before anything is compared; where
+    the components kept are many for the stimuli, as for `mean_cca`.
 
     Source: Raghu et al. (2017), NeurIPS.
     """

@@ -23,8 +23,8 @@ class CKAFitter:
         a_i b_i,  a_i y_i,  b_i x_i  for sum ||x_i - mean||^2 ||y_i - mean||^2, which the debiased form subtracts
 
     and the same for each representation with itself; all about the mean of the first batch, so that little is lost
-    where means are large. Batches that come sorted are no trouble; a first batch that is very unlike the rest costs
-    some precision.
+    where means are large. Sorted batches do no harm; a first batch that differs greatly from the rest costs some
+    precision.
 
     When not to use it: where all responses fit in memory and stimuli are fewer than units (`cka` is faster then).
 

@@ -34,7 +34,7 @@ def mahalanobis_rdm(representation: ArrayLike, noise_covariance: ArrayLike) -> F
     ----------
     representation : `[stimulus, unit]`, as in `rdm`.
     noise_covariance : `[unit, unit]`, symmetric and positive definite, from responses to repeated presentations; see
-        `noise_covariance`. (rsatoolbox asks for its inverse.)
+        `noise_covariance`. (rsatoolbox expects its inverse.)
 
     Returns
     -------

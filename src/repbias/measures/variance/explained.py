@@ -115,7 +115,7 @@ def variance_explained(
 def _refuse_unusable(test_representation: ArrayLike | None, test_labels: ArrayLike | None, permutations: int) -> None:
     if (test_representation is None) != (test_labels is None):
         given, missing = ("test_labels", "test_representation")[:: 1 if test_representation is None else -1]
-        raise ValueError(f"{given} came without {missing}: give both, or neither for cross-validation")
+        raise ValueError(f"{given} was given without {missing}: give both, or neither for cross-validation")
     if permutations < 0:
         raise ValueError(f"permutations must be 0 or more, got {permutations}")
 

@@ -178,7 +178,7 @@ class VarianceFitter:
     def update(self, representation: ArrayLike, labels: ArrayLike) -> None:
         """Add stimuli to fit on (and to score, where cross-validated): `[stimulus, unit]`, `[stimulus, feature]`."""
         if self._models:
-            raise ValueError("update came after update_test or second_pass, when the fit is final: update first")
+            raise ValueError("update was called after update_test or second_pass made the fit final: call it first")
         x, columns = self._checked(representation, labels, "", self._n_fit)
         if self._fit is None:
             self._fit = SumsByFold(self._code, as_float64(x[0]), folds=self.folds or 1, gram=self.joint)
@@ -190,7 +190,7 @@ class VarianceFitter:
         """Add stimuli to score on. The first call makes the fit final."""
         fit = self._fitted("update_test")
         if self._models and self._test is None:
-            raise ValueError("update_test came after second_pass, which is for cross-validation: use one of the two")
+            raise ValueError("update_test was called after second_pass (for cross-validation): use one of the two")
         x, columns = self._checked(representation, labels, "test_", self._n_scored)
         if self._test is None:
             self._test = SumsByFold(self._code, fit.reference, folds=1, gram=self.joint)
@@ -266,11 +266,11 @@ class VarianceFitter:
 
     def _regression(self, fit: SumsByFold) -> Regression:
         if self._test is None and self.folds is None:
-            raise ValueError("folds is None and no test batches came: call update_test, or give a number of folds")
+            raise ValueError("folds is None and no test batches were given: call update_test, or set folds")
         if self._test is None and self.folds and self._n_fit < self.folds:
             raise ValueError(
                 f"cross-validation over {self.folds} folds needs at least as many stimuli, got {self._n_fit}: "
-                "bring more stimuli, or fewer folds"
+                "add stimuli, or use fewer folds"
             )
         found = split_or_folds(fit, self._test)
         found.refuse_unseen_classes(self.names, cross_validated=self._test is None)
