@@ -245,7 +245,14 @@ def test_a_value_is_refused(call, message):
         call()
 
 
-@pytest.mark.parametrize(("answer", "kind"), [(lambda z: z[:, :2], "torch.float32"), (lambda z: [0], "list")])
-def test_a_read_out_must_answer_with_labels(answer, kind):
-    with pytest.raises(TypeError, match=f"read_out must return a tensor of class labels .* got {kind}: take logits"):
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (lambda z: z[:, :2], "what read_out returns must be whole numbers .* output > 0.5"),
+        (lambda z: [0], "what read_out returns must have one row for each of the 12 stimuli .* got 1"),
+    ],
+    ids=["logits", "one label"],
+)
+def test_a_read_out_must_answer_with_labels(answer, message):
+    with pytest.raises(ValueError, match=message):
         components_needed(answer, X, Y, DETECTED)

@@ -69,6 +69,12 @@ def refuse_fractions(values: Tensor | npt.NDArray[Any], what: str) -> None:
         )
 
 
+def reported_labels(values: Any, like: Tensor, what: str) -> Tensor:
+    """Return reported class labels `[stimulus, feature]`, one row for each of `like`; refuse fractions."""
+    refuse_fractions(values, what)
+    return as_labels(values, like, what)
+
+
 @dataclass(frozen=True, eq=False)
 class Site:
     """One call of one layer of a module, where edits are made, and how the module's output is read."""
@@ -148,9 +154,7 @@ class Site:
 
     def predictions(self, batch: Batch, change: Change | None = None) -> Tensor:
         """Return the predicted labels `[stimulus, feature]`, on the CPU, while the layer is changed."""
-        labels = self.predict(self.run(batch, change))
-        refuse_fractions(labels, "the predicted labels")
-        return as_labels(labels, torch.empty(len(batch)), "the predicted labels")
+        return reported_labels(self.predict(self.run(batch, change)), torch.empty(len(batch)), "the predicted labels")
 
     def read(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Return the layer's values `[stimulus, position, unit]` and the predictions, with nothing edited."""

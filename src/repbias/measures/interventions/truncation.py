@@ -17,6 +17,7 @@ from repbias.core.arrays import (
     as_representation,
 )
 from repbias.core.results import measures_table
+from repbias.measures.interventions.site import reported_labels
 from repbias.measures.variance.components import Components
 from repbias.measures.variance.sums import as_float64
 
@@ -120,7 +121,7 @@ def components_needed(
     Raises
     ------
     ValueError : for arrays that do not fit together, a fraction out of range, or a read-out of the wrong shape.
-    TypeError : where the read-out does not return labels in a tensor.
+    TypeError : where the read-out does not return numbers.
 
     When not to use it: as a count of the dimensions that a feature lives in. A feature in one dimension needs as many
     components as have more variance than it.
@@ -168,21 +169,13 @@ def _accuracy_by_k(read_out: Callable[[Tensor], Tensor], x: Tensor, y: Tensor, r
 
 def _accuracy(read_out: Callable[[Tensor], Tensor], x: Tensor, y: Tensor) -> FloatArray:
     """Return the share of stimuli that the read-out has right, `[feature]`."""
-    answer = read_out(x.to(torch.float32, copy=True))
-    if not isinstance(answer, Tensor) or answer.is_floating_point() or answer.is_complex():
-        kind = answer.dtype if isinstance(answer, Tensor) else type(answer).__name__
-        raise TypeError(
-            f"read_out must return a tensor of class labels (whole numbers or bool), got {kind}: "
-            "take logits > 0, or their argmax over classes, first"
-        )
-    if answer.ndim == 1:
-        answer = answer[:, None]
+    answer = reported_labels(read_out(x.to(torch.float32, copy=True)), x, "what read_out returns")
     if answer.shape != y.shape:
         raise ValueError(
             f"read_out must return one label for each stimulus and feature, {tuple(y.shape)}, "
             f"got shape {tuple(answer.shape)}: give labels the features that it reports, in its order"
         )
-    return as_float64((answer.to(y.device) == y).double().mean(0))
+    return as_float64((answer == y).double().mean(0))
 
 
 def _on_device_of(x: Tensor, result: Components) -> tuple[Tensor, Tensor]:

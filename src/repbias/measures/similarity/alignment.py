@@ -190,16 +190,28 @@ def _correlations(u: FloatArray, v: FloatArray) -> CanonicalCorrelations:
     return CanonicalCorrelations(np.clip(svdvals(u.T @ v), 0, 1), (u.shape[1], v.shape[1]), len(u))
 
 
-def as_float64_pair(a: ArrayLike, b: ArrayLike, *, least: int) -> tuple[FloatArray, FloatArray]:
-    """Return both representations in float64; they must be of the same stimuli, `least` of them or more."""
-    x, y = as_float64(as_representation(a, "a")), as_float64(as_representation(b, "b"))
+def as_float64_pair(
+    a: ArrayLike,
+    b: ArrayLike,
+    *,
+    least: int = 1,
+    names: tuple[str, str] = ("a", "b"),
+    n_units: tuple[int | None, int | None] = (None, None),
+) -> tuple[FloatArray, FloatArray]:
+    """Return both representations in float64; they must be of the same stimuli, `least` of them or more.
+
+    Errors call them by `names`; `n_units` are the numbers of units of earlier arrays, where there are any.
+    """
+    x = as_float64(as_representation(a, names[0], n_units=n_units[0]))
+    y = as_float64(as_representation(b, names[1], n_units=n_units[1]))
+    both = " and ".join(names)
     if len(x) != len(y):
         raise ValueError(
-            f"a and b must be responses to the same stimuli, got {len(x)} and {len(y)} stimuli: "
+            f"{both} must be responses to the same stimuli, got {len(x)} and {len(y)} stimuli: "
             "read both from the same stimuli, in the same order (the units may differ)"
         )
     if len(x) < least:
-        raise ValueError(f"a and b must hold {least} stimuli or more, got {len(x)}: read more stimuli")
+        raise ValueError(f"{both} must hold {least} stimuli or more, got {len(x)}: read more stimuli")
     return x, y
 
 

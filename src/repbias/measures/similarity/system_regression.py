@@ -15,13 +15,12 @@ from repbias.core.arrays import (
     ArrayLike,
     FloatArray,
     about_mean,
-    as_float64,
     as_labels,
     as_names,
-    as_representation,
     class_numbers,
 )
 from repbias.core.results import measures_table
+from repbias.measures.similarity.alignment import as_float64_pair
 from repbias.measures.variance.explained import variance_explained
 from repbias.measures.variance.regression import JointEncoding, fit_joint_encoding, ratio
 
@@ -160,11 +159,12 @@ def system_regression(
     """
     if len(alphas) == 0 or not all(0 < alpha < np.inf for alpha in alphas):
         raise ValueError(f"alphas must be one or more penalties above 0, got {list(alphas)}")
-    fit_a, fit_b = _pair(a, b, "a", "b")
-    new_a, new_b = _pair(test_a, test_b, "test_a", "test_b", n_units=(fit_a.shape[1], fit_b.shape[1]))
-    names, fit_y, new_y = _labels(fit_b, labels, new_b, test_labels, names)
-    (x, mean_a), (y, mean_b) = about_mean(as_float64(fit_a)), about_mean(as_float64(fit_b))
-    new_x, held = as_float64(new_a) - mean_a, as_float64(new_b) - mean_b
+    fit_a, fit_b = as_float64_pair(a, b)
+    n_units = fit_a.shape[1], fit_b.shape[1]
+    new_a, new_b = as_float64_pair(test_a, test_b, names=("test_a", "test_b"), n_units=n_units)
+    names, fit_y, new_y = _labels(torch.from_numpy(fit_b), labels, torch.from_numpy(new_b), test_labels, names)
+    (x, mean_a), (y, mean_b) = about_mean(fit_a), about_mean(fit_b)
+    new_x, held = new_a - mean_a, new_b - mean_b
     encoding = fit_joint_encoding(y, fit_y, class_numbers(fit_y, names, "labels")) if names else None
     alpha, scale = _choose_alpha(x, y, alphas)
     codes = np.empty((len(x), 0)) if encoding is None else encoding.centred_code(fit_y)
@@ -208,19 +208,6 @@ def _labels(
     names = as_names(names, y.shape[1])
     variance_explained(b, y, test_representation=test_b, test_labels=test_y, names=names)  # refuses what does not fit
     return names, y, test_y
-
-
-def _pair(
-    a: ArrayLike, b: ArrayLike, name_a: str, name_b: str, n_units: tuple[int | None, int | None] = (None, None)
-) -> tuple[Tensor, Tensor]:
-    """Return the two systems' representations of the same stimuli."""
-    pair = as_representation(a, name_a, n_units=n_units[0]), as_representation(b, name_b, n_units=n_units[1])
-    if len(pair[0]) != len(pair[1]):
-        raise ValueError(
-            f"{name_a} and {name_b} must be of the same stimuli, in the same order, "
-            f"got {len(pair[0])} and {len(pair[1])}: give both systems' responses to each stimulus"
-        )
-    return pair
 
 
 def _choose_alpha(x: FloatArray, y: FloatArray, alphas: Sequence[float]) -> tuple[float, float]:
