@@ -218,7 +218,10 @@ TEST = {"test_a": A, "test_b": B}
 REFUSED = {
     "alpha": (lambda: system_regression(A, B, **TEST, alphas=[0.0, 1.0]), r"penalties above 0, got \[0.0, 1.0\]"),
     "no alphas": (lambda: system_regression(A, B, **TEST, alphas=[]), r"one or more penalties above 0, got \[\]"),
-    "stimuli": (lambda: system_regression(A[:9], B, **TEST), r"a and b must be responses to the same stimuli.* got 9 and 20"),
+    "stimuli": (
+        lambda: system_regression(A[:9], B, **TEST),
+        r"a and b must be responses to the same stimuli.* got 9 and 20",
+    ),
     "test stimuli": (lambda: system_regression(A, B, test_a=A[:9], test_b=B), r"test_a and test_b .* got 9 and 20"),
     "units": (lambda: system_regression(A, B, test_a=B, test_b=B), r"test_a has 9 units, the arrays before it 7"),
     "no test labels": (

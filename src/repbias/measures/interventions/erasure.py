@@ -265,7 +265,7 @@ def ablate(
     batches = Batches(inputs, module, batch_size=batch)
     correct = as_labels(labels, torch.empty(batches.count()), "labels")
     site = Site.of_length(len(eraser.mean), "the eraser", module, layer, batches, predict, axes)
-    n_features = site.n_features(batches)
+    n_features = site.n_features()
     names = as_names(names, n_features)
     if correct.shape[1] != n_features:
         raise ValueError(

@@ -172,7 +172,7 @@ def _paired(module: nn.Module, inputs: Any, source_inputs: Any, batch: int) -> t
 
 def _patched(site: Site, pairs: tuple[Batches, Batches], mix: Mix, names: Sequence[str] | None) -> Patching:
     """Run all pairs, with the layer's values `mix(own, source)`."""
-    names = as_names(names, site.n_features(pairs[0]))
+    names = as_names(names, site.n_features())
     parts = [_run(site, own, source, mix) for own, source in zip(*pairs, strict=True)]
     before, reported, after = (np.concatenate(column) for column in zip(*parts, strict=True))
     differ = before != reported

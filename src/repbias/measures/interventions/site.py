@@ -80,6 +80,7 @@ class Site:
     """One call of one layer of a module, where edits are made, and how the module's output is read."""
 
     module: nn.Module
+    batches: Batches
     call: Call
     predict: Predict
 
@@ -106,7 +107,7 @@ class Site:
                 f"layer {name!r} is called {len(calls)} times in a forward pass: name one of its calls, "
                 f"{' or '.join(map(repr, calls))}"
             )
-        return cls(module, next(iter(calls.values())), predict)
+        return cls(module, batches, next(iter(calls.values())), predict)
 
     @classmethod
     def of_length(
@@ -143,18 +144,15 @@ class Site:
         """Number of units that are changed at each position; of all values, where they are changed together."""
         return self.call.layout.n_units
 
-    def n_features(self, batches: Batches) -> int:
+    def n_features(self) -> int:
         """Return how many features are predicted, from one stimulus."""
-        return self.predictions(next(iter(batches)).take(torch.arange(1))).shape[1]
-
-    def run(self, batch: Batch, change: Change | None = None) -> Any:
-        """Return what the module returns for a batch while the layer is changed, in eval mode without gradients."""
-        with torch.no_grad(), evaluating(self.module):
-            return run_edited(self.module, batch, self.call, change)
+        return self.predictions(next(iter(self.batches)).take(torch.arange(1))).shape[1]
 
     def predictions(self, batch: Batch, change: Change | None = None) -> Tensor:
         """Return the predicted labels `[stimulus, feature]`, on the CPU, while the layer is changed."""
-        return reported_labels(self.predict(self.run(batch, change)), torch.empty(len(batch)), "the predicted labels")
+        with torch.no_grad(), evaluating(self.module):
+            output = run_edited(self.module, batch, self.call, change)
+        return reported_labels(self.predict(output), torch.empty(len(batch)), "the predicted labels")
 
     def read(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Return the layer's values `[stimulus, position, unit]` and the predictions, with nothing edited."""
@@ -167,10 +165,10 @@ class Site:
         predicted = self.predictions(batch, keep)
         return seen[0], predicted
 
-    def read_all(self, batches: Batches) -> tuple[Tensor, Tensor]:
+    def read_all(self) -> tuple[Tensor, Tensor]:
         """Return what `read` does for all stimuli."""
-        parts = [self.read(batch) for batch in batches]
-        return torch.cat([part[0] for part in parts]), torch.cat([part[1] for part in parts])
+        values, predicted = zip(*map(self.read, self.batches), strict=True)
+        return torch.cat(values), torch.cat(predicted)
 
 
 def acts(

@@ -182,15 +182,15 @@ def steer(
     batches = Batches(inputs, module, batch_size=batch)
     given = None if labels is None else class_masks(as_labels(labels, torch.empty(batches.count()), "labels"), classes)
     site = Site.of_length(len(direction), "vector", module, layer, batches, predict, axes)
-    values, predicted = site.read_all(batches)
+    values, predicted = site.read_all()
     names = as_names(names, predicted.shape[1])
     own = feature_index(feature, names)
     first, second = given or class_masks(predicted[:, own : own + 1], classes, "predicted labels")
     sd, distance = _scales(site, values, (first, second))
     absolute = sizes * _chosen_scale(site, unit, sd, distance)
-    _refuse_independent(site, batches)
+    _refuse_independent(site)
     sides = first.double() - second.double()
-    flips = _flips(site, batches, predicted, sides, absolute, direction, batch)
+    flips = _flips(site, predicted, sides, absolute, direction, batch)
     return Steering(names, names[own], absolute, flips, sd, distance, n_stimuli=int(sides.count_nonzero()))
 
 
@@ -235,11 +235,11 @@ def _chosen_scale(site: Site, unit: str, sd: float, distance: float) -> float:
     return size
 
 
-def _refuse_independent(site: Site, batches: Batches) -> None:
+def _refuse_independent(site: Site) -> None:
     """Raise where a large random push changes no output of any stimulus."""
     n_stimuli = 0
     with torch.no_grad(), evaluating(site.module):
-        for batch in batches:
+        for batch in site.batches:
             n_stimuli += len(batch)
             if acts(site.module, batch, site.call, all_tensors, torch_rng(0, "steering", "dependence")):
                 return
@@ -250,14 +250,14 @@ def _refuse_independent(site: Site, batches: Batches) -> None:
 
 
 def _flips(
-    site: Site, batches: Batches, predicted: Tensor, sides: Tensor, lengths: FloatArray, direction: Tensor, batch: int
+    site: Site, predicted: Tensor, sides: Tensor, lengths: FloatArray, direction: Tensor, batch: int
 ) -> FloatArray:
     """Return the share of the stimuli with a side whose prediction changes, `[length, feature]`.
 
     All lengths of a stimulus go through one forward pass together.
     """
     flips = torch.zeros(len(lengths), predicted.shape[1], dtype=torch.float64)
-    for one in batches:
+    for one in site.batches:
         for part in sides[one.rows].nonzero()[:, 0].split(max(1, batch // len(lengths))):
             pushes = torch.outer(torch.from_numpy(lengths), sides[one.rows][part]).flatten()[:, None, None] * direction
             steered = site.predictions(one.take(part.repeat(len(lengths))), _adding(pushes))
