@@ -79,7 +79,7 @@ class Batches:
     Raises
     ------
     ValueError : no stimuli, arrays of different lengths, a batch size below 1, a shuffled loader, a mask without a
-        token, a device on which the model is not. TypeError : what is no input.
+        token, a device on which the model is not. TypeError : inputs of another kind.
     """
 
     def __init__(

@@ -38,7 +38,7 @@ class Layout:
     layer: str
     pool: Pool
     shape: tuple[int, ...]
-    """Shape of the output for a few stimuli, of which errors speak."""
+    """Shape of the output for a few stimuli, which errors show."""
 
     stimulus: int = 0
     """Which axis is the stimuli."""

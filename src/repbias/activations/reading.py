@@ -96,7 +96,7 @@ def read_batches(
     """Return the activity of a model's layers, float32 on the CPU.
 
     The model, which may be under `torch.autocast`, is run in eval mode without gradients, the mode of every submodule
-    is restored, and no hook stays. Of each batch only the pooled activity is kept.
+    is restored, and no hook remains. Of each batch only the pooled activity is kept.
 
     Parameters
     ----------

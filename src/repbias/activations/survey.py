@@ -72,8 +72,8 @@ def survey(
 ) -> dict[str, Call]:
     """Return the calls of some layers by label, from forward passes of at most three stimuli of a batch.
 
-    The stimulus axis is the first, unless its length leaves a doubt: then the axis is taken whose length follows the
-    number of stimuli. The unit axis is looked for only in outputs of three axes or more, see `UnitAxes`.
+    The stimulus axis is the first, unless its length is ambiguous: then it is the axis whose length follows the number
+    of stimuli. The unit axis is looked for only in outputs of three axes or more, see `UnitAxes`.
 
     Parameters
     ----------

@@ -41,6 +41,12 @@ class HeldOut:
     names: tuple[str, ...]
     n_classes: tuple[int, ...]
 
+    @property
+    def chance(self) -> FloatArray:
+        """Accuracy of always predicting the fit stimuli's most frequent class, `[feature]`."""
+        most_frequent = np.array([np.bincount(y).argmax() for y in self.y.T])
+        return np.asarray((self.test_y == most_frequent).mean(0))
+
 
 def held_out(
     representation: ArrayLike,

@@ -28,7 +28,7 @@ class ProbeResult:
     """Mean over the test stimuli's classes of the share of each that is classified correctly, `[feature]`."""
 
     chance: FloatArray
-    """Accuracy of always saying the fit stimuli's most frequent class, `[feature]`."""
+    """Accuracy of always predicting the fit stimuli's most frequent class, `[feature]`."""
 
     n_fit: int
     """Number of stimuli that the classifiers were fitted on."""
@@ -235,13 +235,9 @@ def random_projection(values: ArrayLike, n_units: int, *, seed: int = 0) -> Floa
 
 
 def _probe(data: HeldOut, settings: Classifier) -> ProbeResult:
-    scores = []
-    for y, test_y in zip(data.y.T, data.test_y.T, strict=True):
-        predicted = settings.fit(data.x, y).predict(data.test_x)
-        most_frequent = np.bincount(y).argmax()
-        scores.append([*accuracies(predicted, test_y), float((test_y == most_frequent).mean())])
-    accuracy, balanced, chance = np.array(scores).T
-    return ProbeResult(data.names, accuracy, balanced, chance, n_fit=len(data.x), n_test=len(data.test_x))
+    predicted = (settings.fit(data.x, y).predict(data.test_x) for y in data.y.T)
+    accuracy, balanced = np.array(list(map(accuracies, predicted, data.test_y.T))).T
+    return ProbeResult(data.names, accuracy, balanced, data.chance, n_fit=len(data.x), n_test=len(data.test_x))
 
 
 def accuracies(predicted: IntArray, labels: IntArray) -> tuple[float, float]:

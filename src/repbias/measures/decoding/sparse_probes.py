@@ -35,7 +35,7 @@ class SparseProbe:
     """Mean over the test stimuli's classes of the share of each that is classified correctly, `[k, feature]`."""
 
     chance: FloatArray
-    """Accuracy of always saying the fit stimuli's most frequent class, `[feature]`."""
+    """Accuracy of always predicting the fit stimuli's most frequent class, `[feature]`."""
 
     units: IntArray
     """The units, in the order chosen, `[feature, rank]`; a probe of k units has the first k of them."""
@@ -109,8 +109,7 @@ def sparse_probe(
             chosen = units[feature, :size]
             fitted = settings.fit(data.x[:, chosen], y)
             scores[:, i, feature] = accuracies(fitted.predict(data.test_x[:, chosen]), test_y)
-    most_frequent = np.array([np.bincount(y).argmax() for y in data.y.T])
-    return SparseProbe(data.names, sizes, scores[0], scores[1], (data.test_y == most_frequent).mean(0), units)
+    return SparseProbe(data.names, sizes, scores[0], scores[1], data.chance, units)
 
 
 def select_by_class_means(x: FloatArray, y: IntArray, k: int) -> IntArray:

@@ -150,7 +150,7 @@ def steer(
     lengths : finite, 0 or more, ascending, in `unit`, `[length]`.
     feature : name or index of the steered feature among the predicted ones.
     labels : its class labels, `[stimulus]`. Without them each stimulus is pushed away from the class that the module
-        predicts, so none can be pushed towards what is predicted already.
+        predicts, so none can be pushed towards the class that is predicted already.
     classes : the two classes; stimuli of any other are left out.
     unit : "absolute", in the representation's own units; "sd", in roots of its total variance; "difference", in
         distances between the means of the two classes. Where a vector `[unit]` is added at many positions, the variance

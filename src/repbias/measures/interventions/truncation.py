@@ -36,7 +36,7 @@ class ComponentsNeeded:
     """Accuracy on the representation as it is, `[feature]`."""
 
     chance: FloatArray
-    """Accuracy of the most frequent class as the only answer, `[feature]`."""
+    """Accuracy of always predicting the most frequent class, `[feature]`."""
 
     fraction: float
     """The required fraction of the accuracy above chance."""
@@ -168,7 +168,7 @@ def _accuracy_by_k(read_out: Callable[[Tensor], Tensor], x: Tensor, y: Tensor, r
 
 
 def _accuracy(read_out: Callable[[Tensor], Tensor], x: Tensor, y: Tensor) -> FloatArray:
-    """Return the share of stimuli that the read-out has right, `[feature]`."""
+    """Return the share of stimuli that the read-out classifies correctly, `[feature]`."""
     answer = reported_labels(read_out(x.to(torch.float32, copy=True)), x, "what read_out returns")
     if answer.shape != y.shape:
         raise ValueError(

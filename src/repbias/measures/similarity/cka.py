@@ -108,7 +108,7 @@ def kernel_cka(
     """Return the CKA of two representations under a kernel of the distance between stimuli.
 
     With d the Euclidean distance between the responses to two stimuli, and the width s = `bandwidth` times the median
-    of d over all pairs of different stimuli, for each representation apart,
+    of d over all pairs of different stimuli, separately for each representation,
 
         rbf          exp( -d^2 / 2 s^2 )
         laplacian    exp( -d / s )

@@ -66,7 +66,7 @@ def variance_explained(
     names : the features' names; `feature_0`, ... by default.
     folds : number of cross-validation folds, where no test arrays are given. A stimulus's fold depends on its
         position only.
-    permutations : number of random permutations of the labels across stimuli (in fit and test arrays apart) for
+    permutations : number of random permutations of the labels across stimuli (separately in fit and test arrays) for
         `p_value`; 0 for none.
     seed : seed of the permutations.
     joint : also regress on all features together, for `joint_r2`, `unique` (the drop when a feature is left out)

@@ -114,15 +114,8 @@ class VarianceExplained:
         `unique`, `common`. Measures of the whole representation, with the feature `(all)`: `total`, and where computed
         `joint_r2`. `unit_r2` is not in the table.
         """
-        by_feature = {
-            "r2": self.r2,
-            "r2_unbiased": self.r2_unbiased,
-            "r2_per_stimulus": self.r2_per_stimulus,
-            "explained": self.explained,
-            "p_value": self.p_value,
-            "unique": self.unique,
-            "common": self.common,
-        }
+        measures = ("r2", "r2_unbiased", "r2_per_stimulus", "explained", "p_value", "unique", "common")
+        by_feature = {measure: getattr(self, measure) for measure in measures}
         return measures_table(self.names, by_feature, {"total": self.total, "joint_r2": self.joint_r2})
 
 
