@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.linalg import LinAlgError, cholesky, solve_triangular
 from sklearn.covariance import ledoit_wolf
+from torch import Tensor
 
 from repbias.core.arrays import (
     ArrayLike,
@@ -98,13 +99,13 @@ def crossnobis_rdm(
 
     Source: Walther et al. (2016), NeuroImage 137, 188-200; Diedrichsen & Kriegeskorte (2017), PLoS Comput Biol 13(4).
     """
-    x = as_float64(as_representation(representation, "representation"))
-    condition, n_conditions = _numbers(conditions, representation, "conditions", "condition")
-    fold, n_folds = _numbers(folds, representation, "folds", "fold")
+    responses = as_representation(representation, "representation")
+    condition, n_conditions = _numbers(conditions, responses, "conditions", "condition")
+    fold, n_folds = _numbers(folds, responses, "folds", "fold")
     counts = np.zeros((n_folds, n_conditions))
     np.add.at(counts, (fold, condition), 1)
     _refuse_missing(counts)
-    x = about_mean(x)[0]
+    x = about_mean(as_float64(responses))[0]
     if noise_covariance is not None:
         x = whitened(x, noise_covariance)
     sums = np.zeros((n_folds, n_conditions, x.shape[1]))
@@ -142,13 +143,13 @@ def noise_covariance(representation: ArrayLike, conditions: ArrayLike) -> FloatA
 
     Source: Ledoit & Wolf (2004), Journal of Multivariate Analysis 88, 365-411; Walther et al. (2016).
     """
-    x = as_float64(as_representation(representation, "representation"))
-    condition, n_conditions = _numbers(conditions, representation, "conditions", "condition")
+    responses = as_representation(representation, "representation")
+    condition, n_conditions = _numbers(conditions, responses, "conditions", "condition")
     counts = np.bincount(condition, minlength=n_conditions)
-    n, n_present = len(x), int((counts > 0).sum())
+    n, n_present = len(responses), int((counts > 0).sum())
     if n == n_present:
         raise ValueError(f"noise is seen in repeats only: got {n} presentations of {n_present} conditions, one of each")
-    x = about_mean(x)[0]
+    x = about_mean(as_float64(responses))[0]
     means = np.zeros((n_conditions, x.shape[1]))
     np.add.at(means, condition, x)
     residuals = x - (means / np.maximum(counts, 1)[:, None])[condition]
@@ -161,9 +162,9 @@ def noise_covariance(representation: ArrayLike, conditions: ArrayLike) -> FloatA
     return np.asarray(n / (n - n_present) * ledoit_wolf(residuals, assume_centered=True)[0])
 
 
-def _numbers(values: ArrayLike, representation: ArrayLike, what: str, name: str) -> tuple[IntArray, int]:
+def _numbers(values: ArrayLike, representation: Tensor, what: str, name: str) -> tuple[IntArray, int]:
     """Return labels `[presentation]` and how many kinds there are."""
-    labels = as_labels(values, as_representation(representation, "representation"), what)
+    labels = as_labels(values, representation, what)
     if labels.shape[1] != 1:
         raise ValueError(f"{what} must be [presentation], one {name} for each, got shape {tuple(labels.shape)}")
     (n,) = class_numbers(labels, (name,), what)
