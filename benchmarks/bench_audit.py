@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from repbias.activations.layers import evaluating
-from repbias.activations.reading import read
+from repbias.activations.reading import read_layers
 from repbias.core.randomness import torch_rng
 
 BATCH, TIMES = 256, 7
@@ -52,7 +52,7 @@ def _row(what: str, model: nn.Module, inputs: Tensor, layers: list[str]) -> dict
     own, bare = [], []
     for _ in range(TIMES):
         bare.append(_seconds(lambda: _bare(model, inputs)))
-        own.append(_seconds(lambda: read(model, inputs, layers, batch_size=BATCH)))
+        own.append(_seconds(lambda: read_layers(model, inputs, layers, pool="mean", batch=BATCH)))
     return {
         "what": f"read {what}, {len(inputs):,} stimuli ({min(own) / min(bare):.2f} x the bare forward pass)",
         "seconds": min(own),

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any, TypeAlias
 
@@ -32,7 +32,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from torch import Tensor, nn
 from transformers import AutoModel, AutoTokenizer, BatchEncoding, logging
 
-from repbias.activations.reading import read
+from repbias.activations.reading import read_layers
 from repbias.audit.arrays import audit_arrays
 from repbias.audit.model import audit
 from repbias.audit.report import AuditReport
@@ -158,6 +158,12 @@ def _clause(agent: list[str], patient: list[str], verb: list[str], chosen: Mappi
     return f"The {agent[plural]} {form} the {patient[other]}"
 
 
+def activity_of(encoder: nn.Module, inputs: Mapping[str, Tensor], layers: Sequence[str]) -> dict[str, npt.NDArray[Any]]:
+    """Return the layers' activity, the mean over tokens that are no padding."""
+    read = read_layers(encoder, inputs, layers, pool="mean", batch=256)
+    return {layer: tensor.numpy() for layer, tensor in read.items()}
+
+
 def longer(tokens: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return the same sentences, padded to twice the length with a token that means something elsewhere."""
     return {
@@ -173,7 +179,7 @@ def checks(
     some = slice(0, None, 7)
     part = {name: values[some] for name, values in tokens.items()}
     own = load_model("cpu").encode(table["text"][some].tolist(), show_progress_bar=False)
-    as_is, padded = (read(encoder, inputs, LAYERS).arrays for inputs in (part, longer(part)))
+    as_is, padded = (activity_of(encoder, inputs, LAYERS) for inputs in (part, longer(part)))
     yield "the embedding is the package's own", bool(np.abs(as_is[EMBEDDING] - own).max() < 1e-5)
     worst = max(float(np.abs(padded[layer] - as_is[layer]).max() / np.abs(as_is[layer]).max()) for layer in as_is)
     yield f"padding to twice the length changes no activity (most: {worst:.0e} of the largest)", worst < 1e-5
@@ -186,7 +192,7 @@ def checks(
     numbers = (report.table()["value"][kept] for report in (one, other))
     yield "nor any number of a report", bool(np.allclose(*numbers, rtol=1e-3, atol=5e-3))
     # Not of the topic, whose classes are of ten scenarios each: what is the scenarios' own would count as the topic's.
-    activity = read(encoder, tokens, EMBEDDING).arrays[EMBEDDING]
+    activity = activity_of(encoder, tokens, [EMBEDDING])[EMBEDDING]
     shares = {name: share_of_variance(activity, table[name]) for name in FEATURES if name != "topic"}
     apart = max(abs(found[EMBEDDING, name, "r2_unbiased"]["value"] - share) for name, share in shares.items())
     yield f"R2 is the class means' share of variance, for all but the topic (apart: {apart:.4f})", apart < 0.005

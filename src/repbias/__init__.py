@@ -7,7 +7,7 @@ costs next to nothing.
 import lazy_loader
 
 import repbias.audit  # noqa: F401
-from repbias.core.version import VERSION
+from repbias.core import VERSION
 
 __version__ = VERSION
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

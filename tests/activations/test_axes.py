@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from activity import read_activity
 from torch import Tensor, nn
 from torch.nn import functional
 
-from repbias.activations import reading
 from repbias.activations.reading import read_layers
 
 N = 7
@@ -259,7 +259,7 @@ def test_the_mask_of_other_tokens_does_not_apply():
     mask[:, 2:] = 0
     inputs = {"ids": torch.randint(0, 9, (N, 6)), "attention_mask": mask, "patches": torch.randn(N, 5, 4)}
     model = Towers()
-    read = reading.read(model, inputs, ["text", "image"])
+    read = read_activity(model, inputs, ["text", "image"])
     with torch.no_grad():
         text, image = model.text(inputs["ids"])[:, :2].mean(1), model.image(inputs["patches"]).mean(1)
     torch.testing.assert_close(torch.from_numpy(read.arrays["text"]), text)

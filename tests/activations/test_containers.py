@@ -12,14 +12,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 import torch
+from activity import read_activity
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from repbias.activations import reading
 from repbias.activations.editing import capture, editing
 from repbias.activations.reading import read_layers
-from repbias.measures.interventions.ablation import ablate
-from repbias.measures.interventions.erasure import leace, projection_eraser
+from repbias.measures.interventions.erasure import ablate, leace, projection_eraser
 from repbias.measures.interventions.patching import patch, patch_subspace
 from repbias.measures.interventions.steering import steer
 
@@ -108,7 +107,7 @@ def test_a_layer_is_read_and_edited_in_any_container(container, inputs):
             model(inputs)
     torch.testing.assert_close(seen["layer"], hidden)
     torch.testing.assert_close(read_layers(model, inputs, "layer")["layer"], hidden)
-    np.testing.assert_allclose(reading.read(model, inputs, "layer").arrays["layer"], hidden, rtol=1e-5)
+    np.testing.assert_allclose(read_activity(model, inputs, "layer").arrays["layer"], hidden, rtol=1e-5)
 
 
 @pytest.mark.parametrize("container", ["tuple", "dict", "frozen dataclass"])

@@ -9,10 +9,10 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 import torch
+from activity import read_activity
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from repbias.activations import reading
 from repbias.activations.batches import Batches
 from repbias.activations.layout import Layout
 from repbias.activations.outputs import find_part
@@ -108,7 +108,7 @@ def test_pools_over_tokens(encoder, ids, batch_size):
     tokens = embedded(encoder, ids)
     expected = {"mean": tokens.mean(1), "first": tokens[:, 0], "last": tokens[:, -1], "flatten": tokens.reshape(N, -1)}
     for pool, value in expected.items():
-        read = reading.read(encoder, ids, "embed", pool=pool, batch_size=batch_size)
+        read = read_activity(encoder, ids, "embed", pool=pool, batch_size=batch_size)
         assert read.arrays["embed"].dtype == np.float32
         np.testing.assert_allclose(read.arrays["embed"], value, rtol=1e-5, atol=1e-6)
 
@@ -120,7 +120,7 @@ def test_padding_is_left_out_wherever_the_mask_comes_from(encoder, ids, mask, po
     expected = np.stack([pick(row[kept]) for row, kept in zip(tokens, where, strict=True)])
     by_name = {"input_ids": ids, "attention_mask": mask, "output_all": True}
     for inputs, given in ((by_name, None), (ids, mask), (ids, mask.numpy())):
-        read = reading.read(encoder, inputs, "embed", pool=pool, attention_mask=given, batch_size=5)
+        read = read_activity(encoder, inputs, "embed", pool=pool, attention_mask=given, batch_size=5)
         np.testing.assert_allclose(read.arrays["embed"], expected, rtol=1e-5, atol=1e-6)
         assert any("padding left out: embed" in note for note in read.notes)
 
@@ -135,7 +135,7 @@ def test_activity_at_padding_is_ignored_even_where_it_is_nan(mask):
 def test_batches_may_be_padded_to_different_lengths(encoder, ids):
     short = {"input_ids": ids[:4, :3], "attention_mask": torch.ones(4, 3)}
     padded = {"input_ids": ids[4:], "attention_mask": torch.tensor([[1, 1, 1, 0, 0]]).repeat(N - 4, 1)}
-    read = reading.read(encoder, [short, padded], "embed").arrays["embed"]
+    read = read_activity(encoder, [short, padded], "embed").arrays["embed"]
     np.testing.assert_allclose(read, embedded(encoder, ids)[:, :3].mean(1), rtol=1e-5, atol=1e-6)
 
 
@@ -145,11 +145,13 @@ def test_convolutional_maps_are_averaged_over_space():
     with torch.no_grad():
         maps, lines = model[:2](images), model(images)
     for pool in ("mean", "first", "last"):
-        read = reading.read(model, images, ["1", "3"], pool=pool, batch_size=5)
+        read = read_activity(model, images, ["1", "3"], pool=pool, batch_size=5)
         np.testing.assert_allclose(read.arrays["1"], maps.mean((2, 3)), rtol=1e-4, atol=1e-5)
         np.testing.assert_allclose(read.arrays["3"], lines.mean(2), rtol=1e-4, atol=1e-5)
     assert any("mean over space: 1, 3" in note for note in read.notes)
-    np.testing.assert_allclose(reading.read(model, images, "1", pool="flatten").arrays["1"], maps.flatten(1), atol=1e-5)
+    np.testing.assert_allclose(
+        read_activity(model, images, "1", pool="flatten").arrays["1"], maps.flatten(1), atol=1e-5
+    )
 
 
 @pytest.mark.parametrize("pool", ["mean", "flatten", "first", "last"])
@@ -159,7 +161,7 @@ def test_no_more_is_kept_than_what_is_read(pool, shape):
     for given, factor in ((inputs, 1), (DataLoader(inputs, batch_size=5), 2)):
         axes = {2: "stimulus unit", 3: "stimulus token unit", 4: "stimulus unit row column"}[len(shape)]
         model = nn.Sequential(nn.Identity())
-        read = reading.read(model, given, "0", pool=pool, axes=axes, batch_size=5).arrays["0"]
+        read = read_activity(model, given, "0", pool=pool, axes=axes, batch_size=5).arrays["0"]
         memory = torch.from_numpy(read).untyped_storage()
         assert read.nbytes <= memory.nbytes() <= factor * read.nbytes
         assert memory.data_ptr() != inputs.untyped_storage().data_ptr()
@@ -194,7 +196,7 @@ def test_an_edit_is_the_same_wherever_the_stimulus_axis_is(pool, stimulus):
 
 
 def test_a_layer_called_several_times_is_read_at_each_call(encoder, ids):
-    read = reading.read(encoder, ids, ["shared", "embed"])
+    read = read_activity(encoder, ids, ["shared", "embed"])
     assert list(read.arrays) == ["shared#0", "shared#1", "embed"]
     with torch.no_grad():
         first = encoder.shared(encoder.embed(ids))
@@ -205,7 +207,7 @@ def test_a_layer_called_several_times_is_read_at_each_call(encoder, ids):
 
 
 def test_outputs_that_are_tuples_or_dataclasses(encoder, ids):
-    read = reading.read(encoder, ids, ["recurrent", "inner", "shared"])
+    read = read_activity(encoder, ids, ["recurrent", "inner", "shared"])
     np.testing.assert_allclose(read.arrays["inner"], read.arrays["shared#1"] + 1, rtol=1e-4, atol=1e-5)
     assert read.arrays["recurrent"].shape == (N, WIDTH)
     assert any("the first tensor (place 0) is read: recurrent" in note for note in read.notes)
@@ -236,7 +238,7 @@ def test_eval_mode_without_gradients_and_every_flag_back(encoder, ids):
     encoder.train()
     encoder.recurrent.eval()
     before = {name: module.training for name, module in encoder.named_modules()}
-    one, again = (reading.read(encoder, ids, "shared").arrays["shared#1"] for _ in range(2))
+    one, again = (read_activity(encoder, ids, "shared").arrays["shared#1"] for _ in range(2))
     np.testing.assert_array_equal(one, again)
     assert {name: module.training for name, module in encoder.named_modules()} == before
     assert hooks(encoder) == 0
@@ -244,9 +246,9 @@ def test_eval_mode_without_gradients_and_every_flag_back(encoder, ids):
 
 
 def test_half_precision_comes_back_in_float32(encoder, ids):
-    full = reading.read(encoder, ids, ["shared", "embed"]).arrays
+    full = read_activity(encoder, ids, ["shared", "embed"]).arrays
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        read = reading.read(encoder, ids, ["shared", "embed"]).arrays
+        read = read_activity(encoder, ids, ["shared", "embed"]).arrays
     assert {values.dtype for values in read.values()} == {np.dtype(np.float32)}
     np.testing.assert_allclose(read["shared#0"], full["shared#0"], atol=0.02)
     assert (read["shared#0"] != full["shared#0"]).any()
@@ -254,28 +256,28 @@ def test_half_precision_comes_back_in_float32(encoder, ids):
 
 def test_arrays_become_what_the_parameters_are():
     model, values = nn.Linear(3, 2), np.random.default_rng(0).normal(size=(N, 6))[::-1, ::2]
-    read = reading.read(nn.Sequential(model), values, "0").arrays["0"]
+    read = read_activity(nn.Sequential(model), values, "0").arrays["0"]
     np.testing.assert_allclose(read, values @ model.weight.detach().numpy().T + model.bias.detach().numpy(), rtol=1e-4)
 
 
 def test_a_loader_a_list_and_a_tensor_give_the_same(encoder, ids):
-    whole = reading.read(encoder, ids, "embed").arrays["embed"]
+    whole = read_activity(encoder, ids, "embed").arrays["embed"]
     pairs = DataLoader(TensorDataset(ids, torch.arange(N)), batch_size=5)
     for inputs in (pairs, list(ids.split(7)), [ids[:3].numpy(), ids[3:].numpy()], {"input_ids": ids}):
-        np.testing.assert_array_equal(reading.read(encoder, inputs, "embed").arrays["embed"], whole)
-    assert any("tuples" in note for note in reading.read(encoder, pairs, "embed").notes)
+        np.testing.assert_array_equal(read_activity(encoder, inputs, "embed").arrays["embed"], whole)
+    assert any("tuples" in note for note in read_activity(encoder, pairs, "embed").notes)
 
 
 def test_a_later_module_in_place_does_not_change_what_was_read():
     model, values = nn.Sequential(nn.Linear(3, 5), nn.ReLU(inplace=True)), torch.randn(N, 3)
-    read = reading.read(model, values, "*").arrays
+    read = read_activity(model, values, "*").arrays
     assert (read["0"] < 0).any()
     np.testing.assert_array_equal(read["1"], read["0"].clip(0))
 
 
 def test_layers_never_called_are_named_beside_those_that_were(encoder, ids):
     with pytest.raises(ValueError, match=r"layers \['spare'\] were never called.*called were embed, shared"):
-        reading.read(encoder, ids, ["embed", "spare"])
+        read_activity(encoder, ids, ["embed", "spare"])
     assert hooks(encoder) == 0
     assert encoder.drop.training
 
@@ -293,7 +295,7 @@ class Fickle(nn.Module):
 
 def test_calls_that_differ_between_batches_are_refused():
     with pytest.raises(ValueError, match=r"'step' is called 2 times in one forward pass and 1 times in another"):
-        reading.read(Fickle(), torch.randn(7, 2), "step", batch_size=5)
+        read_activity(Fickle(), torch.randn(7, 2), "step", batch_size=5)
 
 
 @pytest.mark.parametrize(
@@ -307,7 +309,7 @@ def test_calls_that_differ_between_batches_are_refused():
 )
 def test_layers_that_cannot_be_read(encoder, ids, layer, error, message):
     with pytest.raises(error, match=message):
-        reading.read(encoder, ids, layer)
+        read_activity(encoder, ids, layer)
     assert hooks(encoder) == 0
 
 
@@ -325,7 +327,7 @@ def test_layers_that_cannot_be_read(encoder, ids, layer, error, message):
         (3, {}, TypeError, "got int"),
         ({"x": torch.ones(2, 3), "y": torch.ones(3, 3)}, {}, ValueError, r"\{'x': 2, 'y': 3\} rows"),
         ({"x": 3}, {}, TypeError, "must hold an array"),
-        ({"input_ids": [[3, 4]]}, {}, TypeError, 'ask for padding=True, return_tensors="pt"'),
+        ({"input_ids": [[3, 4]]}, {}, TypeError, 'request padding=True, return_tensors="pt"'),
         (DataLoader(TensorDataset(torch.ones(4, 3)), shuffle=True), {}, ValueError, "shuffle=False"),
         (torch.ones(2, 3), {"batch_size": 0}, ValueError, "batch size must be 1 or more"),
         (torch.ones(2, 3), {"device": "meta"}, ValueError, r"move it first, model.to\('meta'\)"),
@@ -340,7 +342,7 @@ def test_layers_that_cannot_be_read(encoder, ids, layer, error, message):
 )
 def test_inputs_that_cannot_be_read(inputs, options, error, message):
     with pytest.raises(error, match=message):
-        reading.read(nn.Sequential(nn.Linear(3, 2)), inputs, "0", **options)
+        read_activity(nn.Sequential(nn.Linear(3, 2)), inputs, "0", **options)
 
 
 def test_stimuli_are_counted_before_anything_runs():

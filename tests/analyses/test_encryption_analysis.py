@@ -9,8 +9,7 @@ import torch
 from repbias.activations.editing import capture
 from repbias.analyses.ciphers import EncryptedSum
 from repbias.analyses.encryption import analyse
-from repbias.measures.similarity.compare_rdms import compare_rdms
-from repbias.measures.similarity.rdm import rdm
+from repbias.measures.similarity.rdm import compare_rdms, rdm
 
 HALF = 1024
 

@@ -22,8 +22,7 @@ from repbias.analyses.similarity import (
 )
 from repbias.core.randomness import torch_rng
 from repbias.measures.similarity.cka import cka
-from repbias.measures.similarity.compare_rdms import compare_rdms
-from repbias.measures.similarity.rdm import rdm
+from repbias.measures.similarity.rdm import compare_rdms, rdm
 
 KINDS = ("both", "easy", "hard", "untrained")
 SMALL = {"stimuli": 64, "resamples": 20}

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from activity import read_activity
 from torch import nn
 
-from repbias.activations import reading
 from repbias.activations.batches import Batches
 from repbias.audit.arrays import audit_arrays
 from repbias.audit.causal.edits import EraserFitter
@@ -113,7 +113,7 @@ def test_with_reports_accuracy_falls_to_chance_on_the_feature_alone(model, stimu
 def test_the_rest_is_the_audit_of_what_was_read(model, stimuli):
     inputs, labels = stimuli
     report = audit(model, inputs, labels, ["mixed", "aside"], predict=sign, seed=3, **FAST)
-    arrays = reading.read(model, inputs, ["mixed", "aside"]).arrays
+    arrays = read_activity(model, inputs, ["mixed", "aside"]).arrays
     expected = audit_arrays(arrays, labels, seed=3, **FAST)
     rows = report.results[~report.results.measure.str.contains("ablation|steering")].reset_index(drop=True)
     assert rows.equals(expected.results)
@@ -266,7 +266,7 @@ def test_absent_features_have_effects_no_more_often_than_the_level(stimuli):
 
 def causal_p(inputs, labels, seed):
     model, kept = Known(), np.arange(N)
-    activity = reading.read(model, inputs, "mixed")
+    activity = read_activity(model, inputs, "mixed")
     numbers = {name: Labels(of_feature, ("0", "1")) for name, of_feature in labels.items()}
     effects = causal_effects(
         model, Batches(inputs, model), activity, numbers, kept, kept, Outputs(model, "mean"), seed=seed

@@ -8,8 +8,7 @@ import pytest
 from repbias.audit.arrays import audit_arrays
 from repbias.audit.scores import MOST_STIMULI, Distances, sampled, score_interval
 from repbias.measures.similarity.cka import cka
-from repbias.measures.similarity.compare_rdms import compare_rdms
-from repbias.measures.similarity.rdm import rdm
+from repbias.measures.similarity.rdm import compare_rdms, rdm
 
 FEW = {"permutations": 50, "resamples": 100, "classifier": "nearest_mean"}
 

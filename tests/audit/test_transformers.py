@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from activity import read_activity
 from torch import nn
 
-from repbias.activations import reading
 from repbias.audit.model import audit
 
 transformers = pytest.importorskip("transformers")
@@ -64,7 +64,7 @@ def padded(texts, length=LONGEST, side="right", filler=0):
 
 def one_by_one(model, texts, layers, pool):
     """The activity of sentences that are given one at a time, without padding or a mask."""
-    read = [reading.read(model, {"input_ids": torch.tensor([tokens])}, layers, pool=pool).arrays for tokens in texts]
+    read = [read_activity(model, {"input_ids": torch.tensor([tokens])}, layers, pool=pool).arrays for tokens in texts]
     return {layer: np.concatenate([one[layer] for one in read]) for layer in read[0]}
 
 
@@ -77,11 +77,11 @@ def test_padding_on_either_side_changes_no_number(which, side, pool, texts, requ
     expected = one_by_one(model, texts[:20], layers, pool)
     for length, filler in ((LONGEST, 0), (2 * LONGEST, 5)):
         tokens = padded(texts[:20], length, side, filler)
-        read = reading.read(model, tokens, layers, pool=pool, batch_size=8)
+        read = read_activity(model, tokens, layers, pool=pool, batch_size=8)
         assert list(read.arrays) == list(expected)
         for layer, values in read.arrays.items():
             np.testing.assert_allclose(values, expected[layer], rtol=1e-4, atol=1e-4)
-        assert "Padding is taken from the inputs' own 'attention_mask'." in read.notes
+        assert "Padding is taken from the inputs' 'attention_mask'." in read.notes
 
 
 def computed(report):

@@ -46,9 +46,9 @@ RESHAPES = {"view", "reshape", "flatten", "unflatten", "_unsafe_view", "view_as"
 class UnitAxes(TorchFunctionMode):
     """Inside the block, the unit axis of every tensor is followed from function to function.
 
-    Functions with documented axes fix it (a linear map: the last; a convolution: the second), also for what they were
-    given; elementwise functions keep it; transpositions, slices and reshapes move it; where it cannot be followed, it
-    is unknown.
+    Functions with documented axes fix it (a linear map: the last; a convolution: the second), also for their
+    arguments; elementwise functions keep it; transpositions, slices and reshapes move it; where it cannot be followed,
+    it is unknown.
     """
 
     def __init__(self) -> None:
@@ -134,7 +134,7 @@ class UnitAxes(TorchFunctionMode):
 
 
 def _tensors(value: Any) -> Iterator[Tensor]:
-    """Yield the tensors of two axes or more that have memory of their own, in containers too."""
+    """Yield the strided tensors of two axes or more, in containers too."""
     if isinstance(value, Tensor):
         if not value.is_nested and value.layout == torch.strided and value.ndim > 1:
             yield value

@@ -18,7 +18,7 @@ from repbias.core.arrays import ArrayLike
 MASK = "attention_mask"
 SHUFFLED = (RandomSampler, SubsetRandomSampler, WeightedRandomSampler)
 FIRST_OF_TUPLE = "Batches that are tuples: the first part is the model's input, what follows it is left out."
-MASK_OF_INPUTS = "Padding is taken from the inputs' own 'attention_mask'."
+MASK_OF_INPUTS = "Padding is taken from the inputs' 'attention_mask'."
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +71,7 @@ class Batches:
         `DataLoader` (not shuffled) of batches, each of them a tensor, an array, a mapping, or a tuple whose first part
         is the input. Floating-point numbers are converted to the type of the model's parameters; tensors keep theirs
         where parameters have several types. A mapping is one argument for a model that takes no such names.
-    model : whose parameters say on which device batches are run.
+    model : the model, whose parameters determine on which device batches are run.
     batch_size : stimuli in one forward pass, where `inputs` are not in batches already.
     device : where batches are run, for models without parameters or on several devices.
     attention_mask : `[stimulus, token]`, 0 at padding; by default the inputs' argument of that name.
@@ -79,7 +79,7 @@ class Batches:
     Raises
     ------
     ValueError : no stimuli, arrays of different lengths, a batch size below 1, a shuffled loader, a mask without a
-        token, a device on which the model is not. TypeError : what is no input.
+        token, a device on which the model is not. TypeError : inputs of another kind.
     """
 
     def __init__(
@@ -98,9 +98,9 @@ class Batches:
         self._device, self._dtypes = _device(model, device), _float_types(model)
         self._mask = None if attention_mask is None else _as_mask(attention_mask, 0)
         self.mask_given = attention_mask is not None
-        """Whether the mask is an argument of its own, and not one of the inputs."""
+        """Whether the mask was given apart from the inputs."""
         self.n_stimuli = _count(inputs)
-        """How many stimuli there are; None where only going through them tells."""
+        """How many stimuli there are; None where only going through them shows it."""
         if self.n_stimuli == 0:
             raise ValueError("inputs must hold at least one stimulus, got none")
         if self._mask is not None and self.n_stimuli not in (None, len(self._mask)):
@@ -125,7 +125,7 @@ class Batches:
         return self.mask_given or MASK_OF_INPUTS in self.notes
 
     def count(self) -> int:
-        """Return how many stimuli there are, going through the batches where only that tells."""
+        """Return how many stimuli there are, going through the batches where only that shows it."""
         return sum(map(len, self)) if self.n_stimuli is None else self.n_stimuli
 
     def _raw(self) -> Iterable[Any]:
@@ -206,7 +206,7 @@ def _refuse_unreadable(inputs: Any) -> None:
 
 
 def _count(inputs: Any) -> int | None:
-    """Return the number of stimuli, where it can be told without running anything."""
+    """Return the number of stimuli, where it is known without running anything."""
     if isinstance(inputs, Tensor | np.ndarray | Mapping):
         return _length(inputs)
     if isinstance(inputs, list):
@@ -224,7 +224,7 @@ def _length(value: Tensor | np.ndarray[Any, Any] | Mapping[str, Any]) -> int:
     if not arrays:
         raise TypeError(
             f"a mapping of inputs must hold an array [stimulus, ...], got {', '.join(map(str, value))}: of a "
-            'tokenizer, ask for padding=True, return_tensors="pt"'
+            'tokenizer, request padding=True, return_tensors="pt"'
         )
     return len(arrays[0])
 

@@ -124,7 +124,7 @@ def unwrapped(module: nn.Module) -> nn.Module:
 
 @contextmanager
 def evaluating(module: nn.Module) -> Iterator[None]:
-    """Put every submodule in eval mode, and each back in its own mode afterwards.
+    """Put every submodule in eval mode, and restore the mode of each afterwards.
 
     Flags are set without calling `train()`, which some modules override to merge weights.
     """
@@ -185,7 +185,7 @@ def hooked(
 
 @contextmanager
 def _apart(module: nn.Module, names: Collection[str]) -> Iterator[None]:
-    """Inside the block, each named layer is an object of its own, which shares weights with its other names."""
+    """Inside the block, each named layer is a separate object, which shares weights with its other names."""
     times = Counter(id(layer) for _, layer in module.named_modules(remove_duplicate=False)) if names else Counter()
     replaced: list[tuple[nn.Module, str, nn.Module]] = []
     try:
@@ -205,7 +205,7 @@ def _apart(module: nn.Module, names: Collection[str]) -> Iterator[None]:
 
 
 def _twin(layer: nn.Module) -> nn.Module:
-    """Return another module with the same parameters, buffers and submodules, and hooks of its own."""
+    """Return another module with the same parameters, buffers and submodules, and with separate hooks."""
     twin = object.__new__(type(layer))
     twin.__dict__.update(layer.__dict__)
     twin.__dict__["_modules"] = dict(layer._modules)

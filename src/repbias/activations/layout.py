@@ -38,13 +38,13 @@ class Layout:
     layer: str
     pool: Pool
     shape: tuple[int, ...]
-    """Shape of the output for a few stimuli, of which errors speak."""
+    """Shape of the output for a few stimuli, which errors show."""
 
     stimulus: int = 0
     """Which axis is the stimuli."""
 
     unit: int | None = None
-    """Which axis is the units; None where it could not be told."""
+    """Which axis is the units; None where it is unknown."""
 
     masked: bool = False
     """Whether a mask of padding applies to its tokens."""
@@ -75,14 +75,14 @@ class Layout:
         return prod(self.stimulus_shape) if self.pool == "flatten" or self.unit is None else self.shape[self.unit]
 
     def refuse_unclear(self) -> None:
-        """Raise where what is read depends on a unit axis that is not known, or on a token that cannot be there."""
+        """Raise where what is read depends on an unknown unit axis, or on a token of a layer without tokens."""
         if len(self.shape) == 2 or self.pool == "flatten":
             return
         if self.unit is None:
             rest = " ".join("abcdefgh"[: len(self.shape) - 2])
             raise ValueError(
                 f"layer {self.layer!r} returns {list(self.shape)} for {self.n_stimuli} stimuli, and neither "
-                "its modules nor those before and after it say which axis holds its units: name all axes, such as "
+                "its modules nor those before and after it show which axis holds its units: name all axes, such as "
                 f"axes={{{self.layer!r}: 'stimulus {rest} unit'}}, or read every value as a unit (pool='flatten')"
             )
         if isinstance(self.pool, int) and not self.tokens:

@@ -76,7 +76,7 @@ def _items(output: Any) -> list[tuple[Any, Any]]:
 def _place(output: Any, what: str) -> Any:
     """Return the key, place or field of the part that stands for an output."""
     sequence = isinstance(output, tuple | list)
-    keys = [key for key, part in _items(output) if _holds_tensor(part)]
+    keys = [key for key, part in _items(output) if any(t.ndim > 0 for t in all_tensors(part))]
     if not sequence:
         keys = [key for key in keys if isinstance(dict(_items(output))[key], Tensor)] or keys
     if not keys:
@@ -89,12 +89,6 @@ def _place(output: Any, what: str) -> Any:
         f"{what} returns {type(output).__name__} of {len(keys)} tensors ({', '.join(map(str, keys))}), of which none "
         f"is {HIDDEN!r}: name a layer inside it"
     )
-
-
-def _holds_tensor(part: Any) -> bool:
-    if isinstance(part, Tensor):
-        return part.ndim > 0
-    return any(_holds_tensor(inner) for _, inner in _items(part))
 
 
 def _with_item(output: Any, key: Any, part: Any) -> Any:

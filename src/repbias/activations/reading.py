@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from repbias.activations.axes import Axes
 from repbias.activations.batches import Batch, Batches
 from repbias.activations.layers import evaluating, hooked, match_layers
-from repbias.activations.layout import Pool, refuse_unknown_pool
+from repbias.activations.layout import Pool
 from repbias.activations.outputs import find_part
 from repbias.activations.survey import Call, Run, survey
 from repbias.core.arrays import ArrayLike
@@ -38,53 +38,6 @@ class Activity:
 
     notes: tuple[str, ...]
     """The policies that were applied."""
-
-
-def read(
-    model: nn.Module,
-    inputs: Any,
-    layers: str | Sequence[str],
-    *,
-    batch_size: int = 256,
-    device: str | torch.device | None = None,
-    pool: Pool = "mean",
-    axes: Axes | None = None,
-    attention_mask: ArrayLike | None = None,
-) -> Activity:
-    """Return the activity of a model's layers for given stimuli, float32 on the CPU.
-
-    The model is run in eval mode without gradients, every submodule is put back in its own mode, and no hook stays. Of
-    each batch only the pooled activity is kept.
-
-    Parameters
-    ----------
-    model : any module, under `torch.autocast` too.
-    inputs, batch_size, device : see `Batches`.
-    layers : glob patterns of layer names, see `match_layers`. A layer that returns a tuple stands for its first tensor;
-        one that returns a mapping or a dataclass, for `last_hidden_state` or the only tensor in it; packed and nested
-        sequences are padded and masked.
-    pool : "mean", "first" or "last" over tokens, the number of a token, or "flatten"; see `Layout` for all the shapes.
-    axes : names of all axes, such as "stimulus channel time", where the modules do not show which axis holds the
-        units; by layer where they differ, {"blocks.0": "stimulus head token unit"}. See `survey`.
-    attention_mask : `[stimulus, token]`, 0 at padding, which is left out; by default the inputs' own of that name.
-
-    Returns
-    -------
-    The `Activity`. A layer that is called several times in a forward pass, in a loop for example, is read at each call
-    as `name#0`, `name#1`, ...
-
-    Raises
-    ------
-    ValueError : no layer of that name; a layer that is never called, or not equally often in every batch; outputs in
-        which the axis of stimuli or of units is not clear, or that differ in units between batches; and as `Batches`.
-    TypeError : a layer without a tensor in its output, or of whole numbers; and as `Batches`.
-
-    When not to use it: where the activity of all stimuli does not fit in memory; see `stream_activity`.
-    """
-    refuse_unknown_pool(pool)
-    names = match_layers(model, layers)
-    batches = Batches(inputs, model, batch_size=batch_size, device=device, attention_mask=attention_mask)
-    return read_batches(model, batches, names, pool, axes)
 
 
 def read_layers(
@@ -113,7 +66,7 @@ def read_layers(
     axes : names of all axes, such as "stimulus channel time", where the modules do not show which holds the units.
     batch : stimuli in one forward pass.
     device : where batches are run; by default where the module's parameters are.
-    attention_mask : `[stimulus, token]`, 0 at padding; by default the inputs' own of that name.
+    attention_mask : `[stimulus, token]`, 0 at padding; by default the inputs' argument of that name.
 
     Returns
     -------
@@ -131,7 +84,6 @@ def read_layers(
         new: Pool = int(former[1]) if former[1] else "mean" if axes == "mean" else "flatten"
         warnings.warn(f"axes={axes!r} is now pool={new!r}; axes names the axes", FutureWarning, stacklevel=2)
         pool, axes = new, None
-    refuse_unknown_pool(pool)
     names = match_layers(module, layers)
     batches = Batches(inputs, module, batch_size=batch, device=device, attention_mask=attention_mask)
     rows, _ = _read(module, batches, names, pool, axes, as_float32=False)
@@ -139,9 +91,36 @@ def read_layers(
 
 
 def read_batches(
-    model: nn.Module, batches: Batches, names: Sequence[str], pool: Pool, axes: Axes | None = None
+    model: nn.Module, batches: Batches, names: Sequence[str], pool: Pool = "mean", axes: Axes | None = None
 ) -> Activity:
-    """Return the activity of the named layers; see `read`."""
+    """Return the activity of a model's layers, float32 on the CPU.
+
+    The model, which may be under `torch.autocast`, is run in eval mode without gradients, the mode of every submodule
+    is restored, and no hook remains. Of each batch only the pooled activity is kept.
+
+    Parameters
+    ----------
+    batches : the inputs.
+    names : of layers, see `match_layers`. A layer that returns a tuple stands for its first tensor; one that returns a
+        mapping or a dataclass, for `last_hidden_state` or the only tensor in it; packed and nested sequences are
+        padded and masked.
+    pool : "mean", "first" or "last" over tokens, the number of a token, or "flatten"; see `Layout` for all the shapes.
+    axes : names of all axes, such as "stimulus channel time", where the modules do not show which axis holds the
+        units; by layer where they differ, {"blocks.0": "stimulus head token unit"}. See `survey`.
+
+    Returns
+    -------
+    The `Activity`. A layer that is called several times in a forward pass, in a loop for example, is read at each call
+    as `name#0`, `name#1`, ...
+
+    Raises
+    ------
+    ValueError : a layer that is never called, or not equally often in every batch; an unknown `pool`; outputs in which
+        the axis of stimuli or of units is not clear, or that differ in units between batches; and as `Batches`.
+    TypeError : a layer without a tensor in its output, or of whole numbers; and as `Batches`.
+
+    When not to use it: where the activity of all stimuli does not fit in memory; see `stream_activity`.
+    """
     rows, calls = _read(model, batches, names, pool, axes, as_float32=True)
     arrays = {label: of_layer.tensor().numpy() for label, of_layer in rows.items()}
     return Activity(arrays, calls, (*batches.notes, *_notes(calls, batches)))

@@ -14,7 +14,7 @@ from torch import nn
 from repbias.activations.axes import Axes, UnitAxes, named_axes
 from repbias.activations.batches import Batch
 from repbias.activations.layers import evaluating, hooked, layer_names, other_names, split_call
-from repbias.activations.layout import Layout, Pool
+from repbias.activations.layout import Layout, Pool, refuse_unknown_pool
 from repbias.activations.outputs import Part, find_part
 from repbias.core.specs import did_you_mean
 
@@ -72,21 +72,22 @@ def survey(
 ) -> dict[str, Call]:
     """Return the calls of some layers by label, from forward passes of at most three stimuli of a batch.
 
-    The stimulus axis is the first, unless its length leaves a doubt: then the axis is taken whose length follows the
-    number of stimuli. The unit axis is looked for only in outputs of three axes or more, see `UnitAxes`.
+    The stimulus axis is the first, unless its length is ambiguous: then it is the axis whose length follows the number
+    of stimuli. The unit axis is looked for only in outputs of three axes or more, see `UnitAxes`.
 
     Parameters
     ----------
     names : of layers, or of single calls, such as `act#1`; "" is the model's own output.
     axes : the names of all axes, which decide where the modules do not: of every layer with so many axes; or by layer,
-        whatever the modules say.
+        whatever the modules show.
     run : runs a batch; by default the model's forward pass.
 
     Raises
     ------
     ValueError : a layer that is not called, or not so often; outputs without a stimulus axis, or without another;
-        axes that contradict what the modules say. TypeError : outputs that are not activity.
+        axes that contradict what the modules show. TypeError : outputs that are not activity.
     """
+    refuse_unknown_pool(pool)
     for label, given in axes.items() if isinstance(axes, Mapping) else [(", ".join(names), axes)]:
         if given is not None:
             named_axes(given, label)  # wrong names are refused before anything runs
@@ -225,7 +226,7 @@ class _Survey:
             raise ValueError(f"axes={unused[0]!r} fits none of the layers that are read; {hint}")
 
     def _stimulus_axis(self, layer: str, number: int, shape: tuple[int, ...]) -> int | None:
-        """Return the axis of the stimuli; None where it cannot be told."""
+        """Return the axis of the stimuli; None where it is not clear."""
         candidates = [axis for axis, length in enumerate(shape) if length == len(self._few)]
         if self.parts[layer][number].mask is not None or candidates == [0]:
             return 0

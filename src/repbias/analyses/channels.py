@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from repbias.activations.batches import Batches
 from repbias.activations.reading import Float32Array, iterate_batches
 from repbias.measures.variance.density import Density
-from repbias.measures.variance.fitter import VarianceFitter
-from repbias.measures.variance.result import VarianceExplained
+from repbias.measures.variance.fitter import VarianceExplained, VarianceFitter
 from repbias.models.image_model import StagedModel
 from repbias.tasks import ImageTask
 from repbias.training import Network

@@ -18,8 +18,7 @@ from repbias.analyses.ciphers import EncryptedSum, Paillier
 from repbias.analyses.reading import Layer, Tables
 from repbias.core.randomness import rng
 from repbias.measures.decoding.linear_classifiers import fit_classifier
-from repbias.measures.similarity.compare_rdms import compare_rdms
-from repbias.measures.similarity.rdm import rdm
+from repbias.measures.similarity.rdm import compare_rdms, rdm
 from repbias.training import Network
 
 Integers = NDArray[np.int64]

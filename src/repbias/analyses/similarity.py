@@ -14,8 +14,7 @@ from repbias.analyses.reading import UNTRAINED, Layer, untrained_module
 from repbias.core.randomness import rng
 from repbias.core.statistics import jackknife
 from repbias.measures.similarity.cka import cka
-from repbias.measures.similarity.compare_rdms import compare_many
-from repbias.measures.similarity.rdm import rdm
+from repbias.measures.similarity.rdm import compare_many, rdm
 from repbias.training import Network
 from repbias.training.feed import responses
 

@@ -6,11 +6,9 @@ import numpy as np
 import pandas as pd
 
 from repbias.analyses.reading import Layer, Tables
-from repbias.measures.interventions.ablation import ablate
-from repbias.measures.interventions.erasure import leace
-from repbias.measures.interventions.steering import steer
+from repbias.measures.interventions.erasure import ablate, leace
+from repbias.measures.interventions.steering import Steering, steer
 from repbias.measures.interventions.steering_directions import difference_vector, probe_direction
-from repbias.measures.interventions.steering_result import Steering
 from repbias.training import Network
 
 UNITS = {"absolute": "length", "sd": "length_sd", "difference": "length_difference"}

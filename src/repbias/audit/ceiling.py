@@ -17,8 +17,8 @@ from repbias.audit.intervals import NO_INTERVAL, Resamples, r2_interval
 from repbias.audit.plan import Row, row
 from repbias.audit.repeats import Repeats, pairs_of
 from repbias.core.arrays import FloatArray, IntArray
+from repbias.core.results import ALL_FEATURES
 from repbias.features.feature import Feature
-from repbias.measures.variance.result import ALL_FEATURES
 
 
 def ceiling_rows(

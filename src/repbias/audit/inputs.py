@@ -16,10 +16,10 @@ from torch import Tensor
 
 from repbias.audit.repeats import Repeats, find_repeats, refuse_confounded
 from repbias.core.arrays import ArrayLike, FloatArray, IntArray, as_numpy
+from repbias.core.results import ALL_FEATURES
 from repbias.core.specs import did_you_mean
 from repbias.features.labels import Labels, as_classes, is_missing, refuse_one_group, refuse_unscorable
 from repbias.measures.decoding.linear_classifiers import CLASSIFIERS
-from repbias.measures.variance.result import ALL_FEATURES
 
 Missing = Literal["refuse", "drop"]
 MISSING = ("refuse", "drop")

@@ -26,8 +26,8 @@ from repbias.audit.scores import score_rows
 from repbias.audit.spread import DENSITY, block_sums, density, participation_interval
 from repbias.core.arrays import FloatArray
 from repbias.core.randomness import rng
+from repbias.core.results import ALL_FEATURES
 from repbias.features.feature import Feature
-from repbias.measures.variance.result import ALL_FEATURES
 
 N_COMPONENTS = 10
 

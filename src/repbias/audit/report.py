@@ -14,7 +14,7 @@ from repbias.audit.plan import LayerFindings
 from repbias.audit.sentences import conclusions
 from repbias.audit.status import statuses
 from repbias.audit.wording import Sentence
-from repbias.core.pages import HasPage
+from repbias.core.results import HasPage
 from repbias.core.statistics import holm
 
 RESULT_COLUMNS = ("layer", "feature", "measure", "value", "ci_low", "ci_high", "n", "p", "p_holm")

@@ -14,7 +14,7 @@ from repbias.audit.plan import Shared
 from repbias.audit.power import LEVEL
 from repbias.audit.status import TESTS, Facts, detected_in, facts_of, status_of
 from repbias.audit.wording import Sentence, listed, percent, short
-from repbias.measures.variance.result import ALL_FEATURES
+from repbias.core.results import ALL_FEATURES
 
 LARGE_SHARE = 0.5
 ALIKE = 1.5  # scores whose ratio is below this count as similar

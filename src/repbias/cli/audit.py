@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import tyro
 
 from repbias.cli.options import optional
-from repbias.core.functions import resolve_function
+from repbias.core.specs import resolve_function
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -173,7 +173,7 @@ def short_table(report: AuditReport) -> Table:
     from rich.text import Text
 
     from repbias.audit.measures import R2, all_measures
-    from repbias.measures.variance.result import ALL_FEATURES
+    from repbias.core.results import ALL_FEATURES
 
     shown = [measure for measure in all_measures() if measure.short]
     view = Table(box=None, pad_edge=False, header_style="bold")

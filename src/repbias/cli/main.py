@@ -17,8 +17,8 @@ from repbias.cli.render import Render
 from repbias.cli.report import Report
 from repbias.cli.run import Run
 from repbias.cli.table import Table
-from repbias.core.functions import look_here
-from repbias.core.version import VERSION
+from repbias.core import VERSION
+from repbias.core.specs import look_here
 
 _ABOUT = "What does a representation over- and under-represent, and why? `repbias --version` prints the version."
 

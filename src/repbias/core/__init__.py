@@ -1,1 +1,5 @@
-"""Core: specs, random streams, function lookup, statistics, checks of arrays, and files that are written whole."""
+"""Core: specs, random streams, statistics, checks of arrays, tables of results, and files that are written whole."""
+
+from importlib.metadata import version
+
+VERSION = version("repbias")

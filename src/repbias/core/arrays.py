@@ -17,6 +17,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from repbias.core.specs import refuse_unknown
+
 ArrayLike: TypeAlias = npt.ArrayLike | Tensor
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]
@@ -110,6 +112,32 @@ def as_names(names: Sequence[str] | None, n_features: int) -> tuple[str, ...]:
     if repeated:
         raise ValueError(f"names must differ from one another, got {repeated} more than once: rename the features")
     return tuple(names)
+
+
+def as_labelled(
+    representation: ArrayLike,
+    labels: ArrayLike,
+    names: Sequence[str] | None,
+    *,
+    what: str = "representation",
+    n_units: int | None = None,
+) -> tuple[Tensor, Tensor, tuple[str, ...]]:
+    """Return a representation, its class labels, which must be 0 or more, and the features' names."""
+    x = as_representation(representation, what, n_units=n_units)
+    y = as_labels(labels, x, "labels")
+    names = as_names(names, y.shape[1])
+    refuse_negative(y, names, "labels")
+    return x, y, names
+
+
+def feature_index(feature: int | str, names: Sequence[str]) -> int:
+    """Return a feature's place among the names."""
+    if isinstance(feature, str):
+        refuse_unknown(feature, names, "feature")
+        return names.index(feature)
+    if not 0 <= feature < len(names):
+        raise ValueError(f"a feature must be a name or a number from 0 to {len(names) - 1}, got {feature!r}")
+    return feature
 
 
 def refuse_negative(labels: Tensor, names: Sequence[str], what: str) -> None:

@@ -1,9 +1,9 @@
-"""Measures: functions of arrays that say how a representation represents features; they know no task or training."""
+"""Measures: functions of arrays that quantify how a representation represents features."""
 
 from repbias.measures.variance.density import Density as Density
 from repbias.measures.variance.density import density as density
 from repbias.measures.variance.explained import variance_explained as variance_explained
+from repbias.measures.variance.fitter import VarianceExplained as VarianceExplained
 from repbias.measures.variance.fitter import VarianceFitter as VarianceFitter
-from repbias.measures.variance.result import VarianceExplained as VarianceExplained
 
 __all__ = ["Density", "VarianceExplained", "VarianceFitter", "density", "variance_explained"]

@@ -11,7 +11,7 @@ from pydantic import Field
 from torch import nn
 
 from repbias.activations.layers import match_layers
-from repbias.core.functions import resolve_function
+from repbias.core.specs import resolve_function
 from repbias.models.model import Model
 
 

@@ -11,7 +11,7 @@ from repbias.audit.measures import TABLES, MeasureTable, all_measures
 from repbias.audit.report import COMPONENT_COLUMNS, RESULT_COLUMNS, AuditReport
 from repbias.audit.status import TESTS, meanings, summary
 from repbias.audit.wording import short
-from repbias.measures.variance.result import ALL_FEATURES
+from repbias.core.results import ALL_FEATURES
 from repbias.report.claim_views import p_value
 from repbias.report.figure_view import FigureView, figure_view
 from repbias.report.figures.audit import variance_and_decodability

@@ -11,7 +11,7 @@ from repbias.report.audit_page import audit_page
 from repbias.report.files import write_whole
 
 PAGES: dict[type, Callable[[Any], bytes]] = {AuditReport: audit_page}
-"""The page of each type of result, as HTML. A new page is added here, and its result inherits `core.pages.HasPage`."""
+"""The page of each type of result, as HTML. A new page is added here; its result inherits `core.results.HasPage`."""
 
 _MARK = b'<meta name="generator" content="repbias">'  # in the head of every page, see base.html.jinja
 _HEAD = 1_000  # bytes within which the mark lies

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from repbias.core.functions import resolve_function
+from repbias.core.specs import resolve_function
 from repbias.experiments.analysis import ANALYSIS_VERSION, Analysis, AnalysisJob, check_findings
 from repbias.experiments.condition import NetworkSpec
 from repbias.runs.networks import learned, load_network

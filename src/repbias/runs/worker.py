@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 import repbias
-from repbias.core.functions import resolve_function
+from repbias.core.specs import resolve_function
 from repbias.experiments.condition import RESULTS_VERSION, NetworkSpec
 from repbias.runs.store import Store
 from repbias.training.checkpoint import Measure

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from repbias.core.results import ALL_FEATURES
 from repbias.measures import Density, VarianceExplained
-from repbias.measures.variance.result import ALL_FEATURES
 
 OUTPUT = "output"
 Row = tuple[int, str, str, str, float]

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from activity import read_activity
 from torch import nn
 
-from repbias.activations import reading
 from repbias.audit.arrays import audit_arrays
 from repbias.audit.coordinates import coordinates
 from repbias.audit.estimates import contributions, folded, held_out_predictions
@@ -228,7 +228,7 @@ def test_a_model_is_audited_batch_by_batch():
     model = nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Dropout(0.5), nn.Linear(8, 3)).train()
     inputs, labels = torch.randn(200, 6), {"sign": np.arange(200) % 2}
     inputs[:, 0] += torch.from_numpy(labels["sign"])
-    whole = reading.read(model, inputs, "[013]").arrays
+    whole = read_activity(model, inputs, "[013]").arrays
     chunks = list(stream_activity(model, inputs, "[013]", batch_size=64))
     assert [len(chunk["0"]) for chunk in chunks] == [64, 64, 64, 8]
     for layer, read in whole.items():
@@ -244,6 +244,6 @@ def test_padding_is_left_out_of_a_models_stream():
     model, tokens = nn.Sequential(nn.Embedding(9, 4)), torch.randint(0, 9, (30, 5))
     mask = torch.ones(30, 5)
     mask[::3, 2:] = 0
-    whole = reading.read(model, tokens, "0", attention_mask=mask).arrays["0"]
+    whole = read_activity(model, tokens, "0", attention_mask=mask).arrays["0"]
     parts = stream_activity(model, tokens, "0", attention_mask=mask, batch_size=8)
     assert np.concatenate([part["0"] for part in parts]) == pytest.approx(whole)

@@ -175,7 +175,7 @@ REFUSED = {
     "seed": (lambda: clustering(X, Y, seed=-1), r"a seed is a whole number >= 0, got -1"),
     "rows": (lambda: neighbour_purity(X, Y[:3]), r"one row for each of the 20 stimuli .* got 3"),
     "none": (lambda: neighbour_purity(X, Y, neighbours=0), r"neighbours must be at least 1 .* 20, got 0"),
-    "all": (lambda: neighbour_purity(X, Y, neighbours=20), r"neighbours must be .* below .* 20, got 20: ask for fewer"),
+    "all": (lambda: neighbour_purity(X, Y, neighbours=20), r"neighbours must be .* below .* 20, got 20: use fewer"),
     "unasked": (lambda: neighbour_purity(X, Y - 1), r"labels must be 0 or more"),
     "perplexity": (lambda: tsne(X), r"perplexity must be .* below the number of stimuli, 20, got 30.0: lower it"),
     "one unit": (lambda: tsne(X[:, :1], perplexity=5), r"t-SNE needs two units or more, got 1: plot"),

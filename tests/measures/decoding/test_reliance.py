@@ -10,9 +10,8 @@ from scipy.stats import ortho_group
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.neighbors import NearestCentroid
 
-from repbias.measures.decoding.cue_training import as_strengths, draw_training_set
 from repbias.measures.decoding.linear_classifiers import CLASSIFIERS, fit_classifier
-from repbias.measures.decoding.reliance import reliance, reliance_sweep
+from repbias.measures.decoding.reliance import as_strengths, draw_training_set, reliance, reliance_sweep
 
 
 def two_features(sizes, n=800, n_units=12, noise=0.5, seed=0):
@@ -267,7 +266,7 @@ def test_the_sweep_is_reliance_in_a_table():
         ({"strength": 0.4}, "strength must be one number from .5 to 1"),
         ({"strength": (1.0, 1.0, 1.0)}, "strength must be one number from .5 to 1, or a pair"),
         ({"features": ("feature_0", "feature_9")}, "no feature is called 'feature_9'; did you mean"),
-        ({"features": (0, 2)}, "names or columns from 0 to 1, got 2"),
+        ({"features": (0, 2)}, "a name or a number from 0 to 1, got 2"),
         ({"features": (1, 1)}, "features must be two different features"),
         ({"n_train": 1}, "n_train must be from 2 to 400 at strength"),
         ({"n_train": 500}, "n_train must be from 2 to 400 at strength .* 00: 200, 01: 200"),
@@ -290,7 +289,7 @@ def test_wrong_arrays_are_refused():
         reliance(**data | {"labels": data["labels"] * 2, "test_labels": test_y * 2})
     with pytest.raises(ValueError, match="got only class 0 for feature 'feature_0'"):
         reliance(**data | {"labels": data["labels"] * [0, 1], "test_labels": test_y * [0, 1]})
-    with pytest.raises(ValueError, match=r"n_train must be from 2 to 0 .* ask for fewer, or add stimuli"):
+    with pytest.raises(ValueError, match=r"n_train must be from 2 to 0 .* use fewer, or add stimuli"):
         reliance(**data | {"labels": np.column_stack([data["labels"][:, 0], 1 - data["labels"][:, 0]])})
     with pytest.raises(ValueError, match="test_labels must hold the 2 features of labels, got 1 columns"):
         reliance(**data | {"test_labels": test_y[:, 0]})

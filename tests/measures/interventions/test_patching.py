@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from scipy.stats import ortho_group
 from torch import nn
 
-from repbias.measures.interventions.pairing import pairs_differing_in
-from repbias.measures.interventions.patching import patch, patch_subspace
+from repbias.measures.interventions.patching import pairs_differing_in, patch, patch_subspace
 
 
 @pytest.fixture
@@ -243,7 +242,7 @@ def test_pairs_depend_on_the_seed_only():
             "no two of the 2 stimuli differ in 'hard' and agree in every",
         ),
         (([0, 0, 0], 0, 0, None), "no two of the 3 stimuli differ in 'feature_0'"),
-        (([0, 1], 1, 0, None), "feature must be a name or from 0 to 0, got 1"),
+        (([0, 1], 1, 0, None), "feature must be a name or a number from 0 to 0, got 1"),
         (([0, 1], "feature_1", 0, None), "no feature is called 'feature_1'; did you mean 'feature_0'"),
         (([0, -1], 0, 0, None), "labels must be 0 or more, got -1"),
         (([0, 0.5], 0, 0, None), "labels must be whole numbers"),

@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 from scipy.stats import ortho_group
 from torch import nn
 
-from repbias.measures.interventions.steering import steer
+from repbias.measures.interventions.steering import Steering, steer
 from repbias.measures.interventions.steering_directions import difference_vector, probe_direction
-from repbias.measures.interventions.steering_result import Steering
 
 
 def linear_network(code: np.ndarray, readout: np.ndarray, bias: np.ndarray | None = None) -> nn.Module:
@@ -319,7 +318,7 @@ def test_fractions_out_of_range_are_refused(fraction):
         ({"lengths": [2.0, 1.0]}, ValueError, r"must be finite, 0 or more, and ascend, got \[2.0, 1.0\]"),
         ({"lengths": [-1.0]}, ValueError, "the sign of each push follows"),
         ({"lengths": [np.inf]}, ValueError, "lengths must be finite"),
-        ({"feature": 2}, ValueError, "feature must be a name or from 0 to 1, got 2"),
+        ({"feature": 2}, ValueError, "feature must be a name or a number from 0 to 1, got 2"),
         (
             {"feature": "feature_O"},
             ValueError,

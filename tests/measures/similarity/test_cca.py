@@ -9,7 +9,7 @@ from scipy.linalg import sqrtm
 from scipy.stats import ortho_group
 from sklearn.decomposition import PCA
 
-from repbias.measures.similarity.cca import mean_cca, svcca
+from repbias.measures.similarity.alignment import mean_cca, svcca
 
 
 def two(n: int = 200, p: int = 5, q: int = 8, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

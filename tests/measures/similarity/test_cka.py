@@ -181,9 +181,9 @@ def test_a_refused_batch_leaves_the_fitter_as_it_was():
     fitter = CKAFitter()
     fitter.update(x, y)
     before = fitter.result(True)
-    with pytest.raises(ValueError, match="b has 11 units, the batches before it 12"):
+    with pytest.raises(ValueError, match="b has 11 units, the arrays before it 12"):
         fitter.update(x, y[:, :-1])
-    with pytest.raises(ValueError, match="a has 7 units, the batches before it 8"):
+    with pytest.raises(ValueError, match="a has 7 units, the arrays before it 8"):
         fitter.update(x[:, :-1], y)
     with pytest.raises(ValueError, match="same stimuli, got 60 and 59"):
         fitter.update(x, y[:-1])

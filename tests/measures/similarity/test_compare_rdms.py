@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 from rsatoolbox.rdm import RDMs, compare
 from scipy.stats import kendalltau, pearsonr, spearmanr
 
-from repbias.measures.similarity.compare_rdms import COMPARISONS, compare_many, compare_rdms
-from repbias.measures.similarity.rdm import rdm
+from repbias.measures.similarity.rdm import COMPARISONS, compare_many, compare_rdms, rdm
 
 RSATOOLBOX = {
     "pearson": "corr",

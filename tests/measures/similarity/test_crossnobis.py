@@ -9,8 +9,8 @@ from rsatoolbox.rdm import calc_rdm
 from scipy.stats import ortho_group
 from sklearn.covariance import ledoit_wolf
 
-from repbias.measures.similarity.crossnobis import crossnobis_rdm, noise_covariance
-from repbias.measures.similarity.rdm import mahalanobis_rdm, rdm
+from repbias.measures.similarity.crossnobis import crossnobis_rdm, mahalanobis_rdm, noise_covariance
+from repbias.measures.similarity.rdm import rdm
 
 
 def design(n_conditions: int, n_folds: int, each: int = 1) -> tuple[np.ndarray, np.ndarray]:

@@ -9,7 +9,7 @@ from scipy.linalg import orthogonal_procrustes
 from scipy.spatial import procrustes as scipy_procrustes
 from scipy.stats import ortho_group
 
-from repbias.measures.similarity.procrustes import procrustes
+from repbias.measures.similarity.alignment import procrustes
 
 
 def two(kind: str) -> tuple[np.ndarray, np.ndarray]:

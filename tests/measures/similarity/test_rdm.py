@@ -10,7 +10,8 @@ from rsatoolbox.rdm import calc_rdm
 from scipy.spatial.distance import cdist
 from scipy.stats import ortho_group
 
-from repbias.measures.similarity.rdm import DISTANCES, mahalanobis_rdm, rdm
+from repbias.measures.similarity.crossnobis import mahalanobis_rdm
+from repbias.measures.similarity.rdm import DISTANCES, rdm
 
 SCIPY = {"correlation": "correlation", "cosine": "cosine", "euclidean": "euclidean", "squared_euclidean": "sqeuclidean"}
 PER_UNIT = {"euclidean": 0.5, "squared_euclidean": 1}

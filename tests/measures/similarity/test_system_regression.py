@@ -218,12 +218,18 @@ TEST = {"test_a": A, "test_b": B}
 REFUSED = {
     "alpha": (lambda: system_regression(A, B, **TEST, alphas=[0.0, 1.0]), r"penalties above 0, got \[0.0, 1.0\]"),
     "no alphas": (lambda: system_regression(A, B, **TEST, alphas=[]), r"one or more penalties above 0, got \[\]"),
-    "stimuli": (lambda: system_regression(A[:9], B, **TEST), r"a and b must be of the same stimuli.* got 9 and 20"),
+    "stimuli": (
+        lambda: system_regression(A[:9], B, **TEST),
+        r"a and b must be responses to the same stimuli.* got 9 and 20",
+    ),
     "test stimuli": (lambda: system_regression(A, B, test_a=A[:9], test_b=B), r"test_a and test_b .* got 9 and 20"),
     "units": (lambda: system_regression(A, B, test_a=B, test_b=B), r"test_a has 9 units, the arrays before it 7"),
-    "no test labels": (lambda: system_regression(A, B, L, **TEST), r"labels came alone: give labels and test_labels"),
-    "names": (lambda: system_regression(A, B, **TEST, names=NAMES), r"names came alone: give"),
-    "no labels": (lambda: system_regression(A, B, **TEST, test_labels=L), r"test_labels came alone"),
+    "no test labels": (
+        lambda: system_regression(A, B, L, **TEST),
+        r"labels must not be given alone: give labels",
+    ),
+    "names": (lambda: system_regression(A, B, **TEST, names=NAMES), r"names must not be given alone: give"),
+    "no labels": (lambda: system_regression(A, B, **TEST, test_labels=L), r"test_labels must not be given alone"),
     "features": (
         lambda: system_regression(A, B, L, **TEST, test_labels=L[:, 0]),
         r"test_labels must hold 2 features .* got 1",

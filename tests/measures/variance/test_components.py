@@ -222,7 +222,7 @@ REFUSED = {
     "no components": (lambda: components(X, Y, n=0), r"n must be from 1 to 6, .* of 12 stimuli and 6 units, got 0"),
     "too many": (lambda: components(X[:4], Y[:4], n=5), r"n must be from 1 to 4, .* got 5"),
     "threshold": (lambda: components(X, Y, owner_threshold=0), r"owner_threshold must be an R2 above 0.*got 0"),
-    "test arrays": (lambda: components(X, Y, test_labels=Y), r"test_labels came without test_representation"),
+    "test arrays": (lambda: components(X, Y, test_labels=Y), r"test_labels was given without test_representation"),
     "k": (lambda: truncated(X, DETECTED, 3), r"k must be from 0 to 2, the number of components of result, got 3"),
     "negative k": (lambda: truncated(X, DETECTED, -1), r"k must be from 0 to 2, .* got -1"),
     "units": (lambda: truncated(X[:, :3], DETECTED, 1), r"representation has 3 units, the arrays before it 6"),
@@ -245,7 +245,14 @@ def test_a_value_is_refused(call, message):
         call()
 
 
-@pytest.mark.parametrize(("answer", "kind"), [(lambda z: z[:, :2], "torch.float32"), (lambda z: [0], "list")])
-def test_a_read_out_must_answer_with_labels(answer, kind):
-    with pytest.raises(TypeError, match=f"read_out must return a tensor of class labels .* got {kind}: take logits"):
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (lambda z: z[:, :2], "what read_out returns must be whole numbers .* output > 0.5"),
+        (lambda z: [0], "what read_out returns must have one row for each of the 12 stimuli .* got 1"),
+    ],
+    ids=["logits", "one label"],
+)
+def test_a_read_out_must_answer_with_labels(answer, message):
+    with pytest.raises(ValueError, match=message):
         components_needed(answer, X, Y, DETECTED)

@@ -196,10 +196,13 @@ REFUSED = {
     "same feature": (lambda: equalize(EASY, BITS[:, [0, 0]]), r"linearly dependent \(2 directions in 3 units\)"),
     "dead": (lambda: equalize(np.full((400, 3), 0.1), BITS), r"'feature_0' has a part of variance 0 in"),
     "one class": (lambda: equalize(EASY, BITS * [1, 0]), r"'feature_1' has a part of variance 0 in"),
-    "test arrays": (lambda: equalize(EASY, BITS, test_labels=BITS), r"test_labels came without test_representation"),
+    "test arrays": (
+        lambda: equalize(EASY, BITS, test_labels=BITS),
+        r"test_labels .* without test_representation",
+    ),
     "too few": (
         lambda: equalize(EASY[:3], BITS[:3], test_representation=EASY, test_labels=BITS),
-        r"3 stimuli are too few to tell the parts of feature_0, feature_1 from noise: bring more than 3, or",
+        r"3 stimuli are too few to tell the parts of feature_0, feature_1 from noise: use more than 3, or",
     ),
     "negative": (lambda: equalize(EASY, BITS - 1), r"labels must be 0 or more, got -1"),
 }

@@ -33,8 +33,12 @@ REFUSED = {
     "no features": ((X, TWO[:, :0]), {}, r"labels must be .* got shape \(20, 0\)"),
     "names": ((X, TWO), {"names": ["a"]}, r"one name for each of the 2 features, got 1: \['a'\]"),
     "twice": ((X, TWO), {"names": ["a", "a"]}, r"names must differ from one another, got \['a'\]"),
-    "only test x": ((X, Y), {"test_representation": X}, r"test_representation came without test_labels: give both"),
-    "only test y": ((X, Y), {"test_labels": Y}, r"test_labels came without test_representation: give both"),
+    "only test x": (
+        (X, Y),
+        {"test_representation": X},
+        r"test_representation was given without test_labels",
+    ),
+    "only test y": ((X, Y), {"test_labels": Y}, r"test_labels was given without test_representation: give both"),
     "units": (
         (X, Y),
         {"test_representation": X[:, :2], "test_labels": Y},
@@ -65,7 +69,7 @@ REFUSED = {
         {"names": ["a", "rare"]},
         r"class 1 of feature 'rare' occurs in 1 stimuli only, all of them in fold \d of 5.*merge",
     ),
-    "few stimuli": ((X[:3], Y[:3]), {}, r"5 folds needs at least as many stimuli, got 3: bring"),
+    "few stimuli": ((X[:3], Y[:3]), {}, r"5 folds needs at least as many stimuli, got 3: add stimuli"),
     "folds": ((X, Y), {"folds": 1}, r"folds must be 2 or more, .* got 1"),
     "permutations": ((X, Y), {"permutations": -1}, r"permutations must be 0 or more, got -1"),
     "overflow": ((np.float32(1e25) * X.astype(np.float32), Y), {}, r"squares overflow: divide .* float64"),
@@ -105,7 +109,7 @@ def fitter(steps, **settings):
     [
         (["second_pass"], {}, "second_pass needs stimuli to fit on, got none: call update first"),
         (["update_test"], {}, "update_test needs stimuli to fit on"),
-        (["update", "update_test", "update"], {}, "the fit is final: update first"),
+        (["update", "update_test", "update"], {}, "made the fit final"),
         (["update", "second_pass", "update_test"], {}, "use one of the two"),
         (["update", "update_test", "second_pass"], {}, "second_pass is for cross-validation"),
         (["update", "second_pass"], {"folds": None}, "second_pass is for cross-validation"),
@@ -120,7 +124,7 @@ def test_steps_out_of_order_are_refused(steps, settings, message):
 def test_results_that_are_not_ready_are_refused():
     with pytest.raises(ValueError, match="result needs stimuli to fit on"):
         fitter([]).result()
-    with pytest.raises(ValueError, match="folds is None and no test batches came"):
+    with pytest.raises(ValueError, match="folds is None and no test batches were given"):
         fitter(["update"], folds=None).result()
     half = fitter(["update"])
     half.second_pass(X[:8], Y[:8])

@@ -16,8 +16,8 @@ from repbias.audit.stream.sums import LayerSums
 from repbias.audit.stream.units import UnitVariance, axis_rows
 from repbias.audit.stream.variance import Explained, StreamEncodings, stream_encodings
 from repbias.core.randomness import rng
+from repbias.core.results import ALL_FEATURES
 from repbias.features.labels import associated
-from repbias.measures.variance.result import ALL_FEATURES
 
 
 def audit_sums(sums: LayerSums, plan: StreamPlan, resamples: int, permutations: int) -> LayerFindings:

@@ -32,7 +32,7 @@ def stream_activity(
     Each part is float32 `[stimulus in batch, unit]` by layer, and nothing is kept. The model is in eval mode, and
     hooked, only while it runs; between batches it is as it was.
 
-    Parameters, and what is refused, are those of `repbias.activations.reading.read`; wrong settings are refused at
+    Parameters, and what is refused, are those of `read_batches` and `Batches`; wrong settings are refused at
     once, the rest when it is read. Layers that differ in units between batches are refused by `audit_stream`.
     """
     refuse_unknown_pool(pool)

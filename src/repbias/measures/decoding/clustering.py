@@ -20,13 +20,11 @@ from repbias.core.arrays import (
     FloatArray,
     about_mean,
     as_float64,
-    as_labels,
-    as_names,
+    as_labelled,
     as_representation,
-    refuse_negative,
 )
 from repbias.core.randomness import rng
-from repbias.core.tables import measures_table
+from repbias.core.results import measures_table
 from repbias.measures.variance.regression import ratio
 
 RESTARTS = 10
@@ -65,7 +63,7 @@ class Clustering:
 
 @dataclass(frozen=True, eq=False)
 class NeighbourPurity:
-    """How often the nearest neighbours of a stimulus are of its own class."""
+    """How often the nearest neighbours of a stimulus are of its class."""
 
     names: tuple[str, ...]
     """The features' names, `[feature]`."""
@@ -133,10 +131,7 @@ def clustering(
 
     Source: Lloyd (1982), Arthur & Vassilvitskii (2007), Hubert & Arabie (1985).
     """
-    x = as_representation(representation, "representation")
-    y = as_labels(labels, x, "labels")
-    names = as_names(names, y.shape[1])
-    refuse_negative(y, names, "labels")
+    x, y, names = as_labelled(representation, labels, names)
     classes = y.cpu().numpy()
     combined = np.unique(classes, axis=0, return_inverse=True)[1].reshape(-1)
     k = int(combined.max()) + 1 if k is None else k
@@ -161,8 +156,8 @@ def tsne(representation: ArrayLike, *, perplexity: float = 30.0) -> FloatArray:
     """Lay the stimuli out in a plane by t-SNE, for pictures.
 
     scikit-learn's `TSNE` (Barnes-Hut, learning rate "auto"), started from the first two principal components rather
-    than at random, so that there is no seed to choose a picture by. Ask `neighbour_purity` or `clustering` what the
-    layout shows: both take any `[stimulus, unit]`, and so two coordinates.
+    than at random, so that no seed can be chosen for its picture. `neighbour_purity` and `clustering` measure what
+    the layout shows: both take any `[stimulus, unit]`, and so two coordinates.
 
     Parameters
     ----------
@@ -190,7 +185,7 @@ def tsne(representation: ArrayLike, *, perplexity: float = 30.0) -> FloatArray:
     if not 1 <= perplexity < len(x):
         raise ValueError(
             f"perplexity must be at least 1 and below the number of stimuli, {len(x)}, got {perplexity}: "
-            "lower it, or bring more stimuli"
+            "lower it, or add stimuli"
         )
     values, _ = about_mean(as_float64(x))
     if not values.any():
@@ -203,7 +198,7 @@ def tsne(representation: ArrayLike, *, perplexity: float = 30.0) -> FloatArray:
 def neighbour_purity(
     representation: ArrayLike, labels: ArrayLike, *, neighbours: int = 10, names: Sequence[str] | None = None
 ) -> NeighbourPurity:
-    """Measure how often a stimulus's nearest neighbours are of its own class, for each feature.
+    """Measure how often a stimulus's nearest neighbours are of its class, for each feature.
 
         purity    mean over stimuli of the share of the `neighbours` nearest others (Euclidean) of the same class
         chance    sum_c n_c (n_c - 1) / (n (n - 1))       its expectation where neighbours are random others
@@ -229,15 +224,12 @@ def neighbour_purity(
 
     Source: nearest-neighbour classification without a vote (Cover & Hart 1967); the correction for chance is ours.
     """
-    x = as_representation(representation, "representation")
-    y = as_labels(labels, x, "labels")
-    names = as_names(names, y.shape[1])
-    refuse_negative(y, names, "labels")
+    x, y, names = as_labelled(representation, labels, names)
     n = len(x)
     if not 1 <= neighbours < n:
         raise ValueError(
             f"neighbours must be at least 1 and below the number of stimuli, {n}, got {neighbours}: "
-            "ask for fewer, or bring more stimuli"
+            "use fewer, or add stimuli"
         )
     values, _ = about_mean(as_float64(x))
     nearest = NearestNeighbors(n_neighbors=neighbours).fit(values).kneighbors(return_distance=False)

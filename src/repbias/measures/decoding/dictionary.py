@@ -10,9 +10,13 @@ import pandas as pd
 from scipy.stats import rankdata
 
 from repbias.core.arrays import ArrayLike, FloatArray, IntArray
-from repbias.core.tables import measures_table
-from repbias.measures.decoding.held_out import held_out, refuse_more_than_two_classes
-from repbias.measures.decoding.linear_classifiers import REGULARIZATION, Classifier
+from repbias.core.results import measures_table
+from repbias.measures.decoding.linear_classifiers import (
+    REGULARIZATION,
+    Classifier,
+    held_out,
+    refuse_more_than_two_classes,
+)
 
 THRESHOLD = 0.9
 

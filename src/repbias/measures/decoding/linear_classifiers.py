@@ -1,16 +1,97 @@
-"""Four linear classifiers on frozen representations, in one form and with one scale of regularisation."""
+"""Four linear classifiers in one form and with one scale of regularisation, and the stimuli that they are scored on."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.svm import LinearSVC
 
-from repbias.core.arrays import FloatArray, IntArray
-from repbias.core.specs import did_you_mean
+from repbias.core.arrays import (
+    ArrayLike,
+    FloatArray,
+    IntArray,
+    as_float64,
+    as_labelled,
+    as_labels,
+    as_representation,
+    class_numbers,
+    refuse_wrong_classes,
+)
+from repbias.core.specs import refuse_unknown
+
+
+@dataclass(frozen=True, eq=False)
+class HeldOut:
+    """Fit stimuli and test stimuli of the same layer and the same features, as NumPy arrays.
+
+    x, test_x: representations, float64 `[stimulus, unit]`.
+    y, test_y: class labels, `[stimulus, feature]`.
+    names: the features' names, `[feature]`.
+    n_classes: classes of each feature, `[feature]`.
+    """
+
+    x: FloatArray
+    y: IntArray
+    test_x: FloatArray
+    test_y: IntArray
+    names: tuple[str, ...]
+    n_classes: tuple[int, ...]
+
+    @property
+    def chance(self) -> FloatArray:
+        """Accuracy of always predicting the fit stimuli's most frequent class, `[feature]`."""
+        most_frequent = np.array([np.bincount(y).argmax() for y in self.y.T])
+        return np.asarray((self.test_y == most_frequent).mean(0))
+
+
+def held_out(
+    representation: ArrayLike,
+    labels: ArrayLike,
+    test_representation: ArrayLike,
+    test_labels: ArrayLike,
+    names: Sequence[str] | None,
+    *,
+    what: str = "representation",
+) -> HeldOut:
+    """Return the four arrays, checked; `what` is what errors call the representation."""
+    x, y, names = as_labelled(representation, labels, names, what=what)
+    n_classes = class_numbers(y, names, "labels")
+    test_x = as_representation(test_representation, f"test_{what}", n_units=x.shape[1])
+    test_y = as_labels(test_labels, test_x, "test_labels")
+    refuse_wrong_classes(test_y, n_classes, names, "test_labels")
+    found = HeldOut(as_float64(x), y.cpu().numpy(), as_float64(test_x), test_y.cpu().numpy(), names, n_classes)
+    for feature, name in enumerate(names):
+        _refuse_unfitted(np.unique(found.y[:, feature]), np.unique(found.test_y[:, feature]), name)
+    return found
+
+
+def refuse_more_than_two_classes(data: HeldOut, what: str) -> None:
+    """Raise where a feature has more than two classes; `what` is what is for features of two classes only."""
+    for name, n in zip(data.names, data.n_classes, strict=True):
+        if n > 2:
+            raise ValueError(
+                f"{what} is for features of two classes, 0 and 1, got {n} classes for feature {name!r}: "
+                "give one 0/1 column for each class instead"
+            )
+
+
+def _refuse_unfitted(fitted: IntArray, scored: IntArray, name: str) -> None:
+    if len(fitted) < 2:
+        raise ValueError(
+            f"labels must hold two classes or more of every feature, got only class {fitted[0]} for feature {name!r}: "
+            "there is nothing to tell apart, drop the feature or add stimuli"
+        )
+    missing = np.setdiff1d(scored, fitted)
+    if len(missing):
+        raise ValueError(
+            f"test_labels must hold only classes that are among the fit labels, got class {missing[0]} of feature "
+            f"{name!r}, which is not: split the stimuli so that every class is in both sets"
+        )
+
 
 CLASSIFIERS = ("logistic", "ridge", "svm", "nearest_mean")
 SCALINGS = ("none", "overall", "unit")
@@ -62,12 +143,8 @@ class Classifier:
     scaling: str = "none"
 
     def __post_init__(self) -> None:
-        if self.classifier not in CLASSIFIERS:
-            raise ValueError(
-                f"no classifier is called {self.classifier!r}; {did_you_mean(self.classifier, CLASSIFIERS)}"
-            )
-        if self.scaling not in SCALINGS:
-            raise ValueError(f"no scaling is called {self.scaling!r}; {did_you_mean(self.scaling, SCALINGS)}")
+        refuse_unknown(self.classifier, CLASSIFIERS, "classifier")
+        refuse_unknown(self.scaling, SCALINGS, "scaling")
         if not (math.isfinite(self.regularization) and self.regularization > 0):
             raise ValueError(
                 f"regularization must be finite and above 0, got {self.regularization}: for next to none, give a small "
@@ -75,10 +152,23 @@ class Classifier:
             )
 
     def fit(self, x: FloatArray, y: IntArray) -> LinearClassifier:
-        """Return `fit_classifier` with these settings."""
-        return fit_classifier(
-            x, y, classifier=self.classifier, regularization=self.regularization, scaling=self.scaling
-        )
+        """Return the fitted classifier; see `fit_classifier`."""
+        classes = np.unique(y)
+        if len(classes) < 2:
+            raise ValueError(f"y must hold two classes or more to tell apart, got only {classes.tolist()}: add stimuli")
+        constant = np.ptp(x, axis=0) == 0
+        centre = np.where(constant, x[0], x.mean(0))
+        z = x - centre
+        scale = np.where(constant, 1.0, z.std(0)) if self.scaling == "unit" else np.ones(x.shape[1])
+        z /= scale
+        size = float(np.sqrt((z**2).mean())) or 1.0
+        # Solved at size 1, where solvers are at their best; but for "overall", with the penalty that undoes the change.
+        penalty = self.regularization / (1.0 if self.scaling == "overall" else size**2)
+        scale = scale * size
+        weights, intercept = _fit(z / size, y, classes, self.classifier, max(penalty, LEAST_PENALTY))
+        if len(weights) == 1:
+            weights, intercept = np.concatenate([-weights, weights]) / 2, np.concatenate([-intercept, intercept]) / 2
+        return LinearClassifier(classes, weights / scale, intercept, centre)
 
 
 def fit_classifier(
@@ -120,23 +210,7 @@ def fit_classifier(
 
     Source: scikit-learn (Pedregosa et al., 2011) fits all but the nearest mean.
     """
-    Classifier(classifier, regularization, scaling)  # raises for unknown settings
-    classes = np.unique(y)
-    if len(classes) < 2:
-        raise ValueError(f"y must hold two classes or more to tell apart, got only {classes.tolist()}: add stimuli")
-    constant = np.ptp(x, axis=0) == 0
-    centre = np.where(constant, x[0], x.mean(0))
-    z = x - centre
-    scale = np.where(constant, 1.0, z.std(0)) if scaling == "unit" else np.ones(x.shape[1])
-    z /= scale
-    size = float(np.sqrt((z**2).mean())) or 1.0
-    # Solved at size 1, where solvers are at their best; but for "overall", with the penalty that makes it no different.
-    penalty = max(regularization if scaling == "overall" else regularization / size**2, LEAST_PENALTY)
-    scale = scale * size
-    weights, intercept = _fit(z / size, y, classes, classifier, penalty)
-    if len(weights) == 1:
-        weights, intercept = np.concatenate([-weights, weights]) / 2, np.concatenate([-intercept, intercept]) / 2
-    return LinearClassifier(classes, weights / scale, intercept, centre)
+    return Classifier(classifier, regularization, scaling).fit(x, y)
 
 
 def _fit(

@@ -10,9 +10,8 @@ import pandas as pd
 
 from repbias.core.arrays import ArrayLike, FloatArray, IntArray, as_float64, as_representation
 from repbias.core.randomness import rng
-from repbias.core.tables import measures_table
-from repbias.measures.decoding.held_out import HeldOut, held_out
-from repbias.measures.decoding.linear_classifiers import REGULARIZATION, Classifier
+from repbias.core.results import measures_table
+from repbias.measures.decoding.linear_classifiers import REGULARIZATION, Classifier, HeldOut, held_out
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +28,7 @@ class ProbeResult:
     """Mean over the test stimuli's classes of the share of each that is classified correctly, `[feature]`."""
 
     chance: FloatArray
-    """Accuracy of always saying the fit stimuli's most frequent class, `[feature]`."""
+    """Accuracy of always predicting the fit stimuli's most frequent class, `[feature]`."""
 
     n_fit: int
     """Number of stimuli that the classifiers were fitted on."""
@@ -172,7 +171,7 @@ def controlled_probe(
     ValueError, TypeError : as `probe`; ValueError for one of the two baseline arrays without the other, and for
         permutations below 1.
 
-    When not to use it: for a p value, which asks for many more permutations than a mean does.
+    When not to use it: for a p value, which needs many more permutations than a mean.
 
     Source: Hewitt & Liang (2019), arXiv 1909.03368; memorisation after Zhang et al. (2017), arXiv 1611.03530.
     """
@@ -236,13 +235,9 @@ def random_projection(values: ArrayLike, n_units: int, *, seed: int = 0) -> Floa
 
 
 def _probe(data: HeldOut, settings: Classifier) -> ProbeResult:
-    scores = []
-    for y, test_y in zip(data.y.T, data.test_y.T, strict=True):
-        predicted = settings.fit(data.x, y).predict(data.test_x)
-        most_frequent = np.bincount(y).argmax()
-        scores.append([*accuracies(predicted, test_y), float((test_y == most_frequent).mean())])
-    accuracy, balanced, chance = np.array(scores).T
-    return ProbeResult(data.names, accuracy, balanced, chance, n_fit=len(data.x), n_test=len(data.test_x))
+    predicted = (settings.fit(data.x, y).predict(data.test_x) for y in data.y.T)
+    accuracy, balanced = np.array(list(map(accuracies, predicted, data.test_y.T))).T
+    return ProbeResult(data.names, accuracy, balanced, data.chance, n_fit=len(data.x), n_test=len(data.test_x))
 
 
 def accuracies(predicted: IntArray, labels: IntArray) -> tuple[float, float]:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from repbias.core.arrays import ArrayLike, as_representation
 from repbias.core.randomness import rng, torch_rng
-from repbias.core.tables import measures_table
+from repbias.core.results import measures_table
 
 
 class TopKAutoencoder(nn.Module):

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from repbias.core.arrays import ArrayLike, FloatArray, IntArray, about_mean
-from repbias.core.specs import did_you_mean
-from repbias.measures.decoding.held_out import held_out
-from repbias.measures.decoding.linear_classifiers import REGULARIZATION, Classifier
+from repbias.core.results import measures_table
+from repbias.core.specs import refuse_unknown
+from repbias.measures.decoding.linear_classifiers import REGULARIZATION, Classifier, held_out
 from repbias.measures.decoding.probes import accuracies
 
 SELECTIONS = ("class_means", "forward")
@@ -35,7 +35,7 @@ class SparseProbe:
     """Mean over the test stimuli's classes of the share of each that is classified correctly, `[k, feature]`."""
 
     chance: FloatArray
-    """Accuracy of always saying the fit stimuli's most frequent class, `[feature]`."""
+    """Accuracy of always predicting the fit stimuli's most frequent class, `[feature]`."""
 
     units: IntArray
     """The units, in the order chosen, `[feature, rank]`; a probe of k units has the first k of them."""
@@ -45,17 +45,11 @@ class SparseProbe:
 
         Measures: `accuracy`, `balanced_accuracy`, `chance` (the same at every k).
         """
-        rows = [
-            (name, k, measure, float(values[feature]))
-            for i, k in enumerate(self.k)
-            for measure, values in (
-                ("accuracy", self.accuracy[i]),
-                ("balanced_accuracy", self.balanced_accuracy[i]),
-                ("chance", self.chance),
-            )
-            for feature, name in enumerate(self.names)
-        ]
-        return pd.DataFrame(rows, columns=["feature", "k", "measure", "value"])
+        tables = []
+        for k, accuracy, balanced in zip(self.k, self.accuracy, self.balanced_accuracy, strict=True):
+            measures = {"accuracy": accuracy, "balanced_accuracy": balanced, "chance": self.chance}
+            tables.append(measures_table(self.names, measures).assign(k=k))
+        return pd.concat(tables, ignore_index=True)[["feature", "k", "measure", "value"]]
 
 
 def sparse_probe(
@@ -101,8 +95,7 @@ def sparse_probe(
     Source: Gurnee et al. (2023), arXiv 2305.01610.
     """
     settings = Classifier(classifier, regularization, scaling)
-    if selection not in SELECTIONS:
-        raise ValueError(f"no selection is called {selection!r}; {did_you_mean(selection, SELECTIONS)}")
+    refuse_unknown(selection, SELECTIONS, "selection")
     data = held_out(representation, labels, test_representation, test_labels, names)
     sizes = tuple(int(size) for size in k)
     n_units = data.x.shape[1]
@@ -116,8 +109,7 @@ def sparse_probe(
             chosen = units[feature, :size]
             fitted = settings.fit(data.x[:, chosen], y)
             scores[:, i, feature] = accuracies(fitted.predict(data.test_x[:, chosen]), test_y)
-    most_frequent = np.array([np.bincount(y).argmax() for y in data.y.T])
-    return SparseProbe(data.names, sizes, scores[0], scores[1], (data.test_y == most_frequent).mean(0), units)
+    return SparseProbe(data.names, sizes, scores[0], scores[1], data.chance, units)
 
 
 def select_by_class_means(x: FloatArray, y: IntArray, k: int) -> IntArray:

@@ -14,7 +14,9 @@ from torch import Tensor, nn
 
 from repbias.activations.axes import Axes
 from repbias.activations.batches import Batch, Batches
-from repbias.core.arrays import ArrayLike, FloatArray, as_names
+from repbias.core.arrays import ArrayLike, FloatArray, as_labels, as_names, feature_index, refuse_negative
+from repbias.core.randomness import rng
+from repbias.core.results import measures_table
 from repbias.measures.interventions.erasure import projection_eraser
 from repbias.measures.interventions.site import Predict, Site, binary_predictions
 
@@ -51,8 +53,7 @@ class Patching:
         Measures: `transferred`, `disturbed` and `n_differing`.
         """
         measures = {"transferred": self.transferred, "disturbed": self.disturbed, "n_differing": self.n_differing}
-        wide = pd.DataFrame(measures, index=list(self.names), dtype=float)
-        return wide.melt(ignore_index=False, var_name="measure").rename_axis("feature").reset_index()
+        return measures_table(self.names, measures)
 
 
 def patch(
@@ -100,14 +101,14 @@ def patch(
 
     Source: Vig et al. (2020), arXiv 2004.12265; Geiger et al. (2021), arXiv 2106.02997.
     """
-    pairs = _Pairs.of(module, inputs, source_inputs, batch)
+    pairs = _paired(module, inputs, source_inputs, batch)
     if units is None:
-        site = Site.find(module, layer, pairs.own, predict, axes, "flatten")
-        return pairs.patched(site, lambda own, source: source, names)
-    site = Site.find(module, layer, pairs.own, predict, axes)
+        site = Site.find(module, layer, pairs[0], predict, axes, "flatten")
+        return _patched(site, pairs, lambda own, source: source, names)
+    site = Site.find(module, layer, pairs[0], predict, axes)
     chosen = torch.zeros(site.n_units, dtype=torch.bool)
     chosen[_as_units(units, site.n_units, layer)] = True
-    return pairs.patched(site, lambda own, source: torch.where(chosen.to(own.device), source, own), names)
+    return _patched(site, pairs, lambda own, source: torch.where(chosen.to(own.device), source, own), names)
 
 
 def patch_subspace(
@@ -148,46 +149,40 @@ def patch_subspace(
     Source: Geiger et al. (2023), arXiv 2303.02536; the caution is Makelov, Lange & Nanda's (2023), arXiv 2311.17030.
     """
     basis = projection_eraser(vectors).coefficients
-    pairs = _Pairs.of(module, inputs, source_inputs, batch)
-    site = Site.of_length(basis.shape[1], "vectors", module, layer, pairs.own, predict, axes)
+    pairs = _paired(module, inputs, source_inputs, batch)
+    site = Site.of_length(basis.shape[1], "vectors", module, layer, pairs[0], predict, axes)
 
     def mix(own: Tensor, source: Tensor) -> Tensor:
         directions = basis.to(own.device)
         return own + ((source - own).double() @ directions.T @ directions).to(own)
 
-    return pairs.patched(site, mix, names)
+    return _patched(site, pairs, mix, names)
 
 
-@dataclass(frozen=True, eq=False)
-class _Pairs:
-    """Stimuli and their sources, row by row."""
-
-    own: Batches
-    source: Batches
-
-    @classmethod
-    def of(cls, module: nn.Module, inputs: Any, source_inputs: Any, batch: int) -> _Pairs:
-        own, source = (Batches(one, module, batch_size=batch) for one in (inputs, source_inputs))
-        if (n := own.count()) != (n_sources := source.count()):
-            raise ValueError(
-                f"inputs and source_inputs must pair up row by row, got {n} and {n_sources} stimuli: repeat a source "
-                "that serves several stimuli"
-            )
-        return cls(own, source)
-
-    def patched(self, site: Site, mix: Mix, names: Sequence[str] | None) -> Patching:
-        """Run all pairs, with the layer's values `mix(own, source)`."""
-        names = as_names(names, site.n_features(self.own))
-        parts = [_run(site, own, source, mix) for own, source in zip(self.own, self.source, strict=True)]
-        before, reported, after = (np.concatenate(column) for column in zip(*parts, strict=True))
-        differ = before != reported
-        return Patching(
-            names=names,
-            transferred=_share(after == reported, differ),
-            disturbed=_share(after != before, ~differ),
-            n_differing=differ.sum(0),
-            n_pairs=len(before),
+def _paired(module: nn.Module, inputs: Any, source_inputs: Any, batch: int) -> tuple[Batches, Batches]:
+    """Return the stimuli and their sources, row by row."""
+    own, source = (Batches(one, module, batch_size=batch) for one in (inputs, source_inputs))
+    if (n := own.count()) != (n_sources := source.count()):
+        raise ValueError(
+            f"inputs and source_inputs must pair up row by row, got {n} and {n_sources} stimuli: repeat a source "
+            "that serves several stimuli"
         )
+    return own, source
+
+
+def _patched(site: Site, pairs: tuple[Batches, Batches], mix: Mix, names: Sequence[str] | None) -> Patching:
+    """Run all pairs, with the layer's values `mix(own, source)`."""
+    names = as_names(names, site.n_features())
+    parts = [_run(site, own, source, mix) for own, source in zip(*pairs, strict=True)]
+    before, reported, after = (np.concatenate(column) for column in zip(*parts, strict=True))
+    differ = before != reported
+    return Patching(
+        names=names,
+        transferred=_share(after == reported, differ),
+        disturbed=_share(after != before, ~differ),
+        n_differing=differ.sum(0),
+        n_pairs=len(before),
+    )
 
 
 def _run(site: Site, own: Batch, source: Batch, mix: Mix) -> list[npt.NDArray[np.int64]]:
@@ -218,3 +213,64 @@ def _share(happened: npt.NDArray[np.bool_], among: npt.NDArray[np.bool_]) -> Flo
     """Return the share of the pairs `among` which it happened, `[feature]`; NaN where there are none."""
     counts = among.sum(0)
     return np.where(counts > 0, (happened & among).sum(0) / np.maximum(counts, 1), np.nan)
+
+
+def pairs_differing_in(
+    labels: ArrayLike, feature: int | str, seed: int, *, names: Sequence[str] | None = None
+) -> npt.NDArray[np.int64]:
+    """Pair each stimulus with a random one that differs in one feature and agrees in every other.
+
+    Parameters
+    ----------
+    labels : class labels, `[stimulus]` or `[stimulus, feature]`.
+    feature : name or index of the feature in which the pairs differ.
+    seed : seed of the choice among several.
+    names : the features' names; `feature_0`, ... by default.
+
+    Returns
+    -------
+    Indices of stimuli `[pair, 2]`: one to be patched and its source. Each stimulus that has a counterpart is patched
+    once, in order; a stimulus may be the source of several. Use as `patch(module, inputs[pairs[:, 0]],
+    inputs[pairs[:, 1]], ...)`.
+
+    Raises
+    ------
+    ValueError : no two stimuli form such a pair, an unknown feature, or labels that are negative or not whole.
+    TypeError : labels that are no numbers.
+
+    When not to use it: where stimuli can be made at will, make the counterpart itself. Pairs agree in the given
+    labels, and may differ in anything else.
+    """
+    n_stimuli = np.shape(labels)[0] if np.ndim(labels) else 0
+    if not n_stimuli:
+        raise ValueError(f"labels must be [stimulus] or [stimulus, feature], got shape {np.shape(labels)}")
+    y = as_labels(labels, torch.empty(n_stimuli), "labels")
+    names = as_names(names, y.shape[1])
+    own = feature_index(feature, names)
+    refuse_negative(y, names, "labels")
+    groups, classes = _numbered(np.delete(y.numpy(), own, axis=1)), _numbered(y.numpy()[:, [own]])
+    order = np.lexsort((classes, groups))
+    start, size = _runs(groups[order])
+    class_start, class_size = _runs(groups[order] * n_stimuli + classes[order])
+    n_partners = size - class_size
+    able = n_partners > 0
+    if not able.any():
+        raise ValueError(
+            f"no two of the {n_stimuli} stimuli differ in {names[own]!r} and agree in every other feature: give more "
+            "stimuli, or fewer features that must agree"
+        )
+    partner = start + rng(seed, "pairs differing in", own).integers(0, np.maximum(n_partners, 1))
+    partner += np.where(partner >= class_start, class_size, 0)
+    pairs = np.stack([order[able], order[partner[able]]], axis=1)
+    return np.asarray(pairs[pairs[:, 0].argsort()], dtype=np.int64)
+
+
+def _numbered(rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return a number for each row, the same for equal rows, from 0 to below the number of rows."""
+    return np.asarray(np.unique(rows, axis=0, return_inverse=True)[1]).reshape(-1)
+
+
+def _runs(values: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return, for each element of a sorted array, where the run of equal values that holds it starts, and its size."""
+    _, first, inverse, counts = np.unique(values, return_index=True, return_inverse=True, return_counts=True)
+    return first[inverse], counts[inverse]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -18,7 +18,6 @@ from repbias.activations.layers import evaluating, match_one_layer
 from repbias.activations.layout import Change
 from repbias.activations.survey import Call, survey
 from repbias.core.arrays import as_labels
-from repbias.core.specs import did_you_mean
 
 Predict: TypeAlias = Callable[[Any], Any]
 """From what a model returns to the class labels that it reports."""
@@ -70,11 +69,18 @@ def refuse_fractions(values: Tensor | npt.NDArray[Any], what: str) -> None:
         )
 
 
+def reported_labels(values: Any, like: Tensor, what: str) -> Tensor:
+    """Return reported class labels `[stimulus, feature]`, one row for each of `like`; refuse fractions."""
+    refuse_fractions(values, what)
+    return as_labels(values, like, what)
+
+
 @dataclass(frozen=True, eq=False)
 class Site:
     """One call of one layer of a module, where edits are made, and how the module's output is read."""
 
     module: nn.Module
+    batches: Batches
     call: Call
     predict: Predict
 
@@ -101,7 +107,7 @@ class Site:
                 f"layer {name!r} is called {len(calls)} times in a forward pass: name one of its calls, "
                 f"{' or '.join(map(repr, calls))}"
             )
-        return cls(module, next(iter(calls.values())), predict)
+        return cls(module, batches, next(iter(calls.values())), predict)
 
     @classmethod
     def of_length(
@@ -138,20 +144,15 @@ class Site:
         """Number of units that are changed at each position; of all values, where they are changed together."""
         return self.call.layout.n_units
 
-    def n_features(self, batches: Batches) -> int:
+    def n_features(self) -> int:
         """Return how many features are predicted, from one stimulus."""
-        return self.predictions(next(iter(batches)).take(torch.arange(1))).shape[1]
-
-    def run(self, batch: Batch, change: Change | None = None) -> Any:
-        """Return what the module returns for a batch while the layer is changed, in eval mode without gradients."""
-        with torch.no_grad(), evaluating(self.module):
-            return run_edited(self.module, batch, self.call, change)
+        return self.predictions(next(iter(self.batches)).take(torch.arange(1))).shape[1]
 
     def predictions(self, batch: Batch, change: Change | None = None) -> Tensor:
         """Return the predicted labels `[stimulus, feature]`, on the CPU, while the layer is changed."""
-        labels = self.predict(self.run(batch, change))
-        refuse_fractions(labels, "the predicted labels")
-        return as_labels(labels, torch.empty(len(batch)), "the predicted labels")
+        with torch.no_grad(), evaluating(self.module):
+            output = run_edited(self.module, batch, self.call, change)
+        return reported_labels(self.predict(output), torch.empty(len(batch)), "the predicted labels")
 
     def read(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Return the layer's values `[stimulus, position, unit]` and the predictions, with nothing edited."""
@@ -164,10 +165,10 @@ class Site:
         predicted = self.predictions(batch, keep)
         return seen[0], predicted
 
-    def read_all(self, batches: Batches) -> tuple[Tensor, Tensor]:
+    def read_all(self) -> tuple[Tensor, Tensor]:
         """Return what `read` does for all stimuli."""
-        parts = [self.read(batch) for batch in batches]
-        return torch.cat([part[0] for part in parts]), torch.cat([part[1] for part in parts])
+        values, predicted = zip(*map(self.read, self.batches), strict=True)
+        return torch.cat(values), torch.cat(predicted)
 
 
 def acts(
@@ -190,14 +191,3 @@ def acts(
 
     before, after = (list(outputs(run_edited(model, batch, call, change))) for change in (None, push))
     return not before or not all(map(torch.equal, before, after))
-
-
-def feature_index(feature: int | str, names: Sequence[str]) -> int:
-    """Return a feature's place among the names."""
-    if isinstance(feature, str):
-        if feature not in names:
-            raise ValueError(f"no feature is called {feature!r}; {did_you_mean(feature, names)}")
-        return names.index(feature)
-    if not 0 <= feature < len(names):
-        raise ValueError(f"feature must be a name or from 0 to {len(names) - 1}, got {feature}")
-    return feature

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor, nn
 
@@ -14,11 +16,103 @@ from repbias.activations.batches import Batches
 from repbias.activations.layers import evaluating
 from repbias.activations.layout import Change
 from repbias.activations.outputs import all_tensors
-from repbias.core.arrays import ArrayLike, FloatArray, as_labels, as_names, as_representation
+from repbias.core.arrays import ArrayLike, FloatArray, as_labels, as_names, as_representation, feature_index
 from repbias.core.randomness import torch_rng
-from repbias.measures.interventions.site import Predict, Site, acts, binary_predictions, feature_index
+from repbias.core.specs import refuse_unknown
+from repbias.measures.interventions.site import Predict, Site, acts, binary_predictions
 from repbias.measures.interventions.steering_directions import class_masks
-from repbias.measures.interventions.steering_result import Steering, unit_size
+
+UNITS = ("absolute", "sd", "difference")
+
+
+@dataclass(frozen=True, eq=False)
+class Steering:
+    """How often each feature's report flips as one feature is pushed towards its opposite class."""
+
+    names: tuple[str, ...]
+    """The features' names, `[feature]`."""
+
+    feature: str
+    """The feature that was steered."""
+
+    lengths: FloatArray
+    """Lengths of the push in the representation's own units, ascending, `[length]`."""
+
+    flips: FloatArray
+    """Share of the steered stimuli whose predicted label differs from that without a push, `[length, feature]`."""
+
+    representation_sd: float
+    """The unit "sd": root of the representation's total variance, i.e. of the mean squared distance from the mean."""
+
+    class_distance: float
+    """The unit "difference": length of the steered feature's difference vector, i.e. the distance of the means of the
+    two classes."""
+
+    n_stimuli: int
+    """Number of stimuli that were steered."""
+
+    @property
+    def specificity(self) -> FloatArray:
+        """The steered feature's flips less the mean of the other features' flips, `[length]`: 1 where it alone flips,
+        for every stimulus. Without other features, the flips themselves."""
+        own = self.names.index(self.feature)
+        others = np.delete(self.flips, own, axis=1)
+        return np.asarray(self.flips[:, own] - (others.mean(1) if others.size else 0.0))
+
+    def lengths_in(self, unit: str) -> FloatArray:
+        """Return the lengths `[length]` in a unit: "absolute", "sd" or "difference".
+
+        Infinite (and 0 for length 0) where the unit has no length: a representation that does not vary, or classes
+        with the same mean.
+        """
+        return self._converted(self.lengths, unit)
+
+    def length_at(self, fraction: float = 0.5, unit: str = "absolute") -> FloatArray:
+        """Return the shortest length at which a fraction of the stimuli flips, `[feature]`.
+
+        Interpolated linearly between the lengths that were measured, and from no flips at length 0; NaN where the
+        fraction is never reached.
+        """
+        if not 0 < fraction <= 1:
+            raise ValueError(f"fraction must be more than 0 and at most 1, got {fraction}")
+        lengths = np.append(0.0, self.lengths)
+        crossings = [_first_crossing(lengths, np.append(0.0, flips), fraction) for flips in self.flips.T]
+        return self._converted(np.array(crossings), unit)
+
+    def _converted(self, lengths: FloatArray, unit: str) -> FloatArray:
+        size = unit_size(unit, self.representation_sd, self.class_distance)
+        return np.asarray(lengths / size) if size > 0 else np.where(lengths > 0, np.inf, lengths)
+
+    def table(self) -> pd.DataFrame:
+        """Return a tidy table with the columns feature, measure, length, length_sd, length_difference and value.
+
+        Measures: `flips` of each feature at each length, and `specificity` of the steered feature.
+        """
+        measured = [(name, "flips", flips) for name, flips in zip(self.names, self.flips.T, strict=True)]
+        measured.append((self.feature, "specificity", self.specificity))
+        lengths = {
+            "length": self.lengths,
+            "length_sd": self.lengths_in("sd"),
+            "length_difference": self.lengths_in("difference"),
+        }
+        parts = [pd.DataFrame({"feature": name, "measure": of, **lengths, "value": v}) for name, of, v in measured]
+        return pd.concat(parts, ignore_index=True)
+
+
+def unit_size(unit: str, representation_sd: float, class_distance: float) -> float:
+    """Return the length of a unit in the representation's own units."""
+    refuse_unknown(unit, UNITS, "unit of length")
+    return {"absolute": 1.0, "sd": representation_sd, "difference": class_distance}[unit]
+
+
+def _first_crossing(lengths: FloatArray, flips: FloatArray, fraction: float) -> float:
+    """Return where the piecewise linear curve first reaches `fraction`; NaN where it never does."""
+    reached = np.flatnonzero(flips >= fraction)
+    if not len(reached):
+        return float("nan")
+    stop = reached[0]  # 1 or more: the curve starts with no flips
+    step = (fraction - flips[stop - 1]) / (flips[stop] - flips[stop - 1])
+    return float(lengths[stop - 1] + step * (lengths[stop] - lengths[stop - 1]))
 
 
 def steer(
@@ -56,7 +150,7 @@ def steer(
     lengths : finite, 0 or more, ascending, in `unit`, `[length]`.
     feature : name or index of the steered feature among the predicted ones.
     labels : its class labels, `[stimulus]`. Without them each stimulus is pushed away from the class that the module
-        predicts, so none can be pushed towards what is predicted already.
+        predicts, so none can be pushed towards the class that is predicted already.
     classes : the two classes; stimuli of any other are left out.
     unit : "absolute", in the representation's own units; "sd", in roots of its total variance; "difference", in
         distances between the means of the two classes. Where a vector `[unit]` is added at many positions, the variance
@@ -88,15 +182,15 @@ def steer(
     batches = Batches(inputs, module, batch_size=batch)
     given = None if labels is None else class_masks(as_labels(labels, torch.empty(batches.count()), "labels"), classes)
     site = Site.of_length(len(direction), "vector", module, layer, batches, predict, axes)
-    values, predicted = site.read_all(batches)
+    values, predicted = site.read_all()
     names = as_names(names, predicted.shape[1])
     own = feature_index(feature, names)
     first, second = given or class_masks(predicted[:, own : own + 1], classes, "predicted labels")
     sd, distance = _scales(site, values, (first, second))
     absolute = sizes * _chosen_scale(site, unit, sd, distance)
-    _refuse_independent(site, batches)
+    _refuse_independent(site)
     sides = first.double() - second.double()
-    flips = _flips(site, batches, predicted, sides, absolute, direction, batch)
+    flips = _flips(site, predicted, sides, absolute, direction, batch)
     return Steering(names, names[own], absolute, flips, sd, distance, n_stimuli=int(sides.count_nonzero()))
 
 
@@ -141,11 +235,11 @@ def _chosen_scale(site: Site, unit: str, sd: float, distance: float) -> float:
     return size
 
 
-def _refuse_independent(site: Site, batches: Batches) -> None:
+def _refuse_independent(site: Site) -> None:
     """Raise where a large random push changes no output of any stimulus."""
     n_stimuli = 0
     with torch.no_grad(), evaluating(site.module):
-        for batch in batches:
+        for batch in site.batches:
             n_stimuli += len(batch)
             if acts(site.module, batch, site.call, all_tensors, torch_rng(0, "steering", "dependence")):
                 return
@@ -156,14 +250,14 @@ def _refuse_independent(site: Site, batches: Batches) -> None:
 
 
 def _flips(
-    site: Site, batches: Batches, predicted: Tensor, sides: Tensor, lengths: FloatArray, direction: Tensor, batch: int
+    site: Site, predicted: Tensor, sides: Tensor, lengths: FloatArray, direction: Tensor, batch: int
 ) -> FloatArray:
     """Return the share of the stimuli with a side whose prediction changes, `[length, feature]`.
 
     All lengths of a stimulus go through one forward pass together.
     """
     flips = torch.zeros(len(lengths), predicted.shape[1], dtype=torch.float64)
-    for one in batches:
+    for one in site.batches:
         for part in sides[one.rows].nonzero()[:, 0].split(max(1, batch // len(lengths))):
             pushes = torch.outer(torch.from_numpy(lengths), sides[one.rows][part]).flatten()[:, None, None] * direction
             steered = site.predictions(one.take(part.repeat(len(lengths))), _adding(pushes))

@@ -13,11 +13,11 @@ from torch import Tensor
 from repbias.core.arrays import (
     ArrayLike,
     FloatArray,
-    as_labels,
-    as_names,
+    as_labelled,
     as_representation,
-    refuse_negative,
 )
+from repbias.core.results import measures_table
+from repbias.measures.interventions.site import reported_labels
 from repbias.measures.variance.components import Components
 from repbias.measures.variance.sums import as_float64
 
@@ -36,7 +36,7 @@ class ComponentsNeeded:
     """Accuracy on the representation as it is, `[feature]`."""
 
     chance: FloatArray
-    """Accuracy of the most frequent class as the only answer, `[feature]`."""
+    """Accuracy of always predicting the most frequent class, `[feature]`."""
 
     fraction: float
     """The required fraction of the accuracy above chance."""
@@ -50,11 +50,8 @@ class ComponentsNeeded:
 
         Measures: `components_needed`, `untruncated_accuracy`, `chance`. `curve` is a separate array.
         """
-        values = np.column_stack([self.needed, self.untruncated, self.chance])
-        wide = pd.DataFrame(
-            values, index=list(self.names), columns=["components_needed", "untruncated_accuracy", "chance"]
-        )
-        return wide.melt(ignore_index=False, var_name="measure").rename_axis("feature").reset_index()
+        measures = {"components_needed": self.needed, "untruncated_accuracy": self.untruncated, "chance": self.chance}
+        return measures_table(self.names, measures)
 
 
 def truncated(representation: ArrayLike, result: Components, k: int) -> Tensor:
@@ -124,7 +121,7 @@ def components_needed(
     Raises
     ------
     ValueError : for arrays that do not fit together, a fraction out of range, or a read-out of the wrong shape.
-    TypeError : where the read-out does not return labels in a tensor.
+    TypeError : where the read-out does not return numbers.
 
     When not to use it: as a count of the dimensions that a feature lives in. A feature in one dimension needs as many
     components as have more variance than it.
@@ -133,10 +130,8 @@ def components_needed(
     """
     if not 0 < fraction <= 1:
         raise ValueError(f"fraction must be above 0 and at most 1, got {fraction}")
-    x = as_representation(representation, "representation", n_units=result.axes.shape[1])
-    y = as_labels(labels, x, "labels")
-    names = as_names(result.names if names is None else names, y.shape[1])
-    refuse_negative(y, names, "labels")
+    names = result.names if names is None else names
+    x, y, names = as_labelled(representation, labels, names, n_units=result.axes.shape[1])
     with torch.no_grad():
         untruncated = _accuracy(read_out, x, y)
         curve = _accuracy_by_k(read_out, x, y, result)
@@ -173,22 +168,14 @@ def _accuracy_by_k(read_out: Callable[[Tensor], Tensor], x: Tensor, y: Tensor, r
 
 
 def _accuracy(read_out: Callable[[Tensor], Tensor], x: Tensor, y: Tensor) -> FloatArray:
-    """Return the share of stimuli that the read-out has right, `[feature]`."""
-    answer = read_out(x.to(torch.float32, copy=True))
-    if not isinstance(answer, Tensor) or answer.is_floating_point() or answer.is_complex():
-        kind = answer.dtype if isinstance(answer, Tensor) else type(answer).__name__
-        raise TypeError(
-            f"read_out must return a tensor of class labels (whole numbers or bool), got {kind}: "
-            "take logits > 0, or their argmax over classes, first"
-        )
-    if answer.ndim == 1:
-        answer = answer[:, None]
+    """Return the share of stimuli that the read-out classifies correctly, `[feature]`."""
+    answer = reported_labels(read_out(x.to(torch.float32, copy=True)), x, "what read_out returns")
     if answer.shape != y.shape:
         raise ValueError(
             f"read_out must return one label for each stimulus and feature, {tuple(y.shape)}, "
             f"got shape {tuple(answer.shape)}: give labels the features that it reports, in its order"
         )
-    return as_float64((answer.to(y.device) == y).double().mean(0))
+    return as_float64((answer == y).double().mean(0))
 
 
 def _on_device_of(x: Tensor, result: Components) -> tuple[Tensor, Tensor]:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from repbias.core.arrays import ArrayLike, FloatArray, about_mean
-from repbias.core.specs import did_you_mean
-from repbias.measures.similarity.paired import as_float64_pair, normalised_pair, refuse_constant
+from repbias.core.specs import refuse_unknown
+from repbias.measures.similarity.alignment import as_float64_pair, normalised_pair, refuse_constant
 from repbias.measures.similarity.rdm import squared_distances
 
 KERNELS = ("rbf", "laplacian")
@@ -32,6 +32,11 @@ class HSICTerms:
     """Sum of L_ii."""
 
     n_stimuli: int
+
+    @classmethod
+    def of(cls, squares: float, a: FloatArray, b: FloatArray) -> HSICTerms:
+        """Return the terms from the sum of K_ij L_ij and the diagonals of K and L, `[stimulus]`."""
+        return cls(squares, float(a @ b), float(a.sum()), float(b.sum()), len(a))
 
     def hsic(self, debiased: bool) -> float:
         """Return HSIC, biased or unbiased, but for a factor that depends on the number of stimuli alone.
@@ -86,8 +91,15 @@ def cka(a: ArrayLike, b: ArrayLike, debiased: bool = False) -> float:
     ICLR (debiased).
     """
     x, y = normalised_pair(a, b, least=LEAST[debiased])
-    norms = np.einsum("su,su->s", x, x), np.einsum("su,su->s", y, y)
-    return _alignment(_sums_of_squares(x, y), norms, debiased)
+    if len(x) < x.shape[1] + y.shape[1]:
+        return _gram_cka(x @ x.T, y @ y.T, debiased)
+    a_norms, b_norms = np.einsum("su,su->s", x, x), np.einsum("su,su->s", y, y)
+    return cka_ratio(
+        HSICTerms.of(_square(x.T @ y), a_norms, b_norms),
+        HSICTerms.of(_square(x.T @ x), a_norms, a_norms),
+        HSICTerms.of(_square(y.T @ y), b_norms, b_norms),
+        debiased,
+    )
 
 
 def kernel_cka(
@@ -96,7 +108,7 @@ def kernel_cka(
     """Return the CKA of two representations under a kernel of the distance between stimuli.
 
     With d the Euclidean distance between the responses to two stimuli, and the width s = `bandwidth` times the median
-    of d over all pairs of different stimuli, for each representation apart,
+    of d over all pairs of different stimuli, separately for each representation,
 
         rbf          exp( -d^2 / 2 s^2 )
         laplacian    exp( -d / s )
@@ -127,13 +139,11 @@ def kernel_cka(
 
     Source: Kornblith et al. (2019), ICML.
     """
-    if kernel not in KERNELS:
-        raise ValueError(f"no kernel is called {kernel!r}; {did_you_mean(kernel, KERNELS)}")
+    refuse_unknown(kernel, KERNELS, "kernel")
     if not 0 < bandwidth < np.inf:
         raise ValueError(f"bandwidth must be above 0 and finite, in median distances, got {bandwidth}")
     x, y = as_float64_pair(a, b, least=LEAST[debiased])
-    grams = _gram(x, "a", kernel, bandwidth), _gram(y, "b", kernel, bandwidth)
-    return _alignment(_products(*grams), (grams[0].diagonal(), grams[1].diagonal()), debiased)
+    return _gram_cka(_gram(x, "a", kernel, bandwidth), _gram(y, "b", kernel, bandwidth), debiased)
 
 
 def cka_ratio(ab: HSICTerms, aa: HSICTerms, bb: HSICTerms, debiased: bool) -> float:
@@ -149,26 +159,11 @@ def cka_ratio(ab: HSICTerms, aa: HSICTerms, bb: HSICTerms, debiased: bool) -> fl
     return float(np.clip(value, -1, 1))
 
 
-def _alignment(squares: tuple[float, float, float], diagonals: tuple[FloatArray, FloatArray], debiased: bool) -> float:
-    """Return CKA from the sums of squares of (a, b), (a, a), (b, b) and the diagonals of both centred Gram matrices."""
-    of_a, of_b = diagonals
-    pairs = ((of_a, of_b), (of_a, of_a), (of_b, of_b))
-    ab, aa, bb = (
-        HSICTerms(square, float(u @ v), float(u.sum()), float(v.sum()), len(u))
-        for square, (u, v) in zip(squares, pairs, strict=True)
-    )
+def _gram_cka(gram_a: FloatArray, gram_b: FloatArray, debiased: bool) -> float:
+    """Return CKA from both double-centred Gram matrices."""
+    pairs = (gram_a, gram_b), (gram_a, gram_a), (gram_b, gram_b)
+    ab, aa, bb = (HSICTerms.of(float(np.vdot(k, m)), k.diagonal(), m.diagonal()) for k, m in pairs)
     return cka_ratio(ab, aa, bb, debiased)
-
-
-def _sums_of_squares(x: FloatArray, y: FloatArray) -> tuple[float, float, float]:
-    """Return || X'Y ||^2, || X'X ||^2 and || Y'Y ||^2, from matrices [unit, unit] or [stimulus, stimulus]."""
-    if len(x) < x.shape[1] + y.shape[1]:
-        return _products(x @ x.T, y @ y.T)
-    return _square(x.T @ y), _square(x.T @ x), _square(y.T @ y)
-
-
-def _products(gram_a: FloatArray, gram_b: FloatArray) -> tuple[float, float, float]:
-    return float(np.vdot(gram_a, gram_b)), _square(gram_a), _square(gram_b)
 
 
 def _square(product: FloatArray) -> float:

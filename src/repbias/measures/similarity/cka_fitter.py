@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from repbias.core.arrays import ArrayLike, FloatArray, about_mean
+from repbias.measures.similarity.alignment import as_float64_pair
 from repbias.measures.similarity.cka import LEAST, HSICTerms, cka_ratio
-from repbias.measures.similarity.paired import as_float64_pair
 
 
 class CKAFitter:
@@ -23,8 +23,8 @@ class CKAFitter:
         a_i b_i,  a_i y_i,  b_i x_i  for sum ||x_i - mean||^2 ||y_i - mean||^2, which the debiased form subtracts
 
     and the same for each representation with itself; all about the mean of the first batch, so that little is lost
-    where means are large. Batches that come sorted are no trouble; a first batch that is very unlike the rest costs
-    some precision.
+    where means are large. Sorted batches do no harm; a first batch that differs greatly from the rest costs some
+    precision.
 
     When not to use it: where all responses fit in memory and stimuli are fewer than units (`cka` is faster then).
 
@@ -53,17 +53,12 @@ class CKAFitter:
             fitter is then as it was before the batch.
         TypeError : arrays that do not hold numbers.
         """
-        x, y = as_float64_pair(a, b, least=1)
+        before = (None, None) if self._shifts is None else (len(self._shifts[0]), len(self._shifts[1]))
+        x, y = as_float64_pair(a, b, n_units=before)
         if self._shifts is None or self._pairs is None:
             p, q = x.shape[1], y.shape[1]
             self._shifts = about_mean(x)[1], about_mean(y)[1]
             self._pairs = _PairSums(p, q), _PairSums(p, p), _PairSums(q, q)
-        for z, shift, what in ((x, self._shifts[0], "a"), (y, self._shifts[1], "b")):
-            if z.shape[1] != len(shift):
-                raise ValueError(
-                    f"{what} has {z.shape[1]} units, the batches before it {len(shift)}: "
-                    "all must be read from the same layer, units in the same order"
-                )
         x, y = x - self._shifts[0], y - self._shifts[1]
         for sums, (u, v) in zip(self._pairs, ((x, y), (x, x), (y, y)), strict=True):
             sums.update(u, v)

@@ -1,9 +1,11 @@
-"""Crossnobis: distances between conditions that noise does not inflate, from repeated presentations."""
+"""Distances that take the noise into account: Mahalanobis, and crossnobis, which noise does not inflate."""
 
 from __future__ import annotations
 
 import numpy as np
+from scipy.linalg import LinAlgError, cholesky, solve_triangular
 from sklearn.covariance import ledoit_wolf
+from torch import Tensor
 
 from repbias.core.arrays import (
     ArrayLike,
@@ -15,7 +17,42 @@ from repbias.core.arrays import (
     as_representation,
     class_numbers,
 )
-from repbias.measures.similarity.rdm import whitened
+from repbias.measures.similarity.rdm import squared_distances, two_or_more
+
+
+def mahalanobis_rdm(representation: ArrayLike, noise_covariance: ArrayLike) -> FloatArray:
+    """Return the squared Mahalanobis distance between the responses to each pair of stimuli, per unit.
+
+        d(x, y) = (x - y)' S^-1 (x - y) / n        S the noise covariance, n the number of units
+
+    The Euclidean distance after whitening the noise: units that are noisy, or share their noise, count for less.
+    With S the identity it is the "squared_euclidean" of `rdm`.
+
+    Invariances: translation, and any invertible linear map of the units that is applied to the noise covariance too.
+    Not rotations of the representation alone.
+
+    Parameters
+    ----------
+    representation : `[stimulus, unit]`, as in `rdm`.
+    noise_covariance : `[unit, unit]`, symmetric and positive definite, from responses to repeated presentations; see
+        `noise_covariance`. (rsatoolbox expects its inverse.)
+
+    Returns
+    -------
+    Squared distances `[stimulus, stimulus]`, as in `rdm`.
+
+    Raises
+    ------
+    ValueError : fewer than two stimuli; a covariance of another shape, asymmetric, or not positive definite.
+    TypeError : arrays that do not hold numbers.
+
+    When not to use it: with a covariance over stimuli in the noise's place, which whitens the signal away; for noisy
+    responses, whose noise adds about 2 to every distance (`crossnobis_rdm` does not have this bias).
+
+    Source: Walther et al. (2016), NeuroImage 137, 188-200.
+    """
+    x = two_or_more(representation)
+    return squared_distances(whitened(about_mean(x)[0], noise_covariance)) / x.shape[1]
 
 
 def crossnobis_rdm(
@@ -62,13 +99,13 @@ def crossnobis_rdm(
 
     Source: Walther et al. (2016), NeuroImage 137, 188-200; Diedrichsen & Kriegeskorte (2017), PLoS Comput Biol 13(4).
     """
-    x = as_float64(as_representation(representation, "representation"))
-    condition, n_conditions = _numbers(conditions, representation, "conditions", "condition")
-    fold, n_folds = _numbers(folds, representation, "folds", "fold")
+    responses = as_representation(representation, "representation")
+    condition, n_conditions = _numbers(conditions, responses, "conditions", "condition")
+    fold, n_folds = _numbers(folds, responses, "folds", "fold")
     counts = np.zeros((n_folds, n_conditions))
     np.add.at(counts, (fold, condition), 1)
     _refuse_missing(counts)
-    x = about_mean(x)[0]
+    x = about_mean(as_float64(responses))[0]
     if noise_covariance is not None:
         x = whitened(x, noise_covariance)
     sums = np.zeros((n_folds, n_conditions, x.shape[1]))
@@ -106,13 +143,13 @@ def noise_covariance(representation: ArrayLike, conditions: ArrayLike) -> FloatA
 
     Source: Ledoit & Wolf (2004), Journal of Multivariate Analysis 88, 365-411; Walther et al. (2016).
     """
-    x = as_float64(as_representation(representation, "representation"))
-    condition, n_conditions = _numbers(conditions, representation, "conditions", "condition")
+    responses = as_representation(representation, "representation")
+    condition, n_conditions = _numbers(conditions, responses, "conditions", "condition")
     counts = np.bincount(condition, minlength=n_conditions)
-    n, n_present = len(x), int((counts > 0).sum())
+    n, n_present = len(responses), int((counts > 0).sum())
     if n == n_present:
         raise ValueError(f"noise is seen in repeats only: got {n} presentations of {n_present} conditions, one of each")
-    x = about_mean(x)[0]
+    x = about_mean(as_float64(responses))[0]
     means = np.zeros((n_conditions, x.shape[1]))
     np.add.at(means, condition, x)
     residuals = x - (means / np.maximum(counts, 1)[:, None])[condition]
@@ -125,9 +162,9 @@ def noise_covariance(representation: ArrayLike, conditions: ArrayLike) -> FloatA
     return np.asarray(n / (n - n_present) * ledoit_wolf(residuals, assume_centered=True)[0])
 
 
-def _numbers(values: ArrayLike, representation: ArrayLike, what: str, name: str) -> tuple[IntArray, int]:
+def _numbers(values: ArrayLike, representation: Tensor, what: str, name: str) -> tuple[IntArray, int]:
     """Return labels `[presentation]` and how many kinds there are."""
-    labels = as_labels(values, as_representation(representation, "representation"), what)
+    labels = as_labels(values, representation, what)
     if labels.shape[1] != 1:
         raise ValueError(f"{what} must be [presentation], one {name} for each, got shape {tuple(labels.shape)}")
     (n,) = class_numbers(labels, (name,), what)
@@ -151,3 +188,25 @@ def _held_out_products(sums: FloatArray, counts: FloatArray) -> FloatArray:
     others, n_others = sums.sum(0) - sums, counts.sum(0) - counts
     in_fold, elsewhere = sums / counts, others / n_others
     return np.asarray(np.einsum("fcu,fdu->cd", in_fold, elsewhere, optimize=True) / len(sums))
+
+
+def whitened(x: FloatArray, noise_covariance: ArrayLike) -> FloatArray:
+    """Return `x` `[row, unit]` in coordinates in which noise of that covariance is white."""
+    s = as_float64(as_representation(noise_covariance, "noise_covariance"))
+    n = x.shape[1]
+    if s.shape != (n, n):
+        raise ValueError(f"noise_covariance must be [unit, unit], ({n}, {n}) for the {n} units, got shape {s.shape}")
+    if not np.allclose(s, s.T, rtol=1e-6, atol=1e-9 * np.abs(s).max()):
+        raise ValueError("noise_covariance must be symmetric, got a matrix that is not: check that it is a covariance")
+    try:
+        factor = cholesky(s, lower=True)
+        singular = bool((factor.diagonal() ** 2 <= 1e-12 * s.diagonal()).any())
+    except LinAlgError:
+        singular = True
+    if singular:
+        smallest = np.linalg.eigvalsh(s)[0]
+        raise ValueError(
+            f"noise_covariance must be positive definite, got one with an eigenvalue of {smallest:.2g}: "
+            "shrink it (sklearn.covariance.ledoit_wolf), or leave out units that are constant or copies"
+        )
+    return np.ascontiguousarray(solve_triangular(factor, x.T, lower=True).T)

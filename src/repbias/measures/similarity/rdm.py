@@ -1,12 +1,15 @@
-"""Representational dissimilarity matrices: how far apart a representation puts each pair of stimuli."""
+"""Representational dissimilarity matrices (RDMs): how far apart stimuli are, and how alike two RDMs are."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
-from scipy.linalg import LinAlgError, cholesky, solve_triangular
+from scipy.spatial.distance import squareform
+from scipy.stats import kendalltau, rankdata
 
 from repbias.core.arrays import ArrayLike, FloatArray, about_mean, as_float64, as_representation
-from repbias.core.specs import did_you_mean
+from repbias.core.specs import refuse_unknown
 
 DISTANCES = ("correlation", "cosine", "euclidean", "squared_euclidean")
 ROUNDING = 16 * np.finfo(np.float64).eps
@@ -51,9 +54,8 @@ def rdm(representation: ArrayLike, distance: str = "correlation") -> FloatArray:
     Source: Kriegeskorte, Mur & Bandettini (2008), Frontiers in Systems Neuroscience 2:4; the normalisation is that of
     Nili et al. (2014) and rsatoolbox.
     """
-    if distance not in DISTANCES:
-        raise ValueError(f"no distance is called {distance!r}; {did_you_mean(distance, DISTANCES)}")
-    x = _two_or_more(as_float64(as_representation(representation, "representation")))
+    refuse_unknown(distance, DISTANCES, "distance")
+    x = two_or_more(representation)
     if distance == "correlation":
         found = squared_distances(_unit_rows(x - x.mean(1, keepdims=True), x, _NO_CORRELATION))
     elif distance == "cosine":
@@ -62,63 +64,6 @@ def rdm(representation: ArrayLike, distance: str = "correlation") -> FloatArray:
         found = squared_distances(about_mean(x)[0])
     found /= 2 if distance in ("correlation", "cosine") else x.shape[1]  # ||x - y||^2 = 2 - 2 x.y at length 1
     return np.sqrt(found) if distance == "euclidean" else found
-
-
-def mahalanobis_rdm(representation: ArrayLike, noise_covariance: ArrayLike) -> FloatArray:
-    """Return the squared Mahalanobis distance between the responses to each pair of stimuli, per unit.
-
-        d(x, y) = (x - y)' S^-1 (x - y) / n        S the noise covariance, n the number of units
-
-    The Euclidean distance after whitening the noise: units that are noisy, or share their noise, count for less.
-    With S the identity it is the "squared_euclidean" of `rdm`.
-
-    Invariances: translation, and any invertible linear map of the units that is applied to the noise covariance too.
-    Not rotations of the representation alone.
-
-    Parameters
-    ----------
-    representation : `[stimulus, unit]`, as in `rdm`.
-    noise_covariance : `[unit, unit]`, symmetric and positive definite, from responses to repeated presentations; see
-        `noise_covariance` in the same package. (rsatoolbox asks for its inverse.)
-
-    Returns
-    -------
-    Squared distances `[stimulus, stimulus]`, as in `rdm`.
-
-    Raises
-    ------
-    ValueError : fewer than two stimuli; a covariance of another shape, asymmetric, or not positive definite.
-    TypeError : arrays that do not hold numbers.
-
-    When not to use it: with a covariance over stimuli in the noise's place, which whitens the signal away; for noisy
-    responses, whose noise adds about 2 to every distance (`crossnobis_rdm` does not have this bias).
-
-    Source: Walther et al. (2016), NeuroImage 137, 188-200.
-    """
-    x = _two_or_more(as_float64(as_representation(representation, "representation")))
-    return squared_distances(whitened(about_mean(x)[0], noise_covariance)) / x.shape[1]
-
-
-def whitened(x: FloatArray, noise_covariance: ArrayLike) -> FloatArray:
-    """Return `x` `[row, unit]` in coordinates in which noise of that covariance is white."""
-    s = as_float64(as_representation(noise_covariance, "noise_covariance"))
-    n = x.shape[1]
-    if s.shape != (n, n):
-        raise ValueError(f"noise_covariance must be [unit, unit], ({n}, {n}) for the {n} units, got shape {s.shape}")
-    if not np.allclose(s, s.T, rtol=1e-6, atol=1e-9 * np.abs(s).max()):
-        raise ValueError("noise_covariance must be symmetric, got a matrix that is not: check that it is a covariance")
-    try:
-        factor = cholesky(s, lower=True)
-        singular = bool((factor.diagonal() ** 2 <= 1e-12 * s.diagonal()).any())
-    except LinAlgError:
-        singular = True
-    if singular:
-        smallest = np.linalg.eigvalsh(s)[0]
-        raise ValueError(
-            f"noise_covariance must be positive definite, got one with an eigenvalue of {smallest:.2g}: "
-            "shrink it (sklearn.covariance.ledoit_wolf), or leave out units that are constant or copies"
-        )
-    return np.ascontiguousarray(solve_triangular(factor, x.T, lower=True).T)
 
 
 def squared_distances(x: FloatArray) -> FloatArray:
@@ -152,7 +97,157 @@ def _unit_rows(rows: FloatArray, raw: FloatArray, requirement: str) -> FloatArra
     return rows
 
 
-def _two_or_more(x: FloatArray) -> FloatArray:
+def two_or_more(representation: ArrayLike) -> FloatArray:
+    """Return a representation of two stimuli or more, in float64."""
+    x = as_float64(as_representation(representation, "representation"))
     if len(x) < 2:
         raise ValueError("representation must hold two stimuli or more to have distances between them, got 1")
     return x
+
+
+COMPARISONS = ("pearson", "spearman", "kendall_tau_b", "kendall_tau_a", "cosine")
+
+
+def compare_rdms(a: ArrayLike, b: ArrayLike, by: str = "pearson") -> float:
+    """Return the similarity of two RDMs, over the distances between different stimuli (the upper triangle).
+
+        pearson          correlation of the distances
+        spearman         Pearson's correlation of their ranks, ties at their mean rank
+        kendall_tau_b    (concordant - discordant) / sqrt((pairs - ties in a) (pairs - ties in b))
+        kendall_tau_a    (concordant - discordant) / pairs, so ties count against
+        cosine           a.b / (||a|| ||b||), for distances with a meaningful zero (crossnobis)
+
+    All lie between -1 and 1. Invariances. Pearson: positive scaling of either RDM, adding a number to its distances.
+    Spearman and Kendall: any increasing function of the distances. Cosine: positive scaling; not adding a number.
+    All: the order of stimuli, the same in both.
+
+    Parameters
+    ----------
+    a, b : distances `[stimulus, stimulus]`, symmetric with a zero diagonal, as `rdm` returns; the same three or more
+        stimuli, in the same order.
+    by : one of the names above. Kendall's take n log n over the n pairs of stimuli, the others n (Spearman sorts once).
+
+    Returns
+    -------
+    The similarity.
+
+    Raises
+    ------
+    ValueError : not an RDM; RDMs of different or of fewer than three stimuli; an RDM whose distances are all equal
+        (all zero for cosine; tau-a is 0 there); an unknown name.
+    TypeError : arrays that do not hold numbers.
+
+    When not to use it: Spearman and tau-b where a model RDM has many ties (they favour models that tie; tau-a does
+    not). Distances that are equal in exact arithmetic may differ by a rounding error: round RDMs of discrete stimuli
+    first (`np.round(rdm, 10)`), so that ranks see the ties. A p value from the n (n - 1) / 2 pairs as if they were
+    independent is wrong.
+
+    Source: Kriegeskorte, Mur & Bandettini (2008); Nili et al. (2014), PLoS Comput Biol 10(4) on ties and tau-a.
+    """
+    refuse_unknown(by, COMPARISONS, "comparison")
+    return float(_compared(_distances([a, b], ("a", "b")), by, ("a", "b"))[0, 1])
+
+
+def compare_many(rdms: Sequence[ArrayLike], by: str = "pearson") -> FloatArray:
+    """Return the similarity of each pair of RDMs, e.g. of many networks or layers: `compare_rdms` of all, at once.
+
+    All but Kendall's taus are one matrix product; a tau is computed for one pair of RDMs after another, which for
+    80 RDMs of 1,000 stimuli is slow (minutes and more).
+
+    Parameters
+    ----------
+    rdms : two or more RDMs `[stimulus, stimulus]`, of the same stimuli in the same order.
+    by : as in `compare_rdms`.
+
+    Returns
+    -------
+    Similarities `[rdm, rdm]`, symmetric. The diagonal is 1; for tau-a, less where an RDM has ties.
+
+    Raises
+    ------
+    ValueError, TypeError : as `compare_rdms`, naming the RDM by its index.
+
+    When not to use it: as for `compare_rdms`. Its rows are not independent of one another: a statistic over pairs of
+    networks needs the network as its replicate.
+
+    Source: Mehrer et al. (2020), Nature Communications 11, 5725, compare networks of different seeds so.
+    """
+    refuse_unknown(by, COMPARISONS, "comparison")
+    if len(rdms) < 2:
+        raise ValueError(f"rdms must hold two or more RDMs to compare, got {len(rdms)}")
+    names = tuple(f"rdms[{i}]" for i in range(len(rdms)))
+    return _compared(_distances(rdms, names), by, names)
+
+
+def _distances(rdms: Sequence[ArrayLike], names: Sequence[str]) -> FloatArray:
+    """Return the distances of each RDM `[rdm, pair of stimuli]`, in a new array."""
+    first = _checked(rdms[0], names[0])
+    distances = np.empty((len(rdms), len(first) * (len(first) - 1) // 2))
+    for row, rdm, name in zip(distances, rdms, names, strict=True):
+        square = _checked(rdm, name)
+        if len(square) != len(first):
+            raise ValueError(
+                f"{name} must be of the same stimuli as {names[0]}, got {len(square)} and {len(first)} stimuli: "
+                "compute both from the same stimuli, in the same order"
+            )
+        row[:] = squareform(square, checks=False)
+    return distances
+
+
+def _checked(rdm: ArrayLike, what: str) -> FloatArray:
+    square = as_float64(as_representation(rdm, what))
+    n, columns = square.shape
+    if n != columns:
+        raise ValueError(f"{what} must be square, [stimulus, stimulus], got shape {(n, columns)}: see repbias's rdm")
+    if n < 3:
+        raise ValueError(f"{what} must hold three stimuli or more, got {n}: one distance cannot be correlated")
+    tolerance = 1e-5 * np.abs(square).max()
+    if np.abs(square.diagonal()).max() > tolerance:
+        raise ValueError(
+            f"{what} must have a zero diagonal, got {np.abs(square.diagonal()).max():.3g}: give distances, not "
+            "similarities (1 - similarity may be one)"
+        )
+    if np.abs(square - square.T).max() > tolerance:
+        raise ValueError(f"{what} must be symmetric, got a matrix that is not: average it with its transpose")
+    return square
+
+
+def _compared(distances: FloatArray, by: str, names: Sequence[str]) -> FloatArray:
+    """Return the similarities `[rdm, rdm]`; `distances` is written over."""
+    least, most = distances.min(1), distances.max(1)
+    constant = least == most
+    undefined = {"cosine": constant & (most == 0), "kendall_tau_a": np.zeros_like(constant)}.get(by, constant)
+    if undefined.any():
+        i = int(undefined.argmax())
+        raise ValueError(
+            f"{names[i]} must have distances that differ, got {most[i]:.3g} between all stimuli: its {by} similarity "
+            "to any RDM is undefined; leave it out"
+        )
+    if by.startswith("kendall"):
+        return _kendall(distances, by)
+    if by == "spearman":
+        for row in distances:
+            row[:] = rankdata(row)
+    if by != "cosine":
+        distances -= distances.mean(1, keepdims=True)
+    distances /= np.abs(distances).max(1, keepdims=True)
+    distances /= np.sqrt(np.einsum("rp,rp->r", distances, distances))[:, None]
+    return np.clip(distances @ distances.T, -1, 1)
+
+
+def _kendall(distances: FloatArray, by: str) -> FloatArray:
+    n_rdms, n_pairs = distances.shape
+    untied = np.array([1 - _tied_fraction(row, n_pairs) for row in distances])
+    taus = np.zeros((n_rdms, n_rdms))
+    for i, j in zip(*np.triu_indices(n_rdms), strict=True):
+        if untied[i] > 0 and untied[j] > 0:
+            tau_b = kendalltau(distances[i], distances[j], method="asymptotic").statistic
+            scale = np.sqrt(untied[i] * untied[j]) if by == "kendall_tau_a" else 1
+            taus[i, j] = taus[j, i] = tau_b * scale
+    return taus
+
+
+def _tied_fraction(values: FloatArray, n: int) -> float:
+    """Return which fraction of all pairs of values is tied."""
+    times = np.unique(values, return_counts=True)[1].astype(np.float64)
+    return float((times * (times - 1)).sum() / (n * (n - 1)))

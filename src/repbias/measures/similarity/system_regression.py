@@ -15,13 +15,12 @@ from repbias.core.arrays import (
     ArrayLike,
     FloatArray,
     about_mean,
-    as_float64,
     as_labels,
     as_names,
-    as_representation,
     class_numbers,
 )
-from repbias.core.tables import measures_table
+from repbias.core.results import measures_table
+from repbias.measures.similarity.alignment import as_float64_pair
 from repbias.measures.variance.explained import variance_explained
 from repbias.measures.variance.regression import JointEncoding, fit_joint_encoding, ratio
 
@@ -129,7 +128,7 @@ def system_regression(
     balanced, b_f is what each feature explains alone, and where B encodes each in directions orthogonal to those of
     the others and of the rest, feature_r2 is 1 - sum || H_f a - b_f ||^2 / sum || b_f ||^2, and no part depends on
     another. Where directions overlap, what one part's prediction adds to another's is split between the two. Features
-    that go together share variance that has no owner: b_f follows the joint regression's coefficients, and
+    that go together share variance that belongs to neither alone: b_f follows the joint regression's coefficients, and
     contributions still add up, but would be others with one feature more or less.
 
     Parameters
@@ -160,27 +159,28 @@ def system_regression(
     """
     if len(alphas) == 0 or not all(0 < alpha < np.inf for alpha in alphas):
         raise ValueError(f"alphas must be one or more penalties above 0, got {list(alphas)}")
-    fit_a, fit_b = _pair(a, b, "a", "b")
-    new_a, new_b = _pair(test_a, test_b, "test_a", "test_b", n_units=(fit_a.shape[1], fit_b.shape[1]))
-    features = _features(fit_b, labels, new_b, test_labels, names)
-    (x, mean_a), (y, mean_b) = about_mean(as_float64(fit_a)), about_mean(as_float64(fit_b))
-    new_x, new_y = as_float64(new_a) - mean_a, as_float64(new_b) - mean_b
-    encoding = fit_joint_encoding(y, features.fit, features.n_classes) if features.names else None
+    fit_a, fit_b = as_float64_pair(a, b)
+    n_units = fit_a.shape[1], fit_b.shape[1]
+    new_a, new_b = as_float64_pair(test_a, test_b, names=("test_a", "test_b"), n_units=n_units)
+    names, fit_y, new_y = _labels(torch.from_numpy(fit_b), labels, torch.from_numpy(new_b), test_labels, names)
+    (x, mean_a), (y, mean_b) = about_mean(fit_a), about_mean(fit_b)
+    new_x, held = new_a - mean_a, new_b - mean_b
+    encoding = fit_joint_encoding(y, fit_y, class_numbers(fit_y, names, "labels")) if names else None
     alpha, scale = _choose_alpha(x, y, alphas)
-    codes = np.empty((len(x), 0)) if encoding is None else encoding.centred_code(features.fit)
+    codes = np.empty((len(x), 0)) if encoding is None else encoding.centred_code(fit_y)
     ridge = Ridge(alpha=alpha, solver="svd", fit_intercept=False).fit(x, np.hstack([y, codes]))
     predicted = ridge.predict(new_x).reshape(len(new_x), -1)
     prediction, predicted_codes = predicted[:, : y.shape[1]], predicted[:, y.shape[1] :]
-    parts = [] if encoding is None else _parts(encoding, encoding.centred_code(features.test), predicted_codes)
-    rest = new_y - sum(part for part, _ in parts), prediction - sum(guess for _, guess in parts)
-    total = (new_y**2).sum()
+    parts = [] if encoding is None else _parts(encoding, encoding.centred_code(new_y), predicted_codes)
+    rest = held - sum(part for part, _ in parts), prediction - sum(guess for _, guess in parts)
+    total = (held**2).sum()
     contribution = ratio([((2 * part - guess) * prediction).sum() for part, guess in (*parts, rest)], total)
     variance = ratio([(part**2).sum() for part, _ in (*parts, rest)], total)
     part_r2 = ratio(contribution, variance)
     return SystemRegression(
-        names=features.names,
-        r2=float(ratio(((2 * new_y - prediction) * prediction).sum(), total)),
-        unit_r2=ratio(((2 * new_y - prediction) * prediction).sum(0), (new_y**2).sum(0)),
+        names=names,
+        r2=float(ratio(((2 * held - prediction) * prediction).sum(), total)),
+        unit_r2=ratio(((2 * held - prediction) * prediction).sum(0), (held**2).sum(0)),
         feature_contribution=contribution[:-1],
         remainder_contribution=float(contribution[-1]),
         feature_variance=variance[:-1],
@@ -188,46 +188,26 @@ def system_regression(
         remainder_r2=float(part_r2[-1]),
         alpha=alpha,
         relative_alpha=alpha / scale,
-        n_stimuli=len(new_y),
+        n_stimuli=len(held),
     )
 
 
-@dataclass(frozen=True, eq=False)
-class _Features:
-    names: tuple[str, ...]
-    n_classes: tuple[int, ...]
-    fit: Tensor
-    test: Tensor
-
-
-def _features(
+def _labels(
     b: Tensor, labels: ArrayLike | None, test_b: Tensor, test_labels: ArrayLike | None, names: Sequence[str] | None
-) -> _Features:
-    """Return the checked labels; no feature where there are none."""
+) -> tuple[tuple[str, ...], Tensor, Tensor]:
+    """Return the features' names and the checked labels; no feature where there are none."""
     if labels is None or test_labels is None:
         given = {"labels": labels, "test_labels": test_labels, "names": names}
-        if came := [name for name, value in given.items() if value is not None]:
+        if alone := [name for name, value in given.items() if value is not None]:
             raise ValueError(
-                f"{' and '.join(came)} came alone: give labels and test_labels to split r2 over features, or neither"
+                f"{' and '.join(alone)} must not be given alone: give labels and test_labels to split r2 over "
+                "features, or neither"
             )
-        return _Features((), (), torch.empty(len(b), 0), torch.empty(len(test_b), 0))
+        return (), torch.empty(len(b), 0), torch.empty(len(test_b), 0)
     y, test_y = as_labels(labels, b, "labels"), as_labels(test_labels, test_b, "test_labels")
     names = as_names(names, y.shape[1])
     variance_explained(b, y, test_representation=test_b, test_labels=test_y, names=names)  # refuses what does not fit
-    return _Features(names, class_numbers(y, names, "labels"), y, test_y)
-
-
-def _pair(
-    a: ArrayLike, b: ArrayLike, name_a: str, name_b: str, n_units: tuple[int | None, int | None] = (None, None)
-) -> tuple[Tensor, Tensor]:
-    """Return the two systems' representations of the same stimuli."""
-    pair = as_representation(a, name_a, n_units=n_units[0]), as_representation(b, name_b, n_units=n_units[1])
-    if len(pair[0]) != len(pair[1]):
-        raise ValueError(
-            f"{name_a} and {name_b} must be of the same stimuli, in the same order, "
-            f"got {len(pair[0])} and {len(pair[1])}: bring both systems' responses to each stimulus"
-        )
-    return pair
+    return names, y, test_y
 
 
 def _choose_alpha(x: FloatArray, y: FloatArray, alphas: Sequence[float]) -> tuple[float, float]:

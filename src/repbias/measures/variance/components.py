@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from repbias.core.arrays import ArrayLike, FloatArray, about_mean, as_float64, as_representation
+from repbias.core.results import measures_table
 from repbias.measures.variance.explained import variance_explained
-from repbias.measures.variance.result import ALL_FEATURES
 
 OWNER_THRESHOLD = 0.1
 
@@ -55,12 +55,13 @@ class Components:
 
         Measures: `r2` of each feature; `share` and `scored_share`, with the feature `(all)`.
         """
-        rows: list[tuple[int, str, str, float]] = []
-        for i in range(len(self.share)):
-            rows += [(i, name, "r2", float(value)) for name, value in zip(self.names, self.r2[:, i], strict=True)]
-            rows.append((i, ALL_FEATURES, "share", float(self.share[i])))
-            rows.append((i, ALL_FEATURES, "scored_share", float(self.scored_share[i])))
-        return pd.DataFrame(rows, columns=["component", "feature", "measure", "value"])
+        tables = [
+            measures_table(self.names, {"r2": r2}, {"share": share, "scored_share": scored})
+            for r2, share, scored in zip(self.r2.T, self.share, self.scored_share, strict=True)
+        ]
+        return (
+            pd.concat(tables, keys=range(len(tables)), names=["component", None]).reset_index(0).reset_index(drop=True)
+        )
 
 
 def components(

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 
 from repbias.core.arrays import ArrayLike, FloatArray
-from repbias.core.tables import measures_table
+from repbias.core.results import measures_table
 from repbias.measures.variance.explained import variance_explained
+from repbias.measures.variance.fitter import VarianceExplained
 from repbias.measures.variance.regression import ratio
-from repbias.measures.variance.result import VarianceExplained
 
 THRESHOLDS = (0.05, 0.1, 0.25)
 

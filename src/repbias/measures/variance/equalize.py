@@ -15,12 +15,11 @@ from repbias.core.arrays import (
     FloatArray,
     about_mean,
     as_float64,
-    as_labels,
-    as_names,
+    as_labelled,
     as_representation,
     class_numbers,
 )
-from repbias.core.tables import measures_table
+from repbias.core.results import measures_table
 from repbias.measures.variance.explained import variance_explained
 from repbias.measures.variance.regression import JointEncoding, fit_joint_encoding
 
@@ -132,8 +131,8 @@ def equalize(
     ------
     ValueError : as `variance_explained`; where e_f is no more than an unrelated feature's may be (five times the
         average of one: the variance that no feature explains, times (classes - 1) / stimuli), where features'
-        directions are linearly dependent, and where the map would stretch a direction by more than `max_gain`: what
-        came out would be noise.
+        directions are linearly dependent, and where the map would stretch a direction by more than `max_gain`: the
+        result would be noise.
     TypeError : for arrays that do not hold numbers.
 
     When not to use it: to recover a feature that the representation barely holds. To remove a feature: that is erasure.
@@ -142,9 +141,7 @@ def equalize(
     """
     if not 1 <= max_gain < np.inf:
         raise ValueError(f"max_gain must be 1 or more, and finite, got {max_gain}")
-    x = as_representation(representation, "representation")
-    y = as_labels(labels, x, "labels")
-    names = as_names(names, y.shape[1])
+    x, y, names = as_labelled(representation, labels, names)
     before = variance_explained(
         x, y, test_representation=test_representation, test_labels=test_labels, names=names, folds=folds
     )
@@ -204,7 +201,7 @@ def _refuse_noise(variance: FloatArray, encoding: JointEncoding, rest: FloatArra
     if left < 1:
         raise ValueError(
             f"{n} stimuli are too few to tell the parts of {', '.join(names)} from noise: "
-            f"bring more than {int(freedom.sum()) + 1}, or leave out a feature"
+            f"use more than {int(freedom.sum()) + 1}, or leave out a feature"
         )
     noise = freedom * (rest**2).sum() / left / n
     for name, found, unrelated in zip(names, variance, noise, strict=True):
@@ -212,7 +209,7 @@ def _refuse_noise(variance: FloatArray, encoding: JointEncoding, rest: FloatArra
             raise ValueError(
                 f"feature {name!r} has a part of variance {found:.2g} in the {n} stimuli of the fit, where an "
                 f"unrelated feature has {unrelated:.2g} on average: stretching it would equalise noise; "
-                "leave it out of labels and names, or bring more stimuli"
+                "leave it out of labels and names, or add stimuli"
             )
 
 

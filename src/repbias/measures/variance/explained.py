@@ -13,15 +13,14 @@ from repbias.core.arrays import (
     ArrayLike,
     FloatArray,
     as_float64,
+    as_labelled,
     as_labels,
-    as_names,
     as_representation,
     class_numbers,
 )
 from repbias.features.folds import running_folds
-from repbias.measures.variance.fitter import VarianceFitter, split_or_folds
+from repbias.measures.variance.fitter import VarianceExplained, VarianceFitter, split_or_folds
 from repbias.measures.variance.regression import ratio
-from repbias.measures.variance.result import VarianceExplained
 from repbias.measures.variance.sums import OneHotCode, SumsByFold, near_mean, pieces
 
 COLUMNS_PER_PASS = 512
@@ -67,7 +66,7 @@ def variance_explained(
     names : the features' names; `feature_0`, ... by default.
     folds : number of cross-validation folds, where no test arrays are given. A stimulus's fold depends on its
         position only.
-    permutations : number of random permutations of the labels across stimuli (in fit and test arrays apart) for
+    permutations : number of random permutations of the labels across stimuli (separately in fit and test arrays) for
         `p_value`; 0 for none.
     seed : seed of the permutations.
     joint : also regress on all features together, for `joint_r2`, `unique` (the drop when a feature is left out)
@@ -92,9 +91,7 @@ def variance_explained(
     Source: Lampinen, Chan & Hermann (2024), arXiv 2405.05847.
     """
     _refuse_unusable(test_representation, test_labels, permutations)
-    x = as_representation(representation, "representation")
-    y = as_labels(labels, x, "labels")
-    names = as_names(names, y.shape[1])
+    x, y, names = as_labelled(representation, labels, names)
     cross_validated = test_representation is None
     fitter = VarianceFitter(
         class_numbers(y, names, "labels"), names=names, folds=folds if cross_validated else None, joint=joint
@@ -118,7 +115,7 @@ def variance_explained(
 def _refuse_unusable(test_representation: ArrayLike | None, test_labels: ArrayLike | None, permutations: int) -> None:
     if (test_representation is None) != (test_labels is None):
         given, missing = ("test_labels", "test_representation")[:: 1 if test_representation is None else -1]
-        raise ValueError(f"{given} came without {missing}: give both, or neither for cross-validation")
+        raise ValueError(f"{given} was given without {missing}: give both, or neither for cross-validation")
     if permutations < 0:
         raise ValueError(f"permutations must be 0 or more, got {permutations}")
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
+import numpy.typing as npt
+import pandas as pd
 from torch import Tensor
 
 from repbias.core.arrays import (
@@ -19,10 +20,103 @@ from repbias.core.arrays import (
     as_representation,
     refuse_wrong_classes,
 )
+from repbias.core.results import ALL_FEATURES as ALL_FEATURES
+from repbias.core.results import measures_table
 from repbias.features.folds import running_folds
 from repbias.measures.variance.regression import Regression, ratio
-from repbias.measures.variance.result import VarianceExplained
-from repbias.measures.variance.sums import OneHotCode, Piece, Sums, SumsByFold, near_mean, pieces, working_dtype
+from repbias.measures.variance.sums import OneHotCode, StimulusScores, Sums, SumsByFold, near_mean, pieces
+
+
+@dataclass(frozen=True, eq=False)
+class VarianceExplained:
+    """The share of a representation's variance that each feature explains, on stimuli the fit never saw.
+
+    A unit or a feature that does not vary has an R2 of 0, and so has a representation without variance: no value is
+    NaN. R2 is negative where the fit predicts worse than the fit mean does.
+    """
+
+    names: tuple[str, ...]
+    """The features' names, `[feature]`."""
+
+    r2: FloatArray
+    """Pooled held-out R2 = explained / total, `[feature]`."""
+
+    r2_unbiased: FloatArray
+    """Pooled R2 without the bias by the noise of the fit, `[feature]`; see `repbias.measures.variance`."""
+
+    r2_per_stimulus: FloatArray | None
+    """Mean over stimuli of 1 - ||Wf - phi||^2 / ||phi||^2, `[feature]`; a stimulus with phi = 0 counts as 0.
+    None from a cross-validated `VarianceFitter` whose `second_pass` was not made."""
+
+    unit_r2: FloatArray
+    """R2 of each unit, `[feature, unit]`."""
+
+    explained: FloatArray
+    """Explained sum of squares, over all units, for each scored stimulus, `[feature]`; may be negative. For learning
+    curves divide it by the last checkpoint's `total`."""
+
+    total: float
+    """Total sum of squares about the fit mean, over all units, for each scored stimulus."""
+
+    unit_total: FloatArray
+    """The same for each unit, `[unit]`; adds up to `total`."""
+
+    n_stimuli: int
+    """Number of scored stimuli: those of the test arrays, or all of them under cross-validation."""
+
+    p_value: FloatArray | None = None
+    """(1 + permutations with an r2 as high) / (1 + permutations), `[feature]`; None without permutations."""
+
+    joint_r2: float | None = None
+    """R2 of one regression on all features together; None unless `joint`."""
+
+    unique: FloatArray | None = None
+    """Drop in the joint R2 when a feature is left out, `[feature]`; None unless `joint`."""
+
+    @property
+    def common(self) -> FloatArray | None:
+        """What a feature explains that the others explain too, r2 - unique, `[feature]`; None unless `joint`."""
+        return None if self.unique is None else self.r2 - self.unique
+
+    @property
+    def constant_units(self) -> npt.NDArray[np.bool_]:
+        """Whether a unit has no variance on the scored stimuli, `[unit]`."""
+        return self.unit_total == 0
+
+    def grouped_r2(self, groups: npt.ArrayLike) -> FloatArray:
+        """Return the R2 of groups of units, explained over total, each summed over the group, `[feature, group]`.
+
+        The channels of a feature map `[stimulus, channel, row, column]`, flattened, are such groups:
+        `np.repeat(np.arange(channels), rows * columns)`.
+
+        Parameters
+        ----------
+        groups : the group of each unit, 0, 1, 2, ..., `[unit]`; a group without variance has an R2 of 0.
+
+        Raises
+        ------
+        ValueError : not one whole number, 0 or more, for each unit.
+        """
+        of = np.asarray(groups)
+        if of.shape != self.unit_total.shape or not np.issubdtype(of.dtype, np.integer) or of.min(initial=0) < 0:
+            raise ValueError(
+                f"groups must be one whole number, 0 or more, for each of the {len(self.unit_total)} units, got "
+                f"{of.dtype} of shape {of.shape}"
+            )
+        totals = np.bincount(of, self.unit_total)
+        explained = np.stack([np.bincount(of, unit_r2 * self.unit_total) for unit_r2 in self.unit_r2])
+        return np.divide(explained, totals, out=np.zeros_like(explained), where=totals > 0)
+
+    def table(self) -> pd.DataFrame:
+        """Return a tidy table with the columns feature, measure and value.
+
+        Measures of each feature: `r2`, `r2_unbiased`, `explained`, and where computed `r2_per_stimulus`, `p_value`,
+        `unique`, `common`. Measures of the whole representation, with the feature `(all)`: `total`, and where computed
+        `joint_r2`. `unit_r2` is not in the table.
+        """
+        measures = ("r2", "r2_unbiased", "r2_per_stimulus", "explained", "p_value", "unique", "common")
+        by_feature = {measure: getattr(self, measure) for measure in measures}
+        return measures_table(self.names, by_feature, {"total": self.total, "joint_r2": self.joint_r2})
 
 
 class VarianceFitter:
@@ -70,14 +164,14 @@ class VarianceFitter:
         self._code = OneHotCode(self.n_classes)
         self._fit: SumsByFold | None = None
         self._test: SumsByFold | None = None
-        self._models: list[_Fit] = []  # of each fold, once they are final
+        self._models: list[tuple[FloatArray, FloatArray]] = []  # mean and class means of each fold, once they are final
         self._score_sums = np.zeros(len(n_classes))
         self._n_fit = self._n_scored = 0
 
     def update(self, representation: ArrayLike, labels: ArrayLike) -> None:
         """Add stimuli to fit on (and to score, where cross-validated): `[stimulus, unit]`, `[stimulus, feature]`."""
         if self._models:
-            raise ValueError("update came after update_test or second_pass, when the fit is final: update first")
+            raise ValueError("update was called after update_test or second_pass made the fit final: call it first")
         x, columns = self._checked(representation, labels, "", self._n_fit)
         if self._fit is None:
             self._fit = SumsByFold(self._code, as_float64(x[0]), folds=self.folds or 1, gram=self.joint)
@@ -89,12 +183,12 @@ class VarianceFitter:
         """Add stimuli to score on. The first call makes the fit final."""
         fit = self._fitted("update_test")
         if self._models and self._test is None:
-            raise ValueError("update_test came after second_pass, which is for cross-validation: use one of the two")
+            raise ValueError("update_test was called after second_pass (for cross-validation): use one of the two")
         x, columns = self._checked(representation, labels, "test_", self._n_scored)
         if self._test is None:
             self._test = SumsByFold(self._code, fit.reference, folds=1, gram=self.joint)
-            self._models = self._fits(fit.by_fold().whole())
-        scorer = _StimulusScores(self._models[0], fit.reference, x)
+            self._models = self._fits(fit, fit.by_fold().whole())
+        scorer = StimulusScores(*self._models[0], x)
         for piece in pieces(x, None, lambda fold, rows: scorer.mean):
             squares = piece.squares()
             self._test.add(piece, columns[piece.rows], squares=squares)
@@ -111,8 +205,8 @@ class VarianceFitter:
             raise ValueError(
                 f"second_pass got {self._n_scored + len(x)} stimuli, update {self._n_fit}: pass the same batches once"
             )
-        self._models = self._models or self._fits(self._regression(fit).fit)
-        scorers = [_StimulusScores(model, fit.reference, x) for model in self._models]
+        self._models = self._models or self._fits(fit, self._regression(fit).fit)
+        scorers = [StimulusScores(*model, x) for model in self._models]
         for piece in pieces(x, self._folds_of(self._n_scored, len(x)), lambda fold, rows: scorers[fold].mean):
             self._score_sums += scorers[piece.fold].add_up(piece, columns[piece.rows], squares=piece.squares())
         self._n_scored += len(x)
@@ -165,20 +259,20 @@ class VarianceFitter:
 
     def _regression(self, fit: SumsByFold) -> Regression:
         if self._test is None and self.folds is None:
-            raise ValueError("folds is None and no test batches came: call update_test, or give a number of folds")
+            raise ValueError("folds is None and no test batches were given: call update_test, or set folds")
         if self._test is None and self.folds and self._n_fit < self.folds:
             raise ValueError(
                 f"cross-validation over {self.folds} folds needs at least as many stimuli, got {self._n_fit}: "
-                "bring more stimuli, or fewer folds"
+                "add stimuli, or use fewer folds"
             )
         found = split_or_folds(fit, self._test)
         found.refuse_unseen_classes(self.names, cross_validated=self._test is None)
         return found
 
-    def _fits(self, sums: Sums) -> list[_Fit]:
-        """Return the fit on each set of stimuli."""
+    def _fits(self, fit: SumsByFold, sums: Sums) -> list[tuple[FloatArray, FloatArray]]:
+        """Return the mean and the class means of each set of stimuli."""
         fitted = Regression(self._code, sums, sums)
-        return [_Fit(*both) for both in zip(fitted.mean, fitted.class_means, strict=True)]
+        return list(zip(fit.reference + fitted.mean, fitted.class_means, strict=True))
 
 
 def split_or_folds(fit: SumsByFold, test: SumsByFold | None) -> Regression:
@@ -187,38 +281,3 @@ def split_or_folds(fit: SumsByFold, test: SumsByFold | None) -> Regression:
         return Regression(fit.code, fit.by_fold().whole(), test.by_fold())
     folds = fit.by_fold()
     return Regression(fit.code, folds.others(), folds)
-
-
-@dataclass(frozen=True, eq=False)
-class _Fit:
-    """A fit: `mean` `[unit]`, from the sums' common point, and each class's distance from it `[column, unit]`."""
-
-    mean: FloatArray
-    class_means: FloatArray
-
-
-class _StimulusScores:
-    """Adds up each stimulus's 1 - ||W f - phi||^2 / ||phi||^2 under one fit; a stimulus with phi = 0 counts as 0.
-
-    The fit mean m cannot be represented exactly in the representation's precision, so stimuli are measured from the
-    nearest number, `mean`, and the rest `m - mean` enters as one more column of the product with the class means d:
-    1 - ||d - phi||^2 / ||phi||^2 = (2 d.phi - ||d||^2) / ||phi||^2, with phi = (representation - mean) - (m - mean).
-    """
-
-    def __init__(self, model: _Fit, reference: FloatArray, like: Tensor) -> None:
-        dtype = working_dtype(like)
-        exact = reference + model.mean
-        self.mean = torch.from_numpy(exact).to(like.device, dtype)
-        rest = exact - as_float64(self.mean)
-        self._directions = torch.from_numpy(np.vstack([model.class_means, rest])).to(like.device, dtype)
-        self._offset = torch.from_numpy(2 * model.class_means @ rest + (model.class_means**2).sum(1))
-        self._rest_squared = float(rest @ rest)
-
-    def add_up(self, piece: Piece, columns: Tensor, *, squares: Tensor) -> FloatArray:
-        """Return the sum of R2 over stimuli, `[feature]`; the piece's shift is `mean`."""
-        products = (piece.centred @ self._directions.T).cpu().double()
-        columns = columns.cpu()
-        length = squares.sum(1).cpu().double() + self._rest_squared - 2 * products[:, -1]
-        gained = 2 * products.gather(1, columns) - self._offset[columns]
-        scores = torch.where(length[:, None] > 0, gained / length[:, None], 0.0)
-        return as_float64(scores.sum(0))

@@ -127,7 +127,7 @@ class Regression:
         if cross_validated:
             raise ValueError(
                 f"{which} occurs in {stimuli} only, all of them in fold {fold} of {len(self.fit.n)}, so that nothing "
-                "is left to fit it on: bring more stimuli of that class, merge it with another, or drop it"
+                "is left to fit it on: add stimuli of that class, merge it with another, or drop it"
             )
         raise ValueError(
             f"{which} occurs in {stimuli} of test_labels but never in labels: every class that is scored must occur "

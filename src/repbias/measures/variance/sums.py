@@ -197,3 +197,35 @@ def near_mean(fold: int, rows: Tensor) -> Tensor:
     """Return a point near the mean of `rows`, `[unit]`, from some of them; exactly the value of a constant unit."""
     some = rows[:: max(1, len(rows) // 64)].to(working_dtype(rows))
     return some[0] + (some - some[0]).mean(0)
+
+
+class StimulusScores:
+    """Adds up each stimulus's 1 - ||W f - phi||^2 / ||phi||^2 under one fit; a stimulus with phi = 0 counts as 0.
+
+    The fit mean m cannot be represented exactly in the representation's precision, so stimuli are measured from the
+    nearest number, `mean`, and the rest `m - mean` enters as one more column of the product with the class means d:
+    1 - ||d - phi||^2 / ||phi||^2 = (2 d.phi - ||d||^2) / ||phi||^2, with phi = (representation - mean) - (m - mean).
+
+    Parameters
+    ----------
+    mean : of the fit, `[unit]`.
+    class_means : each class's distance from it, `[column, unit]`.
+    like : a representation of the precision and on the device of what is scored.
+    """
+
+    def __init__(self, mean: FloatArray, class_means: FloatArray, like: Tensor) -> None:
+        dtype = working_dtype(like)
+        self.mean = torch.from_numpy(mean).to(like.device, dtype)
+        rest = mean - as_float64(self.mean)
+        self._directions = torch.from_numpy(np.vstack([class_means, rest])).to(like.device, dtype)
+        self._offset = torch.from_numpy(2 * class_means @ rest + (class_means**2).sum(1))
+        self._rest_squared = float(rest @ rest)
+
+    def add_up(self, piece: Piece, columns: Tensor, *, squares: Tensor) -> FloatArray:
+        """Return the sum of R2 over stimuli, `[feature]`; the piece's shift is `mean`."""
+        products = (piece.centred @ self._directions.T).cpu().double()
+        columns = columns.cpu()
+        length = squares.sum(1).cpu().double() + self._rest_squared - 2 * products[:, -1]
+        gained = 2 * products.gather(1, columns) - self._offset[columns]
+        scores = torch.where(length[:, None] > 0, gained / length[:, None], 0.0)
+        return as_float64(scores.sum(0))

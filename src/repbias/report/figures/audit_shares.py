@@ -10,7 +10,7 @@ from matplotlib.ticker import PercentFormatter
 
 from repbias.audit.measures import EXPLAINED
 from repbias.audit.report import AuditReport
-from repbias.measures.variance.result import ALL_FEATURES
+from repbias.core.results import ALL_FEATURES
 from repbias.report.figures import style
 from repbias.report.figures.audit import drawn_layers, left_out, panels
 from repbias.report.figures.figure import Figure

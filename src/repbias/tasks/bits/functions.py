@@ -18,8 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from repbias.core.functions import resolve_function
-from repbias.core.specs import did_you_mean
+from repbias.core.specs import did_you_mean, resolve_function
 
 Bits = NDArray[np.uint8]
 Function = Callable[[Bits], ArrayLike]

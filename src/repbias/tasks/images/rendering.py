@@ -17,10 +17,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from pydantic import Field, ValidationError
 
-from repbias.core import atomic
+from repbias.core import VERSION, atomic
 from repbias.core.randomness import rng
 from repbias.core.specs import Spec, explain
-from repbias.core.version import VERSION
 from repbias.tasks.images.choices import choices
 from repbias.tasks.images.contact_sheet import contact_sheet
 from repbias.tasks.images.drawing import draw

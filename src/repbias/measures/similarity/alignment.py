@@ -1,4 +1,4 @@
-"""Canonical correlations: how well the directions of one representation are predicted by those of another."""
+"""Similarity after the best linear map between two representations: Procrustes distance and canonical correlations."""
 
 from __future__ import annotations
 
@@ -6,10 +6,56 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.linalg import svd, svdvals
+from scipy.linalg import qr, svd, svdvals
 
-from repbias.core.arrays import ArrayLike, FloatArray
-from repbias.measures.similarity.paired import normalised_pair
+from repbias.core.arrays import ArrayLike, FloatArray, about_mean, as_float64, as_representation
+
+
+def procrustes(a: ArrayLike, b: ArrayLike) -> float:
+    """Return the orthogonal Procrustes distance between two representations of the same stimuli, squared.
+
+    With A and B the representations less their mean over stimuli, each divided by its Frobenius norm,
+
+        d = min over rotations Q of  || A - B Q ||_F^2  =  2 - 2 || A'B ||_*            0 to 2
+
+    where || . ||_* is the sum of singular values; with different numbers of units, the smaller representation has zero
+    units added. 0 means equal up to the invariances, 2 that no direction of one is correlated with any of the other.
+    sqrt(d) is a metric: it obeys the triangle inequality.
+
+    Invariances: rotations and reflections of units, isotropic scaling, translation, zero units added, and the order of
+    stimuli (the same in both). Not invertible linear maps.
+
+    Parameters
+    ----------
+    a, b : `[stimulus, unit]`, NumPy or torch, any precision (computed in float64 on the CPU); the same stimuli in the
+        same order; the numbers of units may differ.
+
+    Returns
+    -------
+    The squared distance.
+
+    Raises
+    ------
+    ValueError : different numbers of stimuli, or one; a representation that does not vary over stimuli; values that are
+        not finite.
+    TypeError : arrays that do not hold numbers.
+
+    When not to use it: with fewer stimuli than units, where some rotation always brings independent representations
+    near; compare with the distance of shuffled stimuli then. Like CKA it weighs directions by their variance.
+
+    Source: Schoenemann (1966), Psychometrika 31; Ding, Denain & Steinhardt (2021), NeurIPS, whose distance this is; for
+    the metric, Williams et al. (2021), NeurIPS.
+    """
+    x, y = (_compressed(z) for z in normalised_pair(a, b))
+    return float(np.clip(2 - 2 * svdvals(x.T @ y).sum(), 0, 2))
+
+
+def _compressed(x: FloatArray) -> FloatArray:
+    """Return `x` rotated so that it needs no more units than there are stimuli."""
+    if x.shape[1] <= len(x):
+        return x
+    (r,) = qr(x.T, mode="r", check_finite=False)
+    return np.asarray(r[: len(x)].T)
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,8 +161,8 @@ def svcca(a: ArrayLike, b: ArrayLike, kept_variance: float = 0.99) -> CanonicalC
     ValueError : as `mean_cca`; a kept variance that is not above 0 and at most 1.
     TypeError : arrays that do not hold numbers.
 
-    When not to use it: to ask for features of little variance, which are cut off before anything is compared; where the
-    components kept are many for the stimuli, as for `mean_cca`.
+    When not to use it: to look for features of little variance, which are cut off before anything is compared; where
+    the components kept are many for the stimuli, as for `mean_cca`.
 
     Source: Raghu et al. (2017), NeurIPS.
     """
@@ -142,3 +188,52 @@ def _leading(u: FloatArray, s: FloatArray, kept_variance: float) -> FloatArray:
 
 def _correlations(u: FloatArray, v: FloatArray) -> CanonicalCorrelations:
     return CanonicalCorrelations(np.clip(svdvals(u.T @ v), 0, 1), (u.shape[1], v.shape[1]), len(u))
+
+
+def as_float64_pair(
+    a: ArrayLike,
+    b: ArrayLike,
+    *,
+    least: int = 1,
+    names: tuple[str, str] = ("a", "b"),
+    n_units: tuple[int | None, int | None] = (None, None),
+) -> tuple[FloatArray, FloatArray]:
+    """Return both representations in float64; they must be of the same stimuli, `least` of them or more.
+
+    Errors call them by `names`; `n_units` are the numbers of units of earlier arrays, where there are any.
+    """
+    x = as_float64(as_representation(a, names[0], n_units=n_units[0]))
+    y = as_float64(as_representation(b, names[1], n_units=n_units[1]))
+    both = " and ".join(names)
+    if len(x) != len(y):
+        raise ValueError(
+            f"{both} must be responses to the same stimuli, got {len(x)} and {len(y)} stimuli: "
+            "read both from the same stimuli, in the same order (the units may differ)"
+        )
+    if len(x) < least:
+        raise ValueError(f"{both} must hold {least} stimuli or more, got {len(x)}: read more stimuli")
+    return x, y
+
+
+def normalised_pair(a: ArrayLike, b: ArrayLike, *, least: int = 2) -> tuple[FloatArray, FloatArray]:
+    """Return both representations less their mean over stimuli, each scaled to a Frobenius norm of 1."""
+    x, y = as_float64_pair(a, b, least=least)
+    return _normalised(x, "a"), _normalised(y, "b")
+
+
+def refuse_constant(varies: bool, what: str) -> None:
+    """Raise where a representation does not vary at all."""
+    if not varies:
+        raise ValueError(
+            f"{what} must vary over stimuli, got the same response to every stimulus: its similarity to anything is "
+            "undefined; leave a dead layer out, or check that the stimuli differ"
+        )
+
+
+def _normalised(x: FloatArray, what: str) -> FloatArray:
+    x, _ = about_mean(x)
+    largest = max(x.max(), -x.min())
+    refuse_constant(bool(largest > 0), what)
+    x /= largest  # so that squares neither overflow nor vanish
+    x /= np.sqrt(np.vdot(x, x))
+    return x

@@ -1,8 +1,10 @@
-"""Tidy tables of results: one row per feature and measure."""
+"""What results have in common: a tidy table with one row per feature and measure, and a page."""
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 import pandas as pd
 
@@ -32,3 +34,14 @@ def measures_table(
     ]
     rows += [(of, measure, float(value)) for measure, value in (whole or {}).items() if value is not None]
     return pd.DataFrame(rows, columns=["feature", "measure", "value"])
+
+
+class HasPage:
+    """A result of which `repbias.save_html` can write a page."""
+
+    def save_html(self, path: str | Path, *, overwrite: bool = False) -> Path:
+        """Write the result as one HTML page that needs no network; see `repbias.save_html`."""
+        # Drawing pages needs Matplotlib and templates, measuring does not; so this is looked up when it is called, and
+        # no package below `report` imports it.
+        written: Path = importlib.import_module("repbias.report.pages").save_html(self, path, overwrite=overwrite)
+        return written
