@@ -86,8 +86,8 @@ VARIANCE = MeasureTable(
         R2,
         Measure(
             "r2", "held-out R²",
-            "the held-out R2, 1 - SS_res / SS_tot as in scikit-learn and `variance_explained`: the share of the variance "
-            "of new stimuli that is predicted, lower by the noise of the fit",
+            "the held-out R2, 1 - SS_res / SS_tot as in scikit-learn and `variance_explained`: the share of the "
+            "variance of new stimuli that is predicted, lower by the noise of the fit",
             _BOOTSTRAP, "permutation of the labels", formula="1 - sum ||q - z||^2 / sum ||z||^2",
         ),
         Measure(
