@@ -7,7 +7,7 @@ from .audit.cache import from_cache as from_cache
 from .audit.model import audit as audit
 from .audit.report import AuditReport as AuditReport
 from .audit.stream.audit import audit_stream as audit_stream
-from .audit.stream.model import stream_activity as stream_activity
+from .audit.stream.audit import stream_activity as stream_activity
 from .core.statistics import mean_interval as mean_interval
 from .measures.decoding.clustering import clustering as clustering
 from .measures.decoding.clustering import neighbour_purity as neighbour_purity

@@ -8,7 +8,7 @@ import torch
 from repbias.audit.arrays import audit_arrays
 from repbias.audit.measures import READOUT, SCORES, VARIANCE, all_measures
 from repbias.audit.report import RESULT_COLUMNS, AuditReport
-from repbias.audit.wording import percent
+from repbias.audit.status import percent
 from repbias.measures import variance_explained
 
 MEASURES = {measure.name for measure in all_measures((VARIANCE, READOUT, SCORES))} - {"noise_ceiling", "r2_of_ceiling"}

@@ -3,13 +3,12 @@
 import numpy as np
 import pytest
 
-from repbias.audit.ceiling import ceiling_rows, reproduced
 from repbias.audit.estimates import contributions, folded, held_out_predictions
-from repbias.audit.intervals import Resamples, r2_interval
-from repbias.audit.repeats import find_repeats
-from repbias.features.feature import Feature
+from repbias.audit.intervals import Resamples
+from repbias.audit.repeats import ceiling_rows, find_repeats, reproduced
 from repbias.features.folds import assign_folds, one_hot
 from repbias.features.labels import Labels
+from repbias.features.permutations import Feature
 
 
 def as_labels(numbers):
@@ -81,7 +80,7 @@ def test_sessions_that_cross_stimuli_give_the_components_of_two_way_analysis_of_
     component = (sessions * ((rows - cells.mean()) ** 2).sum() / (n - 1) - noise) / sessions
     stimulus, session = np.divmod(np.arange(n * sessions), sessions)
     found = ceiling(cells.reshape(-1, 1), stimulus, session)
-    assert found.cross.sum() / len(found.cross) == pytest.approx(component, rel=0.01)
+    assert found.sums[0] / found.n == pytest.approx(component, rel=0.01)
     assert found.r2_unbiased == pytest.approx(component / cells.var(), rel=0.02)
     ignored = ceiling(cells.reshape(-1, 1), stimulus)  # one is told that drift is noise, as it differs in repeats
     assert ignored.r2_unbiased < found.r2_unbiased
@@ -101,16 +100,17 @@ def test_stimuli_seen_once_add_nothing():
     found = ceiling(x, stimulus)
     once = np.bincount(stimulus)[stimulus] == 1
     assert once.sum() == 10
-    assert not found.cross[once].any()
-    assert not found.total[once].any()
-    assert found.total[~once].all()
+    cross, _, total, _ = found.parts
+    assert not cross[once].any()
+    assert not total[once].any()
+    assert total[~once].all()
 
 
 def coverage(simulate, truth, repeats, **kwargs):
     hits = 0
     for seed in range(repeats):
         x, stimulus = simulate(seed, **kwargs)
-        low, high = r2_interval(ceiling(x, stimulus), Resamples(stimulus, 400, seed=seed))
+        low, high = ceiling(x, stimulus).interval(Resamples(stimulus, 400, seed=seed))
         hits += low <= truth <= high
     return hits / repeats
 

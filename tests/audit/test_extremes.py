@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from repbias.audit.arrays import audit_arrays
-from repbias.audit.estimates import Contributions
-from repbias.audit.intervals import Resamples, normal_interval, r2_interval, ratio_interval
+from repbias.audit.intervals import Contributions, Resamples, normal_interval, ratio_interval
 from repbias.audit.spread import participation_interval
 from repbias.audit.stream.audit import audit_stream
 
@@ -30,8 +29,8 @@ def test_intervals_of_very_few_groups_cover_and_have_an_end(n_groups):
     rng, hits, widths = np.random.default_rng(0), 0, []
     for seed in range(300):
         gain = 0.3 + 0.1 * rng.normal(size=n_groups)
-        found = Contributions(gain, gain, np.ones(n_groups))
-        low, high = ratio_interval(found, Resamples(np.arange(n_groups), 100, seed=seed))
+        draws = Resamples(np.arange(n_groups), 100, seed=seed)
+        low, high = ratio_interval(float(gain.mean()), gain, np.ones(n_groups), draws)
         hits += low <= 0.3 <= high
         widths.append(high - low)
     assert 0.92 <= hits / 300 <= 0.98
@@ -64,18 +63,20 @@ def test_what_few_stimuli_repeat_has_a_ceiling_without_a_warning():
 
 
 def test_clusters_that_add_nothing_do_not_count_towards_an_interval():
-    found = Contributions(*(np.r_[values, np.zeros(40)] for values in ([0.2, 0.4], [0.2, 0.4], [1.0, 1.0])))
-    alone = Contributions(*(np.array(values) for values in ([0.2, 0.4], [0.2, 0.4], [1.0, 1.0])))
+    gain, total = np.array([0.2, 0.4]), np.ones(2)
     many, two = Resamples(np.arange(42), 100, seed=0), Resamples(np.arange(2), 100, seed=0)
-    assert ratio_interval(found, many) == pytest.approx(ratio_interval(alone, two))
+    with_others = ratio_interval(0.3, *(np.r_[values, np.zeros(40)] for values in (gain, total)), many)
+    assert with_others == pytest.approx(ratio_interval(0.3, gain, total, two))
 
 
 def test_a_share_of_variance_has_no_interval_above_one():
     rng = np.random.default_rng(0)
     gain = 0.95 + 0.3 * rng.normal(size=30)
-    found, draws = Contributions(gain, gain, np.ones(30)), Resamples(np.arange(30), 300, seed=0)
-    assert ratio_interval(found, draws)[1] > 1
-    assert r2_interval(found, draws) == (ratio_interval(found, draws)[0], max(1, found.r2_unbiased))
+    found = Contributions.of(gain, gain, np.ones(30), np.ones(30))
+    draws = Resamples(np.arange(30), 300, seed=0)
+    low, high = ratio_interval(found.r2_unbiased, gain, np.ones(30), draws)
+    assert high > 1
+    assert found.interval(draws) == (low, max(1, found.r2_unbiased))
 
 
 def test_a_feature_that_is_all_there_is_explains_no_more_than_all():

@@ -9,8 +9,7 @@ import pytest
 import scipy.sparse
 import torch
 
-from repbias.audit.activity import activity_notes, check_layers
-from repbias.audit.arrays import audit_arrays
+from repbias.audit.arrays import activity_notes, audit_arrays, check_layers
 from repbias.audit.inputs import check_stimuli
 
 N = 24

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from repbias.audit.coordinates import coordinates
 from repbias.audit.decoding import REGULARIZATION, accuracy_interval, fold_maps, held_out_right
-from repbias.audit.estimates import folded, held_out_predictions
+from repbias.audit.estimates import coordinates, folded, held_out_predictions
 from repbias.audit.intervals import Resamples
 from repbias.audit.nulls import null_scores
 from repbias.audit.spread import block_sums, density, participation_interval

@@ -4,12 +4,10 @@ import numpy as np
 import pytest
 
 from repbias.audit.arrays import audit_arrays
-from repbias.audit.coordinates import coordinates
 from repbias.audit.decoding import held_out_right
-from repbias.audit.estimates import contributions, folded, held_out_predictions, unit_r2
-from repbias.audit.intervals import Resamples, r2_interval
-from repbias.audit.nulls import class_sums, critical_value, explained, p_value
-from repbias.audit.power import planted_power
+from repbias.audit.estimates import contributions, coordinates, folded, held_out_predictions, unit_r2
+from repbias.audit.intervals import Resamples
+from repbias.audit.nulls import class_sums, critical_value, explained, p_value, planted_power
 from repbias.features.folds import assign_folds, one_hot
 from repbias.features.permutations import exchange
 
@@ -40,7 +38,7 @@ def coverage(repeats, r2, n_classes=2, **kwargs):
     hits = 0
     for seed in range(repeats):
         x, labels, cluster = planted(seed, r2=r2, n_classes=n_classes, **kwargs)
-        low, high = r2_interval(scored(x, labels, cluster, n_classes), Resamples(cluster, 400, seed=seed))
+        low, high = scored(x, labels, cluster, n_classes).interval(Resamples(cluster, 400, seed=seed))
         hits += low <= r2 <= high
     return hits / repeats
 
@@ -63,7 +61,7 @@ def test_class_sums_give_the_r2_of_the_regression():
     fold_of = assign_folds(labels, cluster, seed=0)
     activity = folded(x, fold_of)
     by_sums = explained(class_sums(activity, np.stack([labels, labels[::-1]]), 3))
-    by_regression = contributions(x, held_out_predictions(x, code, fold_of), activity.deviations).cross.sum()
+    by_regression = contributions(x, held_out_predictions(x, code, fold_of), activity.deviations).sums[0]
     assert by_sums[0] == pytest.approx(by_regression)
     assert by_sums[1] != pytest.approx(by_regression)
 
@@ -108,7 +106,7 @@ def test_stimuli_that_repeat_need_groups_that_say_so():
         ("repeats in groups", repeated, np.repeat(np.arange(100), 4)),
         ("repeats as if new", repeated, np.arange(400)),
     ):
-        low, high = r2_interval(scored(*data, cluster), Resamples(cluster, 1000, seed=0))
+        low, high = scored(*data, cluster).interval(Resamples(cluster, 1000, seed=0))
         widths[name] = high - low
     assert widths["repeats in groups"] == pytest.approx(widths["once"], rel=0.15)
     assert widths["repeats as if new"] == pytest.approx(widths["once"] / 2, rel=0.15)

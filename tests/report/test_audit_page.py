@@ -17,7 +17,7 @@ from audit_reports import MEASURES, make_report
 
 from repbias.audit.measures import CAUSAL, READOUT, SCORES, TABLES, VARIANCE, Measure, all_measures
 from repbias.audit.report import AuditReport
-from repbias.audit.wording import Sentence
+from repbias.audit.status import Sentence
 from repbias.report import audit_page
 from repbias.report.audit_page import AuditFigure, table_view
 from repbias.report.figures.audit import drawn_layers, variance_and_decodability

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from repbias.audit.report import RESULT_COLUMNS, AuditReport
-from repbias.audit.wording import Sentence
+from repbias.audit.status import Sentence
 
 MEASURES = {
     "r2_unbiased": 0.4, "r2_unique": 0.3, "r2_common": 0.1, "density_0.1": 0.5, "participation": 12.0,

@@ -1,21 +1,24 @@
-"""The audit of arrays: recordings, activations, any numbers `[stimulus, unit]` with labels of the stimuli."""
+"""The audit of arrays: recordings, activations, any numbers `[stimulus, unit]` with labels; and their checks."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
+from typing import Any
 
+import numpy as np
 import pandas as pd
+from torch import Tensor
 
-from repbias.audit.activity import activity_notes, check_layers, refuse_other_order
-from repbias.audit.inputs import Missing, Settings, Stimuli, check_stimuli
+from repbias.audit.inputs import BoolArray, Missing, Settings, Stimuli, check_stimuli, named_values, refuse_masked
 from repbias.audit.intervals import CONFIDENCE
 from repbias.audit.layer import audit_layer
 from repbias.audit.measures import READOUT, SCORES, VARIANCE, documented
 from repbias.audit.plan import make_plan, plan_notes
 from repbias.audit.report import AuditReport, make_report
 from repbias.audit.scores import equal_share_notes
-from repbias.core.arrays import ArrayLike, FloatArray
+from repbias.core.arrays import ArrayLike, FloatArray, as_representation
+from repbias.measures.variance.sums import as_float64
 
 
 @documented(VARIANCE, READOUT, SCORES)
@@ -75,15 +78,19 @@ def audit_arrays(
 
     Notes
     -----
-    Each fold holds its share of each class of each feature. An R2 estimates that of the population and is not biased by
-    the noise of the fit: it lies about (classes - 1) / stimuli above that of `variance_explained`, and near 0, of
-    either sign, for a feature that explains nothing. If few stimuli cross the features exactly, R2 and decodability of
-    a feature are too low, by about what the other features explain over the number of stimuli, because an excess in one
-    fold is a lack in the others; tests are then conservative.
+    There are two estimators of R2. `r2` is the held-out R2, 1 - SS_res / SS_tot, which equals that of scikit-learn; the
+    noise of the fit lowers it, by about (1 - R2) (classes - 1) / stimuli, and below 0 for a feature that explains
+    nothing. `r2_unbiased` estimates the R2 of the population without that bias, and lies near 0, of either sign, for a
+    feature that explains nothing. Tests, statuses, sentences, `r2_unique`, `r2_common` and all other shares of variance
+    rest on `r2_unbiased`.
 
-    Intervals are over stimuli, or over groups where these are given; those of R2 end at 1 and use Student's t where
-    there are fewer than 5 groups; those of density and participation correct for the bias by noise; those of
-    detectable_r2 and false_positives are over planted features. RSA and CKA use at most 1,000 stimuli.
+    Each fold holds its share of each class of each feature. If few stimuli cross the features exactly, both R2 and
+    decodability of a feature are too low, by about what the other features explain over the number of stimuli, because
+    an excess in one fold is a lack in the others; tests are then conservative.
+
+    Intervals are over stimuli, or over groups where these are given; those of both R2 end at 1 and use Student's t
+    where there are fewer than 5 groups; those of density and participation correct for the bias by noise; those
+    of detectable_r2 and false_positives are over planted features. RSA and CKA use at most 1,000 stimuli.
 
     Labels are permuted within folds; with groups, between groups if each group has one label of the feature, else
     within groups. p values are corrected by Holm's rule (`p_holm`) over features and layers, for each measure
@@ -129,3 +136,90 @@ def audit_layers(layers: Mapping[str, FloatArray], stimuli: Stimuli, settings: S
             "repeats": stimuli.repeats is not None,
         },
     )
+
+
+def check_layers(arrays: Mapping[str, ArrayLike]) -> dict[str, FloatArray]:
+    """Return activity by layer as finite float64 arrays `[stimulus, unit]` of the same stimuli, or raise."""
+    named = named_values(arrays, "arrays", "{'layer': array}")
+    layers = {name: _activity(values, f"the array {name!r}") for name, values in named.items()}
+    first, n = next((name, len(values)) for name, values in layers.items())
+    for name, values in layers.items():
+        if len(values) != n:
+            raise ValueError(
+                f"all arrays must hold the same stimuli, got {n} in {first!r} and {len(values)} in {name!r}: "
+                "align them first"
+            )
+    return layers
+
+
+def refuse_other_order(
+    arrays: Mapping[str, Any], features: Mapping[str, Any] | pd.DataFrame, groups: Any, repeats: Any
+) -> None:
+    """Raise where arrays and labels carry an index of the same stimuli in different orders."""
+    labels = {"features": features} if isinstance(features, pd.DataFrame) else features
+    given = (*arrays.items(), *labels.items(), ("groups", groups), ("repeats", repeats))
+    named = [(name, index) for name, values in given if (index := _index(values)) is not None]
+    for name, index in named[1:]:
+        first, expected = named[0]
+        if not index.equals(expected) and index.isin(expected).any():
+            raise ValueError(
+                f"{name!r} must hold the stimuli in the order of {first!r}, got an index in another order: align them "
+                "first, e.g. with .loc[index], or drop an index that does not name the stimuli"
+            )
+
+
+def _index(values: Any) -> pd.Index[Any] | None:
+    """Return the names of the stimuli that pandas or xarray objects carry; None for bare running numbers."""
+    if isinstance(values, pd.DataFrame | pd.Series):
+        return None if isinstance(values.index, pd.RangeIndex) else values.index
+    if hasattr(values, "dims") and hasattr(values, "indexes"):  # xarray's, which is not imported
+        index: pd.Index[Any] | None = values.indexes.get(values.dims[0])
+        return index
+    return None
+
+
+def unit_notes(constant: Mapping[str, BoolArray], zero: Mapping[str, BoolArray]) -> Iterator[str]:
+    """Yield a note for each layer with units that never change: which do, `[unit]` by layer, and which are always 0."""
+    for name, units in constant.items():
+        if units.any():
+            yield (
+                f"{int(units.sum())} of {len(units)} units of {name!r} never change ({int((units & zero[name]).sum())} "
+                "are always 0); they are kept, and count as units that no feature explains."
+            )
+
+
+def activity_notes(layers: Mapping[str, FloatArray], stimuli: Stimuli) -> tuple[str, ...]:
+    """Return notes on units that never change, and on stimuli whose activity is that of another."""
+    constant = {name: np.ptp(values, axis=0) == 0 for name, values in layers.items()}
+    notes = [*unit_notes(constant, {name: values[0] == 0 for name, values in layers.items()})]
+    distinct = len(set(zip(*([hash(row.tobytes()) for row in values] for values in layers.values()), strict=True)))
+    if stimuli.repeats is None and 1 < distinct < stimuli.n_stimuli:
+        notes.append(
+            f"{stimuli.n_stimuli - distinct} of {stimuli.n_stimuli} stimuli have exactly the same activity as an "
+            "earlier one. If they are presentations or copies of the same stimulus, say so with repeats=: otherwise a "
+            "classifier is fitted on some copies and scored on others."
+        )
+    return tuple(notes)
+
+
+def _activity(values: Any, what: str) -> FloatArray:
+    """Return activity as float64 `[stimulus, unit]`, finite."""
+    refuse_masked(values, what)
+    if isinstance(values, pd.DataFrame):
+        numeric = all(pd.api.types.is_numeric_dtype(kind) for kind in values.dtypes)  # also pandas' nullable types
+        values = values.to_numpy(np.float64, na_value=np.nan) if numeric else values.to_numpy()
+    elif isinstance(values, Tensor):
+        values = values.to_dense()
+    elif hasattr(values, "toarray"):  # of SciPy's sparse kinds
+        values = values.toarray()
+    try:
+        found = as_float64(as_representation(values, what))
+    except ValueError as error:
+        if "inhomogeneous" in str(error):
+            raise ValueError(f"{what} must be an array [stimulus, unit], got rows of different lengths") from error
+        raise
+    with np.errstate(over="ignore"):
+        overflows = not np.isfinite(np.square(found).sum())
+    if overflows:
+        raise ValueError(f"{what} holds values so large that their squares overflow: divide it by a constant")
+    return found

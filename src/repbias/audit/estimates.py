@@ -1,7 +1,7 @@
-"""Cross-validated variance explained, stimulus by stimulus, by linear regressions from features' codes.
+"""A layer's activity, and its cross-validated variance explained, stimulus by stimulus, by linear regressions.
 
-With z a stimulus's activity about the mean of the folds it is not in, q what the regression fitted on those folds
-predicts for it, and x its activity about the mean of all,
+The regressions are from features' codes. With z a stimulus's activity about the mean of the folds it is not in, q what
+the regression fitted on those folds predicts for it, and x its activity about the mean of all,
 
     cross = q.z,    gain = ||z||^2 - ||q - z||^2 = 2 q.z - ||q||^2,    total = x.z,    squares = ||z||^2
 
@@ -18,44 +18,52 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from repbias.audit.intervals import Contributions
 from repbias.core.arrays import FloatArray, IntArray
-from repbias.features.feature import Feature
+from repbias.features.permutations import Feature
 from repbias.measures.variance.regression import Designs, Regression, block, ratio
 from repbias.measures.variance.sums import OneHotCode, Sums
 
+LEAST_SHARE = 1e-14  # of the largest component's variance; less is the rounding of the eigenvalues
+
 
 @dataclass(frozen=True, eq=False)
-class Contributions:
-    """What each stimulus adds to the sums of a pooled R2, over all units, `[stimulus]` each."""
+class Coordinates:
+    """One layer. Scaling the activity changes no measure of the audit, and rotating it no pooled measure, so these are
+    computed along the axes that have variance, which may be far fewer than the units."""
 
-    cross: FloatArray
-    gain: FloatArray
-    total: FloatArray
-    squares: FloatArray | None = None
-    """`total` where None."""
+    centred: FloatArray
+    """Activity about each unit's mean, its mean square over stimuli and units 1, `[stimulus, unit]`; a unit that never
+    changes is exactly 0."""
+
+    scores: FloatArray
+    """Principal components' scores, from the largest, `[stimulus, component]`."""
+
+    shares: FloatArray
+    """Share of the variance, `[component]`; adds up to 1."""
 
     @property
-    def r2_unbiased(self) -> float:
-        """The share of variance explained in the population; 0 for a representation without variance."""
-        return _share(self.cross, self.total)
-
-    @property
-    def r2(self) -> float:
-        """The held-out share of variance explained; 0 for a representation without variance."""
-        return _share(self.gain, self.total if self.squares is None else self.squares)
-
-    def held_out(self) -> Contributions:
-        """Return the contributions to `r2`, in the place of those to `r2_unbiased`."""
-        return Contributions(self.gain, self.gain, self.total if self.squares is None else self.squares)
-
-    def __sub__(self, other: Contributions) -> Contributions:
-        """Return the contributions to the difference of two R2 of the same representation."""
-        return Contributions(self.cross - other.cross, self.gain - other.gain, self.total, self.squares)
+    def kernel_scores(self) -> FloatArray:
+        """The scores times their own standard deviation. With K the centred linear kernel of the stimuli, the sum of
+        their squares is || K ||^2: their variance is the kernel's."""
+        return self.scores * np.sqrt(self.shares / (self.shares[0] or 1.0))
 
 
-def _share(part: FloatArray, whole: FloatArray) -> float:
-    total = float(whole.sum())
-    return float(part.sum()) / total if total > 0 else 0.0
+def coordinates(values: FloatArray) -> Coordinates:
+    """Return the coordinates of activity `[stimulus, unit]`; a layer without variance keeps one component, of zeros."""
+    size = float(np.abs(values - values[0]).max()) or 1.0  # before anything is squared
+    centred = (values - values[0]) / size
+    centred -= centred.mean(0)
+    centred[:, np.ptp(values, axis=0) == 0] = 0.0
+    centred /= np.sqrt((centred**2).mean()) or 1.0
+    if not centred.any():
+        return Coordinates(centred, np.zeros((len(values), 1)), np.zeros(1))
+    wide = centred.shape[1] > len(centred)
+    variances, vectors = np.linalg.eigh(centred @ centred.T if wide else centred.T @ centred)
+    kept = np.flatnonzero(variances > LEAST_SHARE * variances[-1])[::-1]
+    variances, vectors = variances[kept], vectors[:, kept]
+    scores = vectors * np.sqrt(variances) if wide else centred @ vectors
+    return Coordinates(centred, scores, variances / variances.sum())
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,7 +136,7 @@ def contributions(x: FloatArray, predictions: FloatArray, deviations: FloatArray
     cross = np.einsum("su,su->s", predictions, deviations)
     gain = 2 * cross - np.einsum("su,su->s", predictions, predictions)
     totals = (np.einsum("su,su->s", one, deviations) for one in (x, deviations))
-    return Contributions(cross, gain, *totals)
+    return Contributions.of(cross, gain, *totals)
 
 
 def unit_r2(x: FloatArray, predictions: FloatArray, deviations: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -146,14 +154,13 @@ class Loads:
     rows : which of the stimuli they are, `[stimulus]`.
     code : their codes about the mean of the fit, `[stimulus, column]`.
     activity : their activity times the fit's sums of products of code and activity, `[stimulus, column]`.
-    total, squares : as in `Contributions`.
+    totals : the terms total and squares, `[2, stimulus]`.
     """
 
     rows: IntArray
     code: FloatArray
     activity: FloatArray
-    total: FloatArray
-    squares: FloatArray
+    totals: FloatArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,13 +174,12 @@ class Encodings:
     columns_of: dict[str, IntArray]
     """The columns of each feature's code."""
 
-    def columns(self, features: Iterable[str]) -> IntArray:
-        """Return the columns of several features."""
-        return np.concatenate([self.columns_of[name] for name in features])
+    of_all: tuple[float, float, int] | None = None
+    """The sums of total and squares over all stimuli, and their number, where the loads are of a sample."""
 
     def explained(self, features: Iterable[str]) -> Contributions:
         """Return what each stimulus adds to the R2 of one regression on several features."""
-        columns = self.columns(features)
+        columns = np.concatenate([self.columns_of[name] for name in features])
         inverses = self.designs.inverse(columns)
         fitted = block(self.designs.fitted_fitted, columns)
         found = np.empty((4, sum(len(one.rows) for one in self.loads)))
@@ -181,8 +187,11 @@ class Encodings:
             weights = one.code[:, columns] @ inverse
             cross = np.einsum("sc,sc->s", weights, one.activity[:, columns])
             gain = 2 * cross - np.einsum("sc,sc->s", weights @ fit, weights)
-            found[:, one.rows] = cross, gain, one.total, one.squares
-        return Contributions(*found)
+            found[:, one.rows] = cross, gain, *one.totals
+        if self.of_all is None:
+            return Contributions.of(*found)
+        total, squares, n = self.of_all
+        return Contributions(found, np.array([*self.designs.explained(columns), total, squares]), n)
 
 
 def encodings(activity: FoldedActivity, features: Sequence[Feature]) -> Encodings:
@@ -193,8 +202,8 @@ def encodings(activity: FoldedActivity, features: Sequence[Feature]) -> Encoding
     for fold in range(activity.n_folds):
         rows = np.flatnonzero(activity.fold_of == fold)
         x, z = activity.x[rows], activity.deviations[rows]
-        totals = (np.einsum("su,su->s", one, z) for one in (x, z))
-        loads.append(Loads(rows, design[rows] - found.code_mean[fold], z @ designs.measured[fold].T, *totals))
+        totals = np.stack([np.einsum("su,su->s", one, z) for one in (x, z)])
+        loads.append(Loads(rows, design[rows] - found.code_mean[fold], z @ designs.measured[fold].T, totals))
     ends = np.cumsum([feature.n_classes for feature in features])
     columns_of = {one.name: np.arange(end - one.n_classes, end) for one, end in zip(features, ends, strict=True)}
     return Encodings(designs, loads, columns_of)

@@ -1,12 +1,13 @@
-"""95 % intervals by resampling stimuli, or whole groups of them."""
+"""What each stimulus adds to either R2, and 95 % intervals by resampling stimuli, or whole groups of them."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import stats
 from scipy.sparse import csr_array
 
-from repbias.audit.estimates import Contributions
 from repbias.core.arrays import FloatArray, IntArray
 from repbias.core.randomness import rng
 
@@ -41,17 +42,64 @@ class Resamples:
         return np.asarray(self.weights @ self.by_cluster(values))
 
 
-def r2_interval(found: Contributions, draws: Resamples) -> Interval:
-    """Return the interval of a pooled `r2_unbiased`, or of a difference of two: that of `ratio_interval`, up to 1."""
-    return up_to_one(ratio_interval(found, draws), found.r2_unbiased)
+@dataclass(frozen=True, eq=False)
+class Contributions:
+    """What each stimulus adds to the sums of a pooled R2, over all units.
+
+    The stimuli may be a random sample; then `sums` and `n` are those of all stimuli.
+    """
+
+    parts: FloatArray
+    """The terms cross, gain, total and squares of each stimulus, see `estimates`, `[4, stimulus]`."""
+
+    sums: FloatArray
+    """Their sums over all stimuli, `[4]`."""
+
+    n: int
+    """Number of all stimuli."""
+
+    @classmethod
+    def of(cls, *parts: FloatArray) -> Contributions:
+        """Return the contributions of all stimuli: cross, gain, total and squares, `[stimulus]` each."""
+        stacked = np.stack(parts)
+        return cls(stacked, stacked.sum(1), stacked.shape[1])
+
+    @property
+    def r2_unbiased(self) -> float:
+        """The share of variance explained in the population; 0 for a representation without variance."""
+        cross, _, total, _ = self.sums.tolist()
+        return cross / total if total > 0 else 0.0
+
+    @property
+    def r2(self) -> float:
+        """The held-out share of variance explained; 0 for a representation without variance."""
+        return self.held_out().r2_unbiased
+
+    def held_out(self) -> Contributions:
+        """Return the contributions to `r2`, in the place of those to `r2_unbiased`."""
+        return replace(self, parts=self.parts[[1, 1, 3, 3]], sums=self.sums[[1, 1, 3, 3]])
+
+    def interval(self, draws: Resamples) -> Interval:
+        """Return the 95 % interval of `r2_unbiased`, or of a difference of two.
+
+        It is that of `ratio_interval`, and ends at 1 at most: a share is at most 1 in any population, though its
+        estimate may lie above.
+        """
+        _, gain, total, _ = self.parts
+        narrower = float(np.sqrt(len(total) / self.n))
+        low, high = ratio_interval(self.r2_unbiased, gain, total, draws, narrower=narrower)
+        return low, max(min(high, 1.0), self.r2_unbiased)
+
+    def __sub__(self, other: Contributions) -> Contributions:
+        """Return the contributions to the difference of two R2 of the same representation."""
+        explained = np.array([1.0, 1.0, 0.0, 0.0])
+        parts = self.parts - explained[:, None] * other.parts
+        return replace(self, parts=parts, sums=self.sums - explained * other.sums)
 
 
-def up_to_one(interval: Interval, value: float) -> Interval:
-    """Return the interval of a share, which is at most 1 in any population, though its estimate may lie above."""
-    return interval[0], max(min(interval[1], 1.0), value)
-
-
-def ratio_interval(found: Contributions, draws: Resamples) -> Interval:
+def ratio_interval(
+    value: float, gain: FloatArray, total: FloatArray, draws: Resamples, *, narrower: float = 1.0
+) -> Interval:
     """Return the interval of a ratio of two sums over stimuli: the studentised bootstrap.
 
     With R the ratio of the sums of gains and totals, s its standard error by linearisation, and * a resample, the
@@ -59,23 +107,29 @@ def ratio_interval(found: Contributions, draws: Resamples) -> Interval:
     percentiles of R* are too narrow. With fewer than 5 clusters there are too few different resamples, and Student's
     interval is given: with 2 groups of equal size it covers 94 %, where the bootstrap would cover 26 %.
 
+    Parameters
+    ----------
+    value : the estimate.
+    gain, total : what each stimulus adds to either sum, `[stimulus]`.
+    narrower : ratio of the standard error of the estimate to that of these stimuli, where they are a sample.
+
     Source: Efron & Tibshirani (1993), An Introduction to the Bootstrap, section 12.5.
     """
-    gain, total = draws.by_cluster(found.gain), draws.by_cluster(found.total)
+    gain, total = draws.by_cluster(gain), draws.by_cluster(total)
     counts = (total != 0) | (gain != 0)
     n = int(counts.sum())
     if total.sum() == 0:
-        return 0.0, 0.0
+        return value, value
     (ratio,), (error,) = _ratio_and_error(np.ones((1, n)), gain[counts], total[counts])
     if n < FEWEST_RESAMPLED:
-        half = float(stats.t.ppf(TAILS[1], max(n - 1, 1)) * error)
-        return found.r2_unbiased - half, found.r2_unbiased + half
+        half = float(stats.t.ppf(TAILS[1], max(n - 1, 1)) * error) * narrower
+        return value - half, value + half
     ratios, errors = _ratio_and_error(draws.weights[:, counts], gain[counts], total[counts])
     usable = errors > SAME * max(error, 1e-300)  # resamples of a single cluster have no error to divide by
     if error == 0 or not usable.any():
-        return found.r2_unbiased, found.r2_unbiased
-    low, high = np.quantile((ratios[usable] - ratio) / errors[usable], TAILS)
-    return found.r2_unbiased - float(high * error), found.r2_unbiased - float(low * error)
+        return value, value
+    low, high = np.quantile((ratios[usable] - ratio) / errors[usable], TAILS) * error * narrower
+    return value - float(high), value - float(low)
 
 
 def normal_interval(value: float, resampled: FloatArray, n_clusters: int, least: float, most: float) -> Interval:

@@ -17,7 +17,7 @@ EXPLAINED = "r2_unbiased"
 """The measure of the variance that a feature explains, on which statuses, sentences and figures rest."""
 
 DENSE = 0.1
-"""The R2 of a single unit above which it counts towards the density."""
+"""The `r2_unbiased` of a single unit above which it counts towards the density."""
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
 _BOOTSTRAP = "studentised bootstrap"
@@ -74,8 +74,8 @@ class MeasureTable:
 
 R2 = Measure(
     EXPLAINED, "R²",
-    "share of the layer's variance that the feature explains, without the bias by the noise of the fit; for (all), "
-    "that all features together explain",
+    "share of the layer's variance that the feature explains, without the bias by the noise of the fit; intervals, "
+    "tests, statuses and derived shares rest on it; for (all), that all features together explain",
     _BOOTSTRAP, "permutation of the labels", interval_shown=True, short="R2",
     formula="sum q.z / sum x.z, x the activity about the mean of all stimuli",
 )  # fmt: skip
@@ -85,7 +85,9 @@ VARIANCE = MeasureTable(
     (
         R2,
         Measure(
-            "r2", "held-out R²", "the same for new stimuli, lower by the noise of the fit, as in `variance_explained`",
+            "r2", "held-out R²",
+            "the held-out R2, 1 - SS_res / SS_tot as in scikit-learn and `variance_explained`: the share of the "
+            "variance of new stimuli that is predicted, lower by the noise of the fit",
             _BOOTSTRAP, "permutation of the labels", formula="1 - sum ||q - z||^2 / sum ||z||^2",
         ),
         Measure(
@@ -102,20 +104,21 @@ VARIANCE = MeasureTable(
         ),
         Measure(
             "r2_unique", "unique",
-            "unique (semipartial) variance: the R2 of all features together minus that without this feature",
+            "unique (semipartial) variance: r2_unbiased of all features together minus that without this feature",
             _BOOTSTRAP,
         ),
         Measure("r2_common", "shared", "variance shared with other features", _BOOTSTRAP,
                 formula="r2_unbiased - r2_unique"),
         Measure(
             "rdm_share", "RDM share",
-            "the R2 after each principal component is scaled by its standard deviation: the feature's share of the "
-            "variance of the centred linear kernel zz', which determines linear CKA and RSA",
+            "r2_unbiased after each principal component is scaled by its standard deviation: the feature's share of "
+            "the variance of the centred linear kernel zz', which determines linear CKA and RSA",
             _BOOTSTRAP,
         ),
         Measure(
             "detectable_r2", "detectable R²",
-            "smallest R2 of a planted feature that the test detects, at a level of 5 %, with 80 % power",
+            "smallest share of variance of a planted feature that the test of r2_unbiased detects, at a level of 5 %, "
+            "with 80 % power",
             "exact, of a quantile", short="detectable",
         ),
         Measure(
@@ -140,7 +143,8 @@ READOUT = MeasureTable(
         Measure("chance", "chance", "1 / number of classes", short="chance"),
         Measure(
             f"density_{DENSE:g}", "density",
-            f"share of the units of which the feature explains more than {100 * DENSE:g} % of the variance",
+            f"share of the units of which the feature explains more than {100 * DENSE:g} % of the variance "
+            "(r2_unbiased)",
             "closed tests of the units",
         ),
         Measure(
@@ -170,7 +174,7 @@ SCORES = MeasureTable(
         Measure("cka", "CKA", "debiased linear CKA with the one-hot code of the feature", _SCORE, interval_shown=True),
         Measure("cka_equalised", "CKA, equal shares", "CKA after the same map", _SCORE, interval_shown=True),
         R2,
-        Measure("r2_equalised", "R², equal shares", "R2 after the same map", _BOOTSTRAP, interval_shown=True),
+        Measure("r2_equalised", "R², equal shares", "r2_unbiased after the same map", _BOOTSTRAP, interval_shown=True),
     ),
 )  # fmt: skip
 

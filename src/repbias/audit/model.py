@@ -16,8 +16,7 @@ from repbias.activations.batches import Batches
 from repbias.activations.layers import evaluating, match_layers
 from repbias.activations.layout import Pool, refuse_unknown_pool
 from repbias.activations.reading import read_batches
-from repbias.audit.activity import check_layers
-from repbias.audit.arrays import audit_layers
+from repbias.audit.arrays import audit_layers, check_layers
 from repbias.audit.causal.edits import KINDS, Kind
 from repbias.audit.causal.effects import CausalEffects, causal_effects
 from repbias.audit.causal.outcomes import Outputs, Reports
@@ -25,7 +24,6 @@ from repbias.audit.causal.rows import causal_rows, causal_sentences
 from repbias.audit.inputs import Missing, Settings, Stimuli, check_stimuli
 from repbias.audit.measures import CAUSAL, documented
 from repbias.audit.report import AuditReport
-from repbias.audit.wording import Sentence
 from repbias.core.arrays import ArrayLike
 from repbias.measures.interventions.site import Predict
 
@@ -142,7 +140,7 @@ def _with_effects(
     return replace(
         report,
         results=pd.concat([report.results, rows], ignore_index=True),
-        sentences=(*report.sentences, *(Sentence(None, text) for text in causal_sentences(rows))),
+        sentences=(*report.sentences, *causal_sentences(rows)),
         notes=notes,
     )
 

@@ -7,18 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from repbias.audit.estimates import Contributions
 from repbias.audit.inputs import Settings, Stimuli
-from repbias.audit.intervals import Interval, Resamples, r2_interval
+from repbias.audit.intervals import Resamples
 from repbias.audit.repeats import Repeats, design_note, exchange_notes
 from repbias.core.arrays import IntArray
-from repbias.features.feature import Feature
 from repbias.features.folds import assign_folds
 from repbias.features.labels import associated
-from repbias.features.permutations import Exchange, exchange, one_label_each
-
-Row = tuple[str, str, float, float, float, float]  # feature, measure, value, ci_low, ci_high, p
-Shared = list[tuple[str, str, float, float, float]]  # two features, the R2 that both explain, and its interval
+from repbias.features.permutations import Exchange, Feature, exchange, one_label_each
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,32 +34,6 @@ class Plan:
     @property
     def n_folds(self) -> int:
         return int(self.fold_of.max()) + 1
-
-
-@dataclass(frozen=True, eq=False)
-class LayerFindings:
-    """The results of one layer; tuples in the order of the columns of an `AuditReport`, without the layer."""
-
-    rows: list[Row]
-    units: list[tuple[int, str, float, float]]
-    components: list[tuple[str, int, float, float, float]]
-    shared: Shared
-    equalised: tuple[str, ...] = ()
-    """The features whose shares were made equal for the scores."""
-
-
-def row(feature: str, measure: str, value: float, interval: Interval, p: float = float("nan")) -> Row:
-    """Return one row of the results of a layer."""
-    return (feature, measure, value, *interval, p)
-
-
-def r2_rows(feature: str, found: Contributions, draws: Resamples, p: float = float("nan")) -> tuple[Row, Row]:
-    """Return the rows of both kinds of R2; a permutation test is a test of either."""
-    held_out = found.held_out()
-    return (
-        row(feature, "r2", held_out.r2, r2_interval(held_out, draws), p),
-        row(feature, "r2_unbiased", found.r2_unbiased, r2_interval(found, draws), p),
-    )
 
 
 def make_plan(stimuli: Stimuli, settings: Settings) -> Plan:

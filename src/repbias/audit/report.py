@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from repbias.audit.findings import LayerFindings
 from repbias.audit.inputs import Stimuli
-from repbias.audit.plan import LayerFindings
 from repbias.audit.sentences import conclusions
-from repbias.audit.status import statuses
-from repbias.audit.wording import Sentence
+from repbias.audit.status import Sentence, statuses
 from repbias.core.results import HasPage
 from repbias.core.statistics import holm
 

@@ -8,19 +8,22 @@ all their resamples, are made of the same sums over pairs of stimuli.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
-from repbias.audit.equalising import Equalising, fit_equalising
-from repbias.audit.estimates import Contributions, FoldedActivity, contributions, held_out_predictions
-from repbias.audit.intervals import NO_INTERVAL, Interval, normal_interval, r2_interval
-from repbias.audit.plan import Plan, Row, row
+from repbias.audit.estimates import FoldedActivity, contributions, held_out_predictions
+from repbias.audit.findings import Row, row
+from repbias.audit.intervals import NO_INTERVAL, Contributions, Interval, normal_interval
+from repbias.audit.plan import Plan
 from repbias.core.arrays import FloatArray, IntArray
 from repbias.core.randomness import rng
-from repbias.features.feature import Feature
+from repbias.features.permutations import Feature
 from repbias.measures.similarity.rdm import squared_distances
+from repbias.measures.variance.equalize import equalize
+from repbias.measures.variance.regression import fit_joint_encoding
 
 MOST_STIMULI = 1000
 MOST_RESAMPLES = 200
@@ -40,27 +43,27 @@ def score_rows(
     activity : of the layer.
     alone, unique : what each feature explains by itself, and its unique part, by name.
     """
-    own = {name: found.r2_unbiased for name, found in unique.items() if r2_interval(found, plan.draws)[0] > 0}
+    own = {name: found.r2_unbiased for name, found in unique.items() if found.interval(plan.draws)[0] > 0}
     equalising = fit_equalising(activity, plan.features, own)
     rows = list(_similarities(activity.x, plan, ""))
     if not equalising.features:
         same = [(name, f"{measure}_equalised", value, low, high, p) for name, measure, value, low, high, p in rows]
         return rows + same + [_equalised_row(name, one, plan) for name, one in alone.items()], ()
-    rows += _similarities(activity.x + equalising.added(activity.deviations, activity), plan, "_equalised")
+    rows += _similarities(activity.x + equalising.added(activity.deviations), plan, "_equalised")
     for feature in plan.features:
         rows.append(_equalised_row(feature.name, _equalised_r2(activity, equalising, feature), plan))
     return rows, equalising.features
 
 
 def _equalised_row(feature: str, found: Contributions, plan: Plan) -> Row:
-    return row(feature, "r2_equalised", found.r2_unbiased, r2_interval(found, plan.draws))
+    return row(feature, "r2_equalised", found.r2_unbiased, found.interval(plan.draws))
 
 
 def _equalised_r2(activity: FoldedActivity, equalising: Equalising, feature: Feature) -> Contributions:
     """Return what a feature explains of the mapped layer; a map of the activity maps its regression alike."""
     predictions = held_out_predictions(activity.x, feature.code, activity.fold_of)
     x, predictions, deviations = (
-        values + equalising.added(values, activity) for values in (activity.x, predictions, activity.deviations)
+        values + equalising.added(values) for values in (activity.x, predictions, activity.deviations)
     )
     return contributions(x, predictions, deviations)
 
@@ -181,3 +184,64 @@ def equal_share_notes(equalised: dict[str, tuple[str, ...]], features: Sequence[
     if n > MOST_STIMULI:
         notes.append(f"RSA and CKA use {MOST_STIMULI} of {n} stimuli, drawn at random.")
     return tuple(notes)
+
+
+@dataclass(frozen=True, eq=False)
+class Equalising:
+    """Linear maps of a layer's activity about its mean, one per fold, that give features equal shares.
+
+    A map is `I + B' C B`: it changes only the span of the features' directions, of which B `[direction, unit]` is an
+    orthonormal basis.
+    """
+
+    features: tuple[str, ...]
+    """The features whose shares are made equal; none where there are not two."""
+
+    maps: tuple[tuple[FloatArray, FloatArray], ...]
+    """B and C for the stimuli of each fold, fitted on all others; none where no features are made equal."""
+
+    fold_of: IntArray
+    """`[stimulus]`."""
+
+    def added(self, deviations: FloatArray) -> FloatArray:
+        """Return what the maps add to held-out deviations, or to predictions of them, `[stimulus, unit]`."""
+        found = np.zeros_like(deviations)
+        for fold, (basis, change) in enumerate(self.maps):
+            held = self.fold_of == fold
+            found[held] = deviations[held] @ basis.T @ change @ basis
+        return found
+
+
+def fit_equalising(activity: FoldedActivity, features: Sequence[Feature], strength: Mapping[str, float]) -> Equalising:
+    """Return the maps that `equalize` finds for the features in `strength`, by fold.
+
+    Where it refuses them (a direction that it cannot distinguish from noise or from another feature's, or that it would
+    stretch too far) the weakest is left out, until it takes the others or fewer than two are left.
+
+    Parameters
+    ----------
+    activity : of the layer.
+    features : of the audit.
+    strength : of each feature that may be equalised, by name.
+    """
+    chosen = [feature for feature in features if feature.name in strength]
+    while len(chosen) > 1:
+        try:
+            maps = tuple(_fold_map(activity, fold, chosen) for fold in range(activity.n_folds))
+        except ValueError:  # its message speaks of the arguments of `equalize`
+            chosen.remove(min(chosen, key=lambda feature: strength[feature.name]))
+        else:
+            return Equalising(tuple(feature.name for feature in chosen), maps, activity.fold_of)
+    return Equalising((), (), activity.fold_of)
+
+
+def _fold_map(activity: FoldedActivity, fold: int, features: Sequence[Feature]) -> tuple[FloatArray, FloatArray]:
+    """Fit the map on all folds but one, within the span of the features' directions: elsewhere it is the identity."""
+    fitted = activity.fold_of != fold
+    x = activity.x[fitted] - activity.x[fitted].mean(0)
+    labels = torch.from_numpy(np.column_stack([feature.labels.numbers[fitted] for feature in features]))
+    encoding = fit_joint_encoding(x, labels, tuple(feature.n_classes for feature in features))
+    _, spread, axes = np.linalg.svd(encoding.weights, full_matrices=False)
+    basis = axes[spread > 1e-10 * spread[0]]
+    found = equalize(x @ basis.T, labels, names=[feature.name for feature in features])
+    return basis, found.map - np.eye(len(basis))

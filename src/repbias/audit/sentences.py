@@ -9,11 +9,10 @@ import numpy as np
 import pandas as pd
 
 from repbias.audit import status
+from repbias.audit.findings import Shared
 from repbias.audit.measures import EXPLAINED
-from repbias.audit.plan import Shared
-from repbias.audit.power import LEVEL
-from repbias.audit.status import TESTS, Facts, detected_in, facts_of, status_of
-from repbias.audit.wording import Sentence, listed, percent, short
+from repbias.audit.nulls import LEVEL
+from repbias.audit.status import TESTS, Facts, Sentence, detected_in, facts_of, listed, percent, short, status_of
 from repbias.core.results import ALL_FEATURES
 
 LARGE_SHARE = 0.5
@@ -30,7 +29,8 @@ def conclusions(
     Parameters
     ----------
     results : as in `AuditReport`.
-    shared : by layer, pairs of features whose labels are associated, the R2 that both explain, and its interval.
+    shared : by layer, pairs of features whose labels are associated, the `r2_unbiased` that they share, and its
+        interval.
     equalised : by layer, the features whose shares were made equal for the scores; none where they were not.
     """
     sentences = []

@@ -64,7 +64,7 @@ class UnitSums:
 
 
 def density_of_sums(units: UnitSums, threshold: float = DENSE) -> tuple[float, Interval]:
-    """Return the share of units whose R2 is above a threshold, and the interval of that share in the population.
+    """Return the share of units whose `r2_unbiased` is above a threshold, and its interval in the population.
 
     Each unit's R2 is tested against the threshold, from above and from below, and Brown's test combines the p values
     of any set of units. By closed testing, the largest set that may all be at or below the threshold leaves the least

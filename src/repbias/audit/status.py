@@ -1,14 +1,51 @@
-"""The status of every feature in every layer, and the summary of an audit in these words."""
+"""The status of every feature in every layer, and how the sentences of an audit write it and its numbers."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from repbias.audit.measures import EXPLAINED
-from repbias.audit.power import LEVEL
-from repbias.audit.wording import listed, percent, short
+from repbias.audit.nulls import LEVEL
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A conclusion about one layer, or about the audit as a whole; `str` gives it with the name of its layer."""
+
+    layer: str | None
+    """The layer that it is about; None for the whole audit."""
+
+    text: str
+
+    def __str__(self) -> str:
+        return self.text if self.layer is None else f"{self.layer}: {self.text}"
+
+
+def percent(value: float, low: float, high: float) -> str:
+    """Return a share and its interval in percent, all with the number of decimals that suits the largest of them."""
+    decimals = _decimals(np.nanmax(np.abs([value, low, high])))
+    low_text, high_text = short(low, decimals), short(high, decimals)
+    return f"{short(value, decimals)} % [{low_text}, {high_text}]"
+
+
+def short(share: float, decimals: int | None = None) -> str:
+    """Return a share in percent, with about two significant digits where the number of decimals is not given."""
+    text = f"{100 * share:.{_decimals(abs(share)) if decimals is None else decimals}f}"
+    return text.removeprefix("-") if float(text) == 0 else text
+
+
+def listed(words: Sequence[str]) -> str:
+    """Return "a", "a and b", or "a, b and c"."""
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def _decimals(share: float) -> int:
+    return next((places for places, size in ((3, 0.001), (2, 0.01), (1, 0.1)) if share < size), 0)
+
 
 TESTS = (EXPLAINED, "decodability")
 WEAK_R2 = 0.05
@@ -90,11 +127,12 @@ def detected_in(facts: Sequence[Facts]) -> list[Facts]:
 def status_of(fact: Facts, detected: Sequence[Facts]) -> str:
     """Return the status of a feature in a layer in which the features `detected` were detected.
 
-    A feature varies if the p value of its R2 is at most .05 after Holm's correction, and is decodable if that of its
-    decodability is and the interval of its decodability lies above chance; it is detected if it varies or is decodable.
-    The detected feature with the largest R2 is dominant if it varies and this R2 is .05 or more. A detected feature is
-    weak but decodable if it is decodable and its R2 is below .05 or below a fifth of the largest. A feature is not
-    detected if neither p value is at most .05 before correction; in the remaining cases the audit is inconclusive.
+    A feature varies if the p value of its R2 (`r2_unbiased`) is at most .05 after Holm's correction, and is decodable
+    if that of its decodability is and the interval of its decodability lies above chance; it is detected if it varies
+    or is decodable. The detected feature with the largest R2 is dominant if it varies and this R2 is .05 or more. A
+    detected feature is weak but decodable if it is decodable and its R2 is below .05 or below a fifth of the largest. A
+    feature is not detected if neither p value is at most .05 before correction; in the remaining cases the audit is
+    inconclusive.
     """
     if fact not in detected:
         return NOT_DETECTED if fact.insignificant else INCONCLUSIVE

@@ -124,8 +124,7 @@ class Audit:
         from repbias.audit.causal.edits import KINDS
         from repbias.audit.files.arrays import read_inputs, read_mask
         from repbias.audit.model import audit
-        from repbias.audit.stream.audit import audit_stream
-        from repbias.audit.stream.model import stream_activity
+        from repbias.audit.stream.audit import audit_stream, stream_activity
 
         assert self.inputs is not None  # checked by `_refuse_options_that_do_not_fit`
         reading = {name: getattr(self, name) for name in ("pool", "axes", "batch_size", "device")}

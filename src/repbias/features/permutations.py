@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from repbias.core.arrays import IntArray
-from repbias.features.labels import Labellings
+from repbias.core.arrays import FloatArray, IntArray
+from repbias.core.randomness import rng
+from repbias.features.folds import one_hot
+from repbias.features.labels import Labellings, Labels
 
 FEW_CLUSTERS = 20
 
@@ -61,3 +63,34 @@ def one_label_each(labels: IntArray, cluster: IntArray) -> bool:
     """Return whether each cluster has a single label; clusters are 0, 1, ..., without gaps."""
     of_cluster = labels[np.unique(cluster, return_index=True)[1]]
     return bool((of_cluster[cluster] == labels).all())
+
+
+@dataclass(frozen=True, eq=False)
+class Feature:
+    """A categorical feature, and the labellings of its tests, the same in every layer."""
+
+    name: str
+    labels: Labels
+    code: FloatArray
+    """Design matrix of a regression from the feature: its one-hot code, `[stimulus, class]`."""
+
+    permuted: Labellings
+    """Labels of the permutation test, `[permutation, stimulus]`."""
+
+    planted: Labellings
+    """Labels of the features that are planted to estimate power, `[planted, stimulus]`."""
+
+    n_exchanged: int
+    """Number of items (stimuli, or clusters of them) that change places in a permutation."""
+
+    @property
+    def n_classes(self) -> int:
+        return len(self.labels.classes)
+
+    @classmethod
+    def with_permutations(cls, name: str, labels: Labels, rule: Exchange, n: int, *, seed: int) -> Feature:
+        """Return a feature with `n` permuted and `n` planted labellings, drawn by its exchange rule."""
+        permuted, planted = (
+            rule.permuted(labels.numbers, n, rng(seed, "audit", what, name)) for what in ("permutations", "planted")
+        )
+        return cls(name, labels, one_hot(labels.numbers, len(labels.classes)), permuted, planted, rule.n)

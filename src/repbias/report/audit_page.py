@@ -9,8 +9,7 @@ from typing import Any
 
 from repbias.audit.measures import TABLES, MeasureTable, all_measures
 from repbias.audit.report import COMPONENT_COLUMNS, RESULT_COLUMNS, AuditReport
-from repbias.audit.status import TESTS, meanings, summary
-from repbias.audit.wording import short
+from repbias.audit.status import TESTS, meanings, short, summary
 from repbias.core.results import ALL_FEATURES
 from repbias.report.claim_views import p_value
 from repbias.report.figure_view import FigureView, figure_view

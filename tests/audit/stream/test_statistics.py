@@ -3,19 +3,16 @@
 import numpy as np
 import pytest
 
-from repbias.audit.coordinates import coordinates
 from repbias.audit.decoding import balanced_accuracy, fold_maps
-from repbias.audit.estimates import folded
+from repbias.audit.estimates import coordinates, folded
 from repbias.audit.intervals import Resamples
-from repbias.audit.nulls import class_sums, explained
-from repbias.audit.power import planted_power
-from repbias.audit.stream.moments import regressions, variation
+from repbias.audit.nulls import class_sums, explained, planted_power
+from repbias.audit.stream.layer import UnitVariance
 from repbias.audit.stream.nulls import detectable_r2, false_positives, null_r2
 from repbias.audit.stream.plan import stream_plan
 from repbias.audit.stream.readout import readouts
 from repbias.audit.stream.sums import read_sums
-from repbias.audit.stream.units import UnitVariance
-from repbias.audit.stream.variance import stream_encodings
+from repbias.audit.stream.variance import regressions, stream_encodings, variation
 from repbias.features.folds import assign_folds, one_hot
 from repbias.features.labels import Labels
 from repbias.features.permutations import exchange

@@ -10,10 +10,8 @@ from activity import read_activity
 from torch import nn
 
 from repbias.audit.arrays import audit_arrays
-from repbias.audit.coordinates import coordinates
-from repbias.audit.estimates import contributions, folded, held_out_predictions
-from repbias.audit.stream.audit import audit_stream
-from repbias.audit.stream.model import stream_activity
+from repbias.audit.estimates import contributions, coordinates, folded, held_out_predictions
+from repbias.audit.stream.audit import audit_stream, stream_activity
 from repbias.audit.stream.plan import stream_plan
 from repbias.audit.stream.sums import read_sums
 from repbias.features.folds import assign_folds

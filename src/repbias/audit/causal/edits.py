@@ -12,8 +12,7 @@ from torch import Tensor
 from repbias.activations.layout import Change
 from repbias.activations.reading import Float32Array
 from repbias.audit.causal.outcomes import Outcome
-from repbias.core.arrays import FloatArray
-from repbias.features.labels import IntArray
+from repbias.core.arrays import FloatArray, IntArray
 from repbias.measures.interventions.erasure import Eraser, LeaceFitter, projection_eraser
 
 Kind = Literal["ablation", "steering"]

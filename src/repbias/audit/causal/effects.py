@@ -30,9 +30,9 @@ from repbias.audit.causal.edits import (
 )
 from repbias.audit.causal.outcomes import Outcome
 from repbias.audit.inputs import BoolArray
-from repbias.core.arrays import FloatArray
+from repbias.core.arrays import FloatArray, IntArray
 from repbias.core.randomness import rng, torch_rng
-from repbias.features.labels import IntArray, Labels
+from repbias.features.labels import Labels
 from repbias.measures.interventions.site import acts
 
 DRAWS = 10

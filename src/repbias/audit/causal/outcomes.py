@@ -15,9 +15,9 @@ from repbias.activations.batches import Batch
 from repbias.activations.layout import Layout, Pool
 from repbias.activations.outputs import all_tensors, find_part
 from repbias.activations.survey import OUTPUT, WHOLE, survey
-from repbias.core.arrays import FloatArray
+from repbias.core.arrays import FloatArray, IntArray
 from repbias.core.specs import did_you_mean
-from repbias.features.labels import IntArray, Labels
+from repbias.features.labels import Labels
 from repbias.measures.interventions.site import Predict, refuse_fractions
 
 TRUTH_VALUES = {"False": "0", "True": "1"}

@@ -11,14 +11,11 @@ from scipy import stats
 
 from repbias.audit.causal.edits import KINDS, Kind, Target
 from repbias.audit.causal.effects import CausalEffects
-from repbias.audit.estimates import Contributions
 from repbias.audit.intervals import Resamples, ratio_interval
-from repbias.audit.nulls import LEAST_P
-from repbias.audit.power import LEVEL
+from repbias.audit.nulls import LEAST_P, LEVEL
 from repbias.audit.report import corrected
-from repbias.audit.wording import percent
-from repbias.core.arrays import FloatArray
-from repbias.features.labels import IntArray
+from repbias.audit.status import Sentence, percent
+from repbias.core.arrays import FloatArray, IntArray
 
 OWN, OTHERS, OUTPUT, CONTROL = "own", "others", "output", "control"
 Row = tuple[str, str, str, float, float, float, float]
@@ -34,10 +31,11 @@ class _Scores:
     draws: Resamples
 
     def row(self, target: Target, what: str, changes: FloatArray, control: FloatArray | None) -> Row:
-        gains = Contributions(changes, changes, self.total)
         p = float("nan") if control is None else excess_p(changes, control, self.total, self.draw, self.cluster)
-        interval = ratio_interval(gains, self.draws)
-        return (target.layer, target.feature, f"{target.kind}_{what}", gains.r2, *interval, p)
+        whole = float(self.total.sum())
+        value = float(changes.sum()) / whole if whole > 0 else 0.0
+        interval = ratio_interval(value, changes, self.total, self.draws)
+        return (target.layer, target.feature, f"{target.kind}_{what}", value, *interval, p)
 
 
 def causal_rows(
@@ -155,8 +153,11 @@ _WORDS: dict[Kind, _Words] = {
 }
 
 
-def causal_sentences(rows: pd.DataFrame) -> tuple[str, ...]:
-    """Return one sentence per feature and kind: where the effect most exceeds the control, or that none is shown."""
+def causal_sentences(rows: pd.DataFrame) -> tuple[Sentence, ...]:
+    """Return one sentence per feature and kind: in which layer the effect most exceeds the control, or that none does.
+
+    Each compares all layers, so it is about the whole audit.
+    """
     return tuple(
         _sentence(str(feature), kind, of_kind.assign(measure=of_kind["measure"].str.removeprefix(f"{kind}_")))
         for feature, of_feature in rows.groupby("feature", sort=False)
@@ -165,7 +166,7 @@ def causal_sentences(rows: pd.DataFrame) -> tuple[str, ...]:
     )
 
 
-def _sentence(feature: str, kind: Kind, rows: pd.DataFrame) -> str:
+def _sentence(feature: str, kind: Kind, rows: pd.DataFrame) -> Sentence:
     wide, words = rows.pivot(index="layer", columns="measure", values="value"), _WORDS[kind]
     measure = next(name for name in (OWN, OUTPUT, OTHERS) if name in wide)
     most = str((wide[measure] - wide[CONTROL]).idxmax())
@@ -174,8 +175,8 @@ def _sentence(feature: str, kind: Kind, rows: pd.DataFrame) -> str:
     effects = rows[rows["measure"] == measure]
     n_larger = int((effects["p_holm"] <= LEVEL).sum())
     if n_larger == 0:
-        return words.not_shown.format(feature, len(effects), most, listed)
-    return words.largest.format(feature, most, listed, n_larger, len(effects))
+        return Sentence(None, words.not_shown.format(feature, len(effects), most, listed))
+    return Sentence(None, words.largest.format(feature, most, listed, n_larger, len(effects)))
 
 
 def _listed(of_layer: pd.DataFrame, words: _Words, others: str) -> Iterator[str]:

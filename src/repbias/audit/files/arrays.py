@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
@@ -42,12 +43,7 @@ def read_arrays(paths: Sequence[Path]) -> dict[str, Array]:
         for name, array in _read(path).items():
             if name in layers:
                 raise ValueError(f"{path}: a layer called {name!r} was read before; give each layer another name")
-            if array.ndim != 2:
-                raise ValueError(
-                    f"{path}: {name!r} has shape {array.shape}; it must be [stimulus, unit]: average or flatten "
-                    "further axes"
-                )
-            layers[name] = array
+            layers[name] = _matrix(array, name, path)
     return layers
 
 
@@ -117,7 +113,8 @@ def _read(path: Path) -> dict[str, Array]:
         arrays = guarded(path, _read_safetensors if path.suffix.lower() == ".safetensors" else _read_numpy)
     if not arrays:
         raise ValueError(f"{path} holds no arrays")
-    return {name: _numbers(array, name, path) for name, array in arrays.items()}
+    found = {name: _numbers(array, name, path) for name, array in arrays.items()}
+    return {name: array.astype(np.uint8) if array.dtype.kind == "b" else array for name, array in found.items()}
 
 
 def _read_numpy(path: Path) -> Mapping[str, object]:
@@ -172,7 +169,7 @@ def _numbers(array: object, name: str, path: Path) -> Array:
         raise ValueError(f"{path}: {name!r} holds {array.dtype}, not real numbers")
     if array.size == 0:
         raise ValueError(f"{path}: {name!r} is empty, its shape is {array.shape}; it needs one row per stimulus")
-    return array.astype(np.uint8) if array.dtype.kind == "b" else array
+    return array
 
 
 def _mapped(path: Path) -> Array:
@@ -181,21 +178,15 @@ def _mapped(path: Path) -> Array:
             f"{path}: --stream reads files in parts, which only .npy allows; save each array with numpy.save"
         )
     check_file(path, (".npy",))
-    try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
+    array = guarded(path, partial(np.load, mmap_mode="r", allow_pickle=False))
+    return _matrix(_numbers(array, path.stem, path), path.stem, path)
+
+
+def _matrix(array: Array, name: str, path: Path) -> Array:
+    if array.ndim != 2:
         raise ValueError(
-            f"{path} cannot be read in parts as .npy: it may be truncated, pickled or of another kind; write it with "
-            f"numpy.save, an array of numbers ({error})"
-        ) from error
-    if not isinstance(array, np.ndarray):
-        raise ValueError(f"{path} holds several arrays; save each as a separate file with numpy.save")
-    if array.ndim != 2 or array.size == 0:
-        raise ValueError(
-            f"{path} has shape {array.shape}; it must be [stimulus, unit]: average or flatten further axes"
+            f"{path}: {name!r} has shape {array.shape}; it must be [stimulus, unit]: average or flatten further axes"
         )
-    if array.dtype.kind not in "fiub":
-        raise ValueError(f"{path} holds {array.dtype}, not real numbers")
     return array
 
 

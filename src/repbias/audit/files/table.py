@@ -117,8 +117,10 @@ def guarded(path: Path, read: Callable[[Path], _Content]) -> _Content:
         ) from error
     except _UNREADABLE as error:
         message = str(error) or type(error).__name__
-        if "pickle" in message.lower():
-            raise ValueError(f"{path} holds pickled objects, which could run code when read; {_SAFE_WAY}") from error
+        if "pickle" in message.lower() or "Python objects" in message:
+            raise ValueError(
+                f"{path} holds pickled objects, which could run code when read, or is of another kind; {_SAFE_WAY}"
+            ) from error
         raise ValueError(
             f"{path} cannot be read as {path.suffix}: it may be truncated or of another kind; write it again "
             f"({message.splitlines()[0]})"

@@ -1,21 +1,28 @@
-"""The audit of activity that does not fit in memory: chunk by chunk, in one pass."""
+"""The audit of activity that does not fit in memory, chunk by chunk in one pass; a model's activity in chunks."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
+from torch import nn
 
-from repbias.audit.activity import unit_notes
+from repbias.activations.axes import Axes
+from repbias.activations.batches import Batches
+from repbias.activations.layers import match_layers
+from repbias.activations.layout import Pool, refuse_unknown_pool
+from repbias.activations.reading import Float32Array, iterate_batches
+from repbias.audit.arrays import unit_notes
 from repbias.audit.inputs import Missing, Settings, check_stimuli
 from repbias.audit.intervals import CONFIDENCE
 from repbias.audit.report import AuditReport, make_report
-from repbias.audit.stream.chunks import Chunk
 from repbias.audit.stream.layer import audit_sums
 from repbias.audit.stream.plan import StreamPlan, stream_plan
-from repbias.audit.stream.sums import read_sums
+from repbias.audit.stream.sums import Chunk, read_sums
 from repbias.core.arrays import ArrayLike
 
 CLASSIFIER = "shrinkage discriminant"
@@ -37,11 +44,11 @@ def audit_stream(
         report = repbias.audit_stream(repbias.stream_activity(model, loader, "blocks.*"), labels)
 
     The measures have the names and the meaning that they have in `audit_arrays`. Those of variance (`r2`, `r2_unique`,
-    `r2_common`, `density_0.1`, `participation`, `rdm_share`, the R2 of units and components) use all stimuli, and all
+    `r2_common`, `density_0.1`, `participation`, `rdm_share`, both R2 of units and components) use all stimuli, and all
     but `participation`, whose jackknife has other blocks, equal those of `audit_arrays` with the same folds, which up
     to 20,000 stimuli have. The differences are:
 
-        intervals        of R2: as wide as over a random sample of m stimuli, times sqrt(m / n); of density: with
+        intervals        of both R2: as wide as over a random sample of m stimuli, times sqrt(m / n); of density: with
                          standard errors from blocks of that sample, scaled alike
         decodability     of a shrinkage discriminant with equal priors, fitted on all stimuli of the other folds, and
                          scored on the sample, with 20 stimuli of each class at least, where there are as many; p is
@@ -121,3 +128,28 @@ def _plan_notes(plan: StreamPlan) -> tuple[str, ...]:
         "of them, drawn at random, decodability with more of the rare classes. p values come from the distribution "
         "that permutations have for many stimuli, and that of decodability from a normal approximation.",
     )
+
+
+def stream_activity(
+    model: nn.Module,
+    inputs: Any,
+    layers: str | Sequence[str],
+    *,
+    batch_size: int = 256,
+    device: str | torch.device | None = None,
+    pool: Pool = "mean",
+    axes: Axes | None = None,
+    attention_mask: ArrayLike | None = None,
+) -> Iterator[dict[str, Float32Array]]:
+    """Return an iterator over the activity of a model's layers, batch by batch, for `audit_stream`.
+
+    Each part is float32 `[stimulus in batch, unit]` by layer, and nothing is kept. The model is in eval mode, and
+    hooked, only while it runs; between batches it is as it was.
+
+    Parameters, and what is refused, are those of `read_batches` and `Batches`; wrong settings are refused at
+    once, the rest when it is read. Layers that differ in units between batches are refused by `audit_stream`.
+    """
+    refuse_unknown_pool(pool)
+    names = match_layers(model, layers)
+    batches = Batches(inputs, model, batch_size=batch_size, device=device, attention_mask=attention_mask)
+    return iterate_batches(model, batches, names, pool, axes)

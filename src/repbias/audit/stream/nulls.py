@@ -21,10 +21,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from repbias.audit.coordinates import coordinates
-from repbias.audit.estimates import folded
-from repbias.audit.nulls import LEAST_P, batches, class_sums, explained
-from repbias.audit.power import LEVEL, Share, found_with_power, rate
+from repbias.audit.estimates import coordinates, folded
+from repbias.audit.findings import Share
+from repbias.audit.nulls import LEAST_P, LEVEL, batches, class_sums, explained, found_with_power, rate
 from repbias.audit.stream.plan import StreamPlan
 from repbias.audit.stream.sums import LayerSums
 from repbias.core.arrays import FloatArray

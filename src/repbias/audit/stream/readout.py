@@ -3,32 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 from scipy import linalg, stats
 
-from repbias.audit.intervals import TAILS, Interval, mean_share_interval
+from repbias.audit.findings import Decodability
+from repbias.audit.intervals import TAILS, mean_share_interval
 from repbias.audit.nulls import LEAST_P
-from repbias.audit.stream.moments import RESOLVED, Variation, add_outer
 from repbias.audit.stream.plan import StreamPlan
 from repbias.audit.stream.sums import LayerSums
+from repbias.audit.stream.variance import RESOLVED, Variation, add_outer
 from repbias.core.arrays import FloatArray
 from repbias.measures.variance.regression import Regression
 
 
-@dataclass(frozen=True)
-class Readout:
-    """How well one feature is read out."""
-
-    accuracy: float
-    """Balanced."""
-    interval: Interval
-    p: float
-
-
-def readouts(sums: LayerSums, found: Regression, varied: Variation, plan: StreamPlan) -> Iterator[tuple[str, Readout]]:
-    """Yield how well each feature is read out.
+def readouts(
+    sums: LayerSums, found: Regression, varied: Variation, plan: StreamPlan
+) -> Iterator[tuple[str, Decodability]]:
+    """Yield how well each feature is decoded.
 
     The discriminant is that of `decoding.balanced_accuracy`: with equal priors, and the covariance of all folds but the
     stimulus's own, shrunk as by Ledoit & Wolf. The interval is over the stimuli that were kept, each classified
@@ -46,7 +38,7 @@ def readouts(sums: LayerSums, found: Regression, varied: Variation, plan: Stream
         n, right = named.sum((0, 2)), np.einsum("fcc->c", named)
         share = float((n / np.bincount(labels.numbers)).max())
         interval = mean_share_interval(right / n, n / np.sqrt(1 + share), TAILS[0])
-        yield feature, Readout(float((right / n).mean()), interval, exchanged_p(named, share))
+        yield feature, Decodability(float((right / n).mean()), interval, exchanged_p(named, share))
 
 
 def exchanged_p(named: FloatArray, share: float) -> float:

@@ -1,0 +1,154 @@
+"""The results of one layer, assembled alike from activity in memory and from the sums of a stream."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+from repbias.audit.estimates import Encodings
+from repbias.audit.intervals import NO_INTERVAL, Contributions, Interval, Resamples
+from repbias.core.arrays import FloatArray
+from repbias.core.results import ALL_FEATURES
+from repbias.features.labels import Labels
+
+N_COMPONENTS = 10
+
+Row = tuple[str, str, float, float, float, float]  # feature, measure, value, ci_low, ci_high, p
+Share = tuple[float, Interval]
+UnitR2 = tuple[FloatArray, FloatArray]  # `r2` and `r2_unbiased`, `[unit]` or `[component]` each
+Shared = list[tuple[str, str, float, float, float]]  # two features, the `r2_unbiased` that they share, and its interval
+
+
+class Decodability(NamedTuple):
+    """How well a feature is decoded."""
+
+    accuracy: float
+    """Balanced."""
+    interval: Interval
+    p: float
+
+
+@dataclass(frozen=True)
+class Tests:
+    """The tests of one feature: the p value of its `r2_unbiased`, its decodability, and the power of that test."""
+
+    p: float
+    decodability: Decodability
+    detectable: Share
+    false_positives: Share
+
+
+@dataclass(frozen=True, eq=False)
+class LayerFindings:
+    """The results of one layer; tuples in the order of the columns of an `AuditReport`, without the layer."""
+
+    rows: list[Row]
+    units: list[tuple[object, ...]]
+    components: list[tuple[object, ...]]
+    shared: Shared
+    equalised: tuple[str, ...] = ()
+    """The features whose shares were made equal for the scores."""
+
+
+def row(feature: str, measure: str, value: float, interval: Interval, p: float = float("nan")) -> Row:
+    """Return one row of the results of a layer."""
+    return (feature, measure, value, *interval, p)
+
+
+class LayerAudit(ABC):
+    """The measures of one layer.
+
+    Parameters
+    ----------
+    labels : of each feature.
+    pairs : pairs of features whose labels are associated.
+    draws : resamples of the stimuli.
+    variance, kernel : what regressions explain of the layer, and of its linear kernel.
+    """
+
+    def __init__(
+        self,
+        labels: dict[str, Labels],
+        pairs: Sequence[tuple[str, str]],
+        draws: Resamples,
+        variance: Encodings,
+        kernel: Encodings,
+    ) -> None:
+        self._labels, self._pairs, self._draws, self._variance, self._kernel = labels, pairs, draws, variance, kernel
+
+    @abstractmethod
+    def tests(self, feature: str) -> Tests:
+        """Return the tests of a feature."""
+
+    @abstractmethod
+    def spread(self, feature: str) -> tuple[UnitR2, dict[str, Share]]:
+        """Return both R2 of each unit by a feature, and over how many units the feature is spread."""
+
+    @abstractmethod
+    def components(self, feature: str) -> tuple[FloatArray, *UnitR2]:
+        """Return the share of the variance of the leading principal components, and both R2 of each by a feature."""
+
+    @cached_property
+    def alone(self) -> dict[str, Contributions]:
+        """What each feature explains by itself."""
+        return {name: self._variance.explained([name]) for name in self._labels}
+
+    @cached_property
+    def joint(self) -> Contributions:
+        """What all features explain together."""
+        return self._variance.explained(list(self._labels))
+
+    @cached_property
+    def unique(self) -> dict[str, Contributions]:
+        """What all features explain beyond all but one of them."""
+        others = {name: [other for other in self._labels if other != name] for name in self._labels}
+        return {
+            name: self.joint - self._variance.explained(rest) if rest else self.joint for name, rest in others.items()
+        }
+
+    def findings(self) -> LayerFindings:
+        """Return the results that every audit has."""
+        found = LayerFindings([*self._r2(ALL_FEATURES, self.joint)], [], [], list(self._shared()))
+        for feature in self._labels:
+            found.rows.extend((*self._tested(feature), *self._parts(feature)))
+            unit_r2, spread = self.spread(feature)
+            found.rows.extend(row(feature, measure, *share) for measure, share in spread.items())
+            found.units.extend(
+                (unit, feature, *map(float, both)) for unit, both in enumerate(zip(*unit_r2, strict=True))
+            )
+            of_components = zip(*self.components(feature), strict=True)
+            found.components.extend((feature, number, *map(float, one)) for number, one in enumerate(of_components))
+        return found
+
+    def _r2(self, feature: str, found: Contributions, p: float = float("nan")) -> Iterator[Row]:
+        """Yield the rows of both kinds of R2; a permutation test is a test of either."""
+        for measure, one in (("r2", found.held_out()), ("r2_unbiased", found)):
+            yield row(feature, measure, one.r2_unbiased, one.interval(self._draws), p)
+
+    def _tested(self, feature: str) -> Iterator[Row]:
+        """Yield what has a test or comes from one: R2, decodability, chance and power."""
+        tests = self.tests(feature)
+        yield from self._r2(feature, self.alone[feature], tests.p)
+        yield row(feature, "decodability", *tests.decodability)
+        yield row(feature, "chance", 1 / len(self._labels[feature].classes), NO_INTERVAL)
+        yield row(feature, "detectable_r2", *tests.detectable)
+        yield row(feature, "false_positives", *tests.false_positives)
+
+    def _parts(self, feature: str) -> Iterator[Row]:
+        """Yield the unique and the common part of what a feature explains, and its share of the kernel."""
+        parts = {
+            "r2_unique": self.unique[feature],
+            "r2_common": self.alone[feature] - self.unique[feature],
+            "rdm_share": self._kernel.explained([feature]),
+        }
+        for measure, part in parts.items():
+            yield row(feature, measure, part.r2_unbiased, part.interval(self._draws))
+
+    def _shared(self) -> Iterator[tuple[str, str, float, float, float]]:
+        """Yield what both of two associated features explain: R2 of one + R2 of the other - R2 of both together."""
+        for first, second in self._pairs:
+            both = self.alone[first] - (self._variance.explained([first, second]) - self.alone[second])
+            yield first, second, both.r2_unbiased, *both.interval(self._draws)
