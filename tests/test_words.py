@@ -13,7 +13,7 @@ PLACES = (
     "src/**/*.py", "src/**/*.pyi", "src/**/*.jinja", "examples/*.py", "docs/*.md", "README.md", "AGENTS.md",
     "CONTRIBUTING.md",
 )  # fmt: skip
-STACKED = ("training/ensemble.py", "training/trainer.py", "training/updates.py", "training/intercept.py",
+STACKED = ("training/ensemble.py", "training/trainer.py", "training/intercept.py",
            "training/batches.py", "training/job.py", "training/optimizers.py", "training/trace.py")  # fmt: skip
 # Pattern, what to say instead, and the files (ends of paths) that may use it; a space stands for any white space.
 WORDS = [

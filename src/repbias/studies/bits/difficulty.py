@@ -1,7 +1,7 @@
 """Difficulty: is the bias graded among nonlinear features, and does a measure of the function predict it?
 
 Networks learn each of nine boolean functions alone, and each beside a copied bit. Three measures say how hard a
-function is. Two come from its truth table (`repbias.tasks.bits.difficulty`): its sensitivity to single bits, and how
+function is. Two come from its truth table (`repbias.tasks.bits.functions`): its sensitivity to single bits, and how
 many bits must be combined. The third is the number of steps that a network needs to master the function alone. Readers
 of the paper asked for this study; functions, measures and network are our choice.
 """
@@ -14,7 +14,7 @@ from repbias.experiments.ladder import Ladder, Rung
 from repbias.experiments.study import Claim, Condition, Scale, Study
 from repbias.models import MLP
 from repbias.tasks import BooleanFeature, BooleanTask
-from repbias.tasks.bits.difficulty import truth_table_complexity
+from repbias.tasks.bits.functions import truth_table_complexity
 from repbias.training import SGD, Phase, Training
 
 STEP_LIMIT = 40_000

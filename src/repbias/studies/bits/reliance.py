@@ -29,7 +29,7 @@ STUDY = Study(
         "full": Scale(seeds=20),
     },
     analysis=Analysis(
-        function="repbias.analyses.reliance:analyse",
+        function="repbias.analyses.methods:reliance",
         measures=tuple(f"sides_with_{classifier}" for classifier in CLASSIFIERS),
         curves={
             "n_train": ("training stimuli", SHARE),

@@ -23,7 +23,7 @@ STUDY = Study(
         "full": Scale(seeds=20),
     },
     analysis=Analysis(
-        function="repbias.analyses.steering:analyse",
+        function="repbias.analyses.methods:steering",
         measures=(
             "flip_length",
             "flip_length_sd",
