@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from repbias.experiments.study import Condition
+from repbias.experiments.condition import Condition
 from repbias.studies import find_study
 from repbias.training import Phase
 from repbias.training.job import Job

@@ -16,11 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from repbias.tasks.images.choices import choices, train_labels
 from repbias.tasks.images.drawing import draw
 from repbias.tasks.images.scenes import Objects, Scenes, draw_scenes
 from repbias.tasks.images.shapes import SHAPES
-from repbias.tasks.images.task import ImageTask
+from repbias.tasks.images.task import ImageTask, choices, train_labels
 from repbias.tasks.images.textures import PERIODIC, TEXTURES, cell_px, coverage, noise, period_px, rain
 
 FEATURES = {"colour": "colour", "shape": "shape"}

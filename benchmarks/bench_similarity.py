@@ -16,8 +16,7 @@ from rsatoolbox.rdm import RDMs, calc_rdm, compare
 from threadpoolctl import threadpool_limits
 
 from repbias.measures.similarity.cka import cka
-from repbias.measures.similarity.compare_rdms import compare_many
-from repbias.measures.similarity.rdm import rdm
+from repbias.measures.similarity.rdm import compare_many, rdm
 
 
 def bench() -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from repbias.activations.editing import capture
-from repbias.analyses.ciphers import EncryptedSum, ModularAdder, Paillier
+from repbias.analyses.encryption import EncryptedSum, ModularAdder, Paillier
 
 
 def one_hot(values: np.ndarray, m: int) -> torch.Tensor:

@@ -70,7 +70,7 @@ def test_lines_run_over_the_layers_of_the_trained_and_of_the_untrained_network(f
         assert curves.loc[(when, x)].to_dict() == expected.to_dict()
 
 
-def test_a_module_of_ones_own_is_refused(network):
+def test_a_user_defined_module_is_refused(network):
     own = repbias.train(
         network.task, lambda: nn.Sequential(nn.Flatten(), nn.Linear(768, 3)), seeds=1, layers="1",
         training=Training(batch=64, phases=(Phase(until="steps", steps=1),)),

@@ -7,8 +7,7 @@ import pytest
 import torch
 
 from repbias.activations.editing import capture
-from repbias.analyses.ciphers import EncryptedSum
-from repbias.analyses.encryption import analyse
+from repbias.analyses.encryption import EncryptedSum, analyse
 from repbias.measures.similarity.rdm import compare_rdms, rdm
 
 HALF = 1024

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from repbias.analyses import reliance, steering
+from repbias.analyses.methods import reliance, steering
 from repbias.analyses.unsupervised import autoencoders, clusters, pca
 from repbias.measures.decoding import clustering as measures
 from repbias.measures.decoding.dictionary import feature_in_latents
@@ -90,7 +90,7 @@ def test_the_read_out_of_the_layer_as_it_is_is_the_network_s_report(network, giv
 
 
 def test_steering_pushes_test_stimuli_along_vectors_of_validation_stimuli(network, given):
-    found = steering.analyse(network)
+    found = steering(network)
     fit, fit_labels, _, test_labels = given
     inputs, grid = torch.from_numpy(network.split("test").inputs).float(), np.linspace(0, 2, 41)
     for i, name in enumerate(FEATURES):
@@ -117,7 +117,7 @@ def test_steering_pushes_test_stimuli_along_vectors_of_validation_stimuli(networ
 
 
 def test_a_push_of_one_difference_vector_flips_its_own_feature(network):
-    found = steering.analyse(network)["measures"]
+    found = steering(network)["measures"]
     assert (by_feature(found, "own_flips") > 0.8).all()
     assert (by_feature(found, "other_flips") < 0.2).all()
     assert (by_feature(found, "erased_own") < 0.7).all()
@@ -126,8 +126,8 @@ def test_a_push_of_one_difference_vector_flips_its_own_feature(network):
 
 def test_steering_curves_are_unknown_beyond_the_longest_push(network):
     shown = {"absolute": 1000.0, "sd": 100.0, "difference": 2.0}
-    longest = steering.analyse(network, longest=1.0, lengths=21, shown=shown)
-    whole = steering.analyse(network, longest=2.0, lengths=41, shown=shown)
+    longest = steering(network, longest=1.0, lengths=21, shown=shown)
+    whole = steering(network, longest=2.0, lengths=41, shown=shown)
     for feature in FEATURES:
         for name in ("difference", "others"):
             x, value = curve(longest, name, feature)
@@ -140,7 +140,7 @@ def test_steering_curves_are_unknown_beyond_the_longest_push(network):
 
 
 def test_without_a_length_to_show_steering_curves_end_at_the_longest_push(network):
-    found = steering.analyse(network, longest=1.5)
+    found = steering(network, longest=1.5)
     for name in ("difference", "others"):
         x, value = curve(found, name, "easy")
         assert x[-1] == pytest.approx(1.5)
@@ -148,16 +148,16 @@ def test_without_a_length_to_show_steering_curves_end_at_the_longest_push(networ
 
 
 def test_a_push_that_was_never_made_flips_an_unknown_share(network):
-    found = steering.analyse(network, longest=0.9)["measures"]
+    found = steering(network, longest=0.9)["measures"]
     assert np.isnan(by_feature(found, "own_flips")).all()
     assert np.isnan(by_feature(found, "other_flips")).all()
-    short = steering.analyse(network, longest=0.01)["measures"]
+    short = steering(network, longest=0.01)["measures"]
     assert np.isnan(by_feature(short, "flip_length")).all()
 
 
 @pytest.mark.parametrize("classifier", ["logistic", "ridge", "svm", "nearest_mean"])
 def test_reliance_trains_on_validation_stimuli_and_counts_conflicts_among_test_stimuli(network, given, classifier):
-    found = reliance.analyse(network, classifiers=(classifier,), training_sizes=(16, 32), regularizations=(0.01, 1.0))
+    found = reliance(network, classifiers=(classifier,), training_sizes=(16, 32), regularizations=(0.01, 1.0))
     fit, fit_labels, test, test_labels = given
 
     def directly(**settings):
@@ -179,7 +179,7 @@ def test_reliance_trains_on_validation_stimuli_and_counts_conflicts_among_test_s
 
 
 def test_a_classifier_sides_with_the_feature_that_alone_predicts_its_label(network):
-    found = reliance.analyse(network, classifiers=("logistic",), training_sizes=(16,))
+    found = reliance(network, classifiers=("logistic",), training_sizes=(16,))
     x, share = curve(found, "strength", "hard")
     assert share[x == 0.5] > 0.95
     assert share[x == 0.5] > share[x == 1.0]
@@ -225,7 +225,7 @@ def test_autoencoders_learn_from_validation_stimuli_and_are_scored_on_test_stimu
     np.testing.assert_allclose(by_feature(found["measures"], "auroc_units"), units.auroc)
 
 
-@pytest.mark.parametrize("analyse", [pca, clusters, steering.analyse])
+@pytest.mark.parametrize("analyse", [pca, clusters, steering])
 def test_another_layer_gives_other_numbers_under_its_name(network, analyse):
     first, last = (analyse(network, layer=layer)["measures"] for layer in ("hidden.0", "penultimate"))
     assert set(first["layer"]) == {"hidden.0"}

@@ -1,4 +1,4 @@
-"""Regression between networks: predictors of another seed, each used once, on stimuli of a seed of their own."""
+"""Regression between networks: predictors of another seed, each used once, on stimuli of a third seed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 
 from repbias.activations.reading import read_layers
 from repbias.analyses.reading import untrained_module
-from repbias.analyses.regression import analyse
+from repbias.analyses.similarity import regression
 from repbias.measures.similarity.system_regression import SystemRegression, system_regression
 
 KINDS = ("both", "easy", "hard", "untrained")
@@ -16,7 +16,7 @@ KINDS = ("both", "easy", "hard", "untrained")
 
 @pytest.fixture(scope="module")
 def values(trained):
-    table = analyse(trained)["measures"]
+    table = regression(trained)["measures"]
     assert set(table["condition"]) == {"both"}
     assert set(table["layer"]) == {"hidden.1"}
     return table.set_index(["seed", "feature", "measure"])["value"]
@@ -54,14 +54,14 @@ def test_the_predictor_is_the_network_of_the_next_seed(trained, values, kind):
 
 
 def test_a_network_of_the_same_seed_is_no_predictor(trained):
-    table = analyse({"both": trained["both"], "easy": trained["easy"][1:2]})["measures"]
+    table = regression({"both": trained["both"], "easy": trained["easy"][1:2]})["measures"]
     from_easy = table[table["feature"] == "easy network"]
     assert sorted(set(from_easy["seed"])) == [0, 2, 3]
 
 
 def test_a_seed_that_is_missing_is_passed_over(trained):
     given = {"both": trained["both"][:1], "hard": [trained["hard"][0], trained["hard"][2]]}
-    table = analyse(given)["measures"].set_index(["feature", "measure"])["value"]
+    table = regression(given)["measures"].set_index(["feature", "measure"])["value"]
     target, predictor = trained["both"][0], trained["hard"][2]
     result = directly(predictor.module, target.module, target.task.stimuli(1_000_000))
     assert table["hard network", "regression_r2"] == pytest.approx(result.r2)
@@ -70,6 +70,6 @@ def test_a_seed_that_is_missing_is_passed_over(trained):
 
 @pytest.mark.parametrize("kind", ["both", "easy"])
 def test_where_nothing_can_be_predicted_there_are_no_rows(trained, kind):
-    table = analyse({kind: trained[kind][:1]})["measures"]
+    table = regression({kind: trained[kind][:1]})["measures"]
     assert table.empty
     assert (table["value"].dtype, table["seed"].dtype) == ("float64", "int64")

@@ -74,7 +74,7 @@ def test_he_s_weights_keep_the_mean_square_from_stage_to_stage():
     assert all(0.2 < later / squares[0] < 5 for later in squares)
 
 
-def test_norms_are_those_asked_for_and_take_the_biases_place():
+def test_norms_are_those_of_the_spec_and_replace_biases():
     kinds = {"none": nn.Identity, "batch": nn.BatchNorm2d, "group": nn.GroupNorm}
     for norm, kind in kinds.items():
         convolution, normed, activation = built(ConvNet(norm=norm, channels=(12, 16))).stage[0].layers[0]

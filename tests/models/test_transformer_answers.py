@@ -166,7 +166,7 @@ def test_so_many_answers_are_its_own(share):
     assert read_own.float().mean().item() == pytest.approx(share, abs=0.03)
 
 
-def test_answers_of_its_own_are_a_share():
+def test_the_share_of_own_answers_is_that_of_the_spec():
     for share in (0.0, 1.5):
         with pytest.raises(ValueError, match="own_answers"):
             EncoderDecoder(own_answers=share)

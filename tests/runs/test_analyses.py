@@ -22,13 +22,11 @@ from repbias.experiments.study import Study
 from repbias.report.answer import answer
 from repbias.report.study_report import write_report
 from repbias.runs import runner
-from repbias.runs.analyses import analyse, analysis_jobs, missing_analyses
-from repbias.runs.networks import learned, load_network, trained_features
-from repbias.runs.plan import Plan, divide, make_plan
+from repbias.runs.plan import Plan, analysis_jobs, divide, learned, make_plan, missing_analyses, trained_features
 from repbias.runs.results import TABLE_COLUMNS, StudyResult, read_result
 from repbias.runs.runner import check_plan, complete, complete_analyses, missing_networks
 from repbias.runs.store import DamagedRun, Store
-from repbias.runs.worker import train_networks
+from repbias.runs.worker import analyse, load_network, train_networks
 from repbias.runs.workers import WorkerError, Workers
 
 MODULE = '''
@@ -178,7 +176,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory, module: str, warm_workers: W
 
 
 class TestDone:
-    def test_each_network_is_analysed_once_and_told(self, whole: Whole) -> None:
+    def test_each_network_is_analysed_once_and_reported(self, whole: Whole) -> None:
         given, store, told = whole
         jobs = analysis_jobs(given, store).gated
         assert told == [job.run_id for job in jobs]
@@ -380,7 +378,7 @@ class TestNotDone:
         assert_frame_equal(after.table, before.table, check_exact=True)
         assert (store.runs / whole / "experiment.json").stat().st_mtime_ns == stamp
 
-    def test_what_is_not_analysed_yet_has_no_verdict_and_is_said(self, store: Store, module: str) -> None:
+    def test_what_is_not_analysed_yet_has_no_verdict_and_is_reported(self, store: Store, module: str) -> None:
         given = plan(f"{module}:of_network", curves={"powers": ("power", "gap")})
         result = read_result(given, store)
         assert result.n_analyses_missing == 2

@@ -389,7 +389,7 @@ def test_a_missing_run_is_not_called_damaged(store: Store) -> None:
     assert not isinstance(caught.value, DamagedRun)
 
 
-def test_missing_runs_come_once_each_in_the_order_asked(store: Store) -> None:
+def test_missing_runs_come_once_each_in_the_order_given(store: Store) -> None:
     save(store, "b")
     assert store.missing(["c", "a", "b", "c"]) == ["c", "a"]
 

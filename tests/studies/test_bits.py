@@ -12,7 +12,7 @@ from repbias.experiments.study import Study
 from repbias.models import MLP
 from repbias.studies import find_study
 from repbias.tasks import BooleanTask
-from repbias.tasks.bits.difficulty import truth_table_complexity
+from repbias.tasks.bits.functions import truth_table_complexity
 from repbias.training import Training
 from repbias.training.curriculum import Course
 

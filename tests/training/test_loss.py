@@ -6,7 +6,7 @@ import torch
 from torch.nn import functional
 
 from repbias.models import MLP
-from repbias.models.heads import feature_loss, n_outputs, output_slices, predictions
+from repbias.models.model import feature_loss, n_outputs, output_slices, predictions
 from repbias.training import SGD, train
 
 CASES = [(2,), (2, 2), (3,), (2, 4, 2), (5, 2, 3)]
@@ -48,7 +48,7 @@ def test_value_and_gradient_are_those_of_torchs_losses(n_classes):
 
 
 @pytest.mark.parametrize("n_classes", CASES, ids=str)
-def test_what_is_not_asked_adds_nothing(n_classes):
+def test_unlabelled_items_add_nothing_to_the_loss(n_classes):
     logits, labels, weights = drawn(n_classes)
     labels[::2] = -1
     logits.requires_grad_()

@@ -12,6 +12,7 @@ from repbias.training import SGD, Adam, train
 from repbias.training.ensemble import Stack
 
 TASK = Markers(features=3, length=8, vocabulary=16, train=256, held_out=64)
+SHORT = Markers(features=2, length=4, vocabulary=16, train=256, held_out=64)  # a graph that is traced quickly
 ODD_TASK = Markers(features=3, length=7, vocabulary=11, train=256, held_out=64)
 SMALL = {"width": 16, "heads": 2}
 ONE = {**SMALL, "layers": 1}
@@ -63,7 +64,7 @@ def assert_alone_as_among(task, model, training):
 
 @each(MODELS)
 def test_stacked_is_one_by_one(fixed, model):
-    assert_alone_as_among(TASK, model, fixed(Adam(lr=3e-3), steps=8))
+    assert_alone_as_among(SHORT, model, fixed(Adam(lr=3e-3), steps=5))
 
 
 @pytest.mark.slow
@@ -74,7 +75,7 @@ def test_stacked_is_one_by_one_under_sgd(fixed, model):
 
 @each(ODD)
 def test_sizes_that_no_vector_register_divides_stack_too(fixed, model):
-    assert_alone_as_among(ODD_TASK, model, fixed("adam", steps=8, batch=19))
+    assert_alone_as_among(ODD_TASK, model, fixed("adam", steps=5, batch=19))
 
 
 @pytest.mark.slow
@@ -85,7 +86,7 @@ def test_more_sizes_that_no_vector_register_divides(fixed, model):
 
 def test_members_of_different_orders_share_a_stack(fixed):
     """An order travels with the stimuli; a neighbour's changes nothing."""
-    model, training = MODELS["encoder-decoder"], fixed("adam", steps=8)
+    model, training = MODELS["encoder-decoder"], fixed("adam", steps=5)
     tasks = [TASK.model_copy(update={"order": order}) for order in [(0, 1, 2), (2, 0, 1), (1, 2, 0)]]
     jobs = [replace(job(task, model, training, 5), layers=model.layer_names) for task in tasks]
     found = outcomes(jobs)

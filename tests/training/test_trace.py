@@ -6,7 +6,7 @@ from torch import nn
 from torch.func import functional_call, grad_and_value, stack_module_state, vmap
 
 from repbias.models import MLP
-from repbias.models.heads import feature_loss
+from repbias.models.model import feature_loss
 from repbias.training.trace import trace
 
 aten = torch.ops.aten

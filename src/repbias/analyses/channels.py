@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 
 from repbias.activations.batches import Batches
 from repbias.activations.reading import Float32Array, iterate_batches
+from repbias.analyses.reading import Tables
 from repbias.measures.variance.density import Density
 from repbias.measures.variance.fitter import VarianceExplained, VarianceFitter
 from repbias.models.image_model import StagedModel
 from repbias.tasks import ImageTask
 from repbias.training import Network
-from repbias.training.feed import Chunks
+from repbias.training.batches import Chunks
 
 MAP, MEAN = "channels of the map", "channels of the mean over space"  # its curves
-Row = tuple[str, str, str, float]
 
 
 def analyse(network: Network, *, factors: Sequence[str] = ()) -> dict[str, pd.DataFrame]:
@@ -52,14 +52,18 @@ def analyse(network: Network, *, factors: Sequence[str] = ()) -> dict[str, pd.Da
     means = network.model.layer_names
     maps = [f"stage.{i}.map" for i in range(network.model.stages)]
     found = _explained(network, task, (*maps, *means))
-    rows: list[Row] = []
-    curves: list[pd.DataFrame] = []
+    tables = Tables(task.measured_names, means[-1])
     for of_map, mean in zip(maps, means, strict=True):
         channels = _by_channel(found[of_map], len(found[mean].unit_total))
-        rows += _measures(mean, channels)
-        curves += [*_sorted(mean, MAP, channels), *_sorted(mean, MEAN, found[mean])]
-    measures = pd.DataFrame(rows, columns=["layer", "feature", "measure", "value"])
-    return {"measures": measures.astype({"value": "float64"}), "curves": pd.concat(curves, ignore_index=True)}
+        density = Density.from_variance(channels)
+        tables.measure("map_r2", channels.r2, layer=mean)
+        tables.measure("map_participation", density.participation, layer=mean)
+        for limit, shares in zip(density.thresholds, density.fraction_above.T, strict=True):
+            tables.measure(f"map_density_{limit:g}", shares, layer=mean)
+        ranks = range(1, channels.unit_r2.shape[1] + 1)
+        tables.curves(MAP, ranks, density.curve, layer=mean)
+        tables.curves(MEAN, ranks, Density.from_variance(found[mean]).curve, layer=mean)
+    return tables.made()
 
 
 def _explained(network: Network, task: ImageTask, layers: Sequence[str]) -> dict[str, VarianceExplained]:
@@ -91,19 +95,3 @@ def _by_channel(places: VarianceExplained, channels: int) -> VarianceExplained:
     groups = np.repeat(np.arange(channels), len(places.unit_total) // channels)
     totals = np.bincount(groups, places.unit_total).astype(np.float64)
     return replace(places, unit_r2=places.grouped_r2(groups), unit_total=totals)
-
-
-def _measures(layer: str, channels: VarianceExplained) -> Iterator[Row]:
-    density = Density.from_variance(channels)
-    for i, name in enumerate(channels.names):
-        yield layer, name, "map_r2", channels.r2[i]
-        yield layer, name, "map_participation", density.participation[i]
-        for limit, share in zip(density.thresholds, density.fraction_above[i], strict=True):
-            yield layer, name, f"map_density_{limit:g}", share
-
-
-def _sorted(layer: str, curve: str, channels: VarianceExplained) -> Iterator[pd.DataFrame]:
-    """Yield the R2 of a layer's channels from high to low, one table per feature."""
-    ranks = np.arange(1.0, channels.unit_r2.shape[1] + 1)
-    for name, values in zip(channels.names, Density.from_variance(channels).curve, strict=True):
-        yield pd.DataFrame({"layer": layer, "feature": name, "curve": curve, "x": ranks, "value": values})

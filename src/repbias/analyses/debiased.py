@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from torch import Tensor
 
-from repbias.analyses.reading import Layer, Tables
+from repbias.analyses.reading import Layer
 from repbias.analyses.similarity import System, block_table, compare_systems, pairs, pseudo_values, read_systems
 from repbias.measures.decoding.clustering import clustering
 from repbias.measures.decoding.reliance import reliance
@@ -87,7 +87,7 @@ def _of_features(network: Network, by: Equalized, condition: str, layer: str) ->
     """Return the results of methods for single networks after the map, for each feature, and their change."""
     read = Layer.of(network, layer)
     before = _results(read, read.fit, read.test)
-    tables = Tables(read)
+    tables = read.tables()
     for measure, values in _results(read, by.apply(read.fit), by.apply(read.test)).items():
         tables.measure(f"{measure}_equalized", values)
         tables.measure(f"{measure}_change", np.subtract(values, before[measure]))

@@ -9,11 +9,11 @@ import pandas as pd
 from numpy.typing import NDArray
 from torch import nn
 
-from repbias.analyses.reading import untrained_module
+from repbias.analyses.reading import Tables, untrained_module
 from repbias.measures.decoding.probes import probe
 from repbias.models import Model
 from repbias.training import Network
-from repbias.training.feed import responses
+from repbias.training.batches import responses
 
 
 def analyse(network: Network, *, classifier: str = "logistic", scaling: str = "none") -> dict[str, pd.DataFrame]:
@@ -41,22 +41,13 @@ def analyse(network: Network, *, classifier: str = "logistic", scaling: str = "n
         "decodable_gain": after - before,
         "decodable_loss": before - after,
     }
-    rows = [
-        (layer, name, measure, values[i, j])
-        for measure, values in measured.items()
-        for i, layer in enumerate(layers)
-        for j, name in enumerate(names)
-    ]
-    depth = np.arange(1, len(layers) + 1)
-    curves = [
-        pd.DataFrame({"layer": layers[-1], "feature": name, "curve": curve, "x": depth, "value": values})
-        for curve in ("decodable", "decodable_untrained")
-        for name, values in zip(names, measured[curve].T, strict=True)
-    ]
-    return {
-        "measures": pd.DataFrame(rows, columns=["layer", "feature", "measure", "value"]),
-        "curves": pd.concat(curves, ignore_index=True).astype({"x": "float64"}),
-    }
+    tables = Tables(names, layers[-1])
+    for measure, values in measured.items():
+        for layer, row in zip(layers, values, strict=True):
+            tables.measure(measure, row, layer=layer)
+    for curve in ("decodable", "decodable_untrained"):
+        tables.curves(curve, range(1, len(layers) + 1), measured[curve].T)
+    return tables.made()
 
 
 def _accuracies(

@@ -14,14 +14,13 @@ from torch import Tensor, nn
 
 from repbias.activations.editing import editing
 from repbias.models import Model
-from repbias.models.heads import predictions
+from repbias.models.model import predictions
 from repbias.training import Network
-from repbias.training.feed import Chunks, chunk_size
+from repbias.training.batches import Chunks, chunk_size
 from repbias.training.train import build_network
 
 PENULTIMATE = "penultimate"
 UNTRAINED = "untrained"  # the kind of networks that are read before training
-Row = tuple[str, str, float]
 
 
 @dataclass(frozen=True)
@@ -46,6 +45,10 @@ class Layer:
     def features(self) -> tuple[str, ...]:
         """The names of the features that the network reports."""
         return self.network.task.feature_names
+
+    def tables(self) -> Tables:
+        """Return empty tables for the results of this layer."""
+        return Tables(self.features, self.name)
 
     @cached_property
     def fit(self) -> Tensor:
@@ -88,33 +91,45 @@ class Layer:
 
 
 class Tables:
-    """The tables `measures` and `curves` that an analysis of one layer returns, filled row by row."""
+    """The tables `measures` and `curves` that an analysis returns, filled row by row.
 
-    def __init__(self, read: Layer) -> None:
-        self._read = read
-        self._measures: list[Row] = []
+    Parameters
+    ----------
+    features : the features that values belong to by default. layer : the layer that they belong to by default.
+    """
+
+    def __init__(self, features: Sequence[str], layer: str) -> None:
+        self._features, self._layer = features, layer
+        self._measures: list[tuple[str, str, str, float]] = []
         self._curves: list[pd.DataFrame] = []
 
-    def measure(self, name: str, values: Iterable[float], features: Sequence[str] | None = None) -> None:
-        """Add a measure: one value for each feature, by default for all that the network reports."""
-        features = self._read.features if features is None else features
-        self._measures += [(feature, name, value) for feature, value in zip(features, values, strict=True)]
+    def measure(
+        self, name: str, values: Iterable[float], features: Sequence[str] | None = None, layer: str | None = None
+    ) -> None:
+        """Add a measure: one value for each feature."""
+        named = zip(self._features if features is None else features, values, strict=True)
+        self._measures += [(layer or self._layer, feature, name, value) for feature, value in named]
 
-    def line(self, curve: str, feature: str, x: Iterable[float], values: Iterable[float]) -> None:
+    def line(
+        self, curve: str, feature: str, x: Iterable[float], values: Iterable[float], layer: str | None = None
+    ) -> None:
         """Add one line of a figure: `values` over `x` in the panel `curve`."""
-        table = pd.DataFrame({"x": np.asarray(list(x), float), "value": np.asarray(list(values), float)})
-        self._curves.append(table.assign(layer=self._read.name, feature=feature, curve=curve))
+        points = {"x": np.asarray(list(x), float), "value": np.asarray(list(values), float)}
+        named = {"layer": layer or self._layer, "feature": feature, "curve": curve}
+        self._curves.append(pd.DataFrame({**named, **points}))
 
-    def curves(self, curve: str, x: Iterable[float], values: Iterable[Iterable[float]]) -> None:
-        """Add a line for each feature that the network reports; `values` are `[feature, x]`."""
+    def curves(
+        self, curve: str, x: Iterable[float], values: Iterable[Iterable[float]], layer: str | None = None
+    ) -> None:
+        """Add a line for each feature; `values` are `[feature, x]`."""
         places = list(x)
-        for feature, line in zip(self._read.features, values, strict=True):
-            self.line(curve, feature, places, line)
+        for feature, line in zip(self._features, values, strict=True):
+            self.line(curve, feature, places, line, layer)
 
     def made(self) -> dict[str, pd.DataFrame]:
         """Return the tables."""
-        measures = pd.DataFrame(self._measures, columns=["feature", "measure", "value"])
-        tables = {"measures": measures.assign(layer=self._read.name).astype({"value": "float64"})}
+        measures = pd.DataFrame(self._measures, columns=["layer", "feature", "measure", "value"])
+        tables = {"measures": measures.astype({"value": "float64"})}
         return tables | ({"curves": pd.concat(self._curves, ignore_index=True)} if self._curves else {})
 
 

@@ -1,4 +1,4 @@
-"""RSA and CKA between networks: which networks have similar representations, by what they compute."""
+"""Similarity of networks by what they compute: RSA, CKA, and how well one network predicts another."""
 
 from __future__ import annotations
 
@@ -15,10 +15,9 @@ from repbias.core.randomness import rng
 from repbias.core.statistics import jackknife
 from repbias.measures.similarity.cka import cka
 from repbias.measures.similarity.rdm import compare_many, rdm
+from repbias.measures.similarity.system_regression import system_regression
 from repbias.training import Network
-from repbias.training.feed import responses
-
-Key = tuple[str, int]
+from repbias.training.batches import responses
 
 
 @dataclass(frozen=True)
@@ -64,6 +63,58 @@ def analyse(
         "pairs": pd.concat([pairs(name, m, systems) for name, m in matrices.items()], ignore_index=True),
         "blocks": pd.concat(bootstrapped, ignore_index=True),
     }
+
+
+def regression(
+    networks: Mapping[str, Sequence[Network]], *, predicted: str = "both", layer: str = "penultimate"
+) -> dict[str, pd.DataFrame]:
+    """Predict each network of one condition from a network of every kind, by ridge regression over common stimuli.
+
+    The predictor is the network of the next seed of its kind (after the last comes the first), so that each network
+    predicts, and is predicted, only once per kind, and the two never share initial weights or training stimuli. All
+    read the validation stimuli (to fit) and test stimuli (to score) of a seed with which no network was trained.
+
+    Measures, by predicted network, with the kind of the predictor as the feature ("easy network"): `regression_r2`
+    (pooled R2 over all units), `relative_r2` (the same over that of another network of the predicted kind),
+    `easy_share` and `hard_share` (the share of the explained variance due to each feature).
+    """
+    targets = {network.seed: network for network in networks.get(predicted, ())}
+    predictors = {(kind, one.seed): (one, one.module) for kind, given in networks.items() for one in given}
+    predictors |= {(UNTRAINED, one.seed): (one, untrained_module(one)) for one in targets.values()}
+    rows = []
+    for target in targets.values():
+        found = {}
+        for kind in (*networks, UNTRAINED):
+            seeds = sorted(seed for name, seed in predictors if name == kind and seed != target.seed)
+            if seeds:
+                following = next((seed for seed in seeds if seed > target.seed), seeds[0])
+                found[kind] = _regression_measures(target, *predictors[kind, following], layer)
+        own = found.get(predicted, {}).get("regression_r2", float("nan"))
+        for kind, values in found.items():
+            values["relative_r2"] = values["regression_r2"] / own
+            place = (target.seed, Layer.of(target, layer).name, f"{kind} network")
+            rows += [(*place, name, value) for name, value in values.items()]
+    table = pd.DataFrame(rows, columns=["seed", "layer", "feature", "measure", "value"])
+    table = table.astype({"seed": "int64", "value": "float64"})  # of no rows, pandas would make objects
+    return {"measures": table.assign(condition=predicted).dropna(subset=["value"])}
+
+
+def _regression_measures(target: Network, predictor: Network, module: nn.Module, layer: str) -> dict[str, float]:
+    """Predict one network from another on the stimuli of a seed that neither was trained with."""
+    task = target.task
+    stimuli = task.stimuli(1_000_000 + target.seed)
+    a, b = Layer.of(predictor, layer).name, Layer.of(target, layer).name
+    result = system_regression(
+        responses(module, task, a, stimuli.validation.inputs),
+        responses(target.module, task, b, stimuli.validation.inputs),
+        stimuli.validation.labels,
+        test_a=responses(module, task, a, stimuli.test.inputs),
+        test_b=responses(target.module, task, b, stimuli.test.inputs),
+        test_labels=stimuli.test.labels,
+        names=task.feature_names,
+    )
+    shares = {f"{name}_share": float(x) for name, x in zip(result.names, result.feature_share, strict=True)}
+    return {"regression_r2": result.r2, **shares}
 
 
 def compare_systems(systems: Sequence[System]) -> dict[str, NDArray[np.float64]]:
@@ -120,7 +171,7 @@ def kinds(systems: Sequence[System]) -> list[str]:
 
 def usable_pairs(systems: Sequence[System], one: str, other: str, drawn: Sequence[int]) -> tuple[list[int], list[int]]:
     """Return the rows and columns of all pairs of two kinds that differ in seed; seeds occur as often as drawn."""
-    place: dict[Key, int] = {(system.kind, system.seed): i for i, system in enumerate(systems)}
+    place: dict[tuple[str, int], int] = {(system.kind, system.seed): i for i, system in enumerate(systems)}
     found = [
         (place[one, s], place[other, t])
         for s in drawn

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from torch import Tensor
 
-from repbias.analyses.reading import Layer, Tables
+from repbias.analyses.reading import Layer
 from repbias.measures.decoding.clustering import clustering, neighbour_purity, tsne
 from repbias.measures.decoding.dictionary import FeaturesInLatents, feature_in_latents
 from repbias.measures.decoding.sparse_autoencoder import train_autoencoder
@@ -33,7 +33,7 @@ def pca(network: Network, *, layer: str = "penultimate", shown: int = 12) -> dic
         read.fit, read.fit_labels, test_representation=read.test, test_labels=read.test_labels, names=read.features
     )
     kept = components_needed(read.read_out, read.test, read.test_labels, found)
-    tables = Tables(read)
+    tables = read.tables()
     tables.measure("r2_component_1", found.r2[:, 0])
     tables.measure("components_needed", np.where(np.isfinite(kept.needed), kept.needed, np.nan))
     for k in (1, 2, 3):
@@ -69,7 +69,7 @@ def clusters(
     read = Layer.of(network, layer)
     responses, labels = read.test[:stimuli], read.test_labels[:stimuli]
     found = [clustering(responses, labels, k=k, seed=network.seed, names=read.features) for k in numbers]
-    tables = Tables(read)
+    tables = read.tables()
     for k, result in zip(numbers, found, strict=True):
         tables.measure(f"ari_{k}", result.ari)
     purity = neighbour_purity(responses, labels, neighbours=neighbours, names=read.features)
@@ -110,7 +110,7 @@ def autoencoders(
         for size in sizes
     ]
     found = [_features(read, one.encode(read.fit), one.encode(read.test)) for one in trained]
-    tables = Tables(read)
+    tables = read.tables()
     for size, result in zip(sizes, found, strict=True):
         tables.measure(f"auroc_{size}", result.auroc)
     tables.measure("auroc_units", _features(read, read.fit, read.test).auroc)

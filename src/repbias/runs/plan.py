@@ -1,16 +1,21 @@
-"""The networks that a study needs, their expected cost, and their division into stacks."""
+"""The networks and analyses that a study needs, their expected cost, and the division of networks into stacks."""
 
 from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import ceil
+from typing import NamedTuple, TypeAlias
 
+from repbias.experiments.analysis import Analysis, AnalysisJob
 from repbias.experiments.condition import Condition, NetworkSpec
 from repbias.experiments.study import ScaleName, Study
-from repbias.models.heads import n_outputs
+from repbias.models.model import n_outputs
+from repbias.runs.store import Store, StoredRun
+from repbias.training import Training
+from repbias.training.job import counts
 
 STACK, STACK_ON_CUDA = 20, 128
 # A step costs about this many times its matrix products, accuracy checks and checkpoints included (measured).
@@ -97,3 +102,93 @@ def _shape(spec: NetworkSpec) -> tuple[object, ...]:
         spec.model.canonical_json(), task.input_shape, task.n_tokens, task.n_classes, task.n_stimuli,
         training.batch, training.optimizer.kind,
     )  # fmt: skip
+
+
+PlannedRun: TypeAlias = tuple[str, NetworkSpec, StoredRun | None]  # with the name of its condition
+
+
+class AnalysisJobs(NamedTuple):
+    """The analyses of a study.
+
+    Attributes
+    ----------
+    gated : those that its claims and figures read: of each trained network alone, since a claim drops a network only
+        for the features that it is about; or of all networks together that learned what they were trained on.
+    ungated : the analysis of all trained networks together, for the ungated twins of claims, where some did not learn.
+    """
+
+    gated: tuple[AnalysisJob, ...] = ()
+    ungated: tuple[AnalysisJob, ...] = ()
+
+
+def analysis_jobs(plan: Plan, store: Store) -> AnalysisJobs:
+    """Return a study's analyses of the trained networks that a store holds.
+
+    Raises
+    ------
+    DamagedRun : a run is there and is not whole.
+    """
+    return jobs_on(plan.study.analysis, stored_runs(plan, store))
+
+
+def stored_runs(plan: Plan, store: Store) -> list[PlannedRun]:
+    """Return every network of a plan with the name of its condition and its run, which is None where it is missing.
+
+    Raises
+    ------
+    DamagedRun : a run is there and is not whole.
+    """
+    planned = plan.networks()
+    missing = set(store.missing([network.run_id for _, network in planned]))
+    return [
+        (condition.name, network, None if network.run_id in missing else store.load(network.run_id))
+        for condition, network in planned
+    ]
+
+
+def jobs_on(analysis: Analysis | None, planned: Sequence[PlannedRun]) -> AnalysisJobs:
+    """Return the analyses of the networks that have a run; none where the study has no analysis."""
+    if analysis is None:
+        return AnalysisJobs()
+    runs = [(name, network, run) for name, network, run in planned if run is not None]
+    trained = [(name, network) for name, network, run in runs if counts(run.experiment["status"], ())]
+    if analysis.of == "network":
+        return AnalysisJobs(tuple(_job(analysis, [one]) for one in trained))
+    passed = [(name, network) for name, network, run in runs if learned(network, run)]
+    return AnalysisJobs(
+        (_job(analysis, passed),) if passed else (),
+        (_job(analysis, trained),) if len(passed) < len(trained) else (),
+    )
+
+
+def learned(network: NetworkSpec, run: StoredRun) -> bool:
+    """Whether a network finished, and passed the accuracy criterion on every feature that it was trained to report."""
+    return counts(run.experiment["status"], failed_features(network, run))
+
+
+def failed_features(network: NetworkSpec, run: StoredRun) -> tuple[str, ...]:
+    """Return the features that a network was trained to report and whose accuracy criterion it failed."""
+    trained = trained_features(network.training, network.task.feature_names)
+    return tuple(name for name in run.experiment["failed_criterion"] if name in trained)
+
+
+def trained_features(training: Training, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the features that are in the loss in some phase of training; `names` are all features of the task."""
+    in_loss = {name for phase in training.phases for name in phase.features or names}
+    return tuple(name for name in names if name in in_loss)
+
+
+def _job(analysis: Analysis, networks: Sequence[tuple[str, NetworkSpec]]) -> AnalysisJob:
+    names, given = zip(*networks, strict=True)
+    return AnalysisJob(analysis=analysis, conditions=names, networks=given)
+
+
+def missing_analyses(plan: Plan, store: Store, *, remake: bool = False) -> list[AnalysisJob]:
+    """Return the analyses that the store lacks, each once.
+
+    Parameters
+    ----------
+    remake : delete damaged ones, which are then missing.
+    """
+    by_id = {job.run_id: job for jobs in analysis_jobs(plan, store) for job in jobs}
+    return [by_id[run_id] for run_id in store.missing(by_id, remake=remake)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,9 +14,7 @@ from repbias.experiments.analysis import AnalysisJob
 from repbias.experiments.condition import NetworkSpec
 from repbias.experiments.evaluation import evaluate
 from repbias.experiments.families import headlines
-from repbias.runs.analyses import AnalysisJobs, jobs_on
-from repbias.runs.networks import trained_features
-from repbias.runs.plan import Plan
+from repbias.runs.plan import Plan, failed_features, jobs_on, stored_runs
 from repbias.runs.store import Store, StoredRun
 from repbias.tasks import check_design
 
@@ -31,12 +30,9 @@ class StudyResult:
     Attributes
     ----------
     table : tidy, the columns of `TABLE_COLUMNS`. units : per-unit R2 at the last step, the columns of `UNIT_COLUMNS`.
-    findings : what the study's analysis found beyond `table`, by name of table (see
-    `repbias.experiments.analysis`), with
-        the columns condition and network; empty where the study has none.
-    networks : one row per network: condition, network, status, steps, failed_step, missed, run, seconds; "not run"
-    where the
-        store lacks it.
+    findings : what the study's analysis found beyond `table`, by name of table (see `repbias.experiments.analysis`),
+        with the columns condition and seed; empty where the study has none.
+    networks : one row per network, the columns of `NETWORK_COLUMNS`; its status is "not run" where the store lacks it.
     versions : versions and devices of the runs, each with how many runs it made.
     ungated : `table` for the ungated twins of claims (see `repbias.experiments.verdicts`), where it differs: with the
         measures of an analysis of all networks together, those that failed the accuracy criterion among them.
@@ -60,7 +56,7 @@ class StudyResult:
         )
 
     def _trained(self, table: pd.DataFrame) -> pd.DataFrame:
-        """A table without the networks that diverged: their last step is not the end of their training."""
+        """Return a table without the networks that diverged: their last step is not the end of their training."""
         place = ["condition", "seed"]
         failed = pd.MultiIndex.from_frame(self.networks.loc[self.networks["status"] == "failed", place])
         return table[~pd.MultiIndex.from_frame(table[place]).isin(failed)]
@@ -96,20 +92,17 @@ def read_result(plan: Plan, store: Store) -> StudyResult:
     ------
     DamagedRun : a run is there and is not whole.
     """
-    missing = set(store.missing([network.run_id for _, network in plan.networks()]))
     tables, units, networks = [], [], []
-    runs: list[tuple[str, NetworkSpec, StoredRun]] = []
-    for condition, network in plan.networks():
-        place: dict[str, Any] = {"condition": condition.name, "seed": network.seed}
-        if network.run_id in missing:
+    planned = stored_runs(plan, store)
+    for condition, network, run in planned:
+        place: dict[str, Any] = {"condition": condition, "seed": network.seed}
+        if run is None:
             networks.append({**place, "status": "not run", "failed_criterion": "", "run": network.run_id})
             continue
-        run = store.load(network.run_id)
         tables.append(run.table("measures").assign(study=plan.study.name, **place))
         units.append(run.table("units").assign(study=plan.study.name, **place))
         networks.append({**place, **_network_row(run, network)})
-        runs.append((condition.name, network, run))
-    jobs = AnalysisJobs() if plan.study.analysis is None else jobs_on(plan.study.analysis, runs)
+    jobs = jobs_on(plan.study.analysis, planned)
     findings, n_missing = _findings(jobs.gated, store)
     twins, n_twins_missing = _findings(jobs.ungated, store)
     measures = [
@@ -121,7 +114,7 @@ def read_result(plan: Plan, store: Store) -> StudyResult:
         _concatenated([*tables, *measures[0]], TABLE_COLUMNS),
         _concatenated(units, UNIT_COLUMNS),
         pd.DataFrame(networks).reindex(columns=NETWORK_COLUMNS),
-        _versions([run for _, _, run in runs]),
+        _versions([run for _, _, run in planned if run is not None]),
         {name: table for name, table in findings.items() if name != "measures"},
         n_missing + n_twins_missing,
         _concatenated([*tables, *measures[1]], TABLE_COLUMNS) if measures[1] else None,
@@ -129,7 +122,7 @@ def read_result(plan: Plan, store: Store) -> StudyResult:
 
 
 def _findings(jobs: Sequence[AnalysisJob], store: Store) -> tuple[dict[str, pd.DataFrame], int]:
-    """The tables of the study's analyses by name, and how many analyses the store lacks."""
+    """Return the tables of the study's analyses by name, and how many analyses the store lacks."""
     missing = set(store.missing([job.run_id for job in jobs]))
     found: dict[str, list[pd.DataFrame]] = {}
     for job in jobs:
@@ -145,7 +138,7 @@ def _findings(jobs: Sequence[AnalysisJob], store: Store) -> tuple[dict[str, pd.D
 
 
 def _at_last_step(measures: pd.DataFrame, tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """An analysis's measures as rows of the tidy table, taken when training ended; of networks that are in it."""
+    """Return the measures of an analysis as rows of the tidy table at the last step of each network in it."""
     trained = pd.concat([table[["condition", "seed", "step"]] for table in tables])
     last = trained.groupby(["condition", "seed"], sort=False)["step"].max().reset_index()
     return measures.merge(last, on=["condition", "seed"], validate="many_to_one")
@@ -158,19 +151,16 @@ def _concatenated(tables: Sequence[pd.DataFrame], columns: list[str]) -> pd.Data
 
 
 def _network_row(run: StoredRun, network: NetworkSpec) -> dict[str, object]:
-    """What became of a network; a feature that it was never trained to report is not one that it missed."""
-    experiment = run.experiment
-    row = {name: experiment[name] for name in ("status", "steps", "failed_step", "seconds")}
-    trained = trained_features(network.training, network.task.feature_names)
-    missed = [name for name in experiment["failed_criterion"] if name in trained]
-    return {**row, "failed_criterion": ", ".join(missed), "run": run.id}
+    """Return what became of a network; only features that it was trained to report can fail the criterion."""
+    row = {name: run.experiment[name] for name in ("status", "steps", "failed_step", "seconds")}
+    return {**row, "failed_criterion": ", ".join(failed_features(network, run)), "run": run.id}
 
 
 def _versions(runs: Sequence[StoredRun]) -> dict[str, Any]:
-    counts: dict[str, dict[str, int]] = {}
+    """Return each version and the device, and where runs differ in one, how many have each value of it."""
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
     for run in runs:
         for name, value in {**run.experiment["versions"], "device": run.experiment["device"]}.items():
-            counts.setdefault(name, {}).setdefault(str(value), 0)
             counts[name][str(value)] += 1
     return {
         name: ", ".join(v if n == len(runs) else f"{v} ({n} of {len(runs)} runs)" for v, n in values.items())

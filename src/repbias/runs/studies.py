@@ -14,8 +14,7 @@ from pydantic import Field, ValidationError
 from repbias.core.specs import Spec, did_you_mean, explain
 from repbias.experiments.condition import Condition
 from repbias.experiments.study import ScaleName, Study
-from repbias.runs.analyses import missing_analyses
-from repbias.runs.plan import Plan, make_plan
+from repbias.runs.plan import Plan, make_plan, missing_analyses
 from repbias.runs.results import StudyResult, read_result
 from repbias.runs.runner import (
     OnProgress,

@@ -1,10 +1,12 @@
-"""The work of a worker: train networks of one shape, and save each as it finishes."""
+"""The work of a worker: train networks of one shape, or do an analysis, and save what comes of it."""
 
 from __future__ import annotations
 
 import datetime
 import functools
 import platform
+import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -12,8 +14,10 @@ import torch
 
 import repbias
 from repbias.core.specs import resolve_function
+from repbias.experiments.analysis import ANALYSIS_VERSION, AnalysisJob, check_findings
 from repbias.experiments.condition import RESULTS_VERSION, NetworkSpec
 from repbias.runs.store import Store
+from repbias.training import Network
 from repbias.training.checkpoint import Measure
 from repbias.training.job import Job, Outcome
 from repbias.training.train import build_network
@@ -66,6 +70,55 @@ def save(store: Store, spec: NetworkSpec, outcome: Outcome, device: str) -> None
     log = f"{experiment['finished']} {spec.run_id}: {ending}; {outcome.seconds:.1f} s since its stack started\n"
     tables = {"measures": outcome.table, "units": outcome.units}
     store.save(spec.run_id, experiment=experiment, tables=tables, weights=outcome.state, log=log)
+
+
+def analyse(job: AnalysisJob, store: Store) -> None:
+    """Do an analysis and keep what it finds.
+
+    Raises
+    ------
+    ValueError : what its function refused, or a function that returns something else than it should.
+    """
+    started = time.perf_counter()
+    analysis = job.analysis
+    function = functools.partial(resolve_function("analysis", analysis.function), **analysis.settings)
+    networks: dict[str, list[Network]] = defaultdict(list)
+    for condition, network in zip(job.conditions, job.networks, strict=True):
+        networks[condition].append(load_network(network, store))
+    found = function(dict(networks)) if analysis.of == "study" else function(networks[job.conditions[0]][0])
+    finished = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    experiment = {
+        "analysis_version": ANALYSIS_VERSION,
+        "analysis": analysis.model_dump(mode="json"),
+        "of": [network.run_id for network in job.networks],
+        "seconds": round(time.perf_counter() - started, 3),
+        "finished": finished,
+    }
+    log = f"{finished} {job.run_id}: {analysis.function} of {len(job.networks)} networks, {experiment['seconds']} s\n"
+    store.save(job.run_id, experiment=experiment, tables=check_findings(analysis, found), weights={}, log=log)
+
+
+def load_network(network: NetworkSpec, store: Store) -> Network:
+    """Return a trained network from a store, as `repbias.train` would return it.
+
+    Raises
+    ------
+    StoreError : the store has no such run. DamagedRun : it is damaged.
+    """
+    run = store.load(network.run_id)
+    did = run.experiment
+    outcome = Outcome(
+        seed=network.seed,
+        status=did["status"],
+        steps=did["steps"],
+        failed_step=did["failed_step"],
+        failed_criterion=tuple(did["failed_criterion"]),
+        table=run.table("measures"),
+        units=run.table("units"),
+        state=run.weights(),
+        seconds=did["seconds"],
+    )
+    return Network(outcome, network.task, network.model)
 
 
 def versions() -> dict[str, str]:

@@ -56,9 +56,8 @@ def _serve(send: _Reporter) -> None:
 
     from repbias.experiments.analysis import AnalysisJob
     from repbias.experiments.condition import NetworkSpec
-    from repbias.runs.analyses import analyse
     from repbias.runs.store import Store
-    from repbias.runs.worker import train_networks
+    from repbias.runs.worker import analyse, train_networks
 
     torch.set_num_threads(1)
     for line in sys.stdin:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 from repbias.core.statistics import association_bound, cramers_v, v_from_phi
-from repbias.tasks.sampling import stimulus_keys
+from repbias.tasks.generated import stimulus_keys
 from repbias.tasks.task import SPLITS, UNLABELLED, Finding, Manipulation, Split, Task
 
 _Splits = dict[str, Split]
@@ -78,7 +78,7 @@ def check_design(task: Task, seed: int = 0, alpha: float = 0.001) -> DesignCheck
     if not 0 < alpha < 1:
         raise ValueError(f"alpha is a probability between 0 and 1, got {alpha}")
     stimuli = task.stimuli(seed)
-    splits: _Splits = {name: getattr(stimuli, name) for name in SPLITS}
+    splits = {name: stimuli.split(name) for name in SPLITS}
     _refuse_other_labels(task, splits)
     findings = [
         _equal_outputs(task),

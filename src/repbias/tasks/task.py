@@ -51,6 +51,18 @@ class Stimuli:
     validation: Split
     test: Split
 
+    def split(self, name: str) -> Split:
+        """Return the "train", "validation" or "test" stimuli.
+
+        Raises
+        ------
+        ValueError : there is no split of that name.
+        """
+        if name not in SPLITS:
+            raise ValueError(f"a split is 'train', 'validation' or 'test', got {name!r}")
+        split: Split = getattr(self, name)
+        return split
+
 
 @dataclass(frozen=True)
 class Manipulation:
@@ -194,9 +206,7 @@ class Task(Spec):
         ------
         ValueError : `split` is not "train", "validation" or "test".
         """
-        if split not in SPLITS:
-            raise ValueError(f"a split is 'train', 'validation' or 'test', got {split!r}")
-        return StimulusDataset(self, getattr(self.stimuli(seed), split))
+        return StimulusDataset(self, self.stimuli(seed).split(split))
 
 
 class StimulusDataset(Dataset[tuple[Tensor, Tensor]]):

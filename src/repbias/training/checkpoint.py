@@ -16,9 +16,9 @@ from repbias.activations.batches import Batch
 from repbias.activations.reading import run_and_read
 from repbias.activations.survey import Call, survey
 from repbias.measures import VarianceExplained, VarianceFitter, variance_explained
-from repbias.models.heads import predictions
+from repbias.models.model import predictions
 from repbias.tasks.task import Split, Stimuli, Task
-from repbias.training.feed import Chunks, chunk_size
+from repbias.training.batches import Chunks, chunk_size
 from repbias.training.record import Examination
 
 INPUT = "input"

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad_and_value, stack_module_state, vmap
 from torch.nn.modules.conv import _ConvNd
 
-from repbias.models.heads import feature_loss, n_outputs
+from repbias.models.model import feature_loss, n_outputs
 from repbias.training.intercept import (
     InterceptBatchNorm,
     RefuseRandomness,
@@ -24,10 +24,9 @@ from repbias.training.intercept import (
     split_masks,
     using_masks,
 )
-from repbias.training.optimizers import Optimizer
+from repbias.training.optimizers import Optimizer, Updates
+from repbias.training.optimizers import State as State
 from repbias.training.trace import trace
-from repbias.training.updates import State as State
-from repbias.training.updates import Updates
 
 # (parameters, buffers, inputs, labels, weights, masks) -> (gradients, losses), each with a leading member axis
 GradientFunction = Callable[..., tuple[State, Tensor]]

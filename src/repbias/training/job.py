@@ -16,6 +16,7 @@ from repbias.training.ensemble import State
 
 ACCURACY_CRITERION = 0.95
 Progress = Callable[[int, int], None]
+Status = Literal["finished", "step limit", "failed"]
 Accuracy = TypeVar("Accuracy", float, pd.Series, pd.DataFrame)
 
 
@@ -68,7 +69,7 @@ class Outcome:
     """
 
     seed: int
-    status: Literal["finished", "step limit", "failed"]
+    status: Status
     steps: int
     failed_step: int | None
     failed_criterion: tuple[str, ...]

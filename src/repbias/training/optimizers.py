@@ -1,16 +1,20 @@
-"""Optimisers by description; the arithmetic is `torch.optim`'s.
+"""Optimisers by description, and their steps on the parameters of a stack, which carry a leading member axis.
 
-A stack's parameters carry a leading member axis. Members with the same optimiser spec are adjacent rows of it and
-form one parameter group, so learning rate and weight decay may differ by member within one stack.
+The arithmetic is `torch.optim`'s. Members with the same optimiser are adjacent rows of the stack and share a parameter
+group, updated element by element, so that learning rate and weight decay may differ by member within one stack. Muon
+orthogonalises a matrix as a whole, so that each member's matrices are updated separately.
 """
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
 from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field
+from torch import Tensor
 
 from repbias.core.specs import Spec
 
@@ -22,13 +26,24 @@ Fraction = Annotated[float, Field(ge=0, lt=1)]
 class Optimizer(Spec):
     """A description of an update rule."""
 
-    @abstractmethod
     def hyperparameters(self) -> dict[str, Any]:
-        """The keyword arguments of a `torch.optim` parameter group."""
+        """Return the keyword arguments of a `torch.optim` parameter group."""
+        return self.model_dump(exclude={"kind", "adamw_lr"})
 
-    @abstractmethod
     def torch_class(self) -> type[torch.optim.Optimizer]:
-        """The class in `torch.optim`."""
+        """Return the class of the same name in `torch.optim`.
+
+        Raises
+        ------
+        ValueError : this version of torch has none.
+        """
+        name = type(self).__name__
+        if not hasattr(torch.optim, name):
+            raise ValueError(
+                f"torch {torch.__version__} has no {name}; install torch 2.9 or later, or train with AdamW"
+            )
+        found: type[torch.optim.Optimizer] = getattr(torch.optim, name)
+        return found
 
 
 class SGD(Optimizer):
@@ -39,14 +54,6 @@ class SGD(Optimizer):
     momentum: Fraction = 0.0
     weight_decay: NonNegative = 0.0
 
-    def hyperparameters(self) -> dict[str, Any]:
-        """See `Optimizer`."""
-        return {"lr": self.lr, "momentum": self.momentum, "weight_decay": self.weight_decay}
-
-    def torch_class(self) -> type[torch.optim.Optimizer]:
-        """`torch.optim.SGD`."""
-        return torch.optim.SGD
-
 
 class Adam(Optimizer):
     """Adam (Kingma & Ba 2015); weight decay is added to the gradient."""
@@ -56,24 +63,12 @@ class Adam(Optimizer):
     betas: tuple[Fraction, Fraction] = (0.9, 0.999)
     weight_decay: NonNegative = 0.0
 
-    def hyperparameters(self) -> dict[str, Any]:
-        """See `Optimizer`."""
-        return {"lr": self.lr, "betas": self.betas, "weight_decay": self.weight_decay}
-
-    def torch_class(self) -> type[torch.optim.Optimizer]:
-        """`torch.optim.Adam`."""
-        return torch.optim.Adam
-
 
 class AdamW(Adam):
     """Adam with decoupled weight decay (Loshchilov & Hutter 2019)."""
 
     kind: Literal["adamw"] = "adamw"  # type: ignore[assignment]
     weight_decay: NonNegative = 0.01
-
-    def torch_class(self) -> type[torch.optim.Optimizer]:
-        """`torch.optim.AdamW`."""
-        return torch.optim.AdamW
 
 
 class RMSprop(Optimizer):
@@ -84,14 +79,6 @@ class RMSprop(Optimizer):
     alpha: Fraction = 0.99
     momentum: Fraction = 0.0
     weight_decay: NonNegative = 0.0
-
-    def hyperparameters(self) -> dict[str, Any]:
-        """See `Optimizer`."""
-        return {"lr": self.lr, "alpha": self.alpha, "momentum": self.momentum, "weight_decay": self.weight_decay}
-
-    def torch_class(self) -> type[torch.optim.Optimizer]:
-        """`torch.optim.RMSprop`."""
-        return torch.optim.RMSprop
 
 
 class Muon(Optimizer):
@@ -109,20 +96,112 @@ class Muon(Optimizer):
     momentum: Fraction = 0.95
     weight_decay: NonNegative = 0.0
 
-    def hyperparameters(self) -> dict[str, Any]:
-        """See `Optimizer`."""
-        return {"lr": self.lr, "momentum": self.momentum, "weight_decay": self.weight_decay}
-
-    def torch_class(self) -> type[torch.optim.Optimizer]:
-        """`torch.optim.Muon`.
-
-        Raises
-        ------
-        ValueError : this version of torch has none.
-        """
-        if not hasattr(torch.optim, "Muon"):
-            raise ValueError(f"torch {torch.__version__} has no Muon; install torch 2.9 or later, or train with AdamW")
-        return torch.optim.Muon
-
 
 AnyOptimizer = Annotated[SGD | Adam | AdamW | RMSprop | Muon, Field(discriminator="kind")]
+
+
+State = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Part:
+    """The part of a parameter that an optimiser updates: `rows` of the stack or, as a `matrix`, a single member's."""
+
+    name: str
+    rows: slice
+    tensor: Tensor
+    matrix: bool = False
+
+    def receive(self, gradients: State) -> None:
+        """Take the part's gradient from those of the stack, each `[member, ...]`."""
+        gradient = gradients[self.name]
+        if self.matrix:
+            self.tensor.grad = gradient[self.rows.start]
+        else:
+            self.tensor.grad = gradient if len(self.tensor) == len(gradient) else gradient[self.rows]
+
+    def keep(self, state: dict[str, Any], rows: Sequence[int]) -> dict[str, Any] | None:
+        """Return the part of an optimiser's state that belongs to the members at `rows`; None where there is none."""
+        local = [row - self.rows.start for row in rows if self.rows.start <= row < self.rows.stop]
+        if self.matrix or not local:
+            return state if local else None
+        return {k: v[local].clone() if v.shape == self.tensor.shape else v for k, v in state.items()}
+
+
+Rule = tuple[torch.optim.Optimizer, list[Part]]
+
+
+class Updates:
+    """One step of every member's optimiser.
+
+    Parameters
+    ----------
+    optimizers : one per member, all of one kind; equal ones are adjacent.
+    parameters : each `[member, ...]`; they are updated in place.
+    """
+
+    def __init__(self, optimizers: Sequence[Optimizer], parameters: State) -> None:
+        self._specs, self._parameters = list(optimizers), parameters
+        if isinstance(self._specs[0], Muon):
+            hidden = hidden_matrices(parameters)
+            rest = {name: p for name, p in parameters.items() if name not in hidden}
+            self._rules = [
+                *([self._matrix_by_matrix({name: parameters[name] for name in hidden})] if hidden else []),
+                self._group_by_group(rest, lambda muon: AdamW(lr=muon.adamw_lr, weight_decay=muon.weight_decay)),
+            ]
+        else:
+            self._rules = [self._group_by_group(parameters, lambda own: own)]
+
+    def step(self, gradients: State, rates: Tensor | None = None) -> None:
+        """Take one step with the gradients, each `[member, ...]`.
+
+        Parameters
+        ----------
+        rates : `[member]`, each member's learning rate as a share of its optimiser's; None for 1 each. The steps of all
+            optimisers here are proportional to the learning rate, so that a share of the rate is a share of the step.
+        """
+        before = {} if rates is None else {name: p.clone() for name, p in self._parameters.items()}
+        for optimizer, parts in self._rules:
+            for part in parts:
+                part.receive(gradients)
+            optimizer.step()
+        if rates is not None:
+            for name, p in self._parameters.items():
+                p.lerp_(before[name], (1 - rates).to(p.dtype).view(-1, *(1,) * (p.ndim - 1)))
+
+    def keep(self, rows: Sequence[int], parameters: State) -> Updates:
+        """Return the updates of only the members at `rows` (in increasing order), whose parameters are `parameters`.
+
+        They continue unchanged, with their optimisers' state.
+        """
+        kept = Updates([self._specs[row] for row in rows], parameters)
+        for (optimizer, parts), (new, new_parts) in zip(self._rules, kept._rules, strict=True):
+            states = [part.keep(optimizer.state[part.tensor], rows) for part in parts]
+            for part, state in zip(new_parts, (state for state in states if state is not None), strict=True):
+                new.state[part.tensor] = state
+        return kept
+
+    def _group_by_group(self, parameters: State, rule: Callable[[Any], Optimizer]) -> Rule:
+        parts: list[Part] = []
+        options, start = [], 0
+        for spec, members in groupby(self._specs):
+            rows = slice(start, start + len(list(members)))
+            start = rows.stop
+            group = [Part(name, rows, p[rows]) for name, p in parameters.items()]
+            options.append({"params": [part.tensor for part in group], **rule(spec).hyperparameters()})
+            parts += group
+        return rule(self._specs[0]).torch_class()(options, foreach=True), parts  # type: ignore[call-arg]
+
+    def _matrix_by_matrix(self, parameters: State) -> Rule:
+        parts: list[Part] = []
+        options = []
+        for row, spec in enumerate(self._specs):
+            own = [Part(name, slice(row, row + 1), p[row], matrix=True) for name, p in parameters.items()]
+            options.append({"params": [part.tensor for part in own], **spec.hyperparameters()})
+            parts += own
+        return self._specs[0].torch_class()(options), parts  # type: ignore[call-arg]
+
+
+def hidden_matrices(parameters: State) -> tuple[str, ...]:
+    """Return the names of a network's matrices (`[member, row, column]`) between the first and the last, in order."""
+    return tuple(name for name, p in parameters.items() if p.ndim == 3)[1:-1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -50,27 +50,21 @@ class Record:
         steps = sorted(self.examinations)
         for step in steps:
             examination = self.examinations[step]
-            rows += [
-                (step, OUTPUT, name, "accuracy", value)
-                for name, value in zip(examination.names, examination.accuracy, strict=True)
-            ]
+            rows += _rows(step, OUTPUT, examination.names, {"accuracy": examination.accuracy})
             for layer, result in examination.layers.items():
                 total = self.examinations[steps[-1]].layers[layer].total
-                rows += _variance_rows(step, layer, result, total)
+                final = result.explained / total if total > 0 else np.zeros_like(result.explained)
+                rows += _rows(step, layer, result.names, {"r2": result.r2, "r2_final": final})
                 if step in (steps[0], steps[-1]):
-                    rows += [*_density_rows(step, layer, result), *_joint_rows(step, layer, result)]
-            rows += [
-                (step, layer, name, measure, value)
-                for (layer, measure), values in examination.extra.items()
-                for name, value in zip(examination.layers[layer].names, values, strict=True)
-            ]
+                    rows += _rows(step, layer, result.names, _spread(result))
+                    if result.joint_r2 is not None and result.unique is not None:
+                        rows.append((step, layer, ALL_FEATURES, "joint_r2", result.joint_r2))
+                        rows += _rows(step, layer, result.names, {"unique": result.unique})
+            for (layer, measure), values in examination.extra.items():
+                rows += _rows(step, layer, examination.layers[layer].names, {measure: values})
         rows += [(step, OUTPUT, name, "mastery_step", step) for name, step in mastery.items()]
-        rows += [
-            (steps[-1], OUTPUT, name, measure, value)
-            for measure, values in (given or {}).items()
-            for name, value in values.items()
-            if steps
-        ]
+        for measure, by_feature in (given or {}).items() if steps else ():
+            rows += _rows(steps[-1], OUTPUT, tuple(by_feature), {measure: tuple(by_feature.values())})
         return pd.DataFrame(rows, columns=COLUMNS).astype({"step": "int64", "value": "float64"})
 
     def units(self) -> pd.DataFrame:
@@ -86,33 +80,22 @@ class Record:
         return pd.concat(frames, ignore_index=True)
 
 
-def _variance_rows(step: int, layer: str, result: VarianceExplained, final_total: float) -> list[Row]:
-    rows: list[Row] = []
-    for name, r2, explained in zip(result.names, result.r2, result.explained, strict=True):
-        rows.append((step, layer, name, "r2", r2))
-        rows.append((step, layer, name, "r2_final", explained / final_total if final_total > 0 else 0.0))
-    return rows
+def _rows(
+    step: int, layer: str, features: Sequence[str], measures: Mapping[str, NDArray[np.float64] | Sequence[float]]
+) -> Iterator[Row]:
+    """Yield one row per feature and measure; each measure has one value per feature."""
+    for i, feature in enumerate(features):
+        for measure, values in measures.items():
+            yield step, layer, feature, measure, values[i]
 
 
-def _joint_rows(step: int, layer: str, result: VarianceExplained) -> list[Row]:
-    if result.joint_r2 is None or result.unique is None:
-        return []
-    unique = zip(result.names, result.unique, strict=True)
-    return [
-        (step, layer, ALL_FEATURES, "joint_r2", result.joint_r2),
-        *((step, layer, n, "unique", value) for n, value in unique),
-    ]
-
-
-def _density_rows(step: int, layer: str, result: VarianceExplained) -> list[Row]:
+def _spread(result: VarianceExplained) -> dict[str, NDArray[np.float64]]:
+    """Return the measures of how a feature is spread over stimuli and units."""
     density = Density.from_variance(result)
-    rows: list[Row] = []
-    for i, name in enumerate(result.names):
-        if result.r2_per_stimulus is not None:
-            rows.append((step, layer, name, "r2_per_stimulus", result.r2_per_stimulus[i]))
-        rows.append((step, layer, name, "participation", density.participation[i]))
-        rows += [
-            (step, layer, name, f"density_{threshold:g}", density.fraction_above[i, j])
-            for j, threshold in enumerate(density.thresholds)
-        ]
-    return rows
+    spread = {} if result.r2_per_stimulus is None else {"r2_per_stimulus": result.r2_per_stimulus}
+    shares = zip(density.thresholds, density.fraction_above.T, strict=True)
+    return {
+        **spread,
+        "participation": density.participation,
+        **{f"density_{limit:g}": above for limit, above in shares},
+    }

@@ -16,11 +16,11 @@ from torch import Tensor, nn
 from repbias.core.randomness import torch_rng
 from repbias.core.specs import explain
 from repbias.models import Model
-from repbias.models.user import made_by
+from repbias.models.model import made_by
 from repbias.tasks.task import Split, Stimuli, Task
+from repbias.training.batches import responses
 from repbias.training.checkpoint import Measure
 from repbias.training.curriculum import Training
-from repbias.training.feed import responses
 from repbias.training.job import Job, Outcome, Progress
 from repbias.training.trainer import train_stack
 
@@ -88,10 +88,7 @@ class Network:
 
     def split(self, name: str) -> Split:
         """Return the "train", "validation" or "test" stimuli."""
-        if name not in {"train", "validation", "test"}:
-            raise ValueError(f"a split is 'train', 'validation' or 'test', got {name!r}")
-        split: Split = getattr(self.stimuli, name)
-        return split
+        return self.stimuli.split(name)
 
     def labels(self, split: str = "test") -> NDArray:
         """Return the value of each feature, int64 `[stimulus, feature]`."""

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor, nn
 
@@ -17,7 +18,7 @@ from repbias.training.checkpoint import DivergedError, Examiner
 from repbias.training.curriculum import Course, check_steps, checkpoint_steps
 from repbias.training.ensemble import Stack, State, trains_apart
 from repbias.training.intercept import MaskStream
-from repbias.training.job import Job, Outcome, Progress, passes, refuse_unlike
+from repbias.training.job import Job, Outcome, Progress, Status, passes, refuse_unlike
 from repbias.training.record import Record
 
 
@@ -152,28 +153,26 @@ class _Session:
     def _finished(self, member: _Member, step: int, state: State) -> Outcome:
         accuracy = member.record.examinations[step].accuracy
         names = member.job.task.feature_names
-        return Outcome(
-            seed=member.job.seed,
-            status="step limit" if member.course.hit_limit else "finished",
-            steps=step,
-            failed_step=None,
-            failed_criterion=tuple(n for n, value in zip(names, accuracy, strict=True) if not passes(float(value))),
-            table=member.record.table(member.course.mastery, member.job.task.given(member.job.seed)),
-            units=member.record.units(),
-            state={name: tensor.detach().cpu().clone() for name, tensor in state.items()},
-            seconds=time.perf_counter() - self.started,
-        )
+        failed = tuple(name for name, value in zip(names, accuracy, strict=True) if not passes(float(value)))
+        kept = {name: tensor.detach().cpu().clone() for name, tensor in state.items()}
+        status: Status = "step limit" if member.course.hit_limit else "finished"
+        return self._outcome(member, status, step, failed, member.record.units(), kept)
 
     def _failed(self, member: _Member, step: int) -> Outcome:
+        return self._outcome(member, "failed", step, member.job.task.feature_names, Record().units(), {})
+
+    def _outcome(
+        self, member: _Member, status: Status, step: int, failed: tuple[str, ...], units: pd.DataFrame, state: State
+    ) -> Outcome:
         return Outcome(
             seed=member.job.seed,
-            status="failed",
+            status=status,
             steps=step,
-            failed_step=step,
-            failed_criterion=member.job.task.feature_names,
+            failed_step=step if status == "failed" else None,
+            failed_criterion=failed,
             table=member.record.table(member.course.mastery, member.job.task.given(member.job.seed)),
-            units=Record().units(),
-            state={},
+            units=units,
+            state=state,
             seconds=time.perf_counter() - self.started,
         )
 

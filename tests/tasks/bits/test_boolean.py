@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from repbias.core.specs import explain
 from repbias.tasks import UNLABELLED, BooleanFeature, BooleanTask, Task
-from repbias.tasks.sampling import stimulus_keys
+from repbias.tasks.generated import stimulus_keys
 
 LADDER = {"copy": "copy", "and": "and", "or": "or", "xor": "xor", "p": "parity3", "t": "threshold5", "x": "xor_of_ands"}
 SMALL = {"bits": 24, "train": 600, "validation": 200, "test": 200}

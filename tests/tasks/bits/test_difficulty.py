@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from repbias.tasks.bits.difficulty import truth_table_complexity
-from repbias.tasks.bits.functions import patterns, truth_table
+from repbias.tasks.bits.functions import patterns, truth_table, truth_table_complexity
 
 CATALOGUE = [
     ("copy", 1), ("and", 2), ("and", 3), ("or", 2), ("xor", 2), ("parity", 3), ("parity", 4), ("threshold", 3),

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from repbias.core.specs import explain
 from repbias.models import MLP
 from repbias.tasks import SymbolFeature, SymbolTask, Task, check_design
-from repbias.tasks.sampling import stimulus_keys
+from repbias.tasks.generated import stimulus_keys
 from repbias.training import SGD, Phase, Training, train
 
 SMALL = {"length": 12, "train": 1200, "validation": 240, "test": 240}

@@ -8,12 +8,12 @@ import pytest
 from image_scenes_by_hand import scenes
 from matplotlib.path import Path
 
+from repbias.tasks.generated import stimulus_keys
 from repbias.tasks.images.drawing import draw
 from repbias.tasks.images.factors import BACKGROUNDS, COLOURS
 from repbias.tasks.images.scenes import BOX, PAIR_BOXES, SEVERAL_BOX
 from repbias.tasks.images.shapes import SHAPES
 from repbias.tasks.images.textures import PERIODIC, TEXTURES, cell_px, noise, period_px, rain
-from repbias.tasks.sampling import stimulus_keys
 
 
 def turned(radius, angles):

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from repbias.tasks.design import check_design
+from repbias.tasks.generated import stimulus_keys
 from repbias.tasks.images.drawing import draw
 from repbias.tasks.images.leakage import between_classes
 from repbias.tasks.images.task import ImageSplit, ImageTask
-from repbias.tasks.sampling import stimulus_keys
 
 PLAIN = {"colour": "colour", "shape": "shape"}
 SIZES = {"train": 2000, "validation": 400, "test": 400, "size": 32}

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from repbias.tasks import ImageFeature, ImageTask
+from repbias.tasks.generated import agreeing, class_counts, drawn_alike, stimulus_keys
 from repbias.tasks.images.drawing import draw
 from repbias.tasks.images.factors import FACTORS
-from repbias.tasks.sampling import agreeing, class_counts, drawn_alike, stimulus_keys
 from repbias.tasks.task import Split, Task
 
 SMALL = {"train": 600, "validation": 120, "test": 130, "size": 32}
@@ -87,7 +87,7 @@ def test_labels_are_the_colours_and_classes_that_are_drawn():
     np.testing.assert_array_equal(test.scenes.objects.shape, test.labels[:, 1])
 
 
-def test_what_is_not_asked_varies_freely_or_is_the_trifeatures():
+def test_factors_that_are_no_features_vary_freely_or_are_the_trifeatures():
     scenes = small({"colour": "colour"}, train=4000).stimuli(0).train.scenes
     for factor in ("shape", "texture", "rotation", "position"):
         counts = np.bincount(scenes.classes[factor])
@@ -190,7 +190,7 @@ def test_a_dataset_yields_images_and_labels():
         dataset[600]
 
 
-def test_class_shares_and_asked_shares_are_exact_and_of_training_alone():
+def test_class_shares_and_labelled_fractions_are_exact_and_of_training_alone():
     shares = (0.1, 0.2, 0.3, 0.4)
     task = small({"s": {"factor": "shape", "classes": 4, "shares": shares, "labelled": 0.5}, "c": "colour"}, train=1000)
     drawn = splits(task)

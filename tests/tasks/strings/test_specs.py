@@ -37,7 +37,7 @@ def test_an_order_by_names_is_that_order_and_changes_no_string_and_no_label():
             np.testing.assert_array_equal(split.inputs[:, -3:], split.labels[:, [2, 0, 1]])
 
 
-def test_every_token_has_a_name_of_its_own_and_an_owner():
+def test_every_token_has_a_unique_name_and_an_owner():
     task = small({f"x{i}": KINDS["parity"] for i in range(10)} | {"eq": "equality"}, length=40, fillers=7)
     assert len(set(task.words)) == len(task.words) == task.n_tokens == 10 * 6 + 8 + 7
     owned = [token for name in task.features for token in task.tokens_of(name)]

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from string_tasks import KINDS, SMALL, small, splits
 
-from repbias.tasks.sampling import stimulus_keys
+from repbias.tasks.generated import stimulus_keys
 from repbias.tasks.strings.task import StringTask
 
 

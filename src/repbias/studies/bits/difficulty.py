@@ -1,7 +1,7 @@
 """Difficulty: is the bias graded among nonlinear features, and does a measure of the function predict it?
 
 Networks learn each of nine boolean functions alone, and each beside a copied bit. Three measures say how hard a
-function is. Two come from its truth table (`repbias.tasks.bits.difficulty`): its sensitivity to single bits, and how
+function is. Two come from its truth table (`repbias.tasks.bits.functions`): its sensitivity to single bits, and how
 many bits must be combined. The third is the number of steps that a network needs to master the function alone. Readers
 of the paper asked for this study; functions, measures and network are our choice.
 """
@@ -23,7 +23,7 @@ from repbias.experiments import (
 )
 from repbias.studies.bits import bits_condition
 from repbias.tasks import BooleanFeature
-from repbias.tasks.bits.difficulty import truth_table_complexity
+from repbias.tasks.bits.functions import truth_table_complexity
 
 STEP_LIMIT = 40_000
 ALONE, BESIDE = "alone", "beside a copy"

@@ -15,7 +15,7 @@ STUDY = Study(
     conditions=CONDITIONS,
     scales=quick_and_full(seeds=(6, 20)),
     analysis=Analysis(
-        function="repbias.analyses.regression:analyse",
+        function="repbias.analyses.similarity:regression",
         of="study",
         measures=("regression_r2", "relative_r2", "easy_share", "hard_share"),
         features=KINDS,

@@ -24,7 +24,7 @@ STUDY = Study(
     conditions=conditions_with(*NONLINEAR["hard"], *AND["hard"]),
     scales=COMPLEXITY.scales,
     analysis=Analysis(
-        function="repbias.analyses.reliance:analyse",
+        function="repbias.analyses.methods:reliance",
         measures=tuple(f"sides_with_{classifier}" for classifier in CLASSIFIERS),
         curves={
             "n_train": ("training stimuli", SHARE),

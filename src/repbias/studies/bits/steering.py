@@ -19,7 +19,7 @@ STUDY = Study(
     conditions=conditions_with("XOR2", "parity3", "parity4"),
     scales=COMPLEXITY.scales,
     analysis=Analysis(
-        function="repbias.analyses.steering:analyse",
+        function="repbias.analyses.methods:steering",
         measures=(
             "flip_length",
             "flip_length_sd",

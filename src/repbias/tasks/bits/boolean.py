@@ -19,8 +19,7 @@ from pydantic import Field, field_validator, model_validator
 from repbias.core.randomness import rng
 from repbias.core.specs import Spec, did_you_mean
 from repbias.tasks.bits.functions import MAX_INPUTS, default_inputs, known_functions, patterns, truth_table
-from repbias.tasks.generated import BinaryFeature, BinaryTask, consecutive
-from repbias.tasks.sampling import Labels, draw_unseen
+from repbias.tasks.generated import BinaryFeature, BinaryTask, Labels, consecutive, draw_unseen
 from repbias.tasks.task import Split
 
 

@@ -15,8 +15,7 @@ from pydantic import Field, model_validator
 
 from repbias.core.randomness import rng
 from repbias.core.specs import Spec
-from repbias.tasks.generated import GeneratedTask, consecutive
-from repbias.tasks.sampling import Labels, balanced_classes, draw_unseen
+from repbias.tasks.generated import GeneratedTask, Labels, balanced_classes, consecutive, draw_unseen
 from repbias.tasks.task import Split
 
 

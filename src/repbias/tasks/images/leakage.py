@@ -44,7 +44,11 @@ def image_leakage(task: ImageSpec, splits: Mapping[str, Split], alpha: float) ->
             labelled = split.labels[:, i] != UNLABELLED
             labels = split.labels[labelled, i]
             factors = _expressed_factors(task, name, split_name)
-            others = {factor: index[labelled] for factor, index in scenes.classes.items() if _is_other(task, factor)}
+            others = {
+                factor: index[labelled]
+                for factor, index in scenes.classes.items()
+                if factor not in task.feature_factors and len(task.levels(factor)) > 1
+            }
             if others:
                 yield _associated(name, split_name, labels, classes, others, level)
             inherent = {place for factor in factors for place in PLACE_IS_INHERENT.get(factor, ())}
@@ -61,11 +65,6 @@ def _expressed_factors(task: ImageSpec, feature: str, split: str) -> set[str]:
     for pair in task.agreements if split == "train" else ():
         names |= pair if feature in pair else set()
     return {task.features[name].factor for name in names}
-
-
-def _is_other(task: ImageSpec, factor: str) -> bool:
-    is_feature = any(feature.factor == factor for feature in task.features.values())
-    return not is_feature and len(task.levels(factor)) > 1
 
 
 def _places(scenes: Scenes) -> dict[str, NDArray[np.float64]]:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import beta, binom
 
-from repbias.tasks.strings.base import StringFeature
+from repbias.tasks.strings.features import StringFeature
 from repbias.tasks.task import UNLABELLED, Finding, Split
 
 Counts = NDArray[np.int64]

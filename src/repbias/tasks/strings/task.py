@@ -17,8 +17,7 @@ from pydantic import Field, field_validator, model_validator
 
 from repbias.core.randomness import rng
 from repbias.core.specs import did_you_mean
-from repbias.tasks.generated import BinaryTask, consecutive
-from repbias.tasks.sampling import Labels, draw_unseen
+from repbias.tasks.generated import BinaryTask, Labels, consecutive, draw_unseen
 from repbias.tasks.strings.features import AnyStringFeature
 from repbias.tasks.strings.layout import Block, draw_owners
 from repbias.tasks.strings.leakage import Vocabulary, string_leakage
