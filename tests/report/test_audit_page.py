@@ -18,12 +18,10 @@ from audit_reports import MEASURES, make_report
 from repbias.audit.measures import CAUSAL, READOUT, SCORES, TABLES, VARIANCE, Measure, all_measures
 from repbias.audit.report import AuditReport
 from repbias.audit.wording import Sentence
-from repbias.report import audit_page
-from repbias.report.audit_page import AuditFigure, table_view
+from repbias.report import pages as audit_page
 from repbias.report.figures.audit import drawn_layers, variance_and_decodability
-from repbias.report.figures.audit_scores import scores_before_and_after
-from repbias.report.figures.audit_shares import component_contents, variance_shares
-from repbias.report.pages import save_html
+from repbias.report.figures.audit_details import component_contents, scores_before_and_after, variance_shares
+from repbias.report.pages import AuditFigure, save_html, table_view
 
 
 class _Tags(HTMLParser):

@@ -17,7 +17,7 @@ from repbias.report.answer import answer
 from repbias.report.figures import select
 from repbias.report.figures.forest import claim_forest
 from repbias.report.figures.grid import condition_map, forms_grid
-from repbias.report.figures.trend import trend
+from repbias.report.figures.levels import trend
 from repbias.report.study_figures import study_figures
 from repbias.report.study_report import write_report
 from repbias.report.study_tables import contrast_values, described_conditions, labelled_features

@@ -13,9 +13,9 @@ import pandas as pd
 import pytest
 from report_tables import Tables, page, study
 
-from repbias.report import page as page_module
-from repbias.report.page import PageContent, write_page
-from repbias.report.views import words
+from repbias.report import study_report as page_module
+from repbias.report.html import words
+from repbias.report.study_report import PageContent, write_page
 
 HOSTILE = '<script>alert(1)</script> "q" \' onerror=x & {{ 7*7 }} ü 漢字'
 

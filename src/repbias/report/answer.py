@@ -13,8 +13,8 @@ from repbias.experiments.condition import Condition
 from repbias.experiments.contrasts import FeatureDifference, Growth, LayerSlope, Level, at_last_step
 from repbias.experiments.families import BEYOND, DESCRIPTIVE, PRIMARY, counted, headlines
 from repbias.experiments.verdicts import NO_DATA
+from repbias.report.html import joined
 from repbias.report.study_tables import trained_networks
-from repbias.report.views import joined
 from repbias.runs.results import StudyResult
 
 _NO_CLAIMS = "This study states no claims; its tables and figures speak for themselves."

@@ -9,29 +9,19 @@ import pandas as pd
 
 from repbias.analyses import channels
 from repbias.experiments.analysis import TABLES
-from repbias.report.figures import Figure
-from repbias.report.figures.analysis_curves import analysis_curves
-from repbias.report.figures.channels import channel_spread
-from repbias.report.figures.contents import layer_contents
+from repbias.report.figures.analysis_curves import analysis_curves, channel_spread
+from repbias.report.figures.analysis_maps import network_matrix, stimulus_map
 from repbias.report.figures.curves import learning_curves
 from repbias.report.figures.effects import factor_effects
+from repbias.report.figures.figure import Figure
 from repbias.report.figures.forest import claim_forest
 from repbias.report.figures.gap import feature_gap
 from repbias.report.figures.grid import condition_map, forms_grid
 from repbias.report.figures.histogram import unit_histogram
-from repbias.report.figures.ladder import ladder
-from repbias.report.figures.layers import layer_profile
-from repbias.report.figures.network_matrix import network_matrix
+from repbias.report.figures.layers import layer_contents, layer_profile
+from repbias.report.figures.levels import ladder, trend
 from repbias.report.figures.positions import position_profile, position_slopes
-from repbias.report.figures.stimulus_map import stimulus_map
-from repbias.report.figures.trend import trend
-from repbias.report.study_tables import (
-    StudyTables,
-    contrast_values,
-    feature_names,
-    has_probes,
-    labelled_features,
-)
+from repbias.report.study_tables import StudyTables, contrast_values, feature_names, has_probes, labelled_features
 from repbias.runs.results import StudyResult
 
 

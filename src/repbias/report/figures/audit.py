@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import matplotlib.figure
@@ -11,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter
+from matplotlib.ticker import FixedLocator, NullLocator
 
 from repbias.audit.report import AuditReport
 from repbias.audit.status import TESTS
-from repbias.report.figures import style
+from repbias.report.figures import marks, style
 from repbias.report.figures.figure import Figure
 
 TITLE = "Variance explained and decodability"
@@ -24,7 +23,7 @@ _IN_A_ROW = 3
 _TICKS = (0.0, 0.01, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0)
 _LOWEST = -0.01
 _LEFT = -0.22
-_GREY, _BAND = "#8b939c", "#e9ecf0"
+_BAND = "#e9ecf0"
 
 
 @style.house_style()
@@ -44,14 +43,15 @@ def variance_and_decodability(report: AuditReport) -> Figure:
     numbers = pd.concat([_points(report, layers), *(rows for rows in levels if len(rows))], ignore_index=True)
     colours = style.feature_colours(report.features)
     key = {f"{place}  {name}": colour for place, (name, colour) in enumerate(colours.items(), start=1)}
-    drawing, made = panels(layers, (3.0, 2.8), key, gap=(0.3, 0.8), below=0.62)
+    drawing, panels = layer_panels(layers, (3.0, 2.8), key, gap=(0.3, 0.8), below=0.62)
     limits = _least_x(numbers), *_range(numbers)
-    for panel in made:
-        _plane(panel.axes, *limits, leftmost=panel.leftmost)
-        rows = numbers[numbers["layer"] == panel.layer]
-        _draw_detectable(panel.axes, rows[rows["mark"] == "detectable"], colours)
-        _draw_ceiling(panel.axes, rows[rows["mark"] == "noise_ceiling"])
-        _draw_points(panel.axes, rows[rows["mark"] == "feature"], colours)
+    for panel in panels:
+        axes = panel.axes(y="share of variance explained")
+        _plane(axes, *limits)
+        rows = numbers[numbers["layer"] == panel.name]
+        _draw_detectable(axes, rows[rows["mark"] == "detectable"], colours)
+        _draw_ceiling(axes, rows[rows["mark"] == "noise_ceiling"])
+        _draw_points(axes, rows[rows["mark"] == "feature"], colours)
     return Figure("variance-and-decodability", TITLE, _caption(report, layers), drawing, numbers)
 
 
@@ -63,26 +63,11 @@ def drawn_layers(report: AuditReport) -> list[str]:
     return [names[place] for place in np.linspace(0, len(names) - 1, _MOST_LAYERS).round().astype(int)]
 
 
-@dataclass(frozen=True)
-class Panel:
-    """The axes of a layer, and whether they are at the left and at the bottom of their figure."""
-
-    axes: Axes
-    layer: str
-    leftmost: bool
-    lowest: bool
-
-
-def panels(
+def layer_panels(
     layers: Sequence[str], size: tuple[float, float], key: dict[str, str], columns: int = _IN_A_ROW, **spacing: Any
-) -> tuple[matplotlib.figure.Figure, list[Panel]]:
-    """Return a figure with one panel per layer, named by it; the arguments are those of `style.blocks`."""
-    drawing, cells = style.blocks(len(layers), columns, size, key, **spacing)
-    made = []
-    for index, (cell, layer) in enumerate(zip(cells, layers, strict=True)):
-        made.append(Panel(drawing.add_subplot(cell), layer, index % columns == 0, index + columns >= len(layers)))
-        style.panel_title(made[-1].axes, layer)
-    return drawing, made
+) -> tuple[matplotlib.figure.Figure, list[marks.Panel]]:
+    """Return a figure with one panel per layer, named by it."""
+    return marks.panels([(layer, layer) for layer in layers], size, key, columns, **spacing)
 
 
 def left_out(report: AuditReport, layers: list[str]) -> str:
@@ -136,7 +121,7 @@ def _square(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.sign(values) * np.square(values)
 
 
-def _plane(axes: Axes, least_x: float, lowest: float, highest: float, *, leftmost: bool) -> None:
+def _plane(axes: Axes, least_x: float, lowest: float, highest: float) -> None:
     """Scale and label the axes, and name the corners; no lines bound these regions."""
     axes.set_yscale("function", functions=(_root, _square))
     axes.set_ylim(lowest, highest)
@@ -144,13 +129,10 @@ def _plane(axes: Axes, least_x: float, lowest: float, highest: float, *, leftmos
     axes.set_xticks([0, 0.25, 0.5, 0.75, 1])
     axes.yaxis.set_major_locator(FixedLocator([tick for tick in _TICKS if tick <= highest]))
     axes.yaxis.set_minor_locator(NullLocator())
-    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    axes.tick_params(labelleft=leftmost)
+    marks.share_axis(axes.yaxis)
     axes.set_xlabel("decodability (0 chance, 1 perfect)")
-    if leftmost:
-        axes.set_ylabel("share of variance explained")
-    axes.axhline(0, color=_GREY, linewidth=0.7, zorder=1)
-    axes.axvline(0, color=_GREY, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
+    marks.zero_line(axes)
+    axes.axvline(0, color=style.GREY, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
     for x, y, ha, va, text in (
         (0.99, 0.985, "right", "top", "dominant"),
         (0.99, 0.015, "right", "bottom", "weak but decodable"),
@@ -165,13 +147,15 @@ def _draw_detectable(axes: Axes, rows: pd.DataFrame, colours: dict[str, str]) ->
         return
     axes.axhspan(0, float(rows["y"].max()), color=_BAND, linewidth=0, zorder=0)
     for feature, y in zip(rows["feature"], rows["y"], strict=True):
-        axes.plot([0, 0.03], [y, y], transform=axes.get_yaxis_transform(), color=colours.get(feature, _GREY), zorder=2)
+        axes.plot(
+            [0, 0.03], [y, y], transform=axes.get_yaxis_transform(), color=colours.get(feature, style.GREY), zorder=2
+        )
 
 
 def _draw_ceiling(axes: Axes, rows: pd.DataFrame) -> None:
     """A dotted line at what repeats reproduce of the layer, named right of the line of chance."""
     for y in rows["y"]:
-        axes.axhline(y, color=_GREY, linewidth=1.1, linestyle=(0, (1, 2)), zorder=2)
+        axes.axhline(y, color=style.GREY, linewidth=1.1, linestyle=(0, (1, 2)), zorder=2)
         axes.text(0.03, y, "noise ceiling", ha="left", va="bottom", color=style.MUTED, fontsize=7.5, zorder=2)
 
 

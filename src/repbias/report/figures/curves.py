@@ -45,13 +45,13 @@ def learning_curves(table: pd.DataFrame, conditions: pd.DataFrame, criterion: fl
         inner = panel.cell.subgridspec(2, 1, height_ratios=(1, 1.5), hspace=0.12)
         upper, lower = drawing.add_subplot(inner[0]), drawing.add_subplot(inner[1])
         style.panel_title(upper, panel.title)
-        here, mean = (rows[rows["condition"] == panel.condition] for rows in (seeds, means))
+        here, mean = (rows[rows["condition"] == panel.name] for rows in (seeds, means))
         for axes, quantity in ((upper, "accuracy"), (lower, "r2_final")):
             marks.step_axis(axes, seeds["step"])
             axes.set_ylim(*_limits(seeds[quantity].dropna(), quantity))
             draw_lines(axes, here, mean, quantity, colours, rasterized=len(seeds) > _VECTOR_POINTS)
         upper.axhline(criterion, color=style.MUTED, linewidth=0.8, dashes=(3, 3), zorder=1)
-        _mark_mastery(lower, mastery[mastery["condition"] == panel.condition], here, colours)
+        _mark_mastery(lower, mastery[mastery["condition"] == panel.name], here, colours)
         upper.tick_params(labelbottom=False)
         if panel.leftmost:
             upper.set_ylabel("test accuracy")
@@ -64,13 +64,12 @@ def learning_curves(table: pd.DataFrame, conditions: pd.DataFrame, criterion: fl
 
 def _seeds(table: pd.DataFrame, conditions: pd.DataFrame) -> pd.DataFrame:
     """One row for each condition, feature, network and step, with both quantities side by side."""
-    known = set(conditions["condition"].astype(str))
     keys = ["condition", "feature", "seed", "step"]
     accuracy = select.measured(table, "accuracy")[[*keys, "value"]].rename(columns={"value": "accuracy"})
     explained = select.at_penultimate(select.measured(table, "r2_final"), conditions)
     explained = explained[[*keys, "value"]].rename(columns={"value": "r2_final"})
     both = accuracy.merge(explained, on=keys, how="outer").sort_values(keys, kind="stable")
-    return both[both["condition"].isin(known)].assign(mark="seed").reset_index(drop=True)[_COLUMNS]
+    return select.in_conditions(both, conditions).assign(mark="seed").reset_index(drop=True)[_COLUMNS]
 
 
 def _mean(rows: pd.DataFrame) -> pd.DataFrame:
@@ -138,9 +137,7 @@ def _mark_mastery(axes: Axes, mastery: pd.DataFrame, seeds: pd.DataFrame, colour
 def _numbers(seeds: pd.DataFrame, means: pd.DataFrame, mastery: pd.DataFrame, criterion: float) -> pd.DataFrame:
     ticks = mastery[["condition", "feature", "seed", "step"]].assign(mark="mastery")
     line = pd.DataFrame({"mark": ["criterion"], "accuracy": [criterion]})
-    numbers = pd.concat(
-        [seeds, means, ticks[ticks["condition"].isin(set(seeds["condition"]))], line], ignore_index=True
-    )
+    numbers = pd.concat([seeds, means, select.in_conditions(ticks, seeds), line], ignore_index=True)
     return numbers[_COLUMNS].astype({"seed": "Int64", "step": "Int64"})
 
 

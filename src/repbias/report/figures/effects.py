@@ -5,10 +5,8 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import matplotlib.figure
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
@@ -45,7 +43,7 @@ def factor_effects(
     """
     select.require_columns(effects, EFFECTS, "effects")
     select.require_columns(cells, (*levels, "seed", "value"), "cells")
-    means = _cell_means(cells, levels)
+    means = marks.cell_means(cells, list(levels)).assign(mark="cell")
     if effects.empty:
         sentence = "No effects: for no effect were networks analysed in all conditions that it compares."
         return empty_figure(NAME, TITLE, sentence, means)
@@ -71,13 +69,6 @@ def factor_effects(
     return Figure(NAME, TITLE, _caption(effects, means, lines, columns, statistic, sesoi), drawing, numbers)
 
 
-def _cell_means(cells: pd.DataFrame, levels: Levels) -> pd.DataFrame:
-    """One row per cell with trained networks: its levels, mean over analysed networks, n, n_trained."""
-    by = cells.groupby(list(levels), sort=False)["value"]
-    means = pd.DataFrame({"value": by.mean(), "n": by.count(), "n_trained": by.size()}).reset_index()
-    return means.assign(mark="cell")
-
-
 def _axes(drawing: matplotlib.figure.Figure, bottom: float, tall: float) -> Axes:
     """Axes of the full width, `tall` inches high."""
     return style.axes_at(drawing, _LEFT, bottom, _WIDTH - _LEFT - _RIGHT, tall)
@@ -88,23 +79,16 @@ def draw_effects(axes: Axes, rows: pd.DataFrame, sesoi: float) -> None:
     colour, heading = (kind[str(rows["kind"].iloc[0])] for kind in (_COLOURS, _HEADINGS))
     axes.axvspan(-sesoi, sesoi, color="#e3e6ea", linewidth=0, zorder=0)
     axes.axvline(0, color=style.INK, linewidth=0.8, zorder=1)
-    beside: dict[str, Any] = {
-        "transform": axes.get_yaxis_transform(),
-        "va": "center",
-        "fontsize": 8,
-        "color": style.MUTED,
-    }
+    beside = axes.get_yaxis_transform()
     for place, row in enumerate(rows.to_dict("records")):
-        if np.isfinite([row["ci_low"], row["ci_high"]]).all():
-            axes.plot([row["ci_low"], row["ci_high"]], [place, place], color=colour, linewidth=1.7)
+        axes.plot([row["ci_low"], row["ci_high"]], [place, place], color=colour, linewidth=1.7)
         axes.plot([row["estimate"]], [place], "o", color=colour, markersize=5.5)
         whole = row["settings"] == row["n_settings"]
         settings = "" if whole else f" · {row['settings']} of {row['n_settings']} settings"
-        axes.text(1.03, place, f"n = {row['n']}{settings}", **beside)
-    names = [style.plain(style.formula(name), 54, 1) for name in rows["effect"]]
-    axes.set_yticks(range(len(rows)), names, parse_math=False)
-    axes.set_ylim(len(rows) - 0.5, -0.5)
-    axes.tick_params(axis="y", length=0, labelcolor=style.INK)
+        axes.text(
+            1.03, place, f"n = {row['n']}{settings}", transform=beside, va="center", fontsize=8, color=style.MUTED
+        )
+    marks.name_rows(axes, [style.formula(name) for name in rows["effect"]], 54)
     axes.spines["left"].set_visible(False)
     axes.set_title(heading, pad=4)
 
@@ -114,18 +98,10 @@ def draw_cells(axes: Axes, means: pd.DataFrame, lines: Levels, columns: Levels) 
     rows, across = (list(itertools.product(*part.values())) for part in (lines, columns))
     found = {tuple(row[name] for name in (*lines, *columns)): row for row in means.to_dict("records")}
     colours = marks.signed_colours(means["value"])
-    axes.set(xlim=(0, len(across)), ylim=(len(rows), 0))
     for (y, line), (x, column) in itertools.product(enumerate(rows), enumerate(across)):
-        cell = found.get((*line, *column), {"n": 0, "n_trained": 0})
-        count = marks.cell_count(cell["n"], cell["n_trained"])
-        if cell["n"]:
-            marks.cell(axes, (x, y), cell["value"], colours, count, size=6.5)
-        else:
-            marks.empty_cell(axes, (x, y), count, size=6.5)
-    axes.spines[:].set_visible(False)
-    axes.set_xticks(np.arange(len(across)) + 0.5, [_named(names, 12, "\n") for names in across], parse_math=False)
-    axes.set_yticks(np.arange(len(rows)) + 0.5, [_named(names, 24, " · ") for names in rows], parse_math=False)
-    axes.tick_params(length=0, labelcolor=style.INK)
+        marks.cell(axes, (x, y), found.get((*line, *column), {"n": 0, "n_trained": 0}), colours, size=6.5)
+    rows_named, columns_named = [_named(one, 24, " · ") for one in rows], [_named(one, 12, "\n") for one in across]
+    marks.name_cells(axes, rows_named, columns_named)
     axes.set_xlabel(_named(list(columns), 40, " · "), parse_math=False)
     axes.set_ylabel(_named(list(lines), 16, " · "), rotation=0, ha="right", va="center", parse_math=False)
     axes.set_title("Mean in every cell", pad=4)

@@ -11,8 +11,8 @@ from pathlib import Path
 import matplotlib.figure
 import pandas as pd
 
-from repbias.report.figures.style import house_style, sentence_only
-from repbias.report.files import write_whole
+from repbias.core import atomic
+from repbias.report.figures.style import canvas, house_style, say
 
 _COORDINATES = re.compile(r'(?<= [dxy]=")[^"]*')
 _LONG_DECIMALS = re.compile(r"(\.\d\d)\d+")
@@ -53,7 +53,11 @@ class Figure:
 def empty_figure(name: str, title: str, sentence: str, numbers: pd.DataFrame) -> Figure:
     """Return a figure of one sentence, which says why there is nothing to draw."""
     with house_style():
-        return Figure(name, title, sentence, sentence_only(sentence), numbers)
+        drawing = canvas(6.5, 1.2)
+        axes = drawing.add_axes((0, 0, 1, 1))
+        axes.set_axis_off()
+        say(axes, sentence)
+        return Figure(name, title, sentence, drawing, numbers)
 
 
 @dataclass(frozen=True)
@@ -81,9 +85,10 @@ def save_figure(figure: Figure, folder: Path, dots_per_inch: int = 150) -> Figur
     the three paths, ``folder/name.svg``, ``.png`` and ``.csv``.
     """
     files = FigureFiles(*(folder / f"{figure.name}.{ending}" for ending in ("svg", "png", "csv")))
-    write_whole(files.svg, svg_of(figure.drawing, 2 * dots_per_inch))
-    write_whole(files.png, png_of(figure.drawing, dots_per_inch))
-    write_whole(files.csv, numbers_as_csv(figure.numbers))
+    folder.mkdir(parents=True, exist_ok=True)
+    atomic.write_file(files.svg, svg_of(figure.drawing, 2 * dots_per_inch))
+    atomic.write_file(files.png, png_of(figure.drawing, dots_per_inch))
+    atomic.write_file(files.csv, numbers_as_csv(figure.numbers))
     return files
 
 

@@ -8,8 +8,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from repbias.report.figures import select, style
-from repbias.report.figures.figure import Figure
+from repbias.report.figures import marks, select, style
+from repbias.report.figures.figure import Figure, empty_figure
 
 TITLE = "Claims, condition by condition"
 CLAIMS = ("id", "condition", "statement", "statistic", "estimate", "ci_low", "ci_high", "n", "verdict")
@@ -47,7 +47,7 @@ def claim_forest(claims: pd.DataFrame, conditions: pd.DataFrame) -> Figure:
     numbers = _ordered(claims, conditions)
     if numbers.empty:
         sentence = "No forest plot: no claims were tested."
-        return Figure("claim-forest", TITLE, sentence, style.sentence_only(sentence), numbers)
+        return empty_figure("claim-forest", TITLE, sentence, numbers)
     panels = select.claim_parts(numbers)
     height = _TOP + sum(_HEAD + _FOOT + _ROW * len(rows) for rows in panels)
     drawing = style.canvas(_WIDTH, height)
@@ -56,10 +56,9 @@ def claim_forest(claims: pd.DataFrame, conditions: pd.DataFrame) -> Figure:
     titles = select.titles(conditions)
     for rows in panels:
         size = _ROW * len(rows)
-        bottom = top - _HEAD - size
-        frame = (_LEFT / _WIDTH, bottom / height, 1 - (_LEFT + _RIGHT) / _WIDTH, size / height)
-        _draw(drawing.add_axes(frame), rows, titles)
-        top = bottom - _FOOT
+        top -= _HEAD + size
+        _draw(style.axes_at(drawing, _LEFT, top, _WIDTH - _LEFT - _RIGHT, size), rows, titles)
+        top -= _FOOT
     return Figure("claim-forest", TITLE, _caption(numbers), drawing, numbers)
 
 
@@ -90,25 +89,15 @@ def _draw(axes: Axes, rows: pd.DataFrame, titles: dict[str, str]) -> None:
         fontsize=9,
         parse_math=False,
     )
-    _limits(axes, rows)
+    other_sides = -rows.loc[rows["test"].isin(_BOTH_SIDES), "sesoi"]
+    numbers = rows[["estimate", "ci_low", "ci_high", "sesoi"]].to_numpy(float)
+    axes.set_xlim(*marks.limits([*numbers.ravel(), *other_sides]))
     axes.axvline(0, color=style.INK, linewidth=0.8, zorder=1)
     for place, (_, row) in enumerate(rows.iterrows()):
         _draw_row(axes, place, row)
-    axes.set_ylim(len(rows) - 0.5, -0.5)
-    labels = [style.plain(titles.get(str(name), name), 40, 1) for name in rows["condition"]]
-    axes.set_yticks(range(len(rows)), labels, parse_math=False)
-    axes.tick_params(axis="y", length=0, labelcolor=style.INK)
+    marks.name_rows(axes, [titles.get(str(name), name) for name in rows["condition"]], 40)
     axes.spines["left"].set_visible(False)
     axes.set_xlabel(style.plain(style.formula(rows["statistic"].iloc[0]), 130), parse_math=False)
-
-
-def _limits(axes: Axes, rows: pd.DataFrame) -> None:
-    """Room for all intervals, zero and the smallest effect."""
-    given = rows[["estimate", "ci_low", "ci_high", "sesoi"]].to_numpy(dtype=float).ravel()
-    drawn = np.concatenate([given, -rows.loc[rows["test"].isin(_BOTH_SIDES), "sesoi"], [0.0]])
-    drawn = drawn[np.isfinite(drawn)]
-    room = max(float(np.ptp(drawn)) * 0.06, 1e-3)
-    axes.set_xlim(drawn.min() - room, drawn.max() + room)
 
 
 def _draw_row(axes: Axes, place: int, row: pd.Series) -> None:
@@ -160,7 +149,6 @@ def _verdict_key(drawing: matplotlib.figure.Figure, numbers: pd.DataFrame) -> No
 
 def _caption(numbers: pd.DataFrame) -> str:
     least, most = _count(numbers["n"].min()), _count(numbers["n"].max())
-    several = least if least == most else f"{least} to {most}"
     between = (
         " Two dashed lines stand where the claim is that there is no effect, or an effect in either direction."
         if numbers["test"].isin(_BOTH_SIDES).any()
@@ -171,5 +159,5 @@ def _caption(numbers: pd.DataFrame) -> str:
         "it compares. The solid line is zero, the dashed line the smallest effect of interest, fixed before the run."
         f"{between} Shape and colour give the verdict on the row alone, before any correction for several rows. Each "
         "claim, and each part of a claim, has an axis of its own. n, at the right, counts networks (seeds), not units "
-        f"or stimuli: {several} per row."
+        f"or stimuli: {least if least == most else f'{least} to {most}'} per row."
     )

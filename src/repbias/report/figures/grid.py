@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 import matplotlib.figure
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
@@ -20,16 +19,7 @@ _FEWEST_CONDITIONS, _FULLNESS, _MOST_LEVELS = 6, 0.6, 12
 _CELL = (0.98, 0.5)
 _LEFT, _RIGHT, _TOP, _GAP, _TITLE, _FOOT = 1.55, 1.25, 0.15, 0.3, 0.35, 0.8
 _WIDEST = 12.0
-
-
-@dataclass(frozen=True)
-class _Grid:
-    """The factors' levels, in the study's order: of the rows, the columns and the panels."""
-
-    factors: tuple[str, ...]
-    rows: list[str]
-    columns: list[str]
-    panels: list[str]
+Levels = tuple[str, Sequence[str]]  # a factor and its levels, in the order drawn
 
 
 def forms_grid(conditions: pd.DataFrame) -> bool:
@@ -69,75 +59,51 @@ def condition_map(values: pd.DataFrame, conditions: pd.DataFrame, statement: str
     if numbers["n"].sum() == 0:
         sentence = "No map: no network was analysed in any condition."
         return empty_figure(NAME, TITLE, sentence, numbers[:0])
-    grid = _grid(conditions)
-    colours = marks.signed_colours(numbers["value"])
-    drawing, panels = _canvas(grid)
-    for axes, panel in zip(panels, grid.panels, strict=True):
-        here = numbers if len(grid.factors) < 3 else numbers[numbers[grid.factors[2]] == panel]
-        if len(grid.factors) == 3:
-            style.panel_title(axes, f"{grid.factors[2]}: {panel}")
-        draw_map(axes, here, grid, colours)
-        _name(axes, grid, first=axes.get_position().x0 <= panels[0].get_position().x0 + 1e-6)
-    _colour_bar(drawing, panels, colours, statistic)
-    return Figure(NAME, TITLE, _caption(numbers, grid, statement, statistic), drawing, numbers)
+    levels = {name: list(numbers[name].unique()) for name in select.varying_factors(conditions)}
+    (rows, columns, *third), colours = levels, marks.signed_colours(numbers["value"])
+    panels = [(f"{name}: {level}", numbers[numbers[name] == level]) for name in third for level in levels[name]]
+    panels = panels or [("", numbers)]
+    size = (_CELL[0] * len(levels[columns]), _CELL[1] * len(levels[rows]))
+    in_a_row = max(min(int((_WIDEST + _GAP) / (size[0] + _GAP)), len(panels)), 1)
+    margins = (_LEFT, _FOOT, _RIGHT, _TOP + _TITLE)
+    drawing, cells = style.tiles(len(panels), in_a_row, size, gap=(_GAP, _TITLE + _FOOT), margins=margins)
+    for place, (cell, (title, here)) in enumerate(zip(cells, panels, strict=True)):
+        axes = drawing.add_subplot(cell)
+        if title:
+            style.panel_title(axes, title)
+        draw_map(axes, here, (rows, levels[rows]), (columns, levels[columns]), colours)
+        axes.set_xlabel(style.plain(columns, 40, 1), parse_math=False)
+        axes.tick_params(labelleft=place % in_a_row == 0)
+        if place % in_a_row == 0:
+            axes.set_ylabel(style.plain(rows, 30, 1), parse_math=False)
+    _colour_bar(drawing, colours, statistic)
+    return Figure(NAME, TITLE, _caption(numbers, levels, statement, statistic), drawing, numbers)
 
 
 def _numbers(values: pd.DataFrame, conditions: pd.DataFrame) -> pd.DataFrame:
     levels = conditions[["condition", *select.varying_factors(conditions)]].astype(str)
-    by = values.astype({"condition": str}).groupby("condition")["value"]
-    summary = pd.DataFrame({"value": by.mean(), "n": by.count(), "n_trained": by.size()})
-    numbers = levels.join(summary, on="condition").reset_index(drop=True)
+    means = marks.cell_means(values.astype({"condition": str}), ["condition"])
+    numbers = levels.merge(means, on="condition", how="left")
     return numbers.fillna({"n": 0, "n_trained": 0}).astype({"n": int, "n_trained": int}).assign(mark="cell")
 
 
-def _grid(conditions: pd.DataFrame) -> _Grid:
-    factors = select.varying_factors(conditions)
-    levels = [list(dict.fromkeys(conditions[name].astype(str))) for name in factors]
-    return _Grid(tuple(factors), levels[0], levels[1], levels[2] if len(factors) == 3 else [""])
-
-
-def _canvas(grid: _Grid) -> tuple[matplotlib.figure.Figure, list[Axes]]:
-    """Panels of cells of one size, as many side by side as there is room for."""
-    size = (_CELL[0] * len(grid.columns), _CELL[1] * len(grid.rows))
-    columns = max(min(int((_WIDEST + _GAP) / (size[0] + _GAP)), len(grid.panels)), 1)
-    margins = (_LEFT, _FOOT, _RIGHT, _TOP + _TITLE)
-    return style.tiles(len(grid.panels), columns, size, gap=(_GAP, _TITLE + _FOOT), margins=margins)
-
-
-def draw_map(axes: Axes, numbers: pd.DataFrame, grid: _Grid, colours: ScalarMappable) -> None:
+def draw_map(axes: Axes, numbers: pd.DataFrame, rows: Levels, columns: Levels, colours: ScalarMappable) -> None:
     """Draw one cell per condition, with its mean and n; a dashed frame marks cells with networks that failed."""
-    axes.set(xlim=(0, len(grid.columns)), ylim=(len(grid.rows), 0))
-    for row in numbers.to_dict("records"):
-        x, y = grid.columns.index(row[grid.factors[1]]), grid.rows.index(row[grid.factors[0]])
-        count = marks.cell_count(row["n"], row["n_trained"])
-        if row["n"]:
-            marks.cell(axes, (x, y), row["value"], colours, count, size=6.8)
-        else:
-            marks.empty_cell(axes, (x, y), count, size=6.8)
-        if row["n"] < row["n_trained"]:
+    for cell in numbers.to_dict("records"):
+        x, y = (levels.index(cell[factor]) for factor, levels in (columns, rows))
+        marks.cell(axes, (x, y), cell, colours, size=6.8)
+        if cell["n"] < cell["n_trained"]:
             axes.add_patch(
                 Rectangle((x + 0.035, y + 0.06), 0.93, 0.88, fill=False, edgecolor="#B3341F", linewidth=1.3, ls="--")
             )
+    marks.name_cells(axes, [style.plain(n, 18, 2) for n in rows[1]], [style.plain(n, 15, 2) for n in columns[1]])
 
 
-def _name(axes: Axes, grid: _Grid, *, first: bool) -> None:
-    """The levels along the edges."""
-    axes.spines[:].set_visible(False)
-    axes.tick_params(length=0, labelcolor=style.INK)
-    axes.set_xticks(np.arange(len(grid.columns)) + 0.5, [style.plain(n, 15, 2) for n in grid.columns], parse_math=False)
-    axes.set_yticks(np.arange(len(grid.rows)) + 0.5, [style.plain(n, 18, 2) for n in grid.rows], parse_math=False)
-    axes.set_xlabel(style.plain(grid.factors[1], 40, 1), parse_math=False)
-    axes.tick_params(labelleft=first)
-    if first:
-        axes.set_ylabel(style.plain(grid.factors[0], 30, 1), parse_math=False)
-
-
-def _colour_bar(drawing: matplotlib.figure.Figure, panels: list[Axes], colours: ScalarMappable, statistic: str) -> None:
+def _colour_bar(drawing: matplotlib.figure.Figure, colours: ScalarMappable, statistic: str) -> None:
     """The scale of colours, zero in its middle, to the right of the first row of panels."""
     width, height = drawing.get_size_inches()
-    first = panels[0].get_position()
-    tall = max(first.height, 1.5 / height)
-    tall = min(tall, first.y1 - 0.02)
+    first = drawing.axes[0].get_position()
+    tall = min(max(first.height, 1.5 / height), first.y1 - 0.02)
     place = 1 - (_RIGHT - 0.3) / width, first.y1 - tall, 0.14 / width, tall
     bar = drawing.colorbar(colours, cax=drawing.add_axes(place))
     bar.outline.set_visible(False)
@@ -146,9 +112,10 @@ def _colour_bar(drawing: matplotlib.figure.Figure, panels: list[Axes], colours: 
     bar.set_label(style.plain(style.formula(statistic), 36, 3), parse_math=False, fontsize=7.5)
 
 
-def _caption(numbers: pd.DataFrame, grid: _Grid, statement: str, statistic: str) -> str:
-    third = f", panels are {grid.factors[2]}" if len(grid.factors) == 3 else ""
-    absent = len(grid.rows) * len(grid.columns) * len(grid.panels) - len(numbers)
+def _caption(numbers: pd.DataFrame, levels: Mapping[str, Sequence[str]], statement: str, statistic: str) -> str:
+    rows, columns, *third = levels
+    panels = f", panels are {third[0]}" if third else ""
+    absent = math.prod(map(len, levels.values())) - len(numbers)
     gone = f" {absent} combination{'s are' if absent > 1 else ' is'} not part of the study (blank)." if absent else ""
     failed = (
         " Cells framed in red have networks that failed the accuracy criterion; in hatched cells all networks failed."
@@ -157,6 +124,6 @@ def _caption(numbers: pd.DataFrame, grid: _Grid, statement: str, statistic: str)
     )
     return (
         f"Mean over analysed networks (seeds) of {statistic}, in every condition; values above zero are in the "
-        f"direction of “{statement}”. Rows are {grid.factors[0]}, columns {grid.factors[1]}{third}. Colours are "
+        f"direction of “{statement}”. Rows are {rows}, columns {columns}{panels}. Colours are "
         f"centred on zero. n counts networks.{failed}{gone} Intervals are in the forest plot."
     )

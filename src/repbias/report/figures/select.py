@@ -134,6 +134,11 @@ def final(table: pd.DataFrame, measure: str) -> pd.DataFrame:
     return rows[rows["step"] == rows.groupby(keys)["step"].transform("max")]
 
 
+def in_conditions(rows: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
+    """The rows whose condition occurs in another table."""
+    return rows[rows["condition"].astype(str).isin(set(other["condition"].astype(str)))]
+
+
 def at_penultimate(rows: pd.DataFrame, conditions: pd.DataFrame) -> pd.DataFrame:
     """The rows that were read from the penultimate layer of their condition."""
     require_columns(conditions, ("condition", "penultimate"), "conditions")
