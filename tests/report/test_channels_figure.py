@@ -92,5 +92,5 @@ def test_without_channels_it_says_so() -> None:
 def test_channels_by_rank_have_a_separate_figure(swept: tuple[str, ...], expected: list[str]) -> None:
     table = curves("a")
     table = pd.concat([table[table["curve"] == MAP].assign(curve=curve) for curve in swept])
-    figures = curve_figures(table, conditions("a"), {}, FEATURES)
+    figures = list(curve_figures(table, conditions("a"), {}, FEATURES))
     assert [figure.name for figure in figures] == expected

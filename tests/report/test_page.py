@@ -63,7 +63,7 @@ def test_the_page_asks_for_nothing_from_outside(content: PageContent, tmp_path: 
 def test_hostile_words_are_escaped_everywhere(content: PageContent, tmp_path: Path) -> None:
     hostile = replace(
         content,
-        **dict.fromkeys(("title", "question", "scale", "verdict_rule"), HOSTILE),
+        **dict.fromkeys(("title", "question", "scale"), HOSTILE),
         answer=(HOSTILE, HOSTILE),
         verdicts=content.verdicts.assign(statement=HOSTILE, verdict=HOSTILE, tally=HOSTILE),
         claims=content.claims.assign(condition=HOSTILE, statistic=HOSTILE, verdict=HOSTILE),

@@ -36,9 +36,9 @@ class Run:
         """
         from repbias.cli import terminal
         from repbias.cli.progress import ConsoleProgress
-        from repbias.cli.report import write_page
         from repbias.experiments.families import headlines
         from repbias.experiments.verdicts import REPLICATED
+        from repbias.report import study_report
         from repbias.runs.studies import claims_table, run_studies
 
         out, results, failures = terminal.stdout(), [], []
@@ -49,7 +49,7 @@ class Run:
             results.append(result)
             out.print(terminal.claims(result.claims))
             try:
-                write_page(result, self.store)
+                print(f"page: {study_report.write_report(result, self.store)}")
             except Exception as error:
                 failures.append(error)
                 name = result.plan.study.name

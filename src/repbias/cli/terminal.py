@@ -15,6 +15,7 @@ from rich.text import Text
 from repbias.experiments import scorecard as scoring
 from repbias.experiments.families import BEYOND, PRIMARY, headlines, qualification
 from repbias.experiments.verdicts import AGAINST
+from repbias.report.figures.select import count_range, span
 
 _STYLES = {"replicated": "green", **dict.fromkeys(AGAINST, "red"), "mixed": "yellow"}
 
@@ -57,21 +58,13 @@ def _studies_of(found: Sequence[scoring.StudyScore], lead: str) -> RenderableTyp
     for one in found:
         primary = one.rows[one.rows["family"] == PRIMARY]
         parts = [part["estimate"] for _, part in primary.groupby(["statement", "statistic"], sort=False)]
-        effect = "; ".join(_range(_number(part.min()), _number(part.max())) for part in parts)
-        n = (
-            f"{_range(str(primary['n'].min()), str(primary['n'].max()))} of {primary['n_planned'].max()}"
-            if parts
-            else "-"
-        )
+        effect = "; ".join(span(_number(part.min()), _number(part.max())) for part in parts)
+        n = f"{count_range(primary['n'])} of {primary['n_planned'].max()}" if parts else "-"
         name = one.id if "/" in one.id else one.study
         view.add_row(
             Text(f"{lead}{name} ({one.scale})"), Text(one.verdict, style=_STYLES.get(one.verdict, "")), effect, f"n {n}"
         )
     return Padding(view, (0, 0, 0, 4))
-
-
-def _range(low: str, high: str) -> str:
-    return low if low == high else f"{low} to {high}"
 
 
 def claims(table: pd.DataFrame) -> Group:

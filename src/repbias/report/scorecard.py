@@ -13,7 +13,7 @@ from repbias.experiments.catalogue import CATALOGUE, SOURCES
 from repbias.experiments.families import BEYOND, DESCRIPTIVE
 from repbias.experiments.scorecard import Score, chance_sentence, scorecard
 from repbias.experiments.verdicts import VERDICT_RULE, VERDICTS
-from repbias.report.figures.select import claim_parts
+from repbias.report.figures.select import claim_parts, span
 from repbias.report.figures.style import formula
 from repbias.report.html import beside, csv_link, joined, render, write_whole
 from repbias.report.study_report import report_folder
@@ -80,8 +80,7 @@ def _range(low: pd.Series, high: pd.Series) -> str:
     """From the smallest to the largest number that is known."""
     if not (low.notna().any() and high.notna().any()):
         return ""
-    least, most = number(float(low.min())), number(float(high.max()))
-    return least if least == most else f"{least} to {most}"
+    return span(number(low.min()), number(high.max()))
 
 
 def _counts(rows: pd.DataFrame) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 
 import pandas as pd
 
@@ -25,108 +25,63 @@ from repbias.report.study_tables import StudyTables, contrast_values, feature_na
 from repbias.runs.results import StudyResult
 
 
-@dataclass(frozen=True)
-class StudyFigure:
-    """A figure of a study's page: how it is drawn (it may be several figures), and whether it applies."""
-
-    draw: Callable[[StudyTables], Figure | Sequence[Figure]]
-    applies: Callable[[StudyTables], bool] = lambda tables: True
-
-
 def study_figures(result: StudyResult) -> list[Figure]:
-    """Return a study's figures, in the order of its page; see `FIGURES`."""
-    if result.table.empty:
-        return []
-    tables = StudyTables(result)
-    figures: list[Figure] = []
-    for figure in FIGURES:
-        if figure.applies(tables):
-            drawn = figure.draw(tables)
-            figures += [drawn] if isinstance(drawn, Figure) else drawn
-    return figures
+    """Return a study's figures, in the order of its page; a new figure is a function in `figures`, and called here."""
+    return [] if result.table.empty else list(_figures(StudyTables(result)))
 
 
-def _map(tables: StudyTables) -> Figure:
-    claim = tables.study.claims[0]
-    values = contrast_values(claim, tables.result)
-    return condition_map(values, tables.conditions, claim.statement, claim.contrast.describe())
+def _figures(tables: StudyTables) -> Iterator[Figure]:
+    study, result, conditions, findings = tables.study, tables.result, tables.conditions, tables.findings
+    features = feature_names(result)
+    yield feature_gap(tables.analysed, conditions)
+    if not result.claims.empty:
+        yield claim_forest(result.claims, conditions)
+    if study.claims and forms_grid(conditions):
+        first = study.claims[0]
+        yield condition_map(contrast_values(first, result), conditions, first.statement, first.contrast.describe())
+    if study.ladders:
+        points = [one.points(result.plan.conditions, tables.trained) for one in study.ladders]
+        labels = {one.title: (one.x.contrast.describe(), one.y.contrast.describe()) for one in study.ladders}
+        yield ladder(pd.concat(points, ignore_index=True), labels)
+    yield from _effects(tables)
+    if not tables.levels.empty:
+        yield trend(tables.levels)
+    if not tables.in_sequence.empty:
+        yield position_profile(tables.analysed, tables.in_sequence, tables.hidden_layers)
+        yield position_slopes(tables.analysed, tables.in_sequence, tables.hidden_layers)
+    if "pairs" in findings:
+        blocks = findings.get("blocks", pd.DataFrame(columns=list(TABLES["blocks"])))
+        yield network_matrix(findings["pairs"], blocks, study.analysis.pairs if study.analysis else {})
+    if "curves" in findings:
+        yield from curve_figures(
+            findings["curves"], conditions, study.analysis.curves if study.analysis else {}, features
+        )
+    if "points" in findings:
+        yield stimulus_map(findings["points"], conditions)
+    # Learning curves are of all networks, also of those that failed the criterion.
+    yield learning_curves(labelled_features(result.table, result), conditions)
+    yield layer_profile(tables.analysed, conditions)
+    yield unit_histogram(tables.units, tables.analysed, conditions)
+    if any(has_probes(condition) for condition in result.plan.conditions):
+        yield layer_contents(tables.with_probes, conditions, features)
 
 
-def _ladders(tables: StudyTables) -> Figure:
-    ladders = tables.study.ladders
-    points = [one.points(tables.result.plan.conditions, tables.trained) for one in ladders]
-    labels = {one.title: (one.x.contrast.describe(), one.y.contrast.describe()) for one in ladders}
-    return ladder(pd.concat(points, ignore_index=True), labels)
-
-
-def _effects(tables: StudyTables) -> list[Figure]:
+def _effects(tables: StudyTables) -> Iterator[Figure]:
     """A figure for each crossing; those after the first are numbered."""
-    conditions, figures = tables.result.plan.conditions, []
+    conditions = tables.result.plan.conditions
     for number, crossing in enumerate(tables.study.effects, start=1):
         levels, cells = crossing.levels(conditions), crossing.cells(conditions, tables.trained)
         effects = crossing.table(levels, cells)
         figure = factor_effects(effects, cells, levels, crossing.contrast.describe(), crossing.sesoi)
-        figures.append(figure if number == 1 else replace(figure, name=f"{figure.name}-{number}"))
-    return figures
-
-
-def _matrix(tables: StudyTables) -> Figure:
-    analysis, blocks = tables.study.analysis, pd.DataFrame(columns=list(TABLES["blocks"]))
-    titles = {} if analysis is None else analysis.pairs
-    return network_matrix(tables.findings["pairs"], tables.findings.get("blocks", blocks), titles)
-
-
-def _curves(tables: StudyTables) -> list[Figure]:
-    analysis = tables.study.analysis
-    titles = {} if analysis is None else analysis.curves
-    return curve_figures(tables.findings["curves"], tables.conditions, titles, feature_names(tables.result))
+        yield figure if number == 1 else replace(figure, name=f"{figure.name}-{number}")
 
 
 def curve_figures(
     curves: pd.DataFrame, conditions: pd.DataFrame, labels: dict[str, tuple[str, str]], features: tuple[str, ...]
-) -> list[Figure]:
-    """Return the figures of an analysis's curves; curves of channels by rank have a separate figure."""
+) -> Iterator[Figure]:
+    """Yield the figures of an analysis's curves; curves of channels by rank have a separate figure."""
     is_rank = curves["curve"].isin([channels.MAP, channels.MEAN])
-    figures = []
     if is_rank.any():
-        figures.append(channel_spread(curves[is_rank], conditions, channels.MAP, channels.MEAN, features))
+        yield channel_spread(curves[is_rank], conditions, channels.MAP, channels.MEAN, features)
     if not is_rank.all() or curves.empty:
-        figures.append(analysis_curves(curves[~is_rank], conditions, labels, features))
-    return figures
-
-
-FIGURES = (
-    StudyFigure(lambda tables: feature_gap(tables.analysed, tables.conditions)),
-    StudyFigure(
-        lambda tables: claim_forest(tables.result.claims, tables.conditions),
-        applies=lambda tables: not tables.result.claims.empty,
-    ),
-    StudyFigure(_map, applies=lambda tables: bool(tables.study.claims) and forms_grid(tables.conditions)),
-    StudyFigure(_ladders, applies=lambda tables: bool(tables.study.ladders)),
-    StudyFigure(_effects, applies=lambda tables: bool(tables.study.effects)),
-    StudyFigure(lambda tables: trend(tables.levels), applies=lambda tables: not tables.levels.empty),
-    StudyFigure(
-        lambda tables: position_profile(tables.analysed, tables.in_sequence, tables.hidden_layers),
-        applies=lambda tables: not tables.in_sequence.empty,
-    ),
-    StudyFigure(
-        lambda tables: position_slopes(tables.analysed, tables.in_sequence, tables.hidden_layers),
-        applies=lambda tables: not tables.in_sequence.empty,
-    ),
-    StudyFigure(_matrix, applies=lambda tables: "pairs" in tables.findings),
-    StudyFigure(_curves, applies=lambda tables: "curves" in tables.findings),
-    StudyFigure(
-        lambda tables: stimulus_map(tables.findings["points"], tables.conditions),
-        applies=lambda tables: "points" in tables.findings,
-    ),
-    StudyFigure(  # of all networks, also those that failed the criterion
-        lambda tables: learning_curves(labelled_features(tables.result.table, tables.result), tables.conditions)
-    ),
-    StudyFigure(lambda tables: layer_profile(tables.analysed, tables.conditions)),
-    StudyFigure(lambda tables: unit_histogram(tables.units, tables.analysed, tables.conditions)),
-    StudyFigure(
-        lambda tables: layer_contents(tables.with_probes, tables.conditions, feature_names(tables.result)),
-        applies=lambda tables: any(has_probes(condition) for condition in tables.result.plan.conditions),
-    ),
-)
-"""The figures of a study's page in their order. A new figure is a file in `figures` and a record here."""
+        yield analysis_curves(curves[~is_rank], conditions, labels, features)

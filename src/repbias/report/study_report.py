@@ -49,8 +49,7 @@ def write_report(result: StudyResult, root: Path) -> Path:
     root : the store's folder.
     """
     folder = report_folder(root, result)
-    figures_folder, tables_folder = folder / "figures", folder / "tables"
-    figures_folder.mkdir(parents=True, exist_ok=True)
+    tables_folder = folder / "tables"
     tables_folder.mkdir(parents=True, exist_ok=True)
     claims = result.claims
     tables = {"claims": claims, "measures": result.table, "networks": result.networks}
@@ -68,7 +67,7 @@ def write_report(result: StudyResult, root: Path) -> Path:
         scale=plan.scale,
         verdicts=result.verdicts,
         claims=claims,
-        figures=[(figure, save_figure(figure, figures_folder)) for figure in study_figures(result)],
+        figures=[(figure, save_figure(figure, folder / "figures")) for figure in study_figures(result)],
         settings=settings(plan),
         provenance=_provenance(result),
         networks=result.networks,
@@ -146,7 +145,6 @@ class PageContent:
     design : the design check, one row per check with ``passed``, and any other columns.
     notes : remarks, one per paragraph.
     downloads : names of files, with their paths relative to the page.
-    verdict_rule : how a verdict follows from an estimate.
     """
 
     title: str
@@ -162,7 +160,6 @@ class PageContent:
     design: pd.DataFrame
     notes: Sequence[str] = ()
     downloads: Mapping[str, str] = field(default_factory=dict)
-    verdict_rule: str = VERDICT_RULE
 
 
 def write_page(page: PageContent, path: Path) -> Path:
@@ -229,4 +226,5 @@ def _render(page: PageContent, figures: Sequence[FigureView]) -> bytes:
         design=design_view(page.design),
         downloads={name: relative(target) for name, target in page.downloads.items()},
         sources=SOURCES,
+        verdict_rule=VERDICT_RULE,
     )

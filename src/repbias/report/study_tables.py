@@ -101,25 +101,18 @@ def contrast_values(claim: Claim, result: StudyResult) -> pd.DataFrame:
 
     Conditions that the claim is not about are included, so that a map shows how far the effect extends.
     """
-    trained = trained_networks(result.table, result.networks)
-    tables = {str(name): rows for name, rows in trained.groupby("condition", sort=False)}
-    frames = []
+    trained, contrast = trained_networks(result.table, result.networks), claim.contrast
+    frames = [pd.DataFrame(columns=["condition", "seed", "value"])]
     for condition in result.plan.conditions:
-        table = tables.get(condition.name)
-        if table is not None and _computable(claim, condition, table):
-            values = claim.contrast.per_seed(table, condition.model.layer_names).astype(float)
+        table, layers = trained[trained["condition"] == condition.name], condition.model.layer_names
+        if (
+            set(contrast.features()) <= set(condition.task.measured_names)
+            and set(contrast.layers_read(layers)) <= set(table["layer"])
+            and set(contrast.measures_read()) <= set(table["measure"])
+        ):
+            values = contrast.per_seed(table, layers).astype(float)
             frames.append(values.rename("value").reset_index().assign(condition=condition.name))
-    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=["condition", "seed", "value"])
-
-
-def _computable(claim: Claim, condition: Condition, table: pd.DataFrame) -> bool:
-    """Whether a condition's table has everything that the contrast needs."""
-    contrast = claim.contrast
-    return (
-        set(contrast.features()) <= set(condition.task.measured_names)
-        and set(contrast.layers_read(condition.model.layer_names)) <= set(table["layer"])
-        and set(contrast.measures_read()) <= set(table["measure"])
-    )
+    return pd.concat(frames[1:] or frames, ignore_index=True)
 
 
 def feature_names(result: StudyResult) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any
@@ -13,7 +13,7 @@ import pandas as pd
 
 from repbias.experiments.catalogue import CATALOGUE
 from repbias.experiments.families import qualification
-from repbias.report.figures.select import claim_parts, natural, require_columns
+from repbias.report.figures.select import claim_parts, in_order, natural, require_columns
 from repbias.report.figures.style import formula
 from repbias.report.html import TableView, joined, table_view, words
 
@@ -183,22 +183,14 @@ def _networks_sentence(networks: pd.DataFrame, passed: pd.Series, below: pd.Seri
     total = len(networks)
     if passed.all():
         return f"All {total} of {total} networks finished and passed the accuracy criterion."
-    failed, stopped, absent = (int((networks["status"] == one).sum()) for one in ("failed", "step limit", "not run"))
-    low = networks.loc[below & (networks["status"] == "finished"), "failed_criterion"]
-    reasons = [
-        f"{failed} failed" if failed else "",
-        f"{stopped} stopped at the step limit" if stopped else "",
-        f"{absent} not run" if absent else "",
-        f"{len(low)} failed the accuracy criterion on {_features(low)}" if len(low) else "",
-    ]
-    reason = joined([reason for reason in reasons if reason] or ["no reason is given"])
+    counts = networks["status"].value_counts()
+    status = {"failed": "diverged", "step limit": "stopped at the step limit", "not run": "not run"}
+    reasons = [f"{counts[name]} {what}" for name, what in status.items() if name in counts]
+    if low := [words(cell) for cell in networks.loc[below & (networks["status"] == "finished"), "failed_criterion"]]:
+        features = in_order(name.strip() for cell in low for name in cell.split(",") if name.strip())
+        reasons.append(f"{len(low)} failed the accuracy criterion on {joined(features)}")
+    reason = joined(reasons or ["no reason is given"])
     return f"{int(passed.sum())} of {total} networks passed; {reason}. Each is listed below."
-
-
-def _features(failed: Iterable[object]) -> str:
-    """The distinct features in cells that list features with commas."""
-    names = {name.strip() for cell in failed for name in words(cell).split(",") if name.strip()}
-    return joined(sorted(names, key=natural))
 
 
 def design_view(design: pd.DataFrame) -> CheckView | None:

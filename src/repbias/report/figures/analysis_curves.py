@@ -54,20 +54,18 @@ def analysis_curves(
     names = list(dict.fromkeys(curves["curve"]))
     shown, titles = select.drawn(here)["condition"], select.titles(conditions)
     columns = select.panel_columns(select.drawn(here))
-    places = -(-len(shown) // columns) * columns  # of one curve, including those left free in its last row
-    drawing, cells = style.blocks(len(names) * places, columns, _CURVE_SIZE, colours, gap=(0.35, 1.0), below=0.62)
-    for line, curve in enumerate(names):
-        rows = numbers[numbers["curve"] == curve]
-        x_title, y_title = labels.get(curve, (curve, curve))
-        for place, condition in enumerate(shown):
-            axes, column = drawing.add_subplot(cells[line * places + place]), place % columns
-            style.panel_title(axes, titles[condition])
-            draw_curves(axes, rows[(rows["condition"] == condition) & (rows["mark"] == "mean")], colours)
+    free = -len(shown) % columns  # places in the last row of one curve
+    places = [*((name, titles[name]) for name in shown), *[("", "")] * free]
+    drawing, panels = marks.panels(places * len(names), _CURVE_SIZE, colours, columns, gap=(0.35, 1.0), below=0.62)
+    for place, panel in enumerate(panels):
+        if panel.name:
+            curve = names[place // len(places)]
+            rows = numbers[numbers["curve"] == curve]
+            x_title, y_title = labels.get(curve, (curve, curve))
+            axes = panel.axes(y=style.plain(y_title, 24, 4))
+            draw_curves(axes, rows[(rows["condition"] == panel.name) & (rows["mark"] == "mean")], colours)
             _scale(axes, rows)
             axes.set_xlabel(style.plain(x_title, 40, 2), parse_math=False)
-            axes.tick_params(labelleft=column == 0)
-            if column == 0:
-                axes.set_ylabel(style.plain(y_title, 24, 4), parse_math=False)
     caption = f"{_curves_caption(curves, conditions)}{select.drawn_sentence(here)}"
     return Figure(CURVES_NAME, CURVES_TITLE, caption, drawing, numbers)
 

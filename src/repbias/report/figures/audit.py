@@ -39,8 +39,7 @@ def variance_and_decodability(report: AuditReport) -> Figure:
     ``noise_ceiling`` (``y`` each).
     """
     layers = drawn_layers(report)
-    levels = [_levels(report, layers, "detectable_r2", "detectable"), _levels(report, layers, "noise_ceiling")]
-    numbers = pd.concat([_points(report, layers), *(rows for rows in levels if len(rows))], ignore_index=True)
+    numbers = pd.concat([_points(report, layers), _levels(report, layers)], ignore_index=True)
     colours = style.feature_colours(report.features)
     key = {f"{place}  {name}": colour for place, (name, colour) in enumerate(colours.items(), start=1)}
     drawing, panels = layer_panels(layers, (3.0, 2.8), key, gap=(0.3, 0.8), below=0.62)
@@ -94,11 +93,12 @@ def _points(report: AuditReport, layers: list[str]) -> pd.DataFrame:
     return pd.DataFrame(made)
 
 
-def _levels(report: AuditReport, layers: list[str], measure: str, mark: str = "") -> pd.DataFrame:
-    """Return the height of a line in each panel, marked with the name of the measure or another."""
-    results = report.results
-    rows = results[(results["measure"] == measure) & results["layer"].isin(layers) & results["value"].notna()]
-    return rows[["layer", "feature"]].assign(y=rows["value"], mark=mark or measure)
+def _levels(report: AuditReport, layers: list[str]) -> pd.DataFrame:
+    """Return the heights of the lines in each panel: what each feature's test can detect, and the noise ceiling."""
+    results = report.results.sort_values("measure", kind="stable").dropna(subset="value")
+    marked = results["measure"].map({"detectable_r2": "detectable", "noise_ceiling": "noise_ceiling"})
+    lines = results[["layer", "feature"]].assign(y=results["value"], mark=marked)
+    return lines[marked.notna() & lines["layer"].isin(layers)]
 
 
 def _range(numbers: pd.DataFrame) -> tuple[float, float]:

@@ -105,7 +105,7 @@ def _draw_row(axes: Axes, place: int, row: pd.Series) -> None:
     marker, edge, face = _MARKS.get(str(row["verdict"]), _MARKS["inconclusive"])
     if place % 2 == 0:
         axes.axhspan(place - 0.5, place + 0.5, color="#f5f6f8", zorder=0, linewidth=0)
-    for bound in _bounds(row):
+    for bound in {row["sesoi"], -row["sesoi"] if row["test"] in _BOTH_SIDES else row["sesoi"]}:
         axes.plot([bound] * 2, [place - 0.5, place + 0.5], color=style.MUTED, linewidth=1, dashes=(3, 2))
     if np.isfinite(row["estimate"]):
         axes.plot([row["ci_low"], row["ci_high"]], [place, place], color=edge, linewidth=1.7, solid_capstyle="butt")
@@ -120,13 +120,6 @@ def _draw_row(axes: Axes, place: int, row: pd.Series) -> None:
     axes.text(1.03, place, networks, transform=beside, va="center", fontsize=8, color=style.MUTED)
     verdict = style.plain(row["verdict"], 18, 1)
     axes.text(1.2, place, verdict, transform=beside, va="center", fontsize=8, color=edge, parse_math=False)
-
-
-def _bounds(row: pd.Series) -> list[float]:
-    """Where the dashed lines stand: the smallest effect, on both sides where both bound the claim."""
-    if not np.isfinite(row["sesoi"]):
-        return []
-    return [-row["sesoi"], row["sesoi"]] if row["test"] in _BOTH_SIDES else [row["sesoi"]]
 
 
 def _count(value: object) -> str:
@@ -148,7 +141,7 @@ def _verdict_key(drawing: matplotlib.figure.Figure, numbers: pd.DataFrame) -> No
 
 
 def _caption(numbers: pd.DataFrame) -> str:
-    least, most = _count(numbers["n"].min()), _count(numbers["n"].max())
+    counts = select.span(_count(numbers["n"].min()), _count(numbers["n"].max()))
     between = (
         " Two dashed lines stand where the claim is that there is no effect, or an effect in either direction."
         if numbers["test"].isin(_BOTH_SIDES).any()
@@ -159,5 +152,5 @@ def _caption(numbers: pd.DataFrame) -> str:
         "it compares. The solid line is zero, the dashed line the smallest effect of interest, fixed before the run."
         f"{between} Shape and colour give the verdict on the row alone, before any correction for several rows. Each "
         "claim, and each part of a claim, has an axis of its own. n, at the right, counts networks (seeds), not units "
-        f"or stimuli: {least if least == most else f'{least} to {most}'} per row."
+        f"or stimuli: {counts} per row."
     )

@@ -35,8 +35,8 @@ class Panel(NamedTuple):
         if self.title:
             style.panel_title(axes, self.title)
         axes.tick_params(labelleft=self.leftmost)
-        axes.set_xlabel(x if self.lowest else "")
-        axes.set_ylabel(y if self.leftmost else "")
+        axes.set_xlabel(x if self.lowest else "", parse_math=False)
+        axes.set_ylabel(y if self.leftmost else "", parse_math=False)
         return axes
 
 

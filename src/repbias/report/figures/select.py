@@ -170,10 +170,15 @@ def means(values: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*by, "value", "ci_low", "ci_high", "n", "mark"])
 
 
+def span(low: str, high: str) -> str:
+    """From one number to another: ``4``, if both are written alike, or ``3 to 4``."""
+    return low if low == high else f"{low} to {high}"
+
+
 def count_range(counts: Iterable[int]) -> str:
     """From the smallest to the largest count: ``4`` or ``3 to 4``."""
     known = [int(count) for count in counts]
-    return f"{min(known)}" if min(known) == max(known) else f"{min(known)} to {max(known)}"
+    return span(str(min(known)), str(max(known)))
 
 
 def networks_sentence(rows: pd.DataFrame, conditions: pd.DataFrame) -> str:
