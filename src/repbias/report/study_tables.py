@@ -2,92 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
-
 import numpy as np
 import pandas as pd
 
 from repbias.experiments.claim import Claim
-from repbias.experiments.condition import Condition
-from repbias.experiments.evaluation import levels_table
-from repbias.experiments.positions import OUTPUT_POSITION
-from repbias.experiments.study import Study
 from repbias.runs.results import StudyResult
 from repbias.training.job import counts
-
-
-@dataclass(frozen=True)
-class StudyTables:
-    """A study's result as its figures take it.
-
-    `analysed` has the networks that passed the accuracy criterion on all features, and the features that they report;
-    `with_probes` has what was measured beside these features, too; `trained` has all networks that did not fail.
-    """
-
-    result: StudyResult
-
-    @property
-    def study(self) -> Study:
-        """The study."""
-        return self.result.plan.study
-
-    @cached_property
-    def conditions(self) -> pd.DataFrame:
-        """One row per condition, with its factors."""
-        return described_conditions(self.result)
-
-    @cached_property
-    def with_probes(self) -> pd.DataFrame:
-        """The measurements of analysed networks, layers in order."""
-        return analysed_networks(in_layer_order(self.result), self.result.networks)
-
-    @cached_property
-    def analysed(self) -> pd.DataFrame:
-        """The measurements of analysed networks on the features that they report."""
-        return labelled_features(self.with_probes, self.result)
-
-    @cached_property
-    def units(self) -> pd.DataFrame:
-        """R2 of single units, of analysed networks on the features that they report."""
-        return labelled_features(analysed_networks(self.result.units, self.result.networks), self.result)
-
-    @cached_property
-    def trained(self) -> pd.DataFrame:
-        """The measurements of all networks that did not fail."""
-        return trained_networks(self.result.table, self.result.networks)
-
-    @cached_property
-    def levels(self) -> pd.DataFrame:
-        """The values of claims on trends, level by level."""
-        return levels_table(self.study, self.result.plan.conditions, self.trained)
-
-    @cached_property
-    def in_sequence(self) -> pd.DataFrame:
-        """The conditions in which features are reported one after the other."""
-        table = self.result.table
-        found = set(table.loc[table["measure"] == OUTPUT_POSITION, "condition"])
-        return self.conditions[self.conditions["condition"].isin(found)]
-
-    @property
-    def hidden_layers(self) -> dict[str, Sequence[str]]:
-        """The hidden layers of each condition."""
-        return {condition.name: condition.model.layer_names for condition in self.result.plan.conditions}
-
-    @cached_property
-    def findings(self) -> dict[str, pd.DataFrame]:
-        """The tables that the study's analysis returned, by name, of the networks that passed the accuracy criterion.
-
-        An analysis of one network at a time is done on every network, whether or not it passed.
-        """
-        analysis, found = self.study.analysis, self.result.findings
-        if analysis is None:
-            return {}
-        if analysis.of == "study":
-            return found
-        networks = self.result.networks
-        return {name: analysed_networks(one, networks) if "seed" in one else one for name, one in found.items()}
 
 
 def described_conditions(result: StudyResult) -> pd.DataFrame:
@@ -120,11 +40,6 @@ def feature_names(result: StudyResult) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for one in result.plan.conditions for name in one.task.feature_names))
 
 
-def has_probes(condition: Condition) -> bool:
-    """Whether the task measures properties that no output reports."""
-    return len(condition.task.measured_names) > len(condition.task.feature_names)
-
-
 def labelled_features(table: pd.DataFrame, result: StudyResult) -> pd.DataFrame:
     """Return the rows of features that the task of their condition reports, without probes and joint measures."""
     reported = [(one.name, name) for one in result.plan.conditions for name in one.task.feature_names]
@@ -140,6 +55,17 @@ def analysed_networks(table: pd.DataFrame, networks: pd.DataFrame) -> pd.DataFra
     """Return the rows of the networks that finished and passed the accuracy criterion on every feature."""
     pairs = zip(networks["status"], networks["failed_criterion"], strict=True)
     return _of(table, networks[np.array([counts(status, failed) for status, failed in pairs], dtype=bool)])
+
+
+def analysed_findings(result: StudyResult) -> dict[str, pd.DataFrame]:
+    """Return the tables that the study's analysis made, by name, of the networks that passed the accuracy criterion.
+
+    An analysis of one network at a time is done on every network, whether or not it passed.
+    """
+    analysis, networks = result.plan.study.analysis, result.networks
+    if analysis is None or analysis.of == "study":
+        return {} if analysis is None else result.findings
+    return {name: analysed_networks(one, networks) if "seed" in one else one for name, one in result.findings.items()}
 
 
 def _of(table: pd.DataFrame, networks: pd.DataFrame) -> pd.DataFrame:

@@ -43,7 +43,7 @@ def variance_and_decodability(report: AuditReport) -> Figure:
     colours = style.feature_colours(report.features)
     key = {f"{place}  {name}": colour for place, (name, colour) in enumerate(colours.items(), start=1)}
     drawing, panels = layer_panels(layers, (3.0, 2.8), key, gap=(0.3, 0.8), below=0.62)
-    limits = _least_x(numbers), *_range(numbers)
+    limits = _limits(numbers)
     for panel in panels:
         axes = panel.axes(y="share of variance explained")
         _plane(axes, *limits)
@@ -101,16 +101,12 @@ def _levels(report: AuditReport, layers: list[str]) -> pd.DataFrame:
     return lines[marked.notna() & lines["layer"].isin(layers)]
 
 
-def _range(numbers: pd.DataFrame) -> tuple[float, float]:
-    """The ends of the axis of R2, the same for all panels."""
-    drawn = numbers[[name for name in ("y", "y_low", "y_high") if name in numbers]].to_numpy(dtype=float)
-    return min(_LOWEST, float(np.nanmin(drawn))), min(max(float(np.nanmax(drawn)) * 1.25, 0.05), 1.1)
-
-
-def _least_x(numbers: pd.DataFrame) -> float:
-    """Return where the axis of decodability begins, low enough for features that are below chance by luck."""
-    points = numbers.loc[numbers["mark"] == "feature"]
-    return min([_LEFT, *(points["x"] - 0.06)]) if len(points) else _LEFT
+def _limits(numbers: pd.DataFrame) -> tuple[float, float, float]:
+    """The left end of the axis of decodability, with room for features below chance, and both ends of that of R2."""
+    points = numbers[numbers["mark"] == "feature"]
+    heights = numbers.filter(["y", "y_low", "y_high"]).to_numpy(float)
+    highest = min(max(float(np.nanmax(heights)) * 1.25, 0.05), 1.1)
+    return min([_LEFT, *(points["x"] - 0.06 if len(points) else [])]), min(_LOWEST, float(np.nanmin(heights))), highest
 
 
 def _root(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

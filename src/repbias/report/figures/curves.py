@@ -143,10 +143,10 @@ def _numbers(seeds: pd.DataFrame, means: pd.DataFrame, mastery: pd.DataFrame) ->
 
 def _caption(seeds: pd.DataFrame, conditions: pd.DataFrame) -> str:
     return (
-        f"Upper panels: accuracy on test stimuli; the dashed line is the accuracy criterion, {ACCURACY_CRITERION:.0%}. Lower "
-        "panels: the share of the penultimate layer’s variance that each feature explains. Training steps are on a "
-        "logarithmic scale, with step 0 at its left end. Shares are of each network’s variance at the "
-        "end of training, so all points of a curve share one scale. Thin lines are networks, bold lines their mean; a "
+        f"Upper panels: accuracy on test stimuli; the dashed line is the accuracy criterion, {ACCURACY_CRITERION:.0%}. "
+        "Lower panels: the share of the penultimate layer’s variance that each feature explains. Training steps are "
+        "on a logarithmic scale, with step 0 at its left end. Shares are of each network’s variance at the end of "
+        "training, so all points of a curve share one scale. Thin lines are networks, bold lines their mean; a "
         "network that has stopped enters the mean with its last value. Ticks between the panels mark the steps at "
         "which networks first passed the criterion on validation stimuli. "
         f"{select.networks_sentence(seeds, conditions)}{select.drawn_sentence(conditions)}"
