@@ -13,7 +13,6 @@ from repbias.cli.options import optional
 from repbias.core.functions import resolve_function
 
 if TYPE_CHECKING:
-    from rich.table import Table
     from torch import nn
 
     from repbias.audit.files.table import FeatureTable
@@ -102,12 +101,12 @@ class Audit:
         except TypeError as error:  # what an audit raises for input of the wrong kind
             raise ValueError(str(error)) from error
         console = terminal.stdout()
-        console.print(short_table(report))
-        console.print(_meanings_of_columns(), markup=False, soft_wrap=True)
+        console.print(terminal.audit_table(report))
+        console.print(terminal.audit_columns(), markup=False, soft_wrap=True)
         for sentence in report.sentences:
             console.print(f"- {sentence}", markup=False, soft_wrap=True)
         report.save_html(self.out, overwrite=self.overwrite)
-        console.print(_summary(report), markup=False, soft_wrap=True)
+        console.print(terminal.audit_summary(report), markup=False, soft_wrap=True)
         print(f"page: {self.out}")
 
     def _of_arrays(self, table: FeatureTable) -> AuditReport:
@@ -163,38 +162,6 @@ class Audit:
         return [f"--{name.replace('_', '-')}" for name in names if getattr(self, name) not in (None, ())]
 
 
-def short_table(report: AuditReport) -> Table:
-    """Return the audit for the terminal: a line per layer and feature; p is that of R2, after Holm's correction."""
-    from rich.table import Table
-    from rich.text import Text
-
-    from repbias.audit.measures import R2, all_measures
-    from repbias.measures.variance.result import ALL_FEATURES
-
-    shown = [measure for measure in all_measures() if measure.short]
-    view = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("layer", "feature"):
-        view.add_column(name, overflow="fold", min_width=8)
-    for measure in shown:
-        headings = [f"{measure.short} [95 % interval]", "p"] if measure is R2 else [measure.short]
-        for heading in headings:
-            view.add_column(Text(heading), justify="right", no_wrap=True)
-    cells = {(row["layer"], row["feature"], row["measure"]): row for row in report.results.to_dict("records")}
-    for layer in report.layers:
-        for feature in (*report.features, ALL_FEATURES):
-            texts: list[str] = []
-            for measure in shown:
-                row = cells.get((layer, feature, measure.name), {})
-                value = _number(row.get("value"))
-                if measure is R2:
-                    p = "<.001" if row["p_holm"] < 0.001 else _number(row["p_holm"])
-                    texts += [f"{value} [{_number(row['ci_low'])}, {_number(row['ci_high'])}]", p]
-                else:
-                    texts.append(value)
-            view.add_row(*(Text(text) for text in (layer, feature, *texts)))
-    return view
-
-
 def check_out(path: Path, *, overwrite: bool) -> None:
     """Refuse a page that cannot be written, or that would replace a file, before anything is computed.
 
@@ -209,23 +176,6 @@ def check_out(path: Path, *, overwrite: bool) -> None:
         raise ValueError(f"cannot write {path}: there is no folder {path.parent}")
     if path.exists() and not overwrite:
         raise ValueError(f"{path} exists already; name another file, or add --overwrite")
-
-
-def _meanings_of_columns() -> str:
-    from repbias.audit.measures import all_measures
-
-    shown = [f"{measure.short}: {measure.meaning}" for measure in all_measures() if measure.short]
-    return "\n".join([*shown, "p: that of R2, after Holm's correction", ""])
-
-
-def _summary(report: AuditReport) -> str:
-    """Return the status of each feature, and what these words mean: last, where the eye is when a command ends."""
-    from repbias.audit.status import meanings, summary
-
-    statuses = report.statuses()
-    lines = [f"  {feature}: {status}" for feature, status in summary(statuses).items()]
-    words = [f"  {word}: {meaning}" for word, meaning in meanings(statuses).items()]
-    return "\n".join(["", "Summary", *lines, "", "where", *words, ""])
 
 
 def _find_predict(path: str) -> Callable[[Any], Any]:
@@ -248,7 +198,3 @@ def _called(option: str, path: str, function: Callable[..., Any], *arguments: An
         return function(*arguments)
     except Exception as error:
         raise ValueError(f"{option}: {path!r} failed: {type(error).__name__}: {error}") from error
-
-
-def _number(value: Any) -> str:
-    return "-" if value is None or value != value else f"{value:z.3f}"

@@ -11,8 +11,6 @@ import tyro
 from repbias.cli.options import optional
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
     from repbias.experiments.study import Study
 
 
@@ -38,16 +36,13 @@ class List:
 
         studies = [find_study(name) for name in ([self.study] if self.study else NAMES)]
         if self.json:
-            rows = [{"name": one.name, "question": one.question, "domain": one.domain, "claims": claim_ids(one),
-                     "cost": costs(one)} for one in studies]  # fmt: skip
+            rows = [{"name": one.name, "question": one.question, "domain": one.domain,
+                     "claims": terminal.claim_ids(one), "cost": costs(one)} for one in studies]  # fmt: skip
             print(json.dumps(rows, indent=2, ensure_ascii=False))
+        elif self.study:
+            terminal.stdout().print(terminal.one_study(studies[0], costs(studies[0])))
         else:
-            terminal.stdout().print(one_study(studies[0]) if self.study else all_studies())
-
-
-def claim_ids(study: Study) -> list[str]:
-    """Return the ids of a study's claims, each once; a question of the study's own has the study's name before it."""
-    return list(dict.fromkeys(claim.name_in(study.name) for claim in study.claims))
+            terminal.stdout().print(terminal.all_studies(studies))
 
 
 def costs(study: Study) -> dict[str, int]:
@@ -56,50 +51,3 @@ def costs(study: Study) -> dict[str, int]:
 
     rate = multiplication_rate()
     return {scale: round(expected_seconds(make_plan(study, scale), rate)) for scale in study.scales}
-
-
-def all_studies() -> RenderableType:
-    """Return one line per study, grouped by domain: name, title, claims of the literature."""
-    from rich.console import Group
-    from rich.table import Table
-    from rich.text import Text
-
-    from repbias.experiments.catalogue import CATALOGUE
-    from repbias.studies import DOMAINS, NAMES, find_study
-
-    parts: list[RenderableType] = []
-    studies = {name: find_study(name) for name in NAMES}
-    widths = max(map(len, studies)), max(len(study.title) for study in studies.values()), None
-    for domain, names in DOMAINS.items():
-        view = Table(box=None, pad_edge=False, show_header=False)
-        for width in widths:
-            view.add_column(width=width)
-        for name in names:
-            ids = [one for one in claim_ids(studies[name]) if one in CATALOGUE]
-            view.add_row(Text(name), Text(studies[name].title), Text(" ".join(ids), style="dim"))
-        parts += [Text(domain, style="bold"), view, Text()]
-    return Group(*parts, Text("repbias list STUDY shows the rest: question, claims, conditions, cost, notes"))
-
-
-def one_study(study: Study) -> RenderableType:
-    """Return everything about one study, in paragraphs."""
-    from rich.console import Group
-    from rich.padding import Padding
-    from rich.text import Text
-
-    from repbias.cli.progress import counted, duration
-
-    seconds = costs(study)
-    scales = [
-        f"{name}: {counted(len(study.at(name)), 'condition')}, {counted(scale.seeds, 'seed')} each, "
-        f"about {duration(seconds[name])} here"
-        for name, scale in study.scales.items()
-    ]
-    claims = [f"{claim.name_in(study.name)}  {claim.statement}" for claim in study.claims]
-    conditions = [condition.name for condition in study.conditions]
-    parts: list[RenderableType] = [Text(f"{study.name} ({study.domain})", style="bold"), Text(study.question)]
-    sections = {"Scales": scales, "Claims": claims, "Conditions": conditions, "Notes": study.notes}
-    for heading, lines in sections.items():
-        if lines:
-            parts += [Text(f"\n{heading}", style="bold"), *(Padding(Text(line), (0, 0, 0, 2)) for line in lines)]
-    return Group(*parts)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -19,18 +18,6 @@ from repbias.report.html import beside, csv_link, joined, render, write_whole
 from repbias.report.study_report import report_folder
 from repbias.report.study_views import bound, number
 from repbias.runs.results import StudyResult
-
-
-@dataclass(frozen=True)
-class PartView:
-    """One part of a claim in one study: the statistic, and over its primary rows the ranges of the numbers."""
-
-    statement: str
-    statistic: str
-    effect: str
-    interval: str
-    smallest: str
-    n: str
 
 
 def write_scorecard(results: Sequence[StudyResult], root: Path) -> Path:
@@ -62,18 +49,19 @@ def write_scorecard(results: Sequence[StudyResult], root: Path) -> Path:
     return write_whole(path, html)
 
 
-def _part(rows: pd.DataFrame) -> PartView:
-    """The ranges over the primary rows of a part, or over all where none is primary."""
+def _part(rows: pd.DataFrame) -> dict[str, str]:
+    """One part of a claim in one study, with the ranges over its primary rows, or over all where none is primary."""
     deciding = rows[~rows["family"].isin([BEYOND, DESCRIPTIVE])]
     shown = rows if deciding.empty else deciding
-    return PartView(
-        statement=str(rows["statement"].iloc[0]),
-        statistic=formula(str(rows["statistic"].iloc[0])),
-        effect=_range(shown["estimate"], shown["estimate"]) or "not estimated",
-        interval=_range(shown["ci_low"], shown["ci_high"]) or "–",
-        smallest=bound(shown.iloc[0].to_dict()),
-        n=_counts(shown),
-    )
+    low, high = int(shown["n"].min()), int(shown["n"].max())
+    return {
+        "statement": str(rows["statement"].iloc[0]),
+        "statistic": formula(rows["statistic"].iloc[0]),
+        "effect": _range(shown["estimate"], shown["estimate"]) or "not estimated",
+        "interval": _range(shown["ci_low"], shown["ci_high"]) or "–",
+        "smallest": bound(shown.iloc[0].to_dict()),
+        "n": f"{low if low == high else f'{low}–{high}'} of {shown['n_planned'].max():.0f}",
+    }
 
 
 def _range(low: pd.Series, high: pd.Series) -> str:
@@ -81,11 +69,6 @@ def _range(low: pd.Series, high: pd.Series) -> str:
     if not (low.notna().any() and high.notna().any()):
         return ""
     return span(number(low.min()), number(high.max()))
-
-
-def _counts(rows: pd.DataFrame) -> str:
-    low, high, planned = int(rows["n"].min()), int(rows["n"].max()), int(rows["n_planned"].max())
-    return f"{low if low == high else f'{low}–{high}'} of {planned}"
 
 
 def _study(result: StudyResult, link: str) -> dict[str, str]:

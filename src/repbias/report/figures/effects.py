@@ -79,15 +79,12 @@ def draw_effects(axes: Axes, rows: pd.DataFrame, sesoi: float) -> None:
     colour, heading = (kind[str(rows["kind"].iloc[0])] for kind in (_COLOURS, _HEADINGS))
     axes.axvspan(-sesoi, sesoi, color="#e3e6ea", linewidth=0, zorder=0)
     axes.axvline(0, color=style.INK, linewidth=0.8, zorder=1)
-    beside = axes.get_yaxis_transform()
     for place, row in enumerate(rows.to_dict("records")):
         axes.plot([row["ci_low"], row["ci_high"]], [place, place], color=colour, linewidth=1.7)
         axes.plot([row["estimate"]], [place], "o", color=colour, markersize=5.5)
         whole = row["settings"] == row["n_settings"]
         settings = "" if whole else f" · {row['settings']} of {row['n_settings']} settings"
-        axes.text(
-            1.03, place, f"n = {row['n']}{settings}", transform=beside, va="center", fontsize=8, color=style.MUTED
-        )
+        marks.beside_row(axes, place, f"n = {row['n']}{settings}")
     marks.name_rows(axes, [style.formula(name) for name in rows["effect"]], 54)
     axes.spines["left"].set_visible(False)
     axes.set_title(heading, pad=4)

@@ -116,10 +116,8 @@ def _draw_row(axes: Axes, place: int, row: pd.Series) -> None:
     networks = f"n = {_count(row['n'])}"
     if pd.notna(row["n_planned"]) and row["n_planned"] != row["n"]:
         networks += f" of {_count(row['n_planned'])}"
-    beside = axes.get_yaxis_transform()
-    axes.text(1.03, place, networks, transform=beside, va="center", fontsize=8, color=style.MUTED)
-    verdict = style.plain(row["verdict"], 18, 1)
-    axes.text(1.2, place, verdict, transform=beside, va="center", fontsize=8, color=edge, parse_math=False)
+    marks.beside_row(axes, place, networks)
+    marks.beside_row(axes, place, style.plain(row["verdict"], 18, 1), x=1.2, colour=edge)
 
 
 def _count(value: object) -> str:

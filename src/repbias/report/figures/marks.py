@@ -152,6 +152,12 @@ def cell(axes: Axes, corner: tuple[int, int], found: Mapping[Any, Any], colours:
     axes.text(x + 0.5, y + 0.76, f"n = {n}" if n == trained else f"n = {n} of {trained}", fontsize=size, **middle)
 
 
+def beside_row(axes: Axes, place: float, text: str, x: float = 1.03, colour: str = style.MUTED) -> None:
+    """Write a remark at the right of a row."""
+    transform = axes.get_yaxis_transform()
+    axes.text(x, place, text, transform=transform, va="center", fontsize=8, color=colour, parse_math=False)
+
+
 def name_cells(axes: Axes, rows: Sequence[str], columns: Sequence[str]) -> None:
     """Give each row and column of cells its room and its name."""
     axes.set(xlim=(0, len(columns)), ylim=(len(rows), 0))
