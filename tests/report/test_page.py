@@ -161,7 +161,7 @@ def test_heavy_figures_fall_back_to_png(content: PageContent, tmp_path: Path, mo
     ("changes", "sentence"),
     [
         ({}, "All 16 of 16 networks finished and passed the accuracy criterion."),
-        ({3: {"status": "failed"}}, "15 of 16 networks passed; 1 failed."),
+        ({3: {"status": "failed"}}, "15 of 16 networks passed; 1 diverged."),
         (
             {3: {"failed_criterion": "hard"}, 5: {"failed_criterion": "easy,hard"}},
             "14 of 16 networks passed; 2 failed the accuracy criterion on easy and",

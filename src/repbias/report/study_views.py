@@ -18,37 +18,14 @@ from repbias.report.figures.style import formula
 from repbias.report.html import TableView, joined, table_view, words
 
 
-@dataclass(frozen=True)
-class PartView:
-    """One statement of a claim, the statistic that decides it, and its conditions."""
-
-    statement: str
-    statistic: str
-    rows: list[dict[str, Any]]
-
-
-@dataclass(frozen=True)
-class ClaimView:
-    """One claim: its verdict, how many rows it rests on, and its parts, most often one.
-
-    Attributes
-    ----------
-    counts : the verdicts of the primary rows, and what the other conditions show.
-    source, against : where the claim is known from, and what would count against it; empty for a study's own question.
-    """
-
-    anchor: str
-    id: str
-    statement: str
-    verdict: object
-    counts: str
-    source: str
-    against: str
-    parts: list[PartView]
-
-
-def claim_views(verdicts: pd.DataFrame, claims: pd.DataFrame) -> list[ClaimView]:
+def claim_views(verdicts: pd.DataFrame, claims: pd.DataFrame) -> list[dict[str, Any]]:
     """Claims by id; one that has a verdict and no rows, or rows and no verdict, is shown too.
+
+    Returns
+    -------
+    for each claim its ``verdict``; ``counts``, the verdicts of its primary rows and what the other conditions show;
+    ``source`` and ``against``, where it is known from and what would count against it (empty for a study's own
+    question); and its ``parts``, most often one.
 
     Raises
     ------
@@ -60,28 +37,29 @@ def claim_views(verdicts: pd.DataFrame, claims: pd.DataFrame) -> list[ClaimView]
     return [_claim(place, name, verdicts, claims) for place, name in enumerate(names, 1)]
 
 
-def _claim(place: int, name: str, verdicts: pd.DataFrame, claims: pd.DataFrame) -> ClaimView:
+def _claim(place: int, name: str, verdicts: pd.DataFrame, claims: pd.DataFrame) -> dict[str, Any]:
     overall = verdicts[verdicts["id"].astype(str) == name]
     rows = claims[claims["id"].astype(str) == name]
     stated = pd.concat([overall, rows])["statement"].dropna().tolist()
     slug = re.sub(r"[^A-Za-z0-9-]+", "-", name).strip("-")
     first = overall.iloc[0].to_dict() if len(overall) else {}
     known = CATALOGUE.get(name)
-    return ClaimView(
-        anchor=f"claim-{slug}" if slug == name else f"claim-{slug}-{place}-",
-        id=name,
-        statement=words(stated[0]) if stated else "",
-        verdict=first.get("verdict"),
-        counts="; ".join(filter(None, (words(first.get(column)) for column in ("tally", "beyond")))),
-        source=", ".join(known.sources) if known else "",
-        against=known.against if known else "",
-        parts=[_part(part) for part in claim_parts(rows)],
-    )
+    return {
+        "anchor": f"claim-{slug}" if slug == name else f"claim-{slug}-{place}-",
+        "id": name,
+        "statement": words(stated[0]) if stated else "",
+        "verdict": first.get("verdict"),
+        "counts": "; ".join(filter(None, (words(first.get(column)) for column in ("tally", "beyond")))),
+        "source": ", ".join(known.sources) if known else "",
+        "against": known.against if known else "",
+        "parts": [_part(part) for part in claim_parts(rows)],
+    }
 
 
-def _part(rows: pd.DataFrame) -> PartView:
+def _part(rows: pd.DataFrame) -> dict[str, Any]:
     statement, statistic = (words(rows[name].iloc[0]) if name in rows else "" for name in ("statement", "statistic"))
-    return PartView(statement, formula(statistic), [_condition(row) for row in rows.to_dict("records")])
+    conditions = [_condition(row) for row in rows.to_dict("records")]
+    return {"statement": statement, "statistic": formula(statistic), "rows": conditions}
 
 
 def _condition(row: Mapping[Any, Any]) -> dict[str, Any]:
