@@ -150,20 +150,18 @@ def channel_spread(
     titles, shown = select.titles(conditions), select.drawn(here)["condition"]
     stages = {name: list(dict.fromkeys(rows["layer"])) for name, rows in channels.groupby("condition")}
     columns = max(len(layers) for layers in stages.values())
-    drawing, cells = style.blocks(len(shown) * columns, columns, _CHANNEL_SIZE, colours, gap=(0.3, 0.8))
+    places = [(name, "" if column else titles[name]) for name in shown for column in range(columns)]
+    drawing, panels = marks.panels(places, _CHANNEL_SIZE, colours, columns, gap=(0.3, 0.8))
     limits = min(float(numbers["value"].min()), 0.0) - 0.03, max(float(numbers["value"].max()), 0.1) * 1.05
-    for row, condition in enumerate(shown):
-        for column, layer in enumerate(stages[condition]):
-            axes = drawing.add_subplot(cells[row * columns + column])
-            rows = numbers[(numbers["condition"] == condition) & (numbers["layer"] == layer)]
+    for place, panel in enumerate(panels):
+        stage, layers = place % columns, stages[panel.name]
+        if stage < len(layers):
+            axes = panel.axes(y="R2 of a channel")
+            rows = numbers[(numbers["condition"] == panel.name) & (numbers["layer"] == layers[stage])]
             draw_ranks(axes, rows, colours, solid, rasterized=len(numbers) > _VECTOR_VALUES)
             axes.set(xlim=(0, 1), ylim=limits)
             marks.share_axis(axes.xaxis)
-            axes.tick_params(labelleft=column == 0)
-            axes.set_xlabel(f"share of channels, stage {column}")
-            if column == 0:
-                style.panel_title(axes, titles[condition])
-                axes.set_ylabel("R2 of a channel")
+            axes.set_xlabel(f"share of channels, stage {stage}")
     caption = f"{_channels_caption(numbers, solid, dashed, conditions)}{select.drawn_sentence(here)}"
     return Figure(CHANNELS_NAME, CHANNELS_TITLE, caption, drawing, numbers)
 

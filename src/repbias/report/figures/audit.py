@@ -14,11 +14,10 @@ from matplotlib.ticker import FixedLocator, NullLocator
 
 from repbias.audit.report import AuditReport
 from repbias.audit.status import TESTS
-from repbias.report.figures import marks, style
+from repbias.report.figures import marks, select, style
 from repbias.report.figures.figure import Figure
 
 TITLE = "Variance explained and decodability"
-_MOST_LAYERS = 12
 _IN_A_ROW = 3
 _TICKS = (0.0, 0.01, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0)
 _LOWEST = -0.01
@@ -56,10 +55,7 @@ def variance_and_decodability(report: AuditReport) -> Figure:
 
 def drawn_layers(report: AuditReport) -> list[str]:
     """Return the layers that are drawn: all, or, of many, the first, the last, and some evenly spaced between."""
-    names = list(report.layers)
-    if len(names) <= _MOST_LAYERS:
-        return names
-    return [names[place] for place in np.linspace(0, len(names) - 1, _MOST_LAYERS).round().astype(int)]
+    return [report.layers[place] for place in select.evenly(len(report.layers))]
 
 
 def layer_panels(

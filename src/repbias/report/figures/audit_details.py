@@ -46,8 +46,7 @@ def variance_shares(report: AuditReport) -> Figure:
     key = {name: colours[name] for name in names}
     size = (2.6, max(_ROW * len(names), 0.8))
     drawing, panels = layer_panels(layers, size, key, gap=(0.3, 0.8), left=1.75)
-    lowest, highest = (numbers[["value", "ci_low", "ci_high"]].agg(end).agg(end) for end in ("min", "max"))
-    limits = min(0.0, lowest) * 1.1, max(highest, 0.05) * 1.05
+    limits = marks.share_limits(numbers[["value", "ci_low", "ci_high"]], 1.05)
     for panel in panels:
         axes = panel.axes(x="share of variance explained")
         _draw_bars(axes, numbers[numbers["layer"] == panel.name], names, colours)

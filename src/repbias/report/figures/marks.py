@@ -41,11 +41,27 @@ class Panel(NamedTuple):
 
 
 def panels(
-    titles: Iterable[tuple[str, str]], size: tuple[float, float], colours: dict[str, str], columns: int, **space: Any
+    titles: Iterable[tuple[str, str]],
+    size: tuple[float, float],
+    colours: dict[str, str],
+    columns: int,
+    gap: tuple[float, float] = (0.5, 0.62),
+    below: float = 0.55,
+    left: float = 0.85,
 ) -> tuple[matplotlib.figure.Figure, list[Panel]]:
-    """Return a figure with a panel for each name and title; `space` goes to `style.blocks`."""
-    named = list(titles)
-    drawing, cells = style.blocks(len(named), columns, size, colours, **space)
+    """Return a figure with a panel of `size` inches for each name and title, and the key of the features on top.
+
+    `gap` is the space between panels, `below` that under the last row and `left` that left of the first column, for
+    ticks and axis titles, all in inches. A single panel is drawn larger.
+    """
+    named, right = list(titles), 0.25
+    if len(named) == 1:
+        size = (max(min(size[0] * 1.7, 10.0), size[0], 4.6), size[1] * 1.25)
+    columns = min(len(named), columns)
+    in_a_row = style.key_columns(left + columns * (size[0] + gap[0]) - gap[0] + right, colours)
+    top = 0.62 + 0.2 * -(-len(colours) // in_a_row)
+    drawing, cells = style.tiles(len(named), columns, size, gap, (left, below, right, top))
+    style.feature_key(drawing, colours, in_a_row)
     return drawing, [
         Panel(name, title, cell, drawing, index % columns == 0, index + columns >= len(named))
         for index, (cell, (name, title)) in enumerate(zip(cells, named, strict=True))
@@ -55,7 +71,7 @@ def panels(
 def condition_panels(
     conditions: pd.DataFrame, size: tuple[float, float], colours: dict[str, str], *, most: int = 4, **space: Any
 ) -> tuple[matplotlib.figure.Figure, list[Panel]]:
-    """Return a figure with a panel for each condition, at most `most` in a row; `space` goes to `style.blocks`."""
+    """Return a figure with a panel for each condition, at most `most` in a row; `space` goes to `panels`."""
     columns = select.panel_columns(select.drawn(conditions), most)
     return panels(select.drawn_titles(conditions).items(), size, colours, columns, **space)
 
@@ -77,9 +93,10 @@ def share_axis(axis: Axis) -> None:
     axis.set_major_formatter(PercentFormatter(1, decimals=0))
 
 
-def share_limits(values: pd.Series, above: float) -> tuple[float, float]:
+def share_limits(shares: pd.Series | pd.DataFrame, above: float) -> tuple[float, float]:
     """Return limits that hold zero and all shares, with `above` times the largest."""
-    return min(0.0, float(values.min()) * 1.1), max(float(values.max()) * above, 0.05)
+    values = shares.to_numpy(float)
+    return min(0.0, float(np.nanmin(values)) * 1.1), max(float(np.nanmax(values)) * above, 0.05)
 
 
 def limits(values: Any, share: float = 0.06) -> tuple[float, float]:

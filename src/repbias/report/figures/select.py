@@ -13,7 +13,7 @@ from repbias.core.statistics import mean_interval
 
 MEASUREMENTS = ("condition", "seed", "step", "layer", "feature", "measure", "value")
 _NOT_FACTORS = ("condition", "penultimate", "study")
-MOST_CONDITIONS = 12
+MOST_PANELS = 12
 
 
 def require_columns(frame: pd.DataFrame, columns: Sequence[str], what: str) -> None:
@@ -66,12 +66,14 @@ def varying_factors(conditions: pd.DataFrame) -> list[str]:
     return [name for name in factors(conditions) if conditions[name].astype(str).nunique() > 1]
 
 
+def evenly(count: int) -> list[int]:
+    """The places of all of `count` things, or, of many, of the first, the last, and some evenly spaced between."""
+    return [round(place) for place in np.linspace(0, count - 1, min(count, MOST_PANELS))]
+
+
 def drawn(conditions: pd.DataFrame) -> pd.DataFrame:
     """The conditions that get a panel in figures with one panel per condition: all, or 12 spread evenly over many."""
-    if len(conditions) <= MOST_CONDITIONS:
-        return conditions
-    places = np.linspace(0, len(conditions) - 1, MOST_CONDITIONS).round().astype(int)
-    return conditions.iloc[places]
+    return conditions.iloc[evenly(len(conditions))]
 
 
 def drawn_titles(conditions: pd.DataFrame) -> dict[str, str]:

@@ -119,37 +119,13 @@ def tiles(
     return drawing, [grid[divmod(index, columns)] for index in range(count)]
 
 
-def blocks(
-    count: int,
-    columns: int,
-    size: tuple[float, float],
-    colours: dict[str, str],
-    gap: tuple[float, float] = (0.5, 0.62),
-    below: float = 0.55,
-    left: float = 0.85,
-) -> tuple[matplotlib.figure.Figure, list[SubplotSpec]]:
-    """Return a figure with `count` blocks of `size` inches in rows of `columns`, and the key of the features on top.
-
-    `gap` is the space between blocks, `below` that under the last row and `left` that left of the first column, for
-    ticks and axis titles, all in inches. A single block is drawn larger.
-    """
-    if count == 1:
-        size = (max(min(size[0] * 1.7, 10.0), size[0], 4.6), size[1] * 1.25)
-    columns, right = min(count, columns), 0.25
-    in_a_row = _key_columns(left + columns * (size[0] + gap[0]) - gap[0] + right, colours)
-    top = 0.62 + 0.2 * -(-len(colours) // in_a_row)
-    drawing, cells = tiles(count, columns, size, gap, (left, below, right, top))
-    _feature_key(drawing, colours, in_a_row)
-    return drawing, cells
-
-
-def _key_columns(width: float, colours: dict[str, str]) -> int:
+def key_columns(width: float, colours: dict[str, str]) -> int:
     """How many names of the key fit side by side, at about 0.1 inch per letter."""
     longest = max((len(plain(name, lines=1)) for name in colours), default=1)
     return max(min(int((width - 0.2) / (0.1 * longest + 0.5)), len(colours)), 1)
 
 
-def _feature_key(drawing: matplotlib.figure.Figure, colours: dict[str, str], columns: int) -> None:
+def feature_key(drawing: matplotlib.figure.Figure, colours: dict[str, str], columns: int) -> None:
     """The features' names in their colours, once, at the top left."""
     handles = [Line2D([], [], color=colour, linewidth=2.6) for colour in colours.values()]
     labels = [str(index) for index in range(len(handles))]
