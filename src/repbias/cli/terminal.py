@@ -114,7 +114,7 @@ def _studies_of(found: Sequence[scoring.StudyScore], lead: str) -> RenderableTyp
 def claims(table: pd.DataFrame) -> Group:
     """Return the claims of a study for the terminal: each part with its statistic, and a line per condition or group.
 
-    A claim's verdict stands before its first part.
+    A claim's verdict is printed before its first part.
     """
     verdicts = {(row["study"], row["id"]): row for row in headlines(table).to_dict("records")}
     parts: list[RenderableType] = []
@@ -208,7 +208,7 @@ def audit_columns() -> str:
 
 
 def audit_summary(report: AuditReport) -> str:
-    """Return the status of each feature, and what these words mean: last, where the eye is when a command ends."""
+    """Return the status of each feature, and what these words mean; printed last, it is visible when a command ends."""
     statuses = report.statuses()
     lines = [f"  {feature}: {status}" for feature, status in summary(statuses).items()]
     words = [f"  {word}: {meaning}" for word, meaning in meanings(statuses).items()]

@@ -15,10 +15,10 @@ from repbias.experiments.families import BEYOND, DESCRIPTIVE, PRIMARY, counted, 
 from repbias.experiments.verdicts import NO_DATA
 from repbias.report.figures.select import count_range, span
 from repbias.report.html import joined
-from repbias.report.study_tables import trained_networks
+from repbias.report.study_figures import trained_networks
 from repbias.runs.results import StudyResult
 
-_NO_CLAIMS = "This study states no claims; its tables and figures speak for themselves."
+_NO_CLAIMS = "This study states no claims; its results are in the tables and figures."
 _SHARES = ("r2", "r2_final", "r2_per_stimulus", "unique", "joint_r2")
 _SPACE = "\N{NO-BREAK SPACE}"
 

@@ -1,40 +1,32 @@
-"""The figures of a study's page: which there are, in which order, when they apply, and what each is drawn from."""
+"""The figures of a study's page: their order, when they apply, and the tables that they are drawn from."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 
 from repbias.analyses import channels
 from repbias.experiments.analysis import TABLES
+from repbias.experiments.claim import Claim
 from repbias.experiments.evaluation import levels_table
 from repbias.experiments.positions import OUTPUT_POSITION
 from repbias.report.figures import select
 from repbias.report.figures.analysis_curves import analysis_curves, channel_spread
 from repbias.report.figures.analysis_maps import network_matrix, stimulus_map
+from repbias.report.figures.crossed import condition_map, factor_effects, forms_grid
 from repbias.report.figures.curves import learning_curves
-from repbias.report.figures.effects import factor_effects
 from repbias.report.figures.figure import Figure
 from repbias.report.figures.forest import claim_forest
 from repbias.report.figures.gap import feature_gap
-from repbias.report.figures.grid import condition_map, forms_grid
 from repbias.report.figures.histogram import unit_histogram
 from repbias.report.figures.layers import layer_contents, layer_profile
 from repbias.report.figures.levels import ladder, trend
 from repbias.report.figures.positions import position_profile, position_slopes
-from repbias.report.study_tables import (
-    analysed_findings,
-    analysed_networks,
-    contrast_values,
-    described_conditions,
-    feature_names,
-    in_layer_order,
-    labelled_features,
-    trained_networks,
-)
 from repbias.runs.results import StudyResult
+from repbias.training.job import counts
 
 
 def study_figures(result: StudyResult) -> list[Figure]:
@@ -104,3 +96,78 @@ def curve_figures(
         yield channel_spread(curves[is_rank], conditions, channels.MAP, channels.MEAN, features)
     if not is_rank.all() or curves.empty:
         yield analysis_curves(curves[~is_rank], conditions, labels, features)
+
+
+def described_conditions(result: StudyResult) -> pd.DataFrame:
+    """Return the study's conditions; a factor that a condition does not have is a dash."""
+    conditions = result.conditions
+    return conditions.astype(object).where(conditions.notna(), "–")
+
+
+def contrast_values(claim: Claim, result: StudyResult) -> pd.DataFrame:
+    """Return a claim's contrast wherever it can be computed: condition, seed, value; NaN below the criterion.
+
+    Conditions that the claim is not about are included, so that a map shows how far the effect extends.
+    """
+    trained, contrast = trained_networks(result.table, result.networks), claim.contrast
+    frames = [pd.DataFrame(columns=["condition", "seed", "value"])]
+    for condition in result.plan.conditions:
+        table, layers = trained[trained["condition"] == condition.name], condition.model.layer_names
+        if (
+            set(contrast.features()) <= set(condition.task.measured_names)
+            and set(contrast.layers_read(layers)) <= set(table["layer"])
+            and set(contrast.measures_read()) <= set(table["measure"])
+        ):
+            values = contrast.per_seed(table, layers).astype(float)
+            frames.append(values.rename("value").reset_index().assign(condition=condition.name))
+    return pd.concat(frames[1:] or frames, ignore_index=True)
+
+
+def feature_names(result: StudyResult) -> tuple[str, ...]:
+    """Return every feature that some task of the study reports."""
+    return tuple(dict.fromkeys(name for one in result.plan.conditions for name in one.task.feature_names))
+
+
+def labelled_features(table: pd.DataFrame, result: StudyResult) -> pd.DataFrame:
+    """Return the rows of features that the task of their condition reports, without probes and joint measures."""
+    reported = [(one.name, name) for one in result.plan.conditions for name in one.task.feature_names]
+    return table[pd.MultiIndex.from_frame(table[["condition", "feature"]]).isin(reported)]
+
+
+def trained_networks(table: pd.DataFrame, networks: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of the networks that did not fail, whose last step is the end of training."""
+    return _of(table, networks[networks["status"] != "failed"])
+
+
+def analysed_networks(table: pd.DataFrame, networks: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of the networks that finished and passed the accuracy criterion on every feature."""
+    pairs = zip(networks["status"], networks["failed_criterion"], strict=True)
+    return _of(table, networks[np.array([counts(status, failed) for status, failed in pairs], dtype=bool)])
+
+
+def analysed_findings(result: StudyResult) -> dict[str, pd.DataFrame]:
+    """Return the tables that the study's analysis made, by name, of the networks that passed the accuracy criterion.
+
+    An analysis of one network at a time is done on every network, whether or not it passed.
+    """
+    analysis, networks = result.plan.study.analysis, result.networks
+    if analysis is None or analysis.of == "study":
+        return {} if analysis is None else result.findings
+    return {name: analysed_networks(one, networks) if "seed" in one else one for name, one in result.findings.items()}
+
+
+def _of(table: pd.DataFrame, networks: pd.DataFrame) -> pd.DataFrame:
+    keys = pd.MultiIndex.from_frame(networks[["condition", "seed"]])
+    return table[pd.MultiIndex.from_frame(table[["condition", "seed"]]).isin(keys)]
+
+
+def in_layer_order(result: StudyResult) -> pd.DataFrame:
+    """Return the study's table with its layers as an ordered categorical: input, hidden layers, read-out, output.
+
+    Measured layers that are not on the model's path, such as the states of a decoder, come before the read-out.
+    """
+    hidden = (name for condition in result.plan.conditions for name in condition.model.layer_names)
+    first, last = dict.fromkeys(("input", *hidden)), ("readout", "output")
+    others = [name for name in result.table["layer"].unique() if name not in (*first, *last)]
+    layers = pd.Categorical(result.table["layer"], [*first, *others, *last], ordered=True)
+    return result.table.assign(layer=layers)

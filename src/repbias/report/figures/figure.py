@@ -99,7 +99,7 @@ def numbers_as_csv(numbers: pd.DataFrame) -> bytes:
 
 
 def svg_of(drawing: matplotlib.figure.Figure) -> bytes:
-    """SVG whose path coordinates keep two decimals of a point: half the size, and no eye can tell."""
+    """SVG whose path coordinates keep two decimals of a point, which halves the size without a visible difference."""
     text = _image(drawing, format="svg", dpi=300, metadata=_NO_METADATA).decode()
     return _COORDINATES.sub(lambda path: _LONG_DECIMALS.sub(r"\1", path.group()), text).encode()
 

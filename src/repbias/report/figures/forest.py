@@ -36,7 +36,7 @@ def claim_forest(claims: pd.DataFrame, conditions: pd.DataFrame) -> Figure:
     ----------
     claims : one row per claim and condition, or group of conditions; ``n_planned`` and ``sesoi`` are drawn where they
         are given, ``sesoi`` on both sides of zero where ``test`` is "equivalence" or "change". Rows of one ``id`` that
-        differ in ``statement`` or ``statistic`` are parts of one claim, each with an axis of its own.
+        differ in ``statement`` or ``statistic`` are parts of one claim, each with a separate axis.
     conditions : their order is the order of the rows; groups come after them, as they first appear.
 
     Returns
@@ -141,7 +141,7 @@ def _verdict_key(drawing: matplotlib.figure.Figure, numbers: pd.DataFrame) -> No
 def _caption(numbers: pd.DataFrame) -> str:
     counts = select.span(_count(numbers["n"].min()), _count(numbers["n"].max()))
     between = (
-        " Two dashed lines stand where the claim is that there is no effect, or an effect in either direction."
+        " Two dashed lines are drawn where the claim is that there is no effect, or an effect in either direction."
         if numbers["test"].isin(_BOTH_SIDES).any()
         else ""
     )
@@ -149,6 +149,6 @@ def _caption(numbers: pd.DataFrame) -> str:
         "Estimate and 95 % interval of each claim's statistic in each condition, or in each group of conditions that "
         "it compares. The solid line is zero, the dashed line the smallest effect of interest, fixed before the run."
         f"{between} Shape and colour give the verdict on the row alone, before any correction for several rows. Each "
-        "claim, and each part of a claim, has an axis of its own. n, at the right, counts networks (seeds), not units "
+        "claim, and each part of a claim, has a separate axis. n, at the right, counts networks (seeds), not units "
         f"or stimuli: {counts} per row."
     )

@@ -30,7 +30,7 @@ class Panel(NamedTuple):
     lowest: bool
 
     def axes(self, x: str = "", y: str = "") -> Axes:
-        """Add axes with the panel's title; axis titles and the ticks’ numbers stand only at the edges of the figure."""
+        """Add axes with the panel's title; axis titles and tick labels appear only at the edges of the figure."""
         axes = self.drawing.add_subplot(self.cell)
         if self.title:
             style.panel_title(axes, self.title)
