@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from report_tables import Tables, page, study
 
-from repbias.report import study_report as page_module
+from repbias.report import study_report
 from repbias.report.html import words
 from repbias.report.study_report import PageContent, write_page
 
@@ -154,7 +154,7 @@ def test_heavy_figures_fall_back_to_png(content: PageContent, tmp_path: Path, mo
     kinds = [source.partition(";")[0] for source in reader.all("img", "src")]
     assert kinds[0] == "data:image/png"
     assert set(kinds[1:]) == {"data:image/svg+xml"}
-    assert (tmp_path / "index.html").stat().st_size < page_module.MOST_BYTES
+    assert (tmp_path / "index.html").stat().st_size < study_report.MOST_BYTES
 
 
 @pytest.mark.parametrize(
@@ -289,7 +289,7 @@ def test_one_network_and_one_condition_suffice(tmp_path: Path) -> None:
 def test_numbers_that_would_fill_the_page_are_linked_beside_it(
     content: PageContent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(page_module, "MOST_BYTES", 1_000)
+    monkeypatch.setattr(study_report, "MOST_BYTES", 1_000)
     reader = read(content, tmp_path)
     links = [attrs["href"] for name, attrs in reader.tags if name == "a" and attrs.get("download", "") != "claims.csv"]
     tables = [link for link in links if link.endswith(".csv")]

@@ -11,10 +11,9 @@ import sys
 import tyro
 
 from repbias.cli.audit import Audit
-from repbias.cli.list import List
 from repbias.cli.render import Render
-from repbias.cli.run import Run
 from repbias.cli.store import Claims, Report, Table
+from repbias.cli.studies import List, Run
 from repbias.core.functions import look_here
 from repbias.core.version import VERSION
 

@@ -1,4 +1,4 @@
-"""Crossed factors: a map of the mean contrast in every condition; main effects and interactions with their intervals."""
+"""Crossed factors: a map of the mean contrast in every condition; main effects and interactions with intervals."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def draw_map(axes: Axes, numbers: pd.DataFrame, rows: Factor, columns: Factor, c
     """Draw one cell per condition, with its mean and n; a dashed frame marks cells with networks that failed."""
     for cell in numbers.to_dict("records"):
         x, y = (levels.index(cell[factor]) for factor, levels in (columns, rows))
-        marks.cell(axes, (x, y), cell, colours, size=6.8)
+        marks.cell(axes, (x, y), cell, colours)
         if cell["n"] < cell["n_trained"]:
             axes.add_patch(
                 Rectangle((x + 0.035, y + 0.06), 0.93, 0.88, fill=False, edgecolor="#B3341F", linewidth=1.3, ls="--")
@@ -217,7 +217,7 @@ def draw_cells(axes: Axes, means: pd.DataFrame, lines: Levels, columns: Levels) 
     found = {tuple(row[name] for name in (*lines, *columns)): row for row in means.to_dict("records")}
     colours = marks.signed_colours(means["value"])
     for (y, line), (x, column) in itertools.product(enumerate(rows), enumerate(across)):
-        marks.cell(axes, (x, y), found.get((*line, *column), {"n": 0, "n_trained": 0}), colours, size=6.5)
+        marks.cell(axes, (x, y), found.get((*line, *column), {"n": 0, "n_trained": 0}), colours)
     rows_named, columns_named = [_named(one, 24, " · ") for one in rows], [_named(one, 12, "\n") for one in across]
     marks.name_cells(axes, rows_named, columns_named)
     axes.set_xlabel(_named(list(columns), 40, " · "), parse_math=False)

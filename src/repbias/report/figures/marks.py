@@ -148,25 +148,25 @@ def signed_colours(values: pd.Series) -> ScalarMappable:
     return ScalarMappable(Normalize(-strongest, strongest), "PuOr_r")
 
 
-def cell(axes: Axes, corner: tuple[int, int], found: Mapping[Any, Any], colours: ScalarMappable, size: float) -> None:
+def cell(axes: Axes, corner: tuple[int, int], found: Mapping[Any, Any], colours: ScalarMappable) -> None:
     """Draw a cell: coloured, with the mean ``value`` and how many networks it counts (``n`` of ``n_trained``).
 
-    A cell without an analysed network is hatched. The letters have `size` points.
+    A cell without an analysed network is hatched.
     """
     x, y = corner
     n, trained = found["n"], found["n_trained"]
     if not n:
         axes.add_patch(Rectangle(corner, 1, 1, facecolor="#f5f6f8", edgecolor="#c3c9d0", linewidth=0, hatch="////"))
         count = f"none of {trained}" if trained else "no networks"
-        axes.text(x + 0.5, y + 0.5, count, ha="center", va="center", fontsize=size, color=style.INK)
+        axes.text(x + 0.5, y + 0.5, count, ha="center", va="center", fontsize=6.5, color=style.INK)
         return
     face = colours.to_rgba(np.array([found["value"]]))[0]
     axes.add_patch(Rectangle(corner, 1, 1, facecolor=face, edgecolor="white", linewidth=1.5))
     ink = "white" if np.dot(face[:3], (0.299, 0.587, 0.114)) < 0.5 else style.INK
     number = f"{found['value']:+.2f}".replace("-0.00", "0.00").replace("+0.00", "0.00").replace("-", "−")
     middle: dict[str, Any] = {"ha": "center", "va": "center", "color": ink}
-    axes.text(x + 0.5, y + 0.39, number, fontsize=size + 2, fontweight="bold", **middle)
-    axes.text(x + 0.5, y + 0.76, f"n = {n}" if n == trained else f"n = {n} of {trained}", fontsize=size, **middle)
+    axes.text(x + 0.5, y + 0.39, number, fontsize=8.5, fontweight="bold", **middle)
+    axes.text(x + 0.5, y + 0.76, f"n = {n}" if n == trained else f"n = {n} of {trained}", fontsize=6.5, **middle)
 
 
 def beside_row(axes: Axes, place: float, text: str, x: float = 1.03, colour: str = style.MUTED) -> None:
