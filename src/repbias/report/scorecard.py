@@ -89,10 +89,7 @@ def _summary(scores: Sequence[Score]) -> str:
     further = [one.verdict for score in scores for one in score.further]
     opening = f"{len(studied)} of {len(CATALOGUE)} claims were studied"
     summary = f"{opening}: {_verdicts(studied)}." if studied else f"{opening}."
-    if not further:
-        return summary
-    questions = f"{len(further)} further questions" if len(further) > 1 else "one further question"
-    return f"{summary} The studies ask {questions}: {_verdicts(further)}."
+    return f"{summary} Further questions of the studies: {_verdicts(further)}." if further else summary
 
 
 def _verdicts(words: Sequence[str]) -> str:

@@ -151,8 +151,10 @@ def analysed_findings(result: StudyResult) -> dict[str, pd.DataFrame]:
     An analysis of one network at a time is done on every network, whether or not it passed.
     """
     analysis, networks = result.plan.study.analysis, result.networks
-    if analysis is None or analysis.of == "study":
-        return {} if analysis is None else result.findings
+    if analysis is None:
+        return {}
+    if analysis.of == "study":
+        return result.findings
     return {name: analysed_networks(one, networks) if "seed" in one else one for name, one in result.findings.items()}
 
 
