@@ -18,12 +18,10 @@ from audit_reports import MEASURES, make_report
 from repbias.audit.measures import CAUSAL, READOUT, SCORES, TABLES, VARIANCE, Measure, all_measures
 from repbias.audit.report import AuditReport
 from repbias.audit.status import Sentence
-from repbias.report import audit_page
-from repbias.report.audit_page import AuditFigure, table_view
+from repbias.report import pages
 from repbias.report.figures.audit import drawn_layers, variance_and_decodability
-from repbias.report.figures.audit_scores import scores_before_and_after
-from repbias.report.figures.audit_shares import component_contents, variance_shares
-from repbias.report.pages import save_html
+from repbias.report.figures.audit_details import component_contents, scores_before_and_after, variance_shares
+from repbias.report.pages import AuditFigure, save_html, table_view
 
 
 class _Tags(HTMLParser):
@@ -264,10 +262,8 @@ def test_a_measure_and_a_figure_are_added_by_one_record_each(tmp_path: Path, mon
     record = Measure("kurtosis", "peakedness", "how peaked responses are")
     more = dataclasses.replace(READOUT, measures=(*READOUT.measures, record))
     figure = dataclasses.replace(variance_shares(report), name="again", title="Once more")
-    monkeypatch.setattr(audit_page, "TABLES", (*TABLES, more))
-    monkeypatch.setattr(
-        audit_page, "FIGURES", (*audit_page.FIGURES, AuditFigure(lambda _: figure, needs=("kurtosis",)))
-    )
+    monkeypatch.setattr(pages, "TABLES", (*TABLES, more))
+    monkeypatch.setattr(pages, "FIGURES", (*pages.FIGURES, AuditFigure(lambda _: figure, needs=("kurtosis",))))
     text = parsed(save_html(report, tmp_path / "audit.html")).text
     assert "peakedness" in text
     assert "0.123" in text

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from repbias.analyses.channels import MAP, MEAN
-from repbias.report.figures import Figure
-from repbias.report.figures.channels import channel_spread
+from repbias.report.figures.analysis_curves import channel_spread
+from repbias.report.figures.figure import Figure
 from repbias.report.study_figures import curve_figures
 
 CHANNELS = {"stage.0.mean": 4, "pool": 6}
@@ -92,5 +92,5 @@ def test_without_channels_it_says_so() -> None:
 def test_channels_by_rank_have_a_separate_figure(swept: tuple[str, ...], expected: list[str]) -> None:
     table = curves("a")
     table = pd.concat([table[table["curve"] == MAP].assign(curve=curve) for curve in swept])
-    figures = curve_figures(table, conditions("a"), {}, FEATURES)
+    figures = list(curve_figures(table, conditions("a"), {}, FEATURES))
     assert [figure.name for figure in figures] == expected

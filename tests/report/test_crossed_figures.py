@@ -15,12 +15,11 @@ from repbias.experiments.evaluation import LEVEL_COLUMNS, levels_table
 from repbias.experiments.study import Scale
 from repbias.report.answer import answer
 from repbias.report.figures import select
+from repbias.report.figures.crossed import condition_map, forms_grid
 from repbias.report.figures.forest import claim_forest
-from repbias.report.figures.grid import condition_map, forms_grid
-from repbias.report.figures.trend import trend
-from repbias.report.study_figures import study_figures
+from repbias.report.figures.levels import trend
+from repbias.report.study_figures import contrast_values, described_conditions, labelled_features, study_figures
 from repbias.report.study_report import write_report
-from repbias.report.study_tables import contrast_values, described_conditions, labelled_features
 from repbias.runs.results import StudyResult
 
 WIDTHS, DEPTHS = (4, 8, 16), (1, 2)

@@ -15,9 +15,9 @@ from matplotlib.collections import LineCollection
 from matplotlib.patches import Rectangle, StepPatch
 from report_tables import Tables, all_figures, study
 
-from repbias.report.figures import Figure, save_figure, select
+from repbias.report.figures import select
 from repbias.report.figures.curves import learning_curves
-from repbias.report.figures.figure import numbers_as_csv
+from repbias.report.figures.figure import Figure, numbers_as_csv, save_figure
 from repbias.report.figures.forest import claim_forest
 from repbias.report.figures.gap import feature_gap
 from repbias.report.figures.layers import layer_profile

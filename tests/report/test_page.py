@@ -13,9 +13,9 @@ import pandas as pd
 import pytest
 from report_tables import Tables, page, study
 
-from repbias.report import page as page_module
-from repbias.report.page import PageContent, write_page
-from repbias.report.views import words
+from repbias.report import study_report
+from repbias.report.html import words
+from repbias.report.study_report import PageContent, write_page
 
 HOSTILE = '<script>alert(1)</script> "q" \' onerror=x & {{ 7*7 }} ü 漢字'
 
@@ -63,7 +63,7 @@ def test_the_page_asks_for_nothing_from_outside(content: PageContent, tmp_path: 
 def test_hostile_words_are_escaped_everywhere(content: PageContent, tmp_path: Path) -> None:
     hostile = replace(
         content,
-        **dict.fromkeys(("title", "question", "scale", "verdict_rule"), HOSTILE),
+        **dict.fromkeys(("title", "question", "scale"), HOSTILE),
         answer=(HOSTILE, HOSTILE),
         verdicts=content.verdicts.assign(statement=HOSTILE, verdict=HOSTILE, tally=HOSTILE),
         claims=content.claims.assign(condition=HOSTILE, statistic=HOSTILE, verdict=HOSTILE),
@@ -154,14 +154,14 @@ def test_heavy_figures_fall_back_to_png(content: PageContent, tmp_path: Path, mo
     kinds = [source.partition(";")[0] for source in reader.all("img", "src")]
     assert kinds[0] == "data:image/png"
     assert set(kinds[1:]) == {"data:image/svg+xml"}
-    assert (tmp_path / "index.html").stat().st_size < page_module.MOST_BYTES
+    assert (tmp_path / "index.html").stat().st_size < study_report.MOST_BYTES
 
 
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
         ({}, "All 16 of 16 networks finished and passed the accuracy criterion."),
-        ({3: {"status": "failed"}}, "15 of 16 networks passed; 1 failed."),
+        ({3: {"status": "failed"}}, "15 of 16 networks passed; 1 diverged."),
         (
             {3: {"failed_criterion": "hard"}, 5: {"failed_criterion": "easy,hard"}},
             "14 of 16 networks passed; 2 failed the accuracy criterion on easy and",
@@ -289,7 +289,7 @@ def test_one_network_and_one_condition_suffice(tmp_path: Path) -> None:
 def test_numbers_that_would_fill_the_page_are_linked_beside_it(
     content: PageContent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(page_module, "MOST_BYTES", 1_000)
+    monkeypatch.setattr(study_report, "MOST_BYTES", 1_000)
     reader = read(content, tmp_path)
     links = [attrs["href"] for name, attrs in reader.tags if name == "a" and attrs.get("download", "") != "claims.csv"]
     tables = [link for link in links if link.endswith(".csv")]

@@ -73,7 +73,7 @@ def test_the_page_is_complete_and_asks_for_nothing_from_outside(page: Path) -> N
     assert re.findall(r'<span class="id">(\w+)</span>', html) == list(CATALOGUE)
     assert html.count("not studied</span>") == 22 - 6
     assert "6 of 22 claims were studied: " in html
-    assert "The studies ask one question of their own: 1 inconclusive." in html
+    assert "Further questions of the studies: 1 inconclusive." in html
     assert "7 verdicts allow for 0.2 false " in html
     assert "<b>mine" not in html
     assert "<script" not in html

@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 from study_results import result
 
+from repbias.report.study_figures import in_layer_order
 from repbias.report.study_report import settings, write_report
-from repbias.report.study_tables import in_layer_order
 from repbias.runs.plan import make_plan
 from repbias.studies.bits.complexity import STUDY
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -13,7 +13,6 @@ from repbias.cli.options import optional
 from repbias.core.specs import resolve_function
 
 if TYPE_CHECKING:
-    from rich.table import Table
     from torch import nn
 
     from repbias.audit.files.table import FeatureTable
@@ -91,9 +90,8 @@ class Audit:
         ValueError : options that do not belong together, or anything wrong with the files, their content, or the path
             of the page; nothing is written then.
         """
-        from rich.console import Console
-
         from repbias.audit.files.table import read_features
+        from repbias.cli import terminal
 
         self._refuse_options_that_do_not_fit()
         check_out(self.out, overwrite=self.overwrite)
@@ -102,13 +100,13 @@ class Audit:
             report = self._of_arrays(table) if self.model is None else self._of_model(self.model, table)
         except TypeError as error:  # what an audit raises for input of the wrong kind
             raise ValueError(str(error)) from error
-        console = Console(soft_wrap=False, highlight=False)
-        console.print(short_table(report))
-        console.print(_meanings_of_columns(), markup=False, soft_wrap=True)
+        console = terminal.stdout()
+        console.print(terminal.audit_table(report))
+        console.print(terminal.audit_columns(), markup=False, soft_wrap=True)
         for sentence in report.sentences:
             console.print(f"- {sentence}", markup=False, soft_wrap=True)
         report.save_html(self.out, overwrite=self.overwrite)
-        console.print(_summary(report), markup=False, soft_wrap=True)
+        console.print(terminal.audit_summary(report), markup=False, soft_wrap=True)
         print(f"page: {self.out}")
 
     def _of_arrays(self, table: FeatureTable) -> AuditReport:
@@ -140,24 +138,17 @@ class Audit:
         )
 
     def _options(self, table: FeatureTable) -> dict[str, Any]:
-        options: dict[str, Any] = {
-            name: getattr(self, name) for name in ("missing", "resamples", "permutations", "seed")
-        }
-        options["features"] = table.features
-        if not self.stream:
-            options["groups"] = None if table.groups is None else table.groups.to_numpy()
-            options["repeats"] = None if table.repeats is None else table.repeats.to_numpy()
-        return options
+        options = {name: getattr(self, name) for name in ("missing", "resamples", "permutations", "seed")}
+        rows = {} if self.stream else {"groups": table.groups, "repeats": table.repeats}
+        columns = {name: None if column is None else column.to_numpy() for name, column in rows.items()}
+        return {"features": table.features, **options, **columns}
 
     def _refuse_options_that_do_not_fit(self) -> None:
-        given = [name for name in _OF_MODELS if getattr(self, name) not in (None, ())]
-        not_in_streams = [name for name in _NOT_IN_STREAMS if getattr(self, name) is not None]
-        if self.stream and not_in_streams:
-            name = not_in_streams[0]
-            raise ValueError(f"--{name} needs all activity in memory: leave out --stream, or --{name}")
-        if self.model is None and given:
-            name = given[0].replace("_", "-")
-            raise ValueError(f"--{name} belongs to --model package.module:function; with --arrays leave it out")
+        in_memory, of_models = self._given(_NOT_IN_STREAMS), self._given(_OF_MODELS)
+        if self.stream and in_memory:
+            raise ValueError(f"{in_memory[0]} needs all activity in memory: leave out --stream, or {in_memory[0]}")
+        if self.model is None and of_models:
+            raise ValueError(f"{of_models[0]} belongs to --model package.module:function; with --arrays leave it out")
         if self.model is None and not self.arrays:
             raise ValueError("name what to audit: --arrays data.npz, or --model package.module:function with --inputs")
         if self.model is not None and self.arrays:
@@ -165,37 +156,9 @@ class Audit:
         if self.model is not None and (self.inputs is None or not self.layers):
             raise ValueError("--model needs --inputs FILE and --layers PATTERN, such as --layers 'blocks.*.mlp'")
 
-
-def short_table(report: AuditReport) -> Table:
-    """Return the audit for the terminal: a line per layer and feature; p is that of R2, after Holm's correction."""
-    from rich.table import Table
-    from rich.text import Text
-
-    from repbias.audit.measures import R2, all_measures
-    from repbias.core.results import ALL_FEATURES
-
-    shown = [measure for measure in all_measures() if measure.short]
-    view = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("layer", "feature"):
-        view.add_column(name, overflow="fold", min_width=8)
-    for measure in shown:
-        headings = [f"{measure.short} [95 % interval]", "p"] if measure is R2 else [measure.short]
-        for heading in headings:
-            view.add_column(Text(heading), justify="right", no_wrap=True)
-    cells = {(row["layer"], row["feature"], row["measure"]): row for row in report.results.to_dict("records")}
-    for layer in report.layers:
-        for feature in (*report.features, ALL_FEATURES):
-            texts: list[str] = []
-            for measure in shown:
-                row = cells.get((layer, feature, measure.name), {})
-                value = _number(row.get("value"))
-                if measure is R2:
-                    p = "<.001" if row["p_holm"] < 0.001 else _number(row["p_holm"])
-                    texts += [f"{value} [{_number(row['ci_low'])}, {_number(row['ci_high'])}]", p]
-                else:
-                    texts.append(value)
-            view.add_row(*(Text(text) for text in (layer, feature, *texts)))
-    return view
+    def _given(self, names: Sequence[str]) -> list[str]:
+        """Return those of the options that are set, as they are typed."""
+        return [f"--{name.replace('_', '-')}" for name in names if getattr(self, name) not in (None, ())]
 
 
 def check_out(path: Path, *, overwrite: bool) -> None:
@@ -214,48 +177,23 @@ def check_out(path: Path, *, overwrite: bool) -> None:
         raise ValueError(f"{path} exists already; name another file, or add --overwrite")
 
 
-def _meanings_of_columns() -> str:
-    from repbias.audit.measures import all_measures
-
-    shown = [f"{measure.short}: {measure.meaning}" for measure in all_measures() if measure.short]
-    return "\n".join([*shown, "p: that of R2, after Holm's correction", ""])
-
-
-def _summary(report: AuditReport) -> str:
-    """Return the status of each feature, and what these words mean: last, where the eye is when a command ends."""
-    from repbias.audit.status import meanings, summary
-
-    statuses = report.statuses()
-    lines = [f"  {feature}: {status}" for feature, status in summary(statuses).items()]
-    words = [f"  {word}: {meaning}" for word, meaning in meanings(statuses).items()]
-    return "\n".join(["", "Summary", *lines, "", "where", *words, ""])
-
-
 def _find_predict(path: str) -> Callable[[Any], Any]:
     """Return the function that reads labels from a model's output; its errors name --predict."""
     predict = resolve_function("--predict", path)
-
-    def guarded(output: Any) -> Any:
-        try:
-            return predict(output)
-        except Exception as error:
-            raise ValueError(f"--predict: {path!r} failed: {type(error).__name__}: {error}") from error
-
-    return guarded
+    return lambda output: _called("--predict", path, predict, output)
 
 
 def _make_model(factory: str) -> nn.Module:
     from torch import nn
 
-    make = resolve_function("--model", factory)
-    try:
-        model = make()
-    except Exception as error:
-        raise ValueError(f"--model: {factory!r} failed: {type(error).__name__}: {error}") from error
+    model = _called("--model", factory, resolve_function("--model", factory))
     if not isinstance(model, nn.Module):
         raise ValueError(f"--model: {factory!r} returned {type(model).__name__}; it must return a torch.nn.Module")
     return model
 
 
-def _number(value: Any) -> str:
-    return "-" if value is None or value != value else f"{value:z.3f}"
+def _called(option: str, path: str, function: Callable[..., Any], *arguments: Any) -> Any:
+    try:
+        return function(*arguments)
+    except Exception as error:
+        raise ValueError(f"{option}: {path!r} failed: {type(error).__name__}: {error}") from error

@@ -1,7 +1,7 @@
 """The command line: collect the commands, parse the arguments, run one command, and turn errors into exit codes.
 
-A command is a dataclass of options with a method `run`, one per module. Modules import heavy libraries only inside
-functions, so that help is fast. To add one, write its module and add it to `Command`.
+A command is a dataclass of options with a method `run`. Modules of commands import heavy libraries only inside
+functions, so that help is fast. To add a command, write its class and add it to `Command`.
 """
 
 from __future__ import annotations
@@ -11,12 +11,9 @@ import sys
 import tyro
 
 from repbias.cli.audit import Audit
-from repbias.cli.claims import Claims
-from repbias.cli.list import List
 from repbias.cli.render import Render
-from repbias.cli.report import Report
-from repbias.cli.run import Run
-from repbias.cli.table import Table
+from repbias.cli.store import Claims, Report, Table
+from repbias.cli.studies import List, Run
 from repbias.core import VERSION
 from repbias.core.specs import look_here
 

@@ -1,9 +1,9 @@
-"""Tables for the terminal: claims and the scorecard."""
+"""What commands print: studies, the scorecard, claims, and audits."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -12,9 +12,17 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from repbias.audit.measures import R2, all_measures
+from repbias.audit.report import AuditReport
+from repbias.audit.status import meanings, summary
+from repbias.cli.progress import counted, duration
+from repbias.core.results import ALL_FEATURES
 from repbias.experiments import scorecard as scoring
+from repbias.experiments.catalogue import CATALOGUE
 from repbias.experiments.families import BEYOND, PRIMARY, headlines, qualification
+from repbias.experiments.study import Study
 from repbias.experiments.verdicts import AGAINST
+from repbias.report.figures.select import count_range, span
 
 _STYLES = {"replicated": "green", **dict.fromkeys(AGAINST, "red"), "mixed": "yellow"}
 
@@ -22,6 +30,43 @@ _STYLES = {"replicated": "green", **dict.fromkeys(AGAINST, "red"), "mixed": "yel
 def stdout() -> Console:
     """Return a console on standard output that prints names as they are."""
     return Console(soft_wrap=False, highlight=False)
+
+
+def claim_ids(study: Study) -> list[str]:
+    """Return the ids of a study's claims, each once; a further question has the study's name before it."""
+    return list(dict.fromkeys(claim.name_in(study.name) for claim in study.claims))
+
+
+def all_studies(studies: Sequence[Study]) -> Group:
+    """Return one line per study, grouped by domain: name, title, claims of the literature."""
+    parts: list[RenderableType] = []
+    widths = max(len(study.name) for study in studies), max(len(study.title) for study in studies), None
+    for domain in dict.fromkeys(study.domain for study in studies):
+        view = Table(box=None, pad_edge=False, show_header=False)
+        for width in widths:
+            view.add_column(width=width)
+        for study in (one for one in studies if one.domain == domain):
+            ids = " ".join(one for one in claim_ids(study) if one in CATALOGUE)
+            view.add_row(Text(study.name), Text(study.title), Text(ids, style="dim"))
+        parts += [Text(domain, style="bold"), view, Text()]
+    return Group(*parts, Text("repbias list STUDY shows the rest: question, claims, conditions, cost, notes"))
+
+
+def one_study(study: Study, seconds: Mapping[str, float]) -> Group:
+    """Return everything about one study, in paragraphs; `seconds` are what its scales cost here."""
+    scales = [
+        f"{name}: {counted(len(study.at(name)), 'condition')}, {counted(scale.seeds, 'seed')} each, "
+        f"about {duration(seconds[name])} here"
+        for name, scale in study.scales.items()
+    ]
+    claims = [f"{claim.name_in(study.name)}  {claim.statement}" for claim in study.claims]
+    conditions = [condition.name for condition in study.conditions]
+    parts: list[RenderableType] = [Text(f"{study.name} ({study.domain})", style="bold"), Text(study.question)]
+    sections = {"Scales": scales, "Claims": claims, "Conditions": conditions, "Notes": study.notes}
+    for heading, lines in sections.items():
+        if lines:
+            parts += [Text(f"\n{heading}", style="bold"), *(Padding(Text(line), (0, 0, 0, 2)) for line in lines)]
+    return Group(*parts)
 
 
 def scorecard(table: pd.DataFrame) -> Group:
@@ -57,12 +102,8 @@ def _studies_of(found: Sequence[scoring.StudyScore], lead: str) -> RenderableTyp
     for one in found:
         primary = one.rows[one.rows["family"] == PRIMARY]
         parts = [part["estimate"] for _, part in primary.groupby(["statement", "statistic"], sort=False)]
-        effect = "; ".join(_range(_number(part.min()), _number(part.max())) for part in parts)
-        n = (
-            f"{_range(str(primary['n'].min()), str(primary['n'].max()))} of {primary['n_planned'].max()}"
-            if parts
-            else "-"
-        )
+        effect = "; ".join(span(_number(part.min()), _number(part.max())) for part in parts)
+        n = f"{count_range(primary['n'])} of {primary['n_planned'].max()}" if parts else "-"
         name = one.id if "/" in one.id else one.study
         view.add_row(
             Text(f"{lead}{name} ({one.scale})"), Text(one.verdict, style=_STYLES.get(one.verdict, "")), effect, f"n {n}"
@@ -70,14 +111,10 @@ def _studies_of(found: Sequence[scoring.StudyScore], lead: str) -> RenderableTyp
     return Padding(view, (0, 0, 0, 4))
 
 
-def _range(low: str, high: str) -> str:
-    return low if low == high else f"{low} to {high}"
-
-
 def claims(table: pd.DataFrame) -> Group:
     """Return the claims of a study for the terminal: each part with its statistic, and a line per condition or group.
 
-    A claim's verdict stands before its first part.
+    A claim's verdict is printed before its first part.
     """
     verdicts = {(row["study"], row["id"]): row for row in headlines(table).to_dict("records")}
     parts: list[RenderableType] = []
@@ -136,3 +173,47 @@ def _number(value: Any) -> str:
     if value is None or pd.isna(value):
         return "-"
     return f"{value:+.3f}" if math.isfinite(value) else f"{value:+}"
+
+
+def audit_table(report: AuditReport) -> Table:
+    """Return the audit for the terminal: a line per layer and feature; p is that of R2, after Holm's correction."""
+    shown = [measure for measure in all_measures() if measure.short]
+    view = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("layer", "feature"):
+        view.add_column(name, overflow="fold", min_width=8)
+    for measure in shown:
+        headings = [f"{measure.short} [95 % interval]", "p"] if measure is R2 else [measure.short]
+        for heading in headings:
+            view.add_column(Text(heading), justify="right", no_wrap=True)
+    cells = {(row["layer"], row["feature"], row["measure"]): row for row in report.results.to_dict("records")}
+    for layer in report.layers:
+        for feature in (*report.features, ALL_FEATURES):
+            texts: list[str] = []
+            for measure in shown:
+                row = cells.get((layer, feature, measure.name), {})
+                value = _share(row.get("value"))
+                if measure is R2:
+                    p = "<.001" if row["p_holm"] < 0.001 else _share(row["p_holm"])
+                    texts += [f"{value} [{_share(row['ci_low'])}, {_share(row['ci_high'])}]", p]
+                else:
+                    texts.append(value)
+            view.add_row(*(Text(text) for text in (layer, feature, *texts)))
+    return view
+
+
+def audit_columns() -> str:
+    """Return what the columns of `audit_table` mean."""
+    shown = [f"{measure.short}: {measure.meaning}" for measure in all_measures() if measure.short]
+    return "\n".join([*shown, "p: that of R2, after Holm's correction", ""])
+
+
+def audit_summary(report: AuditReport) -> str:
+    """Return the status of each feature, and what these words mean; printed last, it is visible when a command ends."""
+    statuses = report.statuses()
+    lines = [f"  {feature}: {status}" for feature, status in summary(statuses).items()]
+    words = [f"  {word}: {meaning}" for word, meaning in meanings(statuses).items()]
+    return "\n".join(["", "Summary", *lines, "", "where", *words, ""])
+
+
+def _share(value: Any) -> str:
+    return "-" if value is None or value != value else f"{value:z.3f}"

@@ -15,11 +15,12 @@ from repbias.experiments.contrasts import FeatureDifference, LayerSlope, Level
 from repbias.experiments.families import BEYOND, DESCRIPTIVE, PRIMARY, counted, headlines
 from repbias.experiments.growth import Growth
 from repbias.experiments.verdicts import NO_DATA
-from repbias.report.study_tables import trained_networks
-from repbias.report.views import joined
+from repbias.report.figures.select import count_range, span
+from repbias.report.html import joined
+from repbias.report.study_figures import trained_networks
 from repbias.runs.results import StudyResult
 
-_NO_CLAIMS = "This study states no claims; its tables and figures speak for themselves."
+_NO_CLAIMS = "This study states no claims; its results are in the tables and figures."
 _SHARES = ("r2", "r2_final", "r2_per_stimulus", "unique", "joint_r2")
 _SPACE = "\N{NO-BREAK SPACE}"
 
@@ -133,7 +134,7 @@ def _effect(claim: Claim, estimated: pd.DataFrame) -> str:
     low, high = float(estimated["estimate"].min()), float(estimated["estimate"].max())
     per = _per(claim)
     if not _is_share(claim):
-        return f"mean effect {_range(_minus(f'{low:.2g}'), _minus(f'{high:.2g}'))}{per}"
+        return f"mean effect {span(_minus(f'{low:.2g}'), _minus(f'{high:.2g}'))}{per}"
     return f"mean effect {_shares(low, high)} percentage points{per}"
 
 
@@ -178,17 +179,13 @@ def _left_out(result: StudyResult) -> list[str]:
 
 
 def _seeds(counts: pd.Series) -> str:
-    return f"{_range(str(int(counts.min())), str(int(counts.max())))} seeds"
-
-
-def _range(low: str, high: str) -> str:
-    return low if low == high else f"{low} to {high}"
+    return f"{count_range(counts)} seeds"
 
 
 def _shares(low: float, high: float, unit: str = "") -> str:
     """A range of shares in hundredths: whole where all are at least ten, else with one decimal."""
     decimals = 1 if 100 * min(abs(low), abs(high)) < 9.95 else 0
-    return _range(*(f"{_minus(f'{100 * share:.{decimals}f}')}{unit}" for share in (low, high)))
+    return span(*(f"{_minus(f'{100 * share:.{decimals}f}')}{unit}" for share in (low, high)))
 
 
 def _minus(number: str) -> str:

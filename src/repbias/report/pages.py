@@ -1,20 +1,47 @@
-"""Results as pages: one HTML file each, complete in itself."""
+"""The page of an audit: one HTML file, complete in itself, that needs no network and can be sent as it is."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from repbias.audit.report import AuditReport
-from repbias.report.audit_page import audit_page
-from repbias.report.files import write_whole
+from repbias.audit.measures import TABLES, MeasureTable, all_measures
+from repbias.audit.report import COMPONENT_COLUMNS, RESULT_COLUMNS, AuditReport
+from repbias.audit.status import TESTS, meanings, short, summary
+from repbias.core.results import ALL_FEATURES
+from repbias.report.figures.audit import variance_and_decodability
+from repbias.report.figures.audit_details import component_contents, scores_before_and_after, variance_shares
+from repbias.report.figures.figure import Figure, png_of, svg_of
+from repbias.report.figures.select import require_columns
+from repbias.report.html import FigureView, TableView, csv_link, figure_view, light_image_source, render, write_whole
+from repbias.report.study_views import p_value
 
-PAGES: dict[type, Callable[[Any], bytes]] = {AuditReport: audit_page}
-"""The page of each type of result, as HTML. A new page is added here; its result inherits `core.results.HasPage`."""
-
+_HEAVY_IMAGE = 900_000  # characters; a picture of many layers is lighter as PNG
+_OPEN_ROWS = 60
+_OPEN_SENTENCES = 12
+_WHOLE = "The audit as a whole"
 _MARK = b'<meta name="generator" content="repbias">'  # in the head of every page, see base.html.jinja
 _HEAD = 1_000  # bytes within which the mark lies
+
+
+@dataclass(frozen=True)
+class AuditFigure:
+    """A figure of the page, and the measures that it needs: without them the page leaves it out."""
+
+    draw: Callable[[AuditReport], Figure]
+    needs: tuple[str, ...] = ()
+
+
+FIGURES = (
+    AuditFigure(variance_and_decodability),
+    AuditFigure(variance_shares),
+    AuditFigure(component_contents),
+    AuditFigure(scores_before_and_after, needs=("rsa", "cka")),
+)
+"""The figures of the page in their order; the first stands beside the summary."""
 
 
 def save_html(result: object, path: str | Path, *, overwrite: bool = False) -> Path:
@@ -41,11 +68,9 @@ def save_html(result: object, path: str | Path, *, overwrite: bool = False) -> P
     ValueError : a path that does not end in ``.html``, or that is a folder; a table of the result that lacks a column.
     FileExistsError : a file that repbias did not write is in the way.
     """
-    for kind, page in PAGES.items():
-        if isinstance(result, kind):
-            return write_whole(check_page_path(path, overwrite=overwrite), page(result))
-    known = ", ".join(kind.__name__ for kind in PAGES)
-    raise TypeError(f"save_html writes pages of {known}, got {type(result).__name__}")
+    if not isinstance(result, AuditReport):
+        raise TypeError(f"save_html writes the page of an AuditReport, got {type(result).__name__}")
+    return write_whole(check_page_path(path, overwrite=overwrite), audit_page(result))
 
 
 def check_page_path(path: str | Path, *, overwrite: bool = False) -> Path:
@@ -64,3 +89,98 @@ def check_page_path(path: str | Path, *, overwrite: bool = False) -> Path:
                     f"{path} exists and is no page of repbias: choose another path, or replace it with overwrite=True"
                 )
     return path
+
+
+def audit_page(report: AuditReport) -> bytes:
+    """Return the page of an audit as HTML, without scripts or outside requests.
+
+    Figures and every number are inside the page. Names and sentences may hold any character: the page escapes them.
+
+    Raises
+    ------
+    ValueError : a table of `report` lacks a column that the page needs; the message names it.
+    """
+    require_columns(report.results, RESULT_COLUMNS, "results")
+    require_columns(report.components, COMPONENT_COLUMNS, "components")
+    measured = set(report.results["measure"])
+    headline, *figures = [_drawn(one.draw(report)) for one in FIGURES if measured.issuperset(one.needs)]
+    statuses = report.statuses()
+    tables = {table.caption: table_view(report, table) for table in TABLES}
+    return render(
+        "audit.html.jinja",
+        report=report,
+        summary=summary(statuses),
+        cells=_cells(report),
+        meanings=meanings(statuses),
+        headline=headline,
+        conclusions=_by_layer(report),
+        layers={name: report.n_units[name] for name in report.layers},
+        figures=figures,
+        tables={caption: view for caption, view in tables.items() if view.rows},
+        measures=[one for one in all_measures() if one.name in measured],
+        open_rows=_OPEN_ROWS,
+        open_sentences=_OPEN_SENTENCES,
+        downloads={
+            "results": csv_link("results", report.results),
+            "R² of every unit": csv_link("units", report.units),
+            "components": csv_link("components", report.components),
+        },
+    )
+
+
+def _cells(report: AuditReport) -> dict[str, list[tuple[str, str]]]:
+    """Return by layer the status of each feature, and the numbers behind it in words."""
+    value = report.results.set_index(["layer", "feature", "measure"])["value"].to_dict()
+    cells: dict[str, list[tuple[str, str]]] = {layer: [] for layer in report.layers}
+    for layer, feature, status in report.statuses().itertuples(index=False, name=None):
+        r2, decoded, chance = (short(value[layer, feature, name]) for name in (*TESTS, "chance"))
+        numbers = f"R² {r2}\u00a0%, decoded {decoded}\u00a0% (chance {chance}\u00a0%)".replace("-", "−")
+        cells[layer].append((status, numbers))
+    return cells
+
+
+def _by_layer(report: AuditReport) -> dict[str, list[str]]:
+    """Return the sentences under the names of their layers, and first those on the whole audit."""
+    grouped: dict[str, list[str]] = {heading: [] for heading in (_WHOLE, *report.layers)}
+    for sentence in report.sentences:
+        text = sentence.text
+        grouped[sentence.layer or _WHOLE].append(
+            text if text.startswith(report.features) else text[:1].upper() + text[1:]
+        )
+    return grouped
+
+
+def table_view(report: AuditReport, table: MeasureTable) -> TableView:
+    """Return a table of the page in words: a row per layer and feature, a column per measure that was taken."""
+    taken = set(report.results["measure"])
+    shown = [measure for measure in table.measures if measure.name in taken]
+    cells = {(row["layer"], row["feature"], row["measure"]): row for row in report.results.to_dict("records")}
+    rows = []
+    for layer in report.layers:
+        for feature in (*report.features, ALL_FEATURES) if table.whole else report.features:
+            found = {measure.name: cells.get((layer, feature, measure.name)) for measure in shown}
+            if any(found.values()):
+                values = [_cell(found[measure.name], interval=measure.interval_shown) for measure in shown]
+                p = [p_value((found.get(table.tested) or {}).get("p_holm"))] if table.tested else []
+                rows.append([layer, feature, *values, *p])
+    headings = ["layer", "feature", *(measure.heading for measure in shown), *["p (Holm)"] * bool(table.tested)]
+    return TableView(headings, [False, False, *[True] * (len(headings) - 2)], rows)
+
+
+def _cell(row: dict[Any, Any] | None, *, interval: bool) -> str:
+    if row is None:
+        return ""
+    low, high = _share(row["ci_low"]), _share(row["ci_high"])
+    return f"{_share(row['value'])} [{low}, {high}]" if interval and low else _share(row["value"])
+
+
+def _share(value: float) -> str:
+    """Return three decimals, so that a column can be read down; the CSV has more."""
+    return "" if math.isnan(value) else f"{value:z.3f}".replace("-", "−")
+
+
+def _drawn(figure: Figure) -> FigureView:
+    view = figure_view(figure, svg_of(figure.drawing))
+    if len(view.source) <= _HEAVY_IMAGE:
+        return view
+    return replace(view, source=min(view.source, light_image_source(png_of(figure.drawing)), key=len))

@@ -3,65 +3,21 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from repbias.experiments.catalogue import CATALOGUE, SOURCES
 from repbias.experiments.families import BEYOND, DESCRIPTIVE
-from repbias.experiments.scorecard import Score, StudyScore, chance_sentence, scorecard
+from repbias.experiments.scorecard import Score, chance_sentence, scorecard
 from repbias.experiments.verdicts import VERDICT_RULE, VERDICTS
-from repbias.report.claim_views import bound, number
-from repbias.report.figures.figure import numbers_as_csv
-from repbias.report.figures.select import claim_parts
+from repbias.report.figures.select import claim_parts, span
 from repbias.report.figures.style import formula
-from repbias.report.files import write_whole
-from repbias.report.links import beside, csv_link
+from repbias.report.html import beside, csv_link, joined, render, write_whole
 from repbias.report.study_report import report_folder
-from repbias.report.templates import render
-from repbias.report.views import VerdictView, joined, verdict_view
+from repbias.report.study_views import bound, number
 from repbias.runs.results import StudyResult
-
-
-@dataclass(frozen=True)
-class PartView:
-    """One part of a claim in one study: the statistic, and over its primary rows the ranges of the numbers."""
-
-    statement: str
-    statistic: str
-    effect: str
-    interval: str
-    smallest: str
-    n: str
-
-
-@dataclass(frozen=True)
-class StudyView:
-    """What one study found on a claim; `link` leads to the study's page, `counts` says on which rows it rests."""
-
-    name: str
-    link: str
-    scale: str
-    verdict: VerdictView
-    counts: str
-    parts: list[PartView]
-
-
-@dataclass(frozen=True)
-class ScoreView:
-    """One claim of the scorecard: its verdict in words, the studies behind it, and further questions beside it."""
-
-    anchor: str
-    id: str
-    statement: str
-    source: str
-    against: str
-    verdict: VerdictView
-    sentence: str
-    studies: list[StudyView]
-    further: list[StudyView]
 
 
 def write_scorecard(results: Sequence[StudyResult], root: Path) -> Path:
@@ -78,11 +34,14 @@ def write_scorecard(results: Sequence[StudyResult], root: Path) -> Path:
     links = {result.plan.study.name: beside(path, report_folder(root, result) / "index.html") for result in results}
     html = render(
         "scorecard.html.jinja",
-        scores=[_score(place, score, links) for place, score in enumerate(scores)],
+        scores=scores,
+        links=links,
+        catalogue=CATALOGUE,
+        part_views=lambda rows: [_part(part) for part in claim_parts(rows)],
         summary=_summary(scores),
         chance=chance_sentence(scores),
-        studies=[_study(result, links) for result in results],
-        claims_csv=csv_link("claims", numbers_as_csv(claims)),
+        studies=[_study(result, links[result.plan.study.name]) for result in results],
+        claims_csv=csv_link("claims", claims),
         verdict_rule=VERDICT_RULE,
         sources=SOURCES,
         written=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
@@ -90,77 +49,47 @@ def write_scorecard(results: Sequence[StudyResult], root: Path) -> Path:
     return write_whole(path, html)
 
 
-def _score(place: int, score: Score, links: Mapping[str, str]) -> ScoreView:
-    claim = score.claim
-    return ScoreView(
-        anchor=f"claim-{place}",
-        id=claim.id if claim else "",
-        statement=claim.statement if claim else "Questions of the studies’ own that bear on none of these claims",
-        source=", ".join(claim.sources) if claim else "",
-        against=claim.against if claim else "",
-        verdict=verdict_view(score.verdict if claim else "descriptive"),
-        sentence=score.sentence if claim else "",
-        studies=[_study_score(one, links) for one in score.studies],
-        further=[_study_score(one, links) for one in score.further],
-    )
-
-
-def _study_score(found: StudyScore, links: Mapping[str, str]) -> StudyView:
-    counts = "; ".join(filter(None, (found.tally, found.beyond)))
-    parts = [_part(part) for part in claim_parts(found.rows)]
-    name = found.study if found.id in CATALOGUE else found.id
-    return StudyView(name, links[found.study], found.scale, verdict_view(found.verdict), counts, parts)
-
-
-def _part(rows: pd.DataFrame) -> PartView:
-    """The ranges over the primary rows of a part, or over all where none is primary."""
+def _part(rows: pd.DataFrame) -> dict[str, str]:
+    """One part of a claim in one study, with the ranges over its primary rows, or over all where none is primary."""
     deciding = rows[~rows["family"].isin([BEYOND, DESCRIPTIVE])]
     shown = rows if deciding.empty else deciding
-    return PartView(
-        statement=str(rows["statement"].iloc[0]),
-        statistic=formula(str(rows["statistic"].iloc[0])),
-        effect=_range(shown["estimate"], shown["estimate"]) or "not estimated",
-        interval=_range(shown["ci_low"], shown["ci_high"]) or "–",
-        smallest=bound(shown.iloc[0].to_dict()),
-        n=_counts(shown),
-    )
+    low, high = int(shown["n"].min()), int(shown["n"].max())
+    return {
+        "statement": str(rows["statement"].iloc[0]),
+        "statistic": formula(rows["statistic"].iloc[0]),
+        "effect": _range(shown["estimate"], shown["estimate"]) or "not estimated",
+        "interval": _range(shown["ci_low"], shown["ci_high"]) or "–",
+        "smallest": bound(shown.iloc[0].to_dict()),
+        "n": f"{low if low == high else f'{low}–{high}'} of {shown['n_planned'].max():.0f}",
+    }
 
 
 def _range(low: pd.Series, high: pd.Series) -> str:
     """From the smallest to the largest number that is known."""
     if not (low.notna().any() and high.notna().any()):
         return ""
-    least, most = number(float(low.min())), number(float(high.max()))
-    return least if least == most else f"{least} to {most}"
+    return span(number(low.min()), number(high.max()))
 
 
-def _counts(rows: pd.DataFrame) -> str:
-    low, high, planned = int(rows["n"].min()), int(rows["n"].max()), int(rows["n_planned"].max())
-    return f"{low if low == high else f'{low}–{high}'} of {planned}"
-
-
-def _study(result: StudyResult, links: Mapping[str, str]) -> dict[str, str]:
+def _study(result: StudyResult, link: str) -> dict[str, str]:
     study = result.plan.study
     ids = list(dict.fromkeys(result.claims["id"]))
     about = f"{len(result.plan.conditions)} conditions × {result.plan.seeds} seeds, {result.plan.scale} scale"
     return {
         "title": study.title or study.name,
         "question": study.question,
-        "link": links[study.name],
+        "link": link,
         "about": f"{about}; {', '.join(ids)}" if ids else about,
     }
 
 
 def _summary(scores: Sequence[Score]) -> str:
-    """How many claims were studied, and the verdicts on them and on the studies' own questions."""
+    """How many claims were studied, and the verdicts on them and on the further questions of the studies."""
     studied = [score.verdict for score in scores if score.domains]
-    own = [one.verdict for score in scores for one in score.further]
+    further = [one.verdict for score in scores for one in score.further]
     opening = f"{len(studied)} of {len(CATALOGUE)} claims were studied"
     summary = f"{opening}: {_verdicts(studied)}." if studied else f"{opening}."
-    if not own:
-        return summary
-    questions = f"{len(own)} questions" if len(own) > 1 else "one question"
-    return f"{summary} The studies ask {questions} of their own: {_verdicts(own)}."
+    return f"{summary} Further questions of the studies: {_verdicts(further)}." if further else summary
 
 
 def _verdicts(words: Sequence[str]) -> str:

@@ -1,142 +1,175 @@
-"""The figures of a study's page: which there are, in which order, when they apply, and what each is drawn from."""
+"""The figures of a study's page: their order, when they apply, and the tables that they are drawn from."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 
 from repbias.analyses import channels
 from repbias.experiments.analysis import TABLES
-from repbias.report.figures import Figure
-from repbias.report.figures.analysis_curves import analysis_curves
-from repbias.report.figures.channels import channel_spread
-from repbias.report.figures.contents import layer_contents
+from repbias.experiments.claim import Claim
+from repbias.experiments.evaluation import levels_table
+from repbias.report.figures import select
+from repbias.report.figures.analysis_curves import analysis_curves, channel_spread
+from repbias.report.figures.analysis_maps import network_matrix, stimulus_map
+from repbias.report.figures.crossed import condition_map, factor_effects, forms_grid
 from repbias.report.figures.curves import learning_curves
-from repbias.report.figures.effects import factor_effects
+from repbias.report.figures.figure import Figure
 from repbias.report.figures.forest import claim_forest
 from repbias.report.figures.gap import feature_gap
-from repbias.report.figures.grid import condition_map, forms_grid
 from repbias.report.figures.histogram import unit_histogram
-from repbias.report.figures.ladder import ladder
-from repbias.report.figures.layers import layer_profile
-from repbias.report.figures.network_matrix import network_matrix
+from repbias.report.figures.layers import layer_contents, layer_profile
+from repbias.report.figures.levels import ladder, trend
 from repbias.report.figures.positions import position_profile, position_slopes
-from repbias.report.figures.stimulus_map import stimulus_map
-from repbias.report.figures.trend import trend
-from repbias.report.study_tables import (
-    StudyTables,
-    contrast_values,
-    feature_names,
-    has_probes,
-    labelled_features,
-)
 from repbias.runs.results import StudyResult
-
-
-@dataclass(frozen=True)
-class StudyFigure:
-    """A figure of a study's page: how it is drawn (it may be several figures), and whether it applies."""
-
-    draw: Callable[[StudyTables], Figure | Sequence[Figure]]
-    applies: Callable[[StudyTables], bool] = lambda tables: True
+from repbias.tasks.task import OUTPUT_POSITION
+from repbias.training.job import counts
 
 
 def study_figures(result: StudyResult) -> list[Figure]:
-    """Return a study's figures, in the order of its page; see `FIGURES`."""
+    """Return a study's figures, in the order of its page; a new figure is a function in `figures`, and called here."""
     if result.table.empty:
         return []
-    tables = StudyTables(result)
-    figures: list[Figure] = []
-    for figure in FIGURES:
-        if figure.applies(tables):
-            drawn = figure.draw(tables)
-            figures += [drawn] if isinstance(drawn, Figure) else drawn
+    conditions = described_conditions(result)
+    with_probes = analysed_networks(in_layer_order(result), result.networks)
+    analysed = labelled_features(with_probes, result)
+    figures = [feature_gap(analysed, conditions), *_of_claims(result, conditions)]
+    sequential = select.in_conditions(conditions, result.table[result.table["measure"] == OUTPUT_POSITION])
+    if not sequential.empty:
+        hidden_layers = {condition.name: condition.model.layer_names for condition in result.plan.conditions}
+        figures.append(position_profile(analysed, sequential, hidden_layers))
+        figures.append(position_slopes(analysed, sequential, hidden_layers))
+    figures += _of_analysis(result, conditions)
+    # Learning curves are of all networks, also of those that failed the criterion.
+    figures.append(learning_curves(labelled_features(result.table, result), conditions))
+    figures.append(layer_profile(analysed, conditions))
+    units = labelled_features(analysed_networks(result.units, result.networks), result)
+    figures.append(unit_histogram(units, analysed, conditions))
+    if any(len(one.task.measured_names) > len(one.task.feature_names) for one in result.plan.conditions):
+        figures.append(layer_contents(with_probes, conditions, feature_names(result)))
     return figures
 
 
-def _map(tables: StudyTables) -> Figure:
-    claim = tables.study.claims[0]
-    values = contrast_values(claim, tables.result)
-    return condition_map(values, tables.conditions, claim.statement, claim.contrast.describe())
-
-
-def _ladders(tables: StudyTables) -> Figure:
-    ladders = tables.study.ladders
-    points = [one.points(tables.result.plan.conditions, tables.trained) for one in ladders]
-    labels = {one.title: (one.x.contrast.describe(), one.y.contrast.describe()) for one in ladders}
-    return ladder(pd.concat(points, ignore_index=True), labels)
-
-
-def _effects(tables: StudyTables) -> list[Figure]:
-    """A figure for each crossing; those after the first are numbered."""
-    conditions, figures = tables.result.plan.conditions, []
-    for number, crossing in enumerate(tables.study.effects, start=1):
-        levels, cells = crossing.levels(conditions), crossing.cells(conditions, tables.trained)
+def _of_claims(result: StudyResult, conditions: pd.DataFrame) -> Iterator[Figure]:
+    """Claims, and the contrasts that decide them."""
+    study, trained = result.plan.study, trained_networks(result.table, result.networks)
+    if not result.claims.empty:
+        yield claim_forest(result.claims, conditions)
+    if study.claims and forms_grid(conditions):
+        first = study.claims[0]
+        yield condition_map(contrast_values(first, result), conditions, first.statement, first.contrast.describe())
+    if study.ladders:
+        points = [one.points(result.plan.conditions, trained) for one in study.ladders]
+        labels = {one.title: (one.x.contrast.describe(), one.y.contrast.describe()) for one in study.ladders}
+        yield ladder(pd.concat(points, ignore_index=True), labels)
+    for number, crossing in enumerate(study.effects, start=1):
+        levels, cells = crossing.levels(result.plan.conditions), crossing.cells(result.plan.conditions, trained)
         effects = crossing.table(levels, cells)
         figure = factor_effects(effects, cells, levels, crossing.contrast.describe(), crossing.sesoi)
-        figures.append(figure if number == 1 else replace(figure, name=f"{figure.name}-{number}"))
-    return figures
+        yield figure if number == 1 else replace(figure, name=f"{figure.name}-{number}")
+    over_levels = levels_table(study, result.plan.conditions, trained)
+    if not over_levels.empty:
+        yield trend(over_levels)
 
 
-def _matrix(tables: StudyTables) -> Figure:
-    analysis, blocks = tables.study.analysis, pd.DataFrame(columns=list(TABLES["blocks"]))
-    titles = {} if analysis is None else analysis.pairs
-    return network_matrix(tables.findings["pairs"], tables.findings.get("blocks", blocks), titles)
-
-
-def _curves(tables: StudyTables) -> list[Figure]:
-    analysis = tables.study.analysis
-    titles = {} if analysis is None else analysis.curves
-    return curve_figures(tables.findings["curves"], tables.conditions, titles, feature_names(tables.result))
+def _of_analysis(result: StudyResult, conditions: pd.DataFrame) -> Iterator[Figure]:
+    """What the study's analysis of trained networks found."""
+    analysis, findings = result.plan.study.analysis, analysed_findings(result)
+    if analysis and "pairs" in findings:
+        blocks = findings.get("blocks", pd.DataFrame(columns=list(TABLES["blocks"])))
+        yield network_matrix(findings["pairs"], blocks, analysis.pairs)
+    if analysis and "curves" in findings:
+        yield from curve_figures(findings["curves"], conditions, analysis.curves, feature_names(result))
+    if "points" in findings:
+        yield stimulus_map(findings["points"], conditions)
 
 
 def curve_figures(
     curves: pd.DataFrame, conditions: pd.DataFrame, labels: dict[str, tuple[str, str]], features: tuple[str, ...]
-) -> list[Figure]:
-    """Return the figures of an analysis's curves; curves of channels by rank have a separate figure."""
+) -> Iterator[Figure]:
+    """Yield the figures of an analysis's curves; curves of channels by rank have a separate figure."""
     is_rank = curves["curve"].isin([channels.MAP, channels.MEAN])
-    figures = []
     if is_rank.any():
-        figures.append(channel_spread(curves[is_rank], conditions, channels.MAP, channels.MEAN, features))
+        yield channel_spread(curves[is_rank], conditions, channels.MAP, channels.MEAN, features)
     if not is_rank.all() or curves.empty:
-        figures.append(analysis_curves(curves[~is_rank], conditions, labels, features))
-    return figures
+        yield analysis_curves(curves[~is_rank], conditions, labels, features)
 
 
-FIGURES = (
-    StudyFigure(lambda tables: feature_gap(tables.analysed, tables.conditions)),
-    StudyFigure(
-        lambda tables: claim_forest(tables.result.claims, tables.conditions),
-        applies=lambda tables: not tables.result.claims.empty,
-    ),
-    StudyFigure(_map, applies=lambda tables: bool(tables.study.claims) and forms_grid(tables.conditions)),
-    StudyFigure(_ladders, applies=lambda tables: bool(tables.study.ladders)),
-    StudyFigure(_effects, applies=lambda tables: bool(tables.study.effects)),
-    StudyFigure(lambda tables: trend(tables.levels), applies=lambda tables: not tables.levels.empty),
-    StudyFigure(
-        lambda tables: position_profile(tables.analysed, tables.in_sequence, tables.hidden_layers),
-        applies=lambda tables: not tables.in_sequence.empty,
-    ),
-    StudyFigure(
-        lambda tables: position_slopes(tables.analysed, tables.in_sequence, tables.hidden_layers),
-        applies=lambda tables: not tables.in_sequence.empty,
-    ),
-    StudyFigure(_matrix, applies=lambda tables: "pairs" in tables.findings),
-    StudyFigure(_curves, applies=lambda tables: "curves" in tables.findings),
-    StudyFigure(
-        lambda tables: stimulus_map(tables.findings["points"], tables.conditions),
-        applies=lambda tables: "points" in tables.findings,
-    ),
-    StudyFigure(  # of all networks, also those that failed the criterion
-        lambda tables: learning_curves(labelled_features(tables.result.table, tables.result), tables.conditions)
-    ),
-    StudyFigure(lambda tables: layer_profile(tables.analysed, tables.conditions)),
-    StudyFigure(lambda tables: unit_histogram(tables.units, tables.analysed, tables.conditions)),
-    StudyFigure(
-        lambda tables: layer_contents(tables.with_probes, tables.conditions, feature_names(tables.result)),
-        applies=lambda tables: any(has_probes(condition) for condition in tables.result.plan.conditions),
-    ),
-)
-"""The figures of a study's page in their order. A new figure is a file in `figures` and a record here."""
+def described_conditions(result: StudyResult) -> pd.DataFrame:
+    """Return the study's conditions; a factor that a condition does not have is a dash."""
+    conditions = result.conditions
+    return conditions.astype(object).where(conditions.notna(), "–")
+
+
+def contrast_values(claim: Claim, result: StudyResult) -> pd.DataFrame:
+    """Return a claim's contrast wherever it can be computed: condition, seed, value; NaN below the criterion.
+
+    Conditions that the claim is not about are included, so that a map shows how far the effect extends.
+    """
+    trained, contrast = trained_networks(result.table, result.networks), claim.contrast
+    frames = [pd.DataFrame(columns=["condition", "seed", "value"])]
+    for condition in result.plan.conditions:
+        table, layers = trained[trained["condition"] == condition.name], condition.model.layer_names
+        if (
+            set(contrast.features()) <= set(condition.task.measured_names)
+            and set(contrast.layers_read(layers)) <= set(table["layer"])
+            and set(contrast.measures_read()) <= set(table["measure"])
+        ):
+            values = contrast.per_seed(table, layers).astype(float)
+            frames.append(values.rename("value").reset_index().assign(condition=condition.name))
+    return pd.concat(frames[1:] or frames, ignore_index=True)
+
+
+def feature_names(result: StudyResult) -> tuple[str, ...]:
+    """Return every feature that some task of the study reports."""
+    return tuple(dict.fromkeys(name for one in result.plan.conditions for name in one.task.feature_names))
+
+
+def labelled_features(table: pd.DataFrame, result: StudyResult) -> pd.DataFrame:
+    """Return the rows of features that the task of their condition reports, without probes and joint measures."""
+    reported = [(one.name, name) for one in result.plan.conditions for name in one.task.feature_names]
+    return table[pd.MultiIndex.from_frame(table[["condition", "feature"]]).isin(reported)]
+
+
+def trained_networks(table: pd.DataFrame, networks: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of the networks that did not fail, whose last step is the end of training."""
+    return _of(table, networks[networks["status"] != "failed"])
+
+
+def analysed_networks(table: pd.DataFrame, networks: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of the networks that finished and passed the accuracy criterion on every feature."""
+    pairs = zip(networks["status"], networks["failed_criterion"], strict=True)
+    return _of(table, networks[np.array([counts(status, failed) for status, failed in pairs], dtype=bool)])
+
+
+def analysed_findings(result: StudyResult) -> dict[str, pd.DataFrame]:
+    """Return the tables that the study's analysis made, by name, of the networks that passed the accuracy criterion.
+
+    An analysis of one network at a time is done on every network, whether or not it passed.
+    """
+    analysis, networks = result.plan.study.analysis, result.networks
+    if analysis is None:
+        return {}
+    if analysis.of == "study":
+        return result.findings
+    return {name: analysed_networks(one, networks) if "seed" in one else one for name, one in result.findings.items()}
+
+
+def _of(table: pd.DataFrame, networks: pd.DataFrame) -> pd.DataFrame:
+    keys = pd.MultiIndex.from_frame(networks[["condition", "seed"]])
+    return table[pd.MultiIndex.from_frame(table[["condition", "seed"]]).isin(keys)]
+
+
+def in_layer_order(result: StudyResult) -> pd.DataFrame:
+    """Return the study's table with its layers as an ordered categorical: input, hidden layers, read-out, output.
+
+    Measured layers that are not on the model's path, such as the states of a decoder, come before the read-out.
+    """
+    hidden = (name for condition in result.plan.conditions for name in condition.model.layer_names)
+    first, last = dict.fromkeys(("input", *hidden)), ("readout", "output")
+    others = [name for name in result.table["layer"].unique() if name not in (*first, *last)]
+    layers = pd.Categorical(result.table["layer"], [*first, *others, *last], ordered=True)
+    return result.table.assign(layer=layers)

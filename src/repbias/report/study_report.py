@@ -1,20 +1,38 @@
-"""A study's report: its figures and their numbers, its tables, and the page that shows them."""
+"""The report of a study: figures and tables as files, and one HTML page that can be sent as it is."""
 
 from __future__ import annotations
 
 import datetime
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
+from repbias.experiments.catalogue import SOURCES
 from repbias.experiments.condition import Condition
+from repbias.experiments.verdicts import VERDICT_RULE
 from repbias.report.answer import answer
-from repbias.report.figures import save_figure
-from repbias.report.page import PageContent, write_page
+from repbias.report.figures.figure import Figure, FigureFiles, save_figure
+from repbias.report.html import (
+    DataLink,
+    FigureView,
+    beside,
+    csv_link,
+    figure_view,
+    light_image_source,
+    relative,
+    render,
+    write_whole,
+)
 from repbias.report.study_figures import study_figures
+from repbias.report.study_views import claim_views, design_view, networks_view
 from repbias.runs.plan import Plan
 from repbias.runs.results import StudyResult
+
+MOST_BYTES = 3_000_000
 
 
 def report_folder(root: Path, result: StudyResult) -> Path:
@@ -31,8 +49,7 @@ def write_report(result: StudyResult, root: Path) -> Path:
     root : the store's folder.
     """
     folder = report_folder(root, result)
-    figures_folder, tables_folder = folder / "figures", folder / "tables"
-    figures_folder.mkdir(parents=True, exist_ok=True)
+    tables_folder = folder / "tables"
     tables_folder.mkdir(parents=True, exist_ok=True)
     claims = result.claims
     tables = {"claims": claims, "measures": result.table, "networks": result.networks}
@@ -50,7 +67,7 @@ def write_report(result: StudyResult, root: Path) -> Path:
         scale=plan.scale,
         verdicts=result.verdicts,
         claims=claims,
-        figures=[(figure, save_figure(figure, figures_folder)) for figure in study_figures(result)],
+        figures=[(figure, save_figure(figure, folder / "figures")) for figure in study_figures(result)],
         settings=settings(plan),
         provenance=_provenance(result),
         networks=result.networks,
@@ -105,3 +122,109 @@ def _provenance(result: StudyResult) -> dict[str, object]:
         "command": " ".join(["repbias", *sys.argv[1:]]),
         "run ids": result.networks["run"].tolist(),
     }
+
+
+@dataclass(frozen=True)
+class PageContent:
+    """Everything that a study's page shows. Strings may hold any character: the page escapes them.
+
+    Attributes
+    ----------
+    title : the study's name.
+    question : the question, as a sentence.
+    answer : the answer in one sentence, then further sentences, which are shown as a list.
+    scale : ``quick`` or ``full``.
+    verdicts : one row per claim: ``id``, ``statement``, ``verdict``, and where known ``tally`` and ``beyond``.
+    claims : one row per claim and condition, or group of conditions, as `figures.forest.claim_forest` takes them, with
+        ``p`` if it was tested; rows of one ``id`` that differ in ``statement`` or ``statistic`` are parts of
+        one claim.
+    figures : figures with the files they were saved to, in the order of the page.
+    settings : the resolved settings, nested; shown folded.
+    provenance : versions, device, seeds, run ids, date, command.
+    networks : one row per network: ``condition``, ``seed``, ``status``, ``failed_criterion``, and any other columns.
+    design : the design check, one row per check with ``passed``, and any other columns.
+    notes : remarks, one per paragraph.
+    downloads : names of files, with their paths relative to the page.
+    """
+
+    title: str
+    question: str
+    answer: Sequence[str]
+    scale: str
+    verdicts: pd.DataFrame
+    claims: pd.DataFrame
+    figures: Sequence[tuple[Figure, FigureFiles]]
+    settings: Mapping[str, Any]
+    provenance: Mapping[str, Any]
+    networks: pd.DataFrame
+    design: pd.DataFrame
+    notes: Sequence[str] = ()
+    downloads: Mapping[str, str] = field(default_factory=dict)
+
+
+def write_page(page: PageContent, path: Path) -> Path:
+    """Write the page as one HTML file without scripts or outside requests; it appears whole or not at all.
+
+    Figures are inlined as SVG; their numbers and the claims table are inside the page too. Should it exceed 3 MB, the
+    heaviest figures are inlined as PNG of 256 colours instead, wherever that is smaller; if that is not enough, the
+    longest tables of numbers are linked beside the page.
+
+    Parameters
+    ----------
+    page : what to show.
+    path : the file to write; folders are made, a page of the same name is replaced.
+
+    Returns
+    -------
+    `path`.
+
+    Raises
+    ------
+    ValueError : if a table of `page` lacks a column that the page needs; the message names it.
+    """
+    views = [
+        figure_view(figure, files.svg.read_bytes(), svg=beside(path, files.svg), png=beside(path, files.png))
+        for figure, files in page.figures
+    ]
+    html = _render(page, views)
+    if len(html) > MOST_BYTES:
+        excess = len(html) - MOST_BYTES
+        html = _render(page, _lightened(excess, [files for _, files in page.figures], views, path))
+    return write_whole(path, html)
+
+
+def _lightened(excess: int, files: Sequence[FigureFiles], views: Sequence[FigureView], path: Path) -> list[FigureView]:
+    """Figures in lighter forms, as many as it takes to save `excess` bytes: first as PNG, then without their numbers.
+
+    The heaviest come first.
+    """
+    made = list(views)
+    for index in sorted(range(len(files)), key=lambda place: -len(views[place].source)):
+        if excess > 0:
+            source = light_image_source(files[index].png.read_bytes())
+            saved = len(views[index].source) - len(source)
+            if saved > 0:
+                made[index] = replace(made[index], source=source)
+                excess -= saved
+    for index in sorted(range(len(files)), key=lambda place: -len(views[place].numbers.href)):
+        if excess > 0:
+            csv = files[index].csv
+            made[index] = replace(made[index], numbers=DataLink(beside(path, csv), csv.name, "beside this page"))
+            excess -= len(views[index].numbers.href)
+    return made
+
+
+def _render(page: PageContent, figures: Sequence[FigureView]) -> bytes:
+    """The page's HTML, UTF-8."""
+    return render(
+        "page.html.jinja",
+        page=page,
+        claims=claim_views(page.verdicts, page.claims),
+        claims_csv=csv_link("claims", page.claims),
+        figures=figures,
+        networks=networks_view(page.networks),
+        design=design_view(page.design),
+        downloads={name: relative(target) for name, target in page.downloads.items()},
+        sources=SOURCES,
+        verdict_rule=VERDICT_RULE,
+    )

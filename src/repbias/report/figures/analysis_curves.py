@@ -1,4 +1,4 @@
-"""Curves that an analysis returns: a measure of each feature over a swept value, one panel per curve and condition."""
+"""Curves that an analysis returns: over a swept value, and of the channels of each stage by rank."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ from matplotlib.ticker import MaxNLocator
 from repbias.report.figures import marks, select, style
 from repbias.report.figures.figure import Figure, empty_figure
 
-NAME, TITLE = "analysis-curves", "Curves of the analysis"
+CURVES_NAME, CURVES_TITLE = "analysis-curves", "Curves of the analysis"
+CHANNELS_NAME, CHANNELS_TITLE = "channels", "Channels before and after pooling, stage by stage"
 _COLUMNS = ("condition", "seed", "layer", "feature", "curve", "x", "value")
-_SIZE = (2.45, 1.75)
+_CURVE_SIZE, _CHANNEL_SIZE = (2.45, 1.75), (2.1, 1.7)
+_GREYS = ("#59616b", "#a3abb4")
 _MOST_MARKS = 16
 _DECADES = 1.6  # beyond this range the axis is logarithmic
+_VECTOR_VALUES = 20_000  # with more, the networks' lines would make the SVG heavy
 
 
 @style.house_style()
@@ -42,33 +45,35 @@ def analysis_curves(
     select.require_columns(curves, _COLUMNS, "curves")
     means = select.means(curves, ["condition", "layer", "feature", "curve", "x"])
     numbers = pd.concat([curves.assign(mark="seed"), means], ignore_index=True)
-    here = conditions[conditions["condition"].isin(set(curves["condition"]))]
+    here = select.in_conditions(conditions, curves)
     if here.empty:
         sentence = "No curves: the analysis has not been run, or no network passed the accuracy criterion."
-        return empty_figure(NAME, TITLE, sentence, numbers)
-    titles = select.titles(conditions)
-    drawn = set(curves["feature"])
-    others = select.in_order(drawn - set(features))
-    colours = style.feature_colours([*select.in_order(drawn & set(features)), *others])
+        return empty_figure(CURVES_NAME, CURVES_TITLE, sentence, numbers)
+    reported, others = _reported(curves, features)
+    colours = style.feature_colours([*reported, *others])
     names = list(dict.fromkeys(curves["curve"]))
-    shown = select.drawn(here)["condition"]
+    shown, titles = select.drawn(here)["condition"], select.titles(conditions)
     columns = select.panel_columns(select.drawn(here))
-    places = -(-len(shown) // columns) * columns  # of one curve, including those left free in its last row
-    drawing, cells = style.blocks(len(names) * places, columns, _SIZE, colours, gap=(0.35, 1.0), below=0.62)
-    for line, curve in enumerate(names):
-        own = numbers[numbers["curve"] == curve]
-        x_title, y_title = labels.get(curve, (curve, curve))
-        for place, condition in enumerate(shown):
-            axes, column = drawing.add_subplot(cells[line * places + place]), place % columns
-            style.panel_title(axes, titles[condition])
-            draw_curves(axes, own[(own["condition"] == condition) & (own["mark"] == "mean")], colours)
-            _scale(axes, own)
+    free = -len(shown) % columns  # places in the last row of one curve
+    places = [*((name, titles[name]) for name in shown), *[("", "")] * free]
+    drawing, panels = marks.panels(places * len(names), _CURVE_SIZE, colours, columns, gap=(0.35, 1.0), below=0.62)
+    for place, panel in enumerate(panels):
+        if panel.name:
+            curve = names[place // len(places)]
+            rows = numbers[numbers["curve"] == curve]
+            x_title, y_title = labels.get(curve, (curve, curve))
+            axes = panel.axes(y=style.plain(y_title, 24, 4))
+            draw_curves(axes, rows[(rows["condition"] == panel.name) & (rows["mark"] == "mean")], colours)
+            _scale(axes, rows)
             axes.set_xlabel(style.plain(x_title, 40, 2), parse_math=False)
-            axes.tick_params(labelleft=column == 0)
-            if column == 0:
-                axes.set_ylabel(style.plain(y_title, 24, 4), parse_math=False)
-    caption = f"{_caption(curves, conditions)}{select.drawn_sentence(here)}"
-    return Figure(NAME, TITLE, caption, drawing, numbers)
+    caption = f"{_curves_caption(curves, conditions)}{select.drawn_sentence(here)}"
+    return Figure(CURVES_NAME, CURVES_TITLE, caption, drawing, numbers)
+
+
+def _reported(rows: pd.DataFrame, features: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The features of the rows that tasks report, and the others."""
+    drawn = set(rows["feature"].astype(str))
+    return select.in_order(drawn & set(features)), select.in_order(drawn - set(features))
 
 
 def draw_curves(axes: Axes, means: pd.DataFrame, colours: dict[str, str]) -> None:
@@ -100,14 +105,98 @@ def _scale(axes: Axes, rows: pd.DataFrame) -> None:
     marks.zero_line(axes)
 
 
-def _caption(curves: pd.DataFrame, conditions: pd.DataFrame) -> str:
+def _curves_caption(curves: pd.DataFrame, conditions: pd.DataFrame) -> str:
     by_condition = curves.groupby("condition", sort=False)["layer"]
     last = " or ".join(dict.fromkeys(by_condition.last()))
-    own = ", depending on the condition" if " or " in last else ""
-    where = f"The layer is {last}{own}."
+    varying = ", depending on the condition" if " or " in last else ""
+    where = f"The layer is {last}{varying}."
     if by_condition.nunique().max() > 1:
-        where = f"Solid lines are layer {last}{own}; dashed lines are the other layers."
+        where = f"Solid lines are layer {last}{varying}; dashed lines are the other layers."
     return (
         "Mean over networks at each value on the horizontal axis; the band is its 95 % interval (Student’s t). "
         f"{where} {select.networks_sentence(curves, conditions)}"
+    )
+
+
+@style.house_style()
+def channel_spread(
+    channels: pd.DataFrame, conditions: pd.DataFrame, solid: str, dashed: str, features: Sequence[str]
+) -> Figure:
+    """Draw R2 of the channels of every stage from high to low, at every place of its map and of its mean over space.
+
+    It shows over how many channels a feature is spread before pooling, and how strongly.
+
+    Parameters
+    ----------
+    channels : ``condition``, ``seed``, ``layer``, ``feature``, ``curve``, ``x`` (rank from 1), ``value`` (R2); layers
+        in the order of the stages.
+    conditions : one row per condition; its order is the order of the rows of panels.
+    solid, dashed : the curves drawn with solid lines, of the map, and with dashed lines, of the mean over space.
+    features : what networks report; any other property is drawn in grey.
+
+    Returns
+    -------
+    The figure; ``numbers`` has the marks ``seed`` and ``mean``, and in ``share`` the rank as a share of the channels.
+    """
+    select.require_columns(channels, _COLUMNS, "channels")
+    here = select.in_conditions(conditions, channels)
+    numbers = _ranks(channels)
+    if here.empty:
+        sentence = "No channels: the analysis has not been run, or no network passed the accuracy criterion."
+        return empty_figure(CHANNELS_NAME, CHANNELS_TITLE, sentence, numbers)
+    reported, others = _reported(channels, features)
+    greys = {name: _GREYS[place % len(_GREYS)] for place, name in enumerate(others)}
+    colours = style.feature_colours(reported) | greys
+    titles, shown = select.titles(conditions), select.drawn(here)["condition"]
+    stages = {name: list(dict.fromkeys(rows["layer"])) for name, rows in channels.groupby("condition")}
+    columns = max(len(layers) for layers in stages.values())
+    places = [(name, "" if column else titles[name]) for name in shown for column in range(columns)]
+    drawing, panels = marks.panels(places, _CHANNEL_SIZE, colours, columns, gap=(0.3, 0.8))
+    limits = min(float(numbers["value"].min()), 0.0) - 0.03, max(float(numbers["value"].max()), 0.1) * 1.05
+    for place, panel in enumerate(panels):
+        stage, layers = place % columns, stages[panel.name]
+        if stage < len(layers):
+            axes = panel.axes(y="R2 of a channel")
+            rows = numbers[(numbers["condition"] == panel.name) & (numbers["layer"] == layers[stage])]
+            draw_ranks(axes, rows, colours, solid, rasterized=len(numbers) > _VECTOR_VALUES)
+            axes.set(xlim=(0, 1), ylim=limits)
+            marks.share_axis(axes.xaxis)
+            axes.set_xlabel(f"share of channels, stage {stage}")
+    caption = f"{_channels_caption(numbers, solid, dashed, conditions)}{select.drawn_sentence(here)}"
+    return Figure(CHANNELS_NAME, CHANNELS_TITLE, caption, drawing, numbers)
+
+
+def _ranks(channels: pd.DataFrame) -> pd.DataFrame:
+    """Every network's channels by rank, and the mean over networks at each rank."""
+    keys = ["condition", "layer", "feature", "curve", "x"]
+    values = select.seeds_and_mean(channels.astype({"condition": str, "feature": str}), keys)
+    count = values.groupby(["condition", "layer", "curve"], sort=False)["x"].transform("max")
+    return values.rename(columns={"x": "rank"}).assign(share=values["x"] / count)
+
+
+def draw_ranks(axes: Axes, rows: pd.DataFrame, colours: dict[str, str], solid: str, *, rasterized: bool) -> None:
+    """Draw falling steps: thin lines of networks on the map, bold and dashed lines of means."""
+    marks.zero_line(axes)
+    for feature, colour in reversed(colours.items()):
+        one = rows[rows["feature"] == feature]
+        for _, network in one[(one["mark"] == "seed") & (one["curve"] == solid)].groupby("seed"):
+            _steps(axes, network, color=colour, linewidth=0.5, alpha=0.4, rasterized=rasterized)
+        for curve, mean in one[one["mark"] == "mean"].groupby("curve"):
+            of_map = curve == solid
+            _steps(axes, mean, color=colour, linewidth=1.8 if of_map else 1.1, linestyle="-" if of_map else "--")
+
+
+def _steps(axes: Axes, rows: pd.DataFrame, **style_of_line: object) -> None:
+    rows = rows.sort_values("rank")
+    axes.stairs(rows["value"], np.append(0.0, rows["share"]), baseline=None, **style_of_line)  # type: ignore[arg-type]
+
+
+def _channels_caption(numbers: pd.DataFrame, solid: str, dashed: str, conditions: pd.DataFrame) -> str:
+    return (
+        "Channels of every stage, from the highest R2 to the lowest, sorted for each feature separately. At the point "
+        "where a line crosses a value of R2, the horizontal axis gives the share of channels above that value. Solid "
+        f"lines are {solid}: the variance that a feature explains at every place of the map, summed over places, as a "
+        f"share of all variance at these places. Dashed lines are {dashed}. Bold and dashed lines are means over "
+        "networks at each rank, thin lines are networks. Grey lines are properties of the images that no output "
+        f"reports. {select.networks_sentence(numbers[numbers['mark'] == 'seed'], conditions)}"
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import matplotlib.figure
@@ -11,20 +10,19 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter
+from matplotlib.ticker import FixedLocator, NullLocator
 
 from repbias.audit.report import AuditReport
 from repbias.audit.status import TESTS
-from repbias.report.figures import style
+from repbias.report.figures import marks, select, style
 from repbias.report.figures.figure import Figure
 
 TITLE = "Variance explained and decodability"
-_MOST_LAYERS = 12
 _IN_A_ROW = 3
 _TICKS = (0.0, 0.01, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0)
 _LOWEST = -0.01
 _LEFT = -0.22
-_GREY, _BAND = "#8b939c", "#e9ecf0"
+_BAND = "#e9ecf0"
 
 
 @style.house_style()
@@ -40,49 +38,31 @@ def variance_and_decodability(report: AuditReport) -> Figure:
     ``noise_ceiling`` (``y`` each).
     """
     layers = drawn_layers(report)
-    levels = [_levels(report, layers, "detectable_r2", "detectable"), _levels(report, layers, "noise_ceiling")]
-    numbers = pd.concat([_points(report, layers), *(rows for rows in levels if len(rows))], ignore_index=True)
+    numbers = pd.concat([_points(report, layers), _levels(report, layers)], ignore_index=True)
     colours = style.feature_colours(report.features)
     key = {f"{place}  {name}": colour for place, (name, colour) in enumerate(colours.items(), start=1)}
-    drawing, made = panels(layers, (3.0, 2.8), key, gap=(0.3, 0.8), below=0.62)
-    limits = _least_x(numbers), *_range(numbers)
-    for panel in made:
-        _plane(panel.axes, *limits, leftmost=panel.leftmost)
-        rows = numbers[numbers["layer"] == panel.layer]
-        _draw_detectable(panel.axes, rows[rows["mark"] == "detectable"], colours)
-        _draw_ceiling(panel.axes, rows[rows["mark"] == "noise_ceiling"])
-        _draw_points(panel.axes, rows[rows["mark"] == "feature"], colours)
+    drawing, panels = layer_panels(layers, (3.0, 2.8), key, gap=(0.3, 0.8), below=0.62)
+    limits = _limits(numbers)
+    for panel in panels:
+        axes = panel.axes(y="share of variance explained")
+        _plane(axes, *limits)
+        rows = numbers[numbers["layer"] == panel.name]
+        _draw_detectable(axes, rows[rows["mark"] == "detectable"], colours)
+        _draw_ceiling(axes, rows[rows["mark"] == "noise_ceiling"])
+        _draw_points(axes, rows[rows["mark"] == "feature"], colours)
     return Figure("variance-and-decodability", TITLE, _caption(report, layers), drawing, numbers)
 
 
 def drawn_layers(report: AuditReport) -> list[str]:
     """Return the layers that are drawn: all, or, of many, the first, the last, and some evenly spaced between."""
-    names = list(report.layers)
-    if len(names) <= _MOST_LAYERS:
-        return names
-    return [names[place] for place in np.linspace(0, len(names) - 1, _MOST_LAYERS).round().astype(int)]
+    return [report.layers[place] for place in select.evenly(len(report.layers))]
 
 
-@dataclass(frozen=True)
-class Panel:
-    """The axes of a layer, and whether they are at the left and at the bottom of their figure."""
-
-    axes: Axes
-    layer: str
-    leftmost: bool
-    lowest: bool
-
-
-def panels(
+def layer_panels(
     layers: Sequence[str], size: tuple[float, float], key: dict[str, str], columns: int = _IN_A_ROW, **spacing: Any
-) -> tuple[matplotlib.figure.Figure, list[Panel]]:
-    """Return a figure with one panel per layer, named by it; the arguments are those of `style.blocks`."""
-    drawing, cells = style.blocks(len(layers), columns, size, key, **spacing)
-    made = []
-    for index, (cell, layer) in enumerate(zip(cells, layers, strict=True)):
-        made.append(Panel(drawing.add_subplot(cell), layer, index % columns == 0, index + columns >= len(layers)))
-        style.panel_title(made[-1].axes, layer)
-    return drawing, made
+) -> tuple[matplotlib.figure.Figure, list[marks.Panel]]:
+    """Return a figure with one panel per layer, named by it."""
+    return marks.panels([(layer, layer) for layer in layers], size, key, columns, **spacing)
 
 
 def left_out(report: AuditReport, layers: list[str]) -> str:
@@ -109,23 +89,20 @@ def _points(report: AuditReport, layers: list[str]) -> pd.DataFrame:
     return pd.DataFrame(made)
 
 
-def _levels(report: AuditReport, layers: list[str], measure: str, mark: str = "") -> pd.DataFrame:
-    """Return the height of a line in each panel, marked with the name of the measure or another."""
-    results = report.results
-    rows = results[(results["measure"] == measure) & results["layer"].isin(layers) & results["value"].notna()]
-    return rows[["layer", "feature"]].assign(y=rows["value"], mark=mark or measure)
+def _levels(report: AuditReport, layers: list[str]) -> pd.DataFrame:
+    """Return the heights of the lines in each panel: what each feature's test can detect, and the noise ceiling."""
+    results = report.results.sort_values("measure", kind="stable").dropna(subset="value")
+    marked = results["measure"].map({"detectable_r2": "detectable", "noise_ceiling": "noise_ceiling"})
+    lines = results[["layer", "feature"]].assign(y=results["value"], mark=marked)
+    return lines[marked.notna() & lines["layer"].isin(layers)]
 
 
-def _range(numbers: pd.DataFrame) -> tuple[float, float]:
-    """The ends of the axis of R2, the same for all panels."""
-    drawn = numbers[[name for name in ("y", "y_low", "y_high") if name in numbers]].to_numpy(dtype=float)
-    return min(_LOWEST, float(np.nanmin(drawn))), min(max(float(np.nanmax(drawn)) * 1.25, 0.05), 1.1)
-
-
-def _least_x(numbers: pd.DataFrame) -> float:
-    """Return where the axis of decodability begins, low enough for features that are below chance by luck."""
-    points = numbers.loc[numbers["mark"] == "feature"]
-    return min([_LEFT, *(points["x"] - 0.06)]) if len(points) else _LEFT
+def _limits(numbers: pd.DataFrame) -> tuple[float, float, float]:
+    """The left end of the axis of decodability, with room for features below chance, and both ends of that of R2."""
+    points = numbers[numbers["mark"] == "feature"]
+    heights = numbers.filter(["y", "y_low", "y_high"]).to_numpy(float)
+    highest = min(max(float(np.nanmax(heights)) * 1.25, 0.05), 1.1)
+    return min([_LEFT, *(points["x"] - 0.06 if len(points) else [])]), min(_LOWEST, float(np.nanmin(heights))), highest
 
 
 def _root(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -136,7 +113,7 @@ def _square(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.sign(values) * np.square(values)
 
 
-def _plane(axes: Axes, least_x: float, lowest: float, highest: float, *, leftmost: bool) -> None:
+def _plane(axes: Axes, least_x: float, lowest: float, highest: float) -> None:
     """Scale and label the axes, and name the corners; no lines bound these regions."""
     axes.set_yscale("function", functions=(_root, _square))
     axes.set_ylim(lowest, highest)
@@ -144,13 +121,10 @@ def _plane(axes: Axes, least_x: float, lowest: float, highest: float, *, leftmos
     axes.set_xticks([0, 0.25, 0.5, 0.75, 1])
     axes.yaxis.set_major_locator(FixedLocator([tick for tick in _TICKS if tick <= highest]))
     axes.yaxis.set_minor_locator(NullLocator())
-    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    axes.tick_params(labelleft=leftmost)
+    marks.share_axis(axes.yaxis)
     axes.set_xlabel("decodability (0 chance, 1 perfect)")
-    if leftmost:
-        axes.set_ylabel("share of variance explained")
-    axes.axhline(0, color=_GREY, linewidth=0.7, zorder=1)
-    axes.axvline(0, color=_GREY, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
+    marks.zero_line(axes)
+    axes.axvline(0, color=style.GREY, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
     for x, y, ha, va, text in (
         (0.99, 0.985, "right", "top", "dominant"),
         (0.99, 0.015, "right", "bottom", "weak but decodable"),
@@ -165,13 +139,15 @@ def _draw_detectable(axes: Axes, rows: pd.DataFrame, colours: dict[str, str]) ->
         return
     axes.axhspan(0, float(rows["y"].max()), color=_BAND, linewidth=0, zorder=0)
     for feature, y in zip(rows["feature"], rows["y"], strict=True):
-        axes.plot([0, 0.03], [y, y], transform=axes.get_yaxis_transform(), color=colours.get(feature, _GREY), zorder=2)
+        axes.plot(
+            [0, 0.03], [y, y], transform=axes.get_yaxis_transform(), color=colours.get(feature, style.GREY), zorder=2
+        )
 
 
 def _draw_ceiling(axes: Axes, rows: pd.DataFrame) -> None:
     """A dotted line at what repeats reproduce of the layer, named right of the line of chance."""
     for y in rows["y"]:
-        axes.axhline(y, color=_GREY, linewidth=1.1, linestyle=(0, (1, 2)), zorder=2)
+        axes.axhline(y, color=style.GREY, linewidth=1.1, linestyle=(0, (1, 2)), zorder=2)
         axes.text(0.03, y, "noise ceiling", ha="left", va="bottom", color=style.MUTED, fontsize=7.5, zorder=2)
 
 
@@ -201,7 +177,7 @@ def _caption(report: AuditReport, layers: list[str]) -> str:
         "Share of each layer’s variance that each feature explains (on a square-root scale) against how well a linear "
         "classifier decodes it, from 0 at chance (dashed line) to 1 without errors, whatever the number of classes. "
         "Bars are 95 % intervals. Features near the top are dominant. Features at the lower right are weak but "
-        "decodable: they can be read out, but a method that follows variance hardly shows them. Features at the lower "
+        "decodable: they can be read out, but a method that follows variance barely shows them. Features at the lower "
         "left are not detected in these data. The grey band ends at the largest share of variance that the test would "
         "miss more than one time in five; short lines at the left mark this share for each feature."
         f"{ceiling}{left_out(report, layers)}"

@@ -9,6 +9,7 @@ from matplotlib.collections import LineCollection
 
 from repbias.report.figures import marks, select, style
 from repbias.report.figures.figure import Figure, empty_figure
+from repbias.training.job import ACCURACY_CRITERION
 
 NAME, TITLE = "learning-curves", "Learning curves"
 _QUANTITIES = ("accuracy", "r2_final")
@@ -17,7 +18,7 @@ _VECTOR_POINTS = 40_000
 
 
 @style.house_style()
-def learning_curves(table: pd.DataFrame, conditions: pd.DataFrame, criterion: float = 0.95) -> Figure:
+def learning_curves(table: pd.DataFrame, conditions: pd.DataFrame) -> Figure:
     """Draw accuracy and variance explained at the penultimate layer over training, one block per condition.
 
     A thin line is one network, the bold line the mean over networks. Networks stop at different steps: the mean takes
@@ -27,7 +28,6 @@ def learning_curves(table: pd.DataFrame, conditions: pd.DataFrame, criterion: fl
     ----------
     table : measurements with ``accuracy`` (layer ``output``), ``r2_final`` and ``mastery_step``.
     conditions : one row per condition, with ``penultimate``; its order is the order of the blocks.
-    criterion : the accuracy criterion, drawn as a dashed line.
 
     Returns
     -------
@@ -45,32 +45,31 @@ def learning_curves(table: pd.DataFrame, conditions: pd.DataFrame, criterion: fl
         inner = panel.cell.subgridspec(2, 1, height_ratios=(1, 1.5), hspace=0.12)
         upper, lower = drawing.add_subplot(inner[0]), drawing.add_subplot(inner[1])
         style.panel_title(upper, panel.title)
-        here, mean = (rows[rows["condition"] == panel.condition] for rows in (seeds, means))
+        here, mean = (rows[rows["condition"] == panel.name] for rows in (seeds, means))
         for axes, quantity in ((upper, "accuracy"), (lower, "r2_final")):
             marks.step_axis(axes, seeds["step"])
             axes.set_ylim(*_limits(seeds[quantity].dropna(), quantity))
             draw_lines(axes, here, mean, quantity, colours, rasterized=len(seeds) > _VECTOR_POINTS)
-        upper.axhline(criterion, color=style.MUTED, linewidth=0.8, dashes=(3, 3), zorder=1)
-        _mark_mastery(lower, mastery[mastery["condition"] == panel.condition], here, colours)
+        upper.axhline(ACCURACY_CRITERION, color=style.MUTED, linewidth=0.8, dashes=(3, 3), zorder=1)
+        _mark_mastery(lower, mastery[mastery["condition"] == panel.name], here, colours)
         upper.tick_params(labelbottom=False)
         if panel.leftmost:
             upper.set_ylabel("test accuracy")
             lower.set_ylabel("share of final\nvariance explained")
         if panel.lowest:
             lower.set_xlabel("training step")
-    numbers = _numbers(seeds, means, mastery, criterion)
-    return Figure(NAME, TITLE, _caption(seeds, criterion, conditions), drawing, numbers)
+    numbers = _numbers(seeds, means, mastery)
+    return Figure(NAME, TITLE, _caption(seeds, conditions), drawing, numbers)
 
 
 def _seeds(table: pd.DataFrame, conditions: pd.DataFrame) -> pd.DataFrame:
     """One row for each condition, feature, network and step, with both quantities side by side."""
-    known = set(conditions["condition"].astype(str))
     keys = ["condition", "feature", "seed", "step"]
     accuracy = select.measured(table, "accuracy")[[*keys, "value"]].rename(columns={"value": "accuracy"})
     explained = select.at_penultimate(select.measured(table, "r2_final"), conditions)
     explained = explained[[*keys, "value"]].rename(columns={"value": "r2_final"})
     both = accuracy.merge(explained, on=keys, how="outer").sort_values(keys, kind="stable")
-    return both[both["condition"].isin(known)].assign(mark="seed").reset_index(drop=True)[_COLUMNS]
+    return select.in_conditions(both, conditions).assign(mark="seed").reset_index(drop=True)[_COLUMNS]
 
 
 def _mean(rows: pd.DataFrame) -> pd.DataFrame:
@@ -135,21 +134,19 @@ def _mark_mastery(axes: Axes, mastery: pd.DataFrame, seeds: pd.DataFrame, colour
         axes.text(0.03, height, text, transform=axes.transAxes, va="top", color=colour, fontsize=7.5, parse_math=False)
 
 
-def _numbers(seeds: pd.DataFrame, means: pd.DataFrame, mastery: pd.DataFrame, criterion: float) -> pd.DataFrame:
+def _numbers(seeds: pd.DataFrame, means: pd.DataFrame, mastery: pd.DataFrame) -> pd.DataFrame:
     ticks = mastery[["condition", "feature", "seed", "step"]].assign(mark="mastery")
-    line = pd.DataFrame({"mark": ["criterion"], "accuracy": [criterion]})
-    numbers = pd.concat(
-        [seeds, means, ticks[ticks["condition"].isin(set(seeds["condition"]))], line], ignore_index=True
-    )
+    line = pd.DataFrame({"mark": ["criterion"], "accuracy": [ACCURACY_CRITERION]})
+    numbers = pd.concat([seeds, means, select.in_conditions(ticks, seeds), line], ignore_index=True)
     return numbers[_COLUMNS].astype({"seed": "Int64", "step": "Int64"})
 
 
-def _caption(seeds: pd.DataFrame, criterion: float, conditions: pd.DataFrame) -> str:
+def _caption(seeds: pd.DataFrame, conditions: pd.DataFrame) -> str:
     return (
-        f"Upper panels: accuracy on test stimuli; the dashed line is the accuracy criterion, {criterion:.0%}. Lower "
-        "panels: the share of the penultimate layer’s variance that each feature explains. Training steps are on a "
-        "logarithmic scale, with step 0 at its left end. Shares are of each network’s variance at the "
-        "end of training, so all points of a curve share one scale. Thin lines are networks, bold lines their mean; a "
+        f"Upper panels: accuracy on test stimuli; the dashed line is the accuracy criterion, {ACCURACY_CRITERION:.0%}. "
+        "Lower panels: the share of the penultimate layer’s variance that each feature explains. Training steps are "
+        "on a logarithmic scale, with step 0 at its left end. Shares are of each network’s variance at the end of "
+        "training, so all points of a curve share one scale. Thin lines are networks, bold lines their mean; a "
         "network that has stopped enters the mean with its last value. Ticks between the panels mark the steps at "
         "which networks first passed the criterion on validation stimuli. "
         f"{select.networks_sentence(seeds, conditions)}{select.drawn_sentence(conditions)}"

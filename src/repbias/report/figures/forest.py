@@ -8,8 +8,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from repbias.report.figures import select, style
-from repbias.report.figures.figure import Figure
+from repbias.report.figures import marks, select, style
+from repbias.report.figures.figure import Figure, empty_figure
 
 TITLE = "Claims, condition by condition"
 CLAIMS = ("id", "condition", "statement", "statistic", "estimate", "ci_low", "ci_high", "n", "verdict")
@@ -36,7 +36,7 @@ def claim_forest(claims: pd.DataFrame, conditions: pd.DataFrame) -> Figure:
     ----------
     claims : one row per claim and condition, or group of conditions; ``n_planned`` and ``sesoi`` are drawn where they
         are given, ``sesoi`` on both sides of zero where ``test`` is "equivalence" or "change". Rows of one ``id`` that
-        differ in ``statement`` or ``statistic`` are parts of one claim, each with an axis of its own.
+        differ in ``statement`` or ``statistic`` are parts of one claim, each with a separate axis.
     conditions : their order is the order of the rows; groups come after them, as they first appear.
 
     Returns
@@ -47,7 +47,7 @@ def claim_forest(claims: pd.DataFrame, conditions: pd.DataFrame) -> Figure:
     numbers = _ordered(claims, conditions)
     if numbers.empty:
         sentence = "No forest plot: no claims were tested."
-        return Figure("claim-forest", TITLE, sentence, style.sentence_only(sentence), numbers)
+        return empty_figure("claim-forest", TITLE, sentence, numbers)
     panels = select.claim_parts(numbers)
     height = _TOP + sum(_HEAD + _FOOT + _ROW * len(rows) for rows in panels)
     drawing = style.canvas(_WIDTH, height)
@@ -56,10 +56,9 @@ def claim_forest(claims: pd.DataFrame, conditions: pd.DataFrame) -> Figure:
     titles = select.titles(conditions)
     for rows in panels:
         size = _ROW * len(rows)
-        bottom = top - _HEAD - size
-        frame = (_LEFT / _WIDTH, bottom / height, 1 - (_LEFT + _RIGHT) / _WIDTH, size / height)
-        _draw(drawing.add_axes(frame), rows, titles)
-        top = bottom - _FOOT
+        top -= _HEAD + size
+        _draw(style.axes_at(drawing, _LEFT, top, _WIDTH - _LEFT - _RIGHT, size), rows, titles)
+        top -= _FOOT
     return Figure("claim-forest", TITLE, _caption(numbers), drawing, numbers)
 
 
@@ -90,25 +89,15 @@ def _draw(axes: Axes, rows: pd.DataFrame, titles: dict[str, str]) -> None:
         fontsize=9,
         parse_math=False,
     )
-    _limits(axes, rows)
+    other_sides = -rows.loc[rows["test"].isin(_BOTH_SIDES), "sesoi"]
+    numbers = rows[["estimate", "ci_low", "ci_high", "sesoi"]].to_numpy(float)
+    axes.set_xlim(*marks.limits([*numbers.ravel(), *other_sides]))
     axes.axvline(0, color=style.INK, linewidth=0.8, zorder=1)
     for place, (_, row) in enumerate(rows.iterrows()):
         _draw_row(axes, place, row)
-    axes.set_ylim(len(rows) - 0.5, -0.5)
-    labels = [style.plain(titles.get(str(name), name), 40, 1) for name in rows["condition"]]
-    axes.set_yticks(range(len(rows)), labels, parse_math=False)
-    axes.tick_params(axis="y", length=0, labelcolor=style.INK)
+    marks.name_rows(axes, [titles.get(str(name), name) for name in rows["condition"]], 40)
     axes.spines["left"].set_visible(False)
     axes.set_xlabel(style.plain(style.formula(rows["statistic"].iloc[0]), 130), parse_math=False)
-
-
-def _limits(axes: Axes, rows: pd.DataFrame) -> None:
-    """Room for all intervals, zero and the smallest effect."""
-    given = rows[["estimate", "ci_low", "ci_high", "sesoi"]].to_numpy(dtype=float).ravel()
-    drawn = np.concatenate([given, -rows.loc[rows["test"].isin(_BOTH_SIDES), "sesoi"], [0.0]])
-    drawn = drawn[np.isfinite(drawn)]
-    room = max(float(np.ptp(drawn)) * 0.06, 1e-3)
-    axes.set_xlim(drawn.min() - room, drawn.max() + room)
 
 
 def _draw_row(axes: Axes, place: int, row: pd.Series) -> None:
@@ -116,7 +105,7 @@ def _draw_row(axes: Axes, place: int, row: pd.Series) -> None:
     marker, edge, face = _MARKS.get(str(row["verdict"]), _MARKS["inconclusive"])
     if place % 2 == 0:
         axes.axhspan(place - 0.5, place + 0.5, color="#f5f6f8", zorder=0, linewidth=0)
-    for bound in _bounds(row):
+    for bound in {row["sesoi"], -row["sesoi"] if row["test"] in _BOTH_SIDES else row["sesoi"]}:
         axes.plot([bound] * 2, [place - 0.5, place + 0.5], color=style.MUTED, linewidth=1, dashes=(3, 2))
     if np.isfinite(row["estimate"]):
         axes.plot([row["ci_low"], row["ci_high"]], [place, place], color=edge, linewidth=1.7, solid_capstyle="butt")
@@ -127,17 +116,8 @@ def _draw_row(axes: Axes, place: int, row: pd.Series) -> None:
     networks = f"n = {_count(row['n'])}"
     if pd.notna(row["n_planned"]) and row["n_planned"] != row["n"]:
         networks += f" of {_count(row['n_planned'])}"
-    beside = axes.get_yaxis_transform()
-    axes.text(1.03, place, networks, transform=beside, va="center", fontsize=8, color=style.MUTED)
-    verdict = style.plain(row["verdict"], 18, 1)
-    axes.text(1.2, place, verdict, transform=beside, va="center", fontsize=8, color=edge, parse_math=False)
-
-
-def _bounds(row: pd.Series) -> list[float]:
-    """Where the dashed lines stand: the smallest effect, on both sides where both bound the claim."""
-    if not np.isfinite(row["sesoi"]):
-        return []
-    return [-row["sesoi"], row["sesoi"]] if row["test"] in _BOTH_SIDES else [row["sesoi"]]
+    marks.beside_row(axes, place, networks)
+    marks.beside_row(axes, place, style.plain(row["verdict"], 18, 1), x=1.2, colour=edge)
 
 
 def _count(value: object) -> str:
@@ -159,10 +139,9 @@ def _verdict_key(drawing: matplotlib.figure.Figure, numbers: pd.DataFrame) -> No
 
 
 def _caption(numbers: pd.DataFrame) -> str:
-    least, most = _count(numbers["n"].min()), _count(numbers["n"].max())
-    several = least if least == most else f"{least} to {most}"
+    counts = select.span(_count(numbers["n"].min()), _count(numbers["n"].max()))
     between = (
-        " Two dashed lines stand where the claim is that there is no effect, or an effect in either direction."
+        " Two dashed lines are drawn where the claim is that there is no effect, or an effect in either direction."
         if numbers["test"].isin(_BOTH_SIDES).any()
         else ""
     )
@@ -170,6 +149,6 @@ def _caption(numbers: pd.DataFrame) -> str:
         "Estimate and 95 % interval of each claim's statistic in each condition, or in each group of conditions that "
         "it compares. The solid line is zero, the dashed line the smallest effect of interest, fixed before the run."
         f"{between} Shape and colour give the verdict on the row alone, before any correction for several rows. Each "
-        "claim, and each part of a claim, has an axis of its own. n, at the right, counts networks (seeds), not units "
-        f"or stimuli: {several} per row."
+        "claim, and each part of a claim, has a separate axis. n, at the right, counts networks (seeds), not units "
+        f"or stimuli: {counts} per row."
     )

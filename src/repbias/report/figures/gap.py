@@ -41,19 +41,15 @@ def feature_gap(table: pd.DataFrame, conditions: pd.DataFrame) -> Figure:
     panels = _split(_panels(conditions), most=max(int(_WIDEST / group), 1))
     width = max(2.2, max(len(groups) for _, groups in panels) * group)
     columns = 2 if width <= _WIDEST / 2 or len(panels) == 2 else 1
-    drawing, cells = style.blocks(len(panels), columns, (width, 2.7), colours, gap=(0.4, 0.95))
+    titles = [("", title) for title, _ in panels]
+    drawing, made = marks.panels(titles, (width, 2.7), colours, columns, gap=(0.4, 0.95))
     ceiling = min(max(float(numbers["value"].max()) * 1.12, 0.05), 1.05)
     floor = min(0.0, float(numbers["value"].min()) * 1.1)
-    for index, (cell, (title, groups)) in enumerate(zip(cells, panels, strict=True)):
-        axes = drawing.add_subplot(cell)
-        if title:
-            style.panel_title(axes, title)
+    for panel, (_, groups) in zip(made, panels, strict=True):
+        axes = panel.axes(y="share of variance explained")
         axes.set_ylim(floor, ceiling)
         draw_groups(axes, numbers, groups, colours)
         marks.rasterise_points(axes, len(numbers), _VECTOR_POINTS)
-        axes.tick_params(labelleft=index % columns == 0)
-        if index % columns == 0:
-            axes.set_ylabel("share of variance explained")
     return Figure(NAME, TITLE, _caption(values, conditions), drawing, numbers)
 
 

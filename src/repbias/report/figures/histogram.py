@@ -34,10 +34,9 @@ def unit_histogram(units: pd.DataFrame, table: pd.DataFrame, conditions: pd.Data
     above the threshold).
     """
     select.require_columns(units, ("condition", "seed", "layer", "unit", "feature", "r2"), "units")
-    known = set(conditions["condition"].astype(str))
     units = select.at_penultimate(units.astype({"condition": str, "feature": str}).dropna(subset="r2"), conditions)
     density = select.at_penultimate(select.final(table, f"density_{THRESHOLD}"), conditions)
-    numbers = _numbers(units[units["condition"].isin(known)], density[density["condition"].isin(known)])
+    numbers = _numbers(select.in_conditions(units, conditions), select.in_conditions(density, conditions))
     if numbers.empty:
         sentence = "No histogram of units: variance explained was measured for no single unit."
         return empty_figure(NAME, TITLE, sentence, numbers)
@@ -48,7 +47,7 @@ def unit_histogram(units: pd.DataFrame, table: pd.DataFrame, conditions: pd.Data
         inner = panel.cell.subgridspec(1, 2, width_ratios=(2.3, 1), wspace=0.42)
         left, right = drawing.add_subplot(inner[0]), drawing.add_subplot(inner[1])
         style.panel_title(left, panel.title)
-        here = numbers[numbers["condition"] == panel.condition]
+        here = numbers[numbers["condition"] == panel.name]
         draw_histogram(left, here[here["mark"] == "bar"], colours, ceiling)
         draw_density(right, here[here["mark"] != "bar"], colours)
         if panel.leftmost:

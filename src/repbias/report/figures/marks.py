@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import matplotlib.figure
@@ -19,26 +20,67 @@ from repbias.report.figures import select, style
 
 
 class Panel(NamedTuple):
-    """The place of one condition in a figure that has a panel, or several, per condition."""
+    """The place of one condition or layer in a figure that has a panel, or several, for each of them."""
 
-    condition: str
+    name: str
     title: str
     cell: SubplotSpec
+    drawing: matplotlib.figure.Figure
     leftmost: bool
     lowest: bool
+
+    def axes(self, x: str = "", y: str = "") -> Axes:
+        """Add axes with the panel's title; axis titles and tick labels appear only at the edges of the figure."""
+        axes = self.drawing.add_subplot(self.cell)
+        if self.title:
+            style.panel_title(axes, self.title)
+        axes.tick_params(labelleft=self.leftmost)
+        axes.set_xlabel(x if self.lowest else "", parse_math=False)
+        axes.set_ylabel(y if self.leftmost else "", parse_math=False)
+        return axes
+
+
+def panels(
+    titles: Iterable[tuple[str, str]],
+    size: tuple[float, float],
+    colours: dict[str, str],
+    columns: int,
+    gap: tuple[float, float] = (0.5, 0.62),
+    below: float = 0.55,
+    left: float = 0.85,
+) -> tuple[matplotlib.figure.Figure, list[Panel]]:
+    """Return a figure with a panel of `size` inches for each name and title, and the key of the features on top.
+
+    `gap` is the space between panels, `below` that under the last row and `left` that left of the first column, for
+    ticks and axis titles, all in inches. A single panel is drawn larger.
+    """
+    named, right = list(titles), 0.25
+    if len(named) == 1:
+        size = (max(min(size[0] * 1.7, 10.0), size[0], 4.6), size[1] * 1.25)
+    columns = min(len(named), columns)
+    in_a_row = style.key_columns(left + columns * (size[0] + gap[0]) - gap[0] + right, colours)
+    top = 0.62 + 0.2 * -(-len(colours) // in_a_row)
+    drawing, cells = style.tiles(len(named), columns, size, gap, (left, below, right, top))
+    style.feature_key(drawing, colours, in_a_row)
+    return drawing, [
+        Panel(name, title, cell, drawing, index % columns == 0, index + columns >= len(named))
+        for index, (cell, (name, title)) in enumerate(zip(cells, named, strict=True))
+    ]
 
 
 def condition_panels(
     conditions: pd.DataFrame, size: tuple[float, float], colours: dict[str, str], *, most: int = 4, **space: Any
 ) -> tuple[matplotlib.figure.Figure, list[Panel]]:
-    """Return a figure with a panel for each condition, at most `most` in a row; `space` goes to `style.blocks`."""
-    titles = select.drawn_titles(conditions)
+    """Return a figure with a panel for each condition, at most `most` in a row; `space` goes to `panels`."""
     columns = select.panel_columns(select.drawn(conditions), most)
-    drawing, cells = style.blocks(len(titles), columns, size, colours, **space)
-    return drawing, [
-        Panel(condition, title, cell, index % columns == 0, index + columns >= len(titles))
-        for index, (cell, (condition, title)) in enumerate(zip(cells, titles.items(), strict=True))
-    ]
+    return panels(select.drawn_titles(conditions).items(), size, colours, columns, **space)
+
+
+def name_rows(axes: Axes, names: Sequence[str], letters: int) -> None:
+    """Name rows at 0, 1, ... from top to bottom, each cut after a number of letters."""
+    axes.set_yticks(range(len(names)), [style.plain(name, letters, 1) for name in names], parse_math=False)
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.tick_params(axis="y", length=0, labelcolor=style.INK)
 
 
 def zero_line(axes: Axes, *, vertical: bool = False) -> None:
@@ -51,9 +93,10 @@ def share_axis(axis: Axis) -> None:
     axis.set_major_formatter(PercentFormatter(1, decimals=0))
 
 
-def share_limits(values: pd.Series, above: float) -> tuple[float, float]:
+def share_limits(shares: pd.Series | pd.DataFrame, above: float) -> tuple[float, float]:
     """Return limits that hold zero and all shares, with `above` times the largest."""
-    return min(0.0, float(values.min()) * 1.1), max(float(values.max()) * above, 0.05)
+    values = shares.to_numpy(float)
+    return min(0.0, float(np.nanmin(values)) * 1.1), max(float(np.nanmax(values)) * above, 0.05)
 
 
 def limits(values: Any, share: float = 0.06) -> tuple[float, float]:
@@ -105,29 +148,43 @@ def signed_colours(values: pd.Series) -> ScalarMappable:
     return ScalarMappable(Normalize(-strongest, strongest), "PuOr_r")
 
 
-def cell(axes: Axes, corner: tuple[int, int], mean: float, colours: ScalarMappable, count: str, size: float) -> None:
-    """Draw a coloured cell with its mean and, in letters of `size` points, how many networks it counts."""
+def cell(axes: Axes, corner: tuple[int, int], found: Mapping[Any, Any], colours: ScalarMappable) -> None:
+    """Draw a cell: coloured, with the mean ``value`` and how many networks it counts (``n`` of ``n_trained``).
+
+    A cell without an analysed network is hatched.
+    """
     x, y = corner
-    face = colours.to_rgba(np.array([mean]))[0]
+    n, trained = found["n"], found["n_trained"]
+    if not n:
+        axes.add_patch(Rectangle(corner, 1, 1, facecolor="#f5f6f8", edgecolor="#c3c9d0", linewidth=0, hatch="////"))
+        count = f"none of {trained}" if trained else "no networks"
+        axes.text(x + 0.5, y + 0.5, count, ha="center", va="center", fontsize=6.5, color=style.INK)
+        return
+    face = colours.to_rgba(np.array([found["value"]]))[0]
     axes.add_patch(Rectangle(corner, 1, 1, facecolor=face, edgecolor="white", linewidth=1.5))
     ink = "white" if np.dot(face[:3], (0.299, 0.587, 0.114)) < 0.5 else style.INK
-    number = f"{mean:+.2f}".replace("-0.00", "0.00").replace("+0.00", "0.00").replace("-", "−")
+    number = f"{found['value']:+.2f}".replace("-0.00", "0.00").replace("+0.00", "0.00").replace("-", "−")
     middle: dict[str, Any] = {"ha": "center", "va": "center", "color": ink}
-    axes.text(x + 0.5, y + 0.39, number, fontsize=size + 2, fontweight="bold", **middle)
-    axes.text(x + 0.5, y + 0.76, count, fontsize=size, **middle)
+    axes.text(x + 0.5, y + 0.39, number, fontsize=8.5, fontweight="bold", **middle)
+    axes.text(x + 0.5, y + 0.76, f"n = {n}" if n == trained else f"n = {n} of {trained}", fontsize=6.5, **middle)
 
 
-def empty_cell(axes: Axes, corner: tuple[int, int], count: str, size: float) -> None:
-    """Draw a hatched cell that says why it has no mean."""
-    x, y = corner
-    axes.add_patch(Rectangle(corner, 1, 1, facecolor="#f5f6f8", edgecolor="#c3c9d0", linewidth=0, hatch="////"))
-    axes.text(x + 0.5, y + 0.5, count, ha="center", va="center", fontsize=size, color=style.INK)
+def beside_row(axes: Axes, place: float, text: str, x: float = 1.03, colour: str = style.MUTED) -> None:
+    """Write a remark at the right of a row."""
+    transform = axes.get_yaxis_transform()
+    axes.text(x, place, text, transform=transform, va="center", fontsize=8, color=colour, parse_math=False)
 
 
-def cell_count(n: int, n_trained: int) -> str:
-    """How many networks a cell counts, of how many that were trained."""
-    if not n_trained:
-        return "no networks"
-    if not n:
-        return f"none of {n_trained}"
-    return f"n = {n}" if n == n_trained else f"n = {n} of {n_trained}"
+def name_cells(axes: Axes, rows: Sequence[str], columns: Sequence[str]) -> None:
+    """Give each row and column of cells its room and its name."""
+    axes.set(xlim=(0, len(columns)), ylim=(len(rows), 0))
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0, labelcolor=style.INK)
+    axes.set_xticks(np.arange(len(columns)) + 0.5, columns, parse_math=False)
+    axes.set_yticks(np.arange(len(rows)) + 0.5, rows, parse_math=False)
+
+
+def cell_means(values: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+    """The mean of ``value`` over analysed networks in every cell, with ``n`` and ``n_trained``."""
+    groups = values.groupby(list(by), sort=False)["value"]
+    return pd.DataFrame({"value": groups.mean(), "n": groups.count(), "n_trained": groups.size()}).reset_index()

@@ -180,7 +180,7 @@ def _drawing(
     _dash(drawing, list(colours))
     for block in blocks:
         inner = block.cell.subgridspec(2 if two else 1, 1, height_ratios=(_UPPER, _LOWER) if two else None, hspace=0.14)
-        here = numbers[numbers["condition"] == block.condition]
+        here = numbers[numbers["condition"] == block.name]
         parts = [rows for rows in (here[here["common"]], here[~here["common"]]) if len(rows)]
         panels = [drawing.add_subplot(inner[place]) for place in range(max(len(parts), 1))]
         style.panel_title(panels[0], block.title)

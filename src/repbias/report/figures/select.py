@@ -13,7 +13,7 @@ from repbias.core.statistics import mean_interval
 
 MEASUREMENTS = ("condition", "seed", "step", "layer", "feature", "measure", "value")
 _NOT_FACTORS = ("condition", "penultimate", "study")
-MOST_CONDITIONS = 12
+MOST_PANELS = 12
 
 
 def require_columns(frame: pd.DataFrame, columns: Sequence[str], what: str) -> None:
@@ -66,12 +66,14 @@ def varying_factors(conditions: pd.DataFrame) -> list[str]:
     return [name for name in factors(conditions) if conditions[name].astype(str).nunique() > 1]
 
 
+def evenly(count: int) -> list[int]:
+    """The places of all of `count` things, or, of many, of the first, the last, and some evenly spaced between."""
+    return [round(place) for place in np.linspace(0, count - 1, min(count, MOST_PANELS))]
+
+
 def drawn(conditions: pd.DataFrame) -> pd.DataFrame:
     """The conditions that get a panel in figures with one panel per condition: all, or 12 spread evenly over many."""
-    if len(conditions) <= MOST_CONDITIONS:
-        return conditions
-    places = np.linspace(0, len(conditions) - 1, MOST_CONDITIONS).round().astype(int)
-    return conditions.iloc[places]
+    return conditions.iloc[evenly(len(conditions))]
 
 
 def drawn_titles(conditions: pd.DataFrame) -> dict[str, str]:
@@ -134,6 +136,11 @@ def final(table: pd.DataFrame, measure: str) -> pd.DataFrame:
     return rows[rows["step"] == rows.groupby(keys)["step"].transform("max")]
 
 
+def in_conditions(rows: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
+    """The rows whose condition occurs in another table."""
+    return rows[rows["condition"].astype(str).isin(set(other["condition"].astype(str)))]
+
+
 def at_penultimate(rows: pd.DataFrame, conditions: pd.DataFrame) -> pd.DataFrame:
     """The rows that were read from the penultimate layer of their condition."""
     require_columns(conditions, ("condition", "penultimate"), "conditions")
@@ -165,10 +172,15 @@ def means(values: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*by, "value", "ci_low", "ci_high", "n", "mark"])
 
 
+def span(low: str, high: str) -> str:
+    """From one number to another: ``4``, if both are written alike, or ``3 to 4``."""
+    return low if low == high else f"{low} to {high}"
+
+
 def count_range(counts: Iterable[int]) -> str:
     """From the smallest to the largest count: ``4`` or ``3 to 4``."""
     known = [int(count) for count in counts]
-    return f"{min(known)}" if min(known) == max(known) else f"{min(known)} to {max(known)}"
+    return span(str(min(known)), str(max(known)))
 
 
 def networks_sentence(rows: pd.DataFrame, conditions: pd.DataFrame) -> str:

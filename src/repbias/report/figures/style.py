@@ -99,46 +99,13 @@ def tiles(
     size: tuple[float, float],
     gap: tuple[float, float],
     margins: tuple[float, float, float, float],
-) -> tuple[matplotlib.figure.Figure, list[Axes]]:
-    """Return a figure with `count` axes of `size` inches in rows of `columns`; margins are left, bottom, right, top."""
-    left, bottom, right, top = margins
-    step_x, step_y = size[0] + gap[0], size[1] + gap[1]
-    rows = -(-count // columns)
-    width = left + columns * step_x - gap[0] + right
-    height = bottom + rows * step_y - gap[1] + top
-    drawing = canvas(width, height)
-    places = [divmod(index, columns) for index in range(count)]
-    return drawing, [
-        axes_at(drawing, left + column * step_x, height - top - size[1] - row * step_y, *size) for row, column in places
-    ]
-
-
-def blocks(
-    count: int,
-    columns: int,
-    size: tuple[float, float],
-    colours: dict[str, str],
-    gap: tuple[float, float] = (0.5, 0.62),
-    below: float = 0.55,
-    left: float = 0.85,
 ) -> tuple[matplotlib.figure.Figure, list[SubplotSpec]]:
-    """Return a figure with `count` blocks of `size` inches in rows of `columns`, and the key of the features on top.
-
-    `gap` is the space between blocks, `below` that under the last row and `left` that left of the first column, for
-    ticks and axis titles, all in inches. A single block is drawn larger.
-    """
-    if count == 1:
-        size = (max(min(size[0] * 1.7, 10.0), size[0], 4.6), size[1] * 1.25)
-    columns = min(count, columns)
+    """Return a figure with `count` cells of `size` inches in rows; margins are left, bottom, right, top."""
+    left, bottom, right, top = margins
     rows = -(-count // columns)
-    right, bottom = 0.25, below
-    inner = (columns * size[0] + (columns - 1) * gap[0], rows * size[1] + (rows - 1) * gap[1])
-    width = left + inner[0] + right
-    in_a_row = _key_columns(width, colours)
-    top = 0.62 + 0.2 * -(-len(colours) // in_a_row)
-    height = bottom + inner[1] + top
+    width = left + columns * (size[0] + gap[0]) - gap[0] + right
+    height = bottom + rows * (size[1] + gap[1]) - gap[1] + top
     drawing = canvas(width, height)
-    _feature_key(drawing, colours, in_a_row)
     grid = drawing.add_gridspec(
         rows,
         columns,
@@ -149,16 +116,16 @@ def blocks(
         wspace=gap[0] / size[0],
         hspace=gap[1] / size[1],
     )
-    return drawing, [grid[index // columns, index % columns] for index in range(count)]
+    return drawing, [grid[divmod(index, columns)] for index in range(count)]
 
 
-def _key_columns(width: float, colours: dict[str, str]) -> int:
+def key_columns(width: float, colours: dict[str, str]) -> int:
     """How many names of the key fit side by side, at about 0.1 inch per letter."""
     longest = max((len(plain(name, lines=1)) for name in colours), default=1)
     return max(min(int((width - 0.2) / (0.1 * longest + 0.5)), len(colours)), 1)
 
 
-def _feature_key(drawing: matplotlib.figure.Figure, colours: dict[str, str], columns: int) -> None:
+def feature_key(drawing: matplotlib.figure.Figure, colours: dict[str, str], columns: int) -> None:
     """The features' names in their colours, once, at the top left."""
     handles = [Line2D([], [], color=colour, linewidth=2.6) for colour in colours.values()]
     labels = [str(index) for index in range(len(handles))]
@@ -186,15 +153,6 @@ def panel_title(axes: Axes, title: object) -> None:
 def say(axes: Axes, sentence: str) -> None:
     """Write a plain sentence in the middle of empty axes."""
     axes.text(0.5, 0.5, sentence, transform=axes.transAxes, ha="center", va="center", color=MUTED, parse_math=False)
-
-
-def sentence_only(sentence: str) -> matplotlib.figure.Figure:
-    """Return a small figure that says why it is empty."""
-    drawing = canvas(6.5, 1.2)
-    axes = drawing.add_axes((0, 0, 1, 1))
-    axes.set_axis_off()
-    say(axes, sentence)
-    return drawing
 
 
 def spread(count: int, width: float) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The variance of each layer that features explain: in all, uniquely and shared, and in the leading components."""
+"""The details of an audit: shares of variance, contents of leading components, and scores of single features."""
 
 from __future__ import annotations
 
@@ -6,23 +6,27 @@ from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import PercentFormatter
 
 from repbias.audit.measures import EXPLAINED
 from repbias.audit.report import AuditReport
 from repbias.core.results import ALL_FEATURES
-from repbias.report.figures import style
-from repbias.report.figures.audit import drawn_layers, left_out, panels
+from repbias.report.figures import marks, style
+from repbias.report.figures.audit import drawn_layers, layer_panels, left_out
 from repbias.report.figures.figure import Figure
 
 SHARES_TITLE = "Variance explained: in all, unique and shared"
 COMPONENTS_TITLE = "Variance explained in the leading components"
+SCORES_TITLE = "Scores of a model that represents one feature alone"
 _SHARES = [EXPLAINED, "r2_unique", "r2_common"]
-_INK, _GREY = style.INK, "#8b939c"
-_MOST_COMPONENTS = 10
-_MOST_FEATURES = 24
-_IN_A_ROW = 3
-_ROW, _CELL = 0.42, 0.36
+_MOST_COMPONENTS, _MOST_FEATURES = 10, 24
+_IN_A_ROW, _ROW, _CELL = 3, 0.42, 0.36
+# By method: its name, the measure as recorded, and that with equal shares.
+_METHODS = {
+    "rsa": ("RSA", "rsa", "rsa_equalised"),
+    "cka": ("CKA", "cka", "cka_equalised"),
+    "r2": ("R²", EXPLAINED, "r2_equalised"),
+}
+_BEFORE, _AFTER = 0.0, 0.52  # places of a method's two columns; the next method is one further
 
 
 @style.house_style()
@@ -38,19 +42,15 @@ def variance_shares(report: AuditReport) -> Figure:
     results = report.results
     chosen = results["measure"].isin(_SHARES) & results["layer"].isin(layers) & results["feature"].isin(names)
     numbers = results.loc[chosen, ["layer", "feature", "measure", "value", "ci_low", "ci_high"]].assign(mark="bar")
-    colours = {**style.feature_colours(report.features), ALL_FEATURES: _INK}
+    colours = {**style.feature_colours(report.features), ALL_FEATURES: style.INK}
     key = {name: colours[name] for name in names}
     size = (2.6, max(_ROW * len(names), 0.8))
-    drawing, made = panels(layers, size, key, gap=(0.3, 0.8), left=1.75)
-    limits = (min(0.0, float(numbers["ci_low"].min()), float(numbers["value"].min())) * 1.1,
-              max(float(numbers["ci_high"].max()), float(numbers["value"].max()), 0.05) * 1.05)  # fmt: skip
-    for panel in made:
-        _draw_bars(panel.axes, numbers[numbers["layer"] == panel.layer], names, colours)
-        panel.axes.set_xlim(*limits)
-        _name_rows(panel.axes, names, leftmost=panel.leftmost)
-        panel.axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-        if panel.lowest:
-            panel.axes.set_xlabel("share of variance explained")
+    drawing, panels = layer_panels(layers, size, key, gap=(0.3, 0.8), left=1.75)
+    limits = marks.share_limits(numbers[["value", "ci_low", "ci_high"]], 1.05)
+    for panel in panels:
+        axes = panel.axes(x="share of variance explained")
+        _draw_bars(axes, numbers[numbers["layer"] == panel.name], names, colours)
+        axes.set_xlim(*limits)
     return Figure("variance-shares", SHARES_TITLE, _shares_caption(report, layers), drawing, numbers)
 
 
@@ -72,11 +72,11 @@ def component_contents(report: AuditReport) -> Figure:
     count = int(numbers["component"].max())
     size = (max(_CELL * count, 1.6), max(0.27 * len(names), 0.6))
     columns = max(min(_IN_A_ROW, int(11 / (size[0] + 0.3))), 1)
-    drawing, made = panels(layers, size, {}, columns, gap=(0.3, 0.95), left=1.75, below=0.75)
-    for panel in made:
-        _draw_cells(panel.axes, numbers[numbers["layer"] == panel.layer], names, count)
-        _name_rows(panel.axes, names, leftmost=panel.leftmost)
-        panel.axes.set_xlabel("component, and its share of the variance")
+    drawing, panels = layer_panels(layers, size, {}, columns, gap=(0.3, 0.95), left=1.75, below=0.75)
+    for panel in panels:
+        axes = panel.axes()
+        _draw_cells(axes, numbers[numbers["layer"] == panel.name], names, count)
+        axes.set_xlabel("component, and its share of the variance")
     return Figure("component-contents", COMPONENTS_TITLE, _components_caption(report, layers), drawing, numbers)
 
 
@@ -103,8 +103,12 @@ def _draw_bars(axes: Axes, rows: pd.DataFrame, names: list[str], colours: dict[s
         axes.barh(
             y, row["value"], 0.23, facecolor=colour, edgecolor=colour, linewidth=0.5, **looks[row["measure"]], zorder=2
         )
-        axes.plot([row["ci_low"], row["ci_high"]], [y, y], color=_INK, linewidth=0.9, solid_capstyle="butt", zorder=3)
-    axes.axvline(0, color=_GREY, linewidth=0.7, zorder=1)
+        axes.plot(
+            [row["ci_low"], row["ci_high"]], [y, y], color=style.INK, linewidth=0.9, solid_capstyle="butt", zorder=3
+        )
+    marks.share_axis(axes.xaxis)
+    marks.zero_line(axes, vertical=True)
+    marks.name_rows(axes, names, 24)
 
 
 def _draw_cells(axes: Axes, rows: pd.DataFrame, names: list[str], count: int) -> None:
@@ -122,12 +126,7 @@ def _draw_cells(axes: Axes, rows: pd.DataFrame, names: list[str], count: int) ->
     axes.set_xticks(range(count), labels, fontsize=7)
     axes.tick_params(axis="x", length=0)
     axes.spines[:].set_visible(False)
-
-
-def _name_rows(axes: Axes, names: list[str], *, leftmost: bool) -> None:
-    axes.set_ylim(len(names) - 0.45, -0.55)
-    axes.set_yticks(range(len(names)), [style.plain(name, 24, 1) for name in names], parse_math=False)
-    axes.tick_params(axis="y", length=0, labelcolor=style.INK, labelleft=leftmost)
+    marks.name_rows(axes, names, 24)
 
 
 def _shares_caption(report: AuditReport, layers: list[str]) -> str:
@@ -153,4 +152,74 @@ def _features_left_out(report: AuditReport) -> str:
         return ""
     return (
         f" Only the {_MOST_FEATURES} of {len(report.features)} features that explain most are drawn; the table has all."
+    )
+
+
+@style.house_style()
+def scores_before_and_after(report: AuditReport) -> Figure:
+    """RSA, CKA and R2 of each feature as lines from before to after: a panel per layer, two columns per method.
+
+    Returns
+    -------
+    the figure; ``numbers`` has the mark ``score`` and the columns layer, feature, method, shares ("recorded" or
+    "equal"), value, ci_low and ci_high.
+    """
+    layers = drawn_layers(report)
+    numbers = _scores(report, layers)
+    colours = style.feature_colours(report.features)
+    drawing, panels = layer_panels(layers, (3.3, 2.7), colours, gap=(0.3, 0.9), below=0.7)
+    lowest = min(float(numbers["ci_low"].min()), float(numbers["value"].min()), 0.0)
+    for panel in panels:
+        axes = panel.axes(y="score")
+        _columns(axes, lowest)
+        _draw_lines(axes, numbers[numbers["layer"] == panel.name], colours)
+    return Figure("scores", SCORES_TITLE, _scores_caption(report, layers), drawing, numbers)
+
+
+def _scores(report: AuditReport, layers: list[str]) -> pd.DataFrame:
+    results = report.results[report.results["layer"].isin(layers) & report.results["feature"].isin(report.features)]
+    found = []
+    for method, (_, recorded, equal) in _METHODS.items():
+        for shares, measure in (("recorded", recorded), ("equal", equal)):
+            rows = results.loc[results["measure"] == measure, ["layer", "feature", "value", "ci_low", "ci_high"]]
+            found.append(rows.assign(method=method, shares=shares, mark="score"))
+    return pd.concat(found, ignore_index=True).dropna(subset="value")
+
+
+def _columns(axes: Axes, lowest: float) -> None:
+    """Name the two columns of each method, with the name of the method below both."""
+    axes.set_xlim(-0.24, 2 + _AFTER + 0.24)
+    axes.set_ylim(lowest * 1.1 - 0.02, 1.02)
+    places = [number + side for number in range(len(_METHODS)) for side in (_BEFORE, _AFTER)]
+    axes.set_xticks(places, ["before", "after"] * len(_METHODS), fontsize=7.5)
+    axes.tick_params(axis="x", length=0)
+    for number, (name, *_) in enumerate(_METHODS.values()):
+        place: dict[str, Any] = {"transform": axes.get_xaxis_transform(), "ha": "center", "va": "top"}
+        axes.text(number + _AFTER / 2, -0.13, name, color=style.INK, **place)
+    marks.zero_line(axes)
+
+
+def _draw_lines(axes: Axes, rows: pd.DataFrame, colours: dict[str, str]) -> None:
+    """Draw a line per feature and method, with full points as recorded and open ones with equal shares."""
+    shifts = dict(zip(colours, style.spread(len(colours), min(0.04 * len(colours), 0.22)), strict=True))
+    for (feature, method), both in rows.groupby(["feature", "method"], sort=False):
+        number, colour = list(_METHODS).index(str(method)), colours[str(feature)]
+        x = {"recorded": number + _BEFORE + shifts[str(feature)], "equal": number + _AFTER + shifts[str(feature)]}
+        axes.plot([x[one] for one in both["shares"]], both["value"], color=colour, linewidth=1.2, alpha=0.75, zorder=2)
+        for row in both.to_dict("records"):
+            here, face = x[row["shares"]], colour if row["shares"] == "recorded" else "white"
+            axes.plot([here, here], [row["ci_low"], row["ci_high"]], color=colour, linewidth=1.0, zorder=3)
+            axes.plot(here, row["value"], "o", color=face, markeredgecolor=colour, markersize=4.5, zorder=4)
+    if rows.empty:
+        style.say(axes, "not measured")
+
+
+def _scores_caption(report: AuditReport, layers: list[str]) -> str:
+    return (
+        "The score that a model which represents one feature and nothing else would have against each layer, in RSA "
+        "(of squared Euclidean distances), debiased linear CKA, and variance explained. Full circles: as recorded. "
+        "Open circles: after a linear map, fitted on other stimuli, that gives all features with unique variance equal "
+        "shares. Where full circles are far apart, a score mainly reflects the strongest feature. Lines stay level for "
+        "a feature that is not represented, and in a layer with fewer than two features that could be made equal. Bars "
+        f"are 95 % intervals.{left_out(report, layers)}"
     )

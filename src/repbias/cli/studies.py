@@ -1,11 +1,56 @@
-"""`repbias run`: train the missing networks, print the claims, write the pages."""
+"""`repbias list` and `repbias run`: show the studies; train their missing networks, print claims and write pages."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import tyro
 
 from repbias.cli.options import DEFAULT_STORE, StorePath, Words, optional
+
+if TYPE_CHECKING:
+    from repbias.experiments.study import Study
+
+
+@dataclass(frozen=True)
+class List:
+    """List the studies by domain; with a name, show its question, claims, conditions, notes and what it costs here."""
+
+    study: Annotated[tyro.conf.Positional[str | None], optional("[STUDY]", "The name of a study, or a TOML file.")] = (
+        None
+    )
+    json: bool = False
+    """Print JSON: name, question, domain, claims and expected seconds at each scale."""
+
+    def run(self) -> None:
+        """Print the list, or one study.
+
+        Raises
+        ------
+        ValueError : no study of that name.
+        """
+        from repbias.cli import terminal
+        from repbias.studies import NAMES, find_study
+
+        studies = [find_study(name) for name in ([self.study] if self.study else NAMES)]
+        if self.json:
+            rows = [{"name": one.name, "question": one.question, "domain": one.domain,
+                     "claims": terminal.claim_ids(one), "cost": costs(one)} for one in studies]  # fmt: skip
+            print(json.dumps(rows, indent=2, ensure_ascii=False))
+        elif self.study:
+            terminal.stdout().print(terminal.one_study(studies[0], costs(studies[0])))
+        else:
+            terminal.stdout().print(terminal.all_studies(studies))
+
+
+def costs(study: Study) -> dict[str, int]:
+    """Return about how many seconds each scale of a study takes on this machine."""
+    from repbias.runs.plan import expected_seconds, make_plan, multiplication_rate
+
+    rate = multiplication_rate()
+    return {scale: round(expected_seconds(make_plan(study, scale), rate)) for scale in study.scales}
 
 
 @dataclass(frozen=True)
@@ -36,9 +81,9 @@ class Run:
         """
         from repbias.cli import terminal
         from repbias.cli.progress import ConsoleProgress
-        from repbias.cli.report import write_page
         from repbias.experiments.families import headlines
         from repbias.experiments.verdicts import REPLICATED
+        from repbias.report import study_report
         from repbias.runs.studies import claims_table, run_studies
 
         out, results, failures = terminal.stdout(), [], []
@@ -49,7 +94,7 @@ class Run:
             results.append(result)
             out.print(terminal.claims(result.claims))
             try:
-                write_page(result, self.store)
+                print(f"page: {study_report.write_report(result, self.store)}")
             except Exception as error:
                 failures.append(error)
                 name = result.plan.study.name
