@@ -7,7 +7,7 @@ import itertools
 import pandas as pd
 import pytest
 
-from repbias.core.specs import resolve_function
+from repbias.core.functions import resolve_function
 from repbias.experiments.analysis import TABLES, check_findings
 from repbias.experiments.evaluation import evaluate
 from repbias.experiments.verdicts import NO_DATA

@@ -19,8 +19,8 @@ from tiny_studies import write_study
 
 import repbias
 from repbias.cli import terminal
-from repbias.cli.store import claims_json
-from repbias.cli.studies import List
+from repbias.cli.claims import claims_json
+from repbias.cli.list import List
 from repbias.experiments.evaluation import CLAIM_COLUMNS
 from repbias.runs import runner
 from repbias.runs.results import TABLE_COLUMNS, StudyResult

@@ -9,7 +9,7 @@ import pytest
 import torch
 from command_line import Call, caller
 
-from repbias.core.specs import resolve_function
+from repbias.core.functions import resolve_function
 from repbias.experiments.study import read_study
 from repbias.models import UserModule
 from repbias.training.train import build_network

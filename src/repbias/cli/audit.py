@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import tyro
 
 from repbias.cli.options import optional
-from repbias.core.specs import resolve_function
+from repbias.core.functions import resolve_function
 
 if TYPE_CHECKING:
     from torch import nn

@@ -11,11 +11,14 @@ import sys
 import tyro
 
 from repbias.cli.audit import Audit
+from repbias.cli.claims import Claims
+from repbias.cli.list import List
 from repbias.cli.render import Render
-from repbias.cli.store import Claims, Report, Table
-from repbias.cli.studies import List, Run
+from repbias.cli.report import Report
+from repbias.cli.run import Run
+from repbias.cli.table import Table
 from repbias.core import VERSION
-from repbias.core.specs import look_here
+from repbias.core.functions import look_here
 
 _ABOUT = "What does a representation over- and under-represent, and why? `repbias --version` prints the version."
 

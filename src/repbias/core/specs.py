@@ -1,4 +1,4 @@
-"""Specs: frozen, validated descriptions of tasks, models, training and conditions, and the functions that they name.
+"""Specs: frozen, validated descriptions of tasks, models, training and conditions.
 
 A study in Python, a TOML file and a stored run hold the same objects. A spec is validated when it is made, all problems
 are listed at once, and its canonical JSON is hashed into the identity of a run.
@@ -8,11 +8,8 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-import importlib
 import json
-import os
-import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Self, Union, get_args
 
 from pydantic import (
@@ -142,29 +139,3 @@ def _inside(place: tuple[int | str, ...], outer: tuple[int | str, ...]) -> bool:
 def _shortened(value: Any, width: int = 60) -> str:
     text = repr(value)
     return text if len(text) <= width else text[: width - 3] + "..."
-
-
-def look_here() -> None:
-    """Make modules in the current folder importable, where user code is; a console script does not search there."""
-    if (here := os.getcwd()) not in sys.path:
-        sys.path.append(here)
-
-
-def resolve_function(what: str, path: str) -> Callable[..., Any]:
-    """Return the function that a path names; `what` describes its purpose in errors.
-
-    Raises
-    ------
-    ValueError : a path that cannot be imported, or does not name a function.
-    """
-    module, _, attribute = path.partition(":")
-    try:
-        function = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ValueError(
-            f"{what}: cannot import {path!r} ({error}); write 'package.module:function'; the module must be installed "
-            "or lie in the current folder"
-        ) from error
-    if not callable(function):
-        raise ValueError(f"{what}: {path!r} is not a function")
-    return function

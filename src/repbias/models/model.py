@@ -17,7 +17,8 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from repbias.activations.layers import match_layers
-from repbias.core.specs import Spec, resolve_function
+from repbias.core.functions import resolve_function
+from repbias.core.specs import Spec
 from repbias.tasks.task import Task
 
 

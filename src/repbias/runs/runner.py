@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from repbias.activations.layers import match_layers
+from repbias.core.functions import resolve_function
 from repbias.core.randomness import torch_rng
-from repbias.core.specs import resolve_function
 from repbias.experiments.analysis import Analysis, AnalysisJob
 from repbias.experiments.condition import Condition, NetworkSpec
 from repbias.runs.plan import STACK, STACK_ON_CUDA, Plan, divide

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 import repbias
-from repbias.core.specs import resolve_function
+from repbias.core.functions import resolve_function
 from repbias.experiments.analysis import ANALYSIS_VERSION, AnalysisJob, check_findings
 from repbias.experiments.condition import RESULTS_VERSION, NetworkSpec
 from repbias.runs.store import Store

@@ -18,7 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from repbias.core.specs import did_you_mean, resolve_function
+from repbias.core.functions import resolve_function
+from repbias.core.specs import did_you_mean
 
 Bits = NDArray[np.uint8]
 Function = Callable[[Bits], ArrayLike]
