@@ -71,7 +71,7 @@ def _statuses(facts: list[Facts], pairs: Shared) -> Iterator[str]:
         name, explains, read_out = fact.name, f"{fact.percent(EXPLAINED)} of the variance", fact.read_out
         match status_of(fact, detected):
             case status.DOMINANT:
-                most = f"{explains}, the most of {len(facts)} features"
+                most = f"{explains}, the most of {len(facts)} features" if len(facts) > 1 else explains
                 yield f"{name} is dominant. It explains {most}, and is {read_out}."
             case status.DETECTED:
                 yield f"{name} is detected. It explains {explains}, and is {read_out}."
