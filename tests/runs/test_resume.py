@@ -122,6 +122,7 @@ def complete_networks(command: Command, seeds: int) -> int:
     )
 
 
+@pytest.mark.slow
 def test_killed_and_resumed_is_as_if_never_killed(tmp_path: Path, never_killed: Store) -> None:
     with Command(tmp_path, seeds=2) as command:
         command.wait_for_a_run()
