@@ -15,7 +15,6 @@ from repbias.core.statistics import (
     contrast_interval,
     cramers_v,
     holm,
-    larger_p,
     mean_interval,
     sign_flip_p,
 )
@@ -90,7 +89,7 @@ def test_null_data_are_called_significant_no_more_often_than_alpha():
     assert np.mean(p <= 0.5) == pytest.approx(0.5, abs=0.06)
 
 
-@pytest.mark.parametrize("function", [mean_interval, sign_flip_p, larger_p])
+@pytest.mark.parametrize("function", [mean_interval, sign_flip_p])
 @pytest.mark.parametrize(
     ("values", "message"),
     [
@@ -108,40 +107,6 @@ def test_what_is_not_one_finite_number_a_seed_is_refused(function, values, messa
 def test_confidence_lies_between_0_and_1(confidence):
     with pytest.raises(ValueError, match=f"confidence lies between 0 and 1, got {confidence}"):
         mean_interval([1.0, 2.0], confidence)
-
-
-@given(st.lists(st.floats(-100, 100), min_size=2, max_size=12), st.floats(-10, 10))
-def test_larger_p_is_scipys_one_sided_t_test(values, than):
-    spread = np.std(values)
-    if spread > 1e-6:  # below, scipy warns of lost digits
-        expected = stats.ttest_1samp(values, than, alternative="greater").pvalue
-        assert larger_p(values, than) == pytest.approx(expected, rel=1e-9, abs=1e-300)
-
-
-def test_larger_p_by_hand_and_against_the_interval():
-    """t = 2 / (1 / sqrt(3)) on two degrees of freedom, for which P(T > t) = 1/2 - t / (2 sqrt(2 + t^2))."""
-    t = 2 * math.sqrt(3)
-    assert larger_p([1.0, 2.0, 3.0]) == pytest.approx(0.5 - t / (2 * math.sqrt(2 + t * t)))
-    low = mean_interval([1.0, 2.0, 3.0]).ci_low
-    assert larger_p([1.0, 2.0, 3.0], low) == pytest.approx(0.025)
-
-
-@pytest.mark.parametrize("value", [0.1, 0.25, -3.7, 1e-200])
-@pytest.mark.parametrize("n", [2, 3, 7, 100])
-def test_seeds_that_agree_are_larger_or_not(value, n):
-    """The mean of equal numbers may be off by its last digit, which must not decide."""
-    assert larger_p([value] * n, value) == 1
-    assert larger_p([value] * n, np.nextafter(value, -np.inf)) == 0
-    assert larger_p([value] * n, np.nextafter(value, np.inf)) == 1
-
-
-def test_a_spread_too_small_to_square_proves_nothing():
-    assert larger_p([0.0, 1e-200]) == 1
-
-
-def test_one_seed_cannot_be_tested():
-    with pytest.raises(ValueError, match="a test over seeds needs two or more, got 1"):
-        larger_p([0.5])
 
 
 def test_holm_by_hand():

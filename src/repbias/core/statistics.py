@@ -179,30 +179,6 @@ def _one_number_per_seed(values: Values) -> NDArray[np.float64]:
     return seeds
 
 
-def larger_p(values: Values, than: float = 0.0) -> float:
-    """Test that the mean over seeds is larger than a number: Student's t, one-sided.
-
-    Parameters
-    ----------
-    values : `[seed]`, two or more, finite.
-
-    Returns
-    -------
-    The p value; where all seeds agree, 0 if they are larger and 1 if not.
-
-    Raises
-    ------
-    ValueError : fewer than two values, or values that are not finite.
-    """
-    seeds = _one_number_per_seed(values)
-    if len(seeds) < 2:
-        raise ValueError(f"a test over seeds needs two or more, got {len(seeds)}")
-    error = stats.sem(seeds)
-    if error == 0 or seeds.min() == seeds.max():  # the mean of equal numbers may be off by a rounding error
-        return float(seeds.min() <= than)
-    return float(stats.t.sf((seeds.mean() - than) / error, len(seeds) - 1))
-
-
 def holm(p_values: Values) -> NDArray[np.float64]:
     """Return p values corrected for their number by Holm's (1979) step-down rule; NaN stays NaN."""
     p = np.asarray(p_values, dtype=float)
