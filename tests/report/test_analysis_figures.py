@@ -16,9 +16,9 @@ from study_results import result
 
 from repbias.core.statistics import mean_interval
 from repbias.experiments.analysis import TABLES, Analysis
-from repbias.report.figures.analysis_curves import analysis_curves
-from repbias.report.figures.analysis_maps import network_matrix, stimulus_map
-from repbias.report.figures.figure import Figure, save_figure
+from repbias.figures.analysis_curves import analysis_curves
+from repbias.figures.analysis_maps import network_matrix, stimulus_map
+from repbias.figures.figure import Figure, save_figure
 from repbias.report.study_figures import study_figures
 from repbias.report.study_report import write_report
 from repbias.runs.results import StudyResult

@@ -18,9 +18,9 @@ from audit_reports import MEASURES, make_report
 from repbias.audit.measures import CAUSAL, READOUT, SCORES, TABLES, VARIANCE, Measure, all_measures
 from repbias.audit.report import AuditReport
 from repbias.audit.status import Sentence
+from repbias.figures.audit import drawn_layers, variance_and_decodability
+from repbias.figures.audit_details import component_contents, scores_before_and_after, variance_shares
 from repbias.report import pages
-from repbias.report.figures.audit import drawn_layers, variance_and_decodability
-from repbias.report.figures.audit_details import component_contents, scores_before_and_after, variance_shares
 from repbias.report.pages import AuditFigure, save_html, table_view
 
 

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from repbias.analyses.channels import MAP, MEAN
-from repbias.report.figures.analysis_curves import channel_spread
-from repbias.report.figures.figure import Figure
+from repbias.figures.analysis_curves import channel_spread
+from repbias.figures.figure import Figure
 from repbias.report.study_figures import curve_figures
 
 CHANNELS = {"stage.0.mean": 4, "pool": 6}

@@ -13,11 +13,11 @@ from study_results import crossed, result
 from repbias.core.statistics import mean_interval
 from repbias.experiments.evaluation import LEVEL_COLUMNS, levels_table
 from repbias.experiments.study import Scale
+from repbias.figures import select
+from repbias.figures.crossed import condition_map, forms_grid
+from repbias.figures.forest import claim_forest
+from repbias.figures.levels import trend
 from repbias.report.answer import answer
-from repbias.report.figures import select
-from repbias.report.figures.crossed import condition_map, forms_grid
-from repbias.report.figures.forest import claim_forest
-from repbias.report.figures.levels import trend
 from repbias.report.study_figures import contrast_values, described_conditions, labelled_features, study_figures
 from repbias.report.study_report import write_report
 from repbias.runs.results import StudyResult

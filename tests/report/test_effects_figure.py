@@ -13,8 +13,8 @@ from study_results import crossed, result
 
 from repbias.experiments.contrasts import FeatureDifference
 from repbias.experiments.effects import Effects
-from repbias.report.figures.crossed import factor_effects
-from repbias.report.figures.figure import Figure
+from repbias.figures.crossed import factor_effects
+from repbias.figures.figure import Figure
 from repbias.report.study_figures import study_figures
 from repbias.runs.results import StudyResult
 

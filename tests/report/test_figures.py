@@ -15,12 +15,12 @@ from matplotlib.collections import LineCollection
 from matplotlib.patches import Rectangle, StepPatch
 from report_tables import Tables, all_figures, study
 
-from repbias.report.figures import select
-from repbias.report.figures.curves import learning_curves
-from repbias.report.figures.figure import Figure, numbers_as_csv, save_figure
-from repbias.report.figures.forest import claim_forest
-from repbias.report.figures.gap import feature_gap
-from repbias.report.figures.layers import layer_profile
+from repbias.figures import select
+from repbias.figures.curves import learning_curves
+from repbias.figures.figure import Figure, numbers_as_csv, save_figure
+from repbias.figures.forest import claim_forest
+from repbias.figures.gap import feature_gap
+from repbias.figures.layers import layer_profile
 
 HOSTILE = "<script>alert(1)</script> \"quoted\" & 'single' $x^2$ _ü -- ]]> 漢字"
 
@@ -265,7 +265,7 @@ def test_a_caption_names_the_factors_that_do_not_vary(small: Tables) -> None:
 
 
 def test_layers_are_counted_not_spelled() -> None:
-    from repbias.report.figures.select import layer_order
+    from repbias.figures.select import layer_order
 
     assert layer_order(pd.Series(["hidden.10", "hidden.9", "hidden.1"])) == ["hidden.1", "hidden.9", "hidden.10"]
     named = pd.Categorical(["pool", "conv"], categories=["stem", "conv", "pool"], ordered=True)

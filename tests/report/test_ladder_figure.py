@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from repbias.experiments.ladder import POINT_COLUMNS
-from repbias.report.figures.levels import ladder
+from repbias.figures.levels import ladder
 
 POINTS = pd.DataFrame(
     [

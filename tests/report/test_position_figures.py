@@ -13,8 +13,8 @@ from study_results import result
 
 from repbias.core.statistics import mean_interval
 from repbias.experiments.contrasts import PositionSlope
+from repbias.figures.positions import position_profile, position_slopes
 from repbias.models import EncoderDecoder
-from repbias.report.figures.positions import position_profile, position_slopes
 from repbias.report.study_figures import study_figures
 from repbias.runs.plan import make_plan
 from repbias.runs.results import UNIT_COLUMNS, StudyResult

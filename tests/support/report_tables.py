@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from repbias.report.figures.curves import learning_curves
-from repbias.report.figures.figure import Figure, save_figure
-from repbias.report.figures.forest import claim_forest
-from repbias.report.figures.gap import feature_gap
-from repbias.report.figures.histogram import unit_histogram
-from repbias.report.figures.layers import layer_profile
+from repbias.figures.curves import learning_curves
+from repbias.figures.figure import Figure, save_figure
+from repbias.figures.forest import claim_forest
+from repbias.figures.gap import feature_gap
+from repbias.figures.histogram import unit_histogram
+from repbias.figures.layers import layer_profile
 from repbias.report.study_report import PageContent
 
 HARD = {"AND": 0.22, "OR": 0.24, "XOR2": 0.18, "parity3": 0.1, "parity4": 0.05, "XOR of ANDs": 0.08}

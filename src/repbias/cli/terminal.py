@@ -22,7 +22,7 @@ from repbias.experiments.catalogue import CATALOGUE
 from repbias.experiments.families import BEYOND, PRIMARY, headlines, qualification
 from repbias.experiments.study import Study
 from repbias.experiments.verdicts import AGAINST
-from repbias.report.figures.select import count_range, span
+from repbias.figures.select import count_range, span
 
 _STYLES = {"replicated": "green", **dict.fromkeys(AGAINST, "red"), "mixed": "yellow"}
 

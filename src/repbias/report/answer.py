@@ -15,7 +15,7 @@ from repbias.experiments.contrasts import FeatureDifference, LayerSlope, Level
 from repbias.experiments.families import BEYOND, DESCRIPTIVE, PRIMARY, counted, headlines
 from repbias.experiments.growth import Growth
 from repbias.experiments.verdicts import NO_DATA
-from repbias.report.figures.select import count_range, span
+from repbias.figures.select import count_range, span
 from repbias.report.html import joined
 from repbias.report.study_figures import trained_networks
 from repbias.runs.results import StudyResult

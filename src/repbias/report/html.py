@@ -19,7 +19,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from PIL import Image
 
 from repbias.core import atomic
-from repbias.report.figures.figure import Figure, numbers_as_csv
+from repbias.figures.figure import Figure, numbers_as_csv
 
 _PIXELS_PER_INCH = 96
 _COMPRESS_FROM = 100_000

@@ -12,10 +12,10 @@ from repbias.audit.measures import TABLES, MeasureTable, all_measures
 from repbias.audit.report import COMPONENT_COLUMNS, RESULT_COLUMNS, AuditReport
 from repbias.audit.status import TESTS, meanings, short, summary
 from repbias.core.results import ALL_FEATURES
-from repbias.report.figures.audit import variance_and_decodability
-from repbias.report.figures.audit_details import component_contents, scores_before_and_after, variance_shares
-from repbias.report.figures.figure import Figure, png_of, svg_of
-from repbias.report.figures.select import require_columns
+from repbias.figures.audit import variance_and_decodability
+from repbias.figures.audit_details import component_contents, scores_before_and_after, variance_shares
+from repbias.figures.figure import Figure, png_of, svg_of
+from repbias.figures.select import require_columns
 from repbias.report.html import FigureView, TableView, csv_link, figure_view, light_image_source, render, write_whole
 from repbias.report.study_views import p_value
 

@@ -12,18 +12,18 @@ from repbias.analyses import channels
 from repbias.experiments.analysis import TABLES
 from repbias.experiments.claim import Claim
 from repbias.experiments.evaluation import levels_table
-from repbias.report.figures import select
-from repbias.report.figures.analysis_curves import analysis_curves, channel_spread
-from repbias.report.figures.analysis_maps import network_matrix, stimulus_map
-from repbias.report.figures.crossed import condition_map, factor_effects, forms_grid
-from repbias.report.figures.curves import learning_curves
-from repbias.report.figures.figure import Figure
-from repbias.report.figures.forest import claim_forest
-from repbias.report.figures.gap import feature_gap
-from repbias.report.figures.histogram import unit_histogram
-from repbias.report.figures.layers import layer_contents, layer_profile
-from repbias.report.figures.levels import ladder, trend
-from repbias.report.figures.positions import position_profile, position_slopes
+from repbias.figures import select
+from repbias.figures.analysis_curves import analysis_curves, channel_spread
+from repbias.figures.analysis_maps import network_matrix, stimulus_map
+from repbias.figures.crossed import condition_map, factor_effects, forms_grid
+from repbias.figures.curves import learning_curves
+from repbias.figures.figure import Figure
+from repbias.figures.forest import claim_forest
+from repbias.figures.gap import feature_gap
+from repbias.figures.histogram import unit_histogram
+from repbias.figures.layers import layer_contents, layer_profile
+from repbias.figures.levels import ladder, trend
+from repbias.figures.positions import position_profile, position_slopes
 from repbias.runs.results import StudyResult
 from repbias.tasks.task import OUTPUT_POSITION
 from repbias.training.job import counts

@@ -14,8 +14,8 @@ import pandas as pd
 from repbias.experiments.catalogue import SOURCES
 from repbias.experiments.condition import Condition
 from repbias.experiments.verdicts import VERDICT_RULE
+from repbias.figures.figure import Figure, FigureFiles, save_figure
 from repbias.report.answer import answer
-from repbias.report.figures.figure import Figure, FigureFiles, save_figure
 from repbias.report.html import (
     DataLink,
     FigureView,

@@ -13,8 +13,8 @@ import pandas as pd
 
 from repbias.experiments.catalogue import CATALOGUE
 from repbias.experiments.families import qualification
-from repbias.report.figures.select import claim_parts, in_order, natural, require_columns
-from repbias.report.figures.style import formula
+from repbias.figures.select import claim_parts, in_order, natural, require_columns
+from repbias.figures.style import formula
 from repbias.report.html import TableView, joined, table_view, words
 
 

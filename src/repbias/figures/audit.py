@@ -14,8 +14,8 @@ from matplotlib.ticker import FixedLocator, NullLocator
 
 from repbias.audit.report import AuditReport
 from repbias.audit.status import TESTS
-from repbias.report.figures import marks, select, style
-from repbias.report.figures.figure import Figure
+from repbias.figures import marks, select, style
+from repbias.figures.figure import Figure
 
 TITLE = "Variance explained and decodability"
 _IN_A_ROW = 3

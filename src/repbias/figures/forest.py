@@ -8,8 +8,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from repbias.report.figures import marks, select, style
-from repbias.report.figures.figure import Figure, empty_figure
+from repbias.figures import marks, select, style
+from repbias.figures.figure import Figure, empty_figure
 
 TITLE = "Claims, condition by condition"
 CLAIMS = ("id", "condition", "statement", "statistic", "estimate", "ci_low", "ci_high", "n", "verdict")

@@ -9,8 +9,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from repbias.report.figures import marks, select, style
-from repbias.report.figures.figure import Figure, empty_figure
+from repbias.figures import marks, select, style
+from repbias.figures.figure import Figure, empty_figure
 
 CURVES_NAME, CURVES_TITLE = "analysis-curves", "Curves of the analysis"
 CHANNELS_NAME, CHANNELS_TITLE = "channels", "Channels before and after pooling, stage by stage"

@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 
-from repbias.report.figures import marks, select, style
-from repbias.report.figures.figure import Figure, empty_figure
+from repbias.figures import marks, select, style
+from repbias.figures.figure import Figure, empty_figure
 
 TREND_NAME, TREND_TITLE = "trend", "Trends over the levels of a factor"
 LADDER_NAME, LADDER_TITLE = "ladder", "One contrast over another, level by level"

@@ -12,8 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.patches import Rectangle
 
-from repbias.report.figures import marks, select, style
-from repbias.report.figures.figure import Figure, empty_figure
+from repbias.figures import marks, select, style
+from repbias.figures.figure import Figure, empty_figure
 
 MAP_NAME, MAP_TITLE = "condition-map", "The effect across crossed factors"
 _FEWEST_CONDITIONS, _FULLNESS, _MOST_LEVELS = 6, 0.6, 12

@@ -7,8 +7,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 
-from repbias.report.figures import marks, select, style
-from repbias.report.figures.figure import Figure, empty_figure
+from repbias.figures import marks, select, style
+from repbias.figures.figure import Figure, empty_figure
 from repbias.training.job import ACCURACY_CRITERION
 
 NAME, TITLE = "learning-curves", "Learning curves"

@@ -16,7 +16,7 @@ from matplotlib.gridspec import SubplotSpec
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import EngFormatter, FixedLocator, NullLocator, PercentFormatter
 
-from repbias.report.figures import select, style
+from repbias.figures import select, style
 
 
 class Panel(NamedTuple):

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from repbias.report.figures import marks, select, style
-from repbias.report.figures.figure import Figure, empty_figure
+from repbias.figures import marks, select, style
+from repbias.figures.figure import Figure, empty_figure
 
 NAME, TITLE = "unit-histogram", "How many units carry each feature"
 THRESHOLD = 0.1

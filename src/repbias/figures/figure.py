@@ -13,7 +13,7 @@ import matplotlib.figure
 import pandas as pd
 
 from repbias.core import atomic
-from repbias.report.figures.style import canvas, house_style, say
+from repbias.figures.style import canvas, house_style, say
 
 _COORDINATES = re.compile(r'(?<= [dxy]=")[^"]*')
 _LONG_DECIMALS = re.compile(r"(\.\d\d)\d+")

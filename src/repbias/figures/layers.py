@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 from matplotlib.axes import Axes
 
-from repbias.report.figures import marks, select, style
-from repbias.report.figures.figure import Figure, empty_figure
+from repbias.figures import marks, select, style
+from repbias.figures.figure import Figure, empty_figure
 
 PROFILE_NAME, PROFILE_TITLE = "layer-profile", "Variance explained, layer by layer"
 CONTENTS_NAME, CONTENTS_TITLE = "layer-contents", "What else is in the layer"

@@ -12,8 +12,8 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.patheffects import withStroke
 
-from repbias.report.figures import select, style
-from repbias.report.figures.figure import Figure, empty_figure
+from repbias.figures import select, style
+from repbias.figures.figure import Figure, empty_figure
 
 MATRIX_NAME, MATRIX_TITLE = "network-matrix", "Similarity of every pair of networks"
 STIMULI_NAME, STIMULI_TITLE = "stimulus-map", "Stimuli, placed by the responses of a layer"

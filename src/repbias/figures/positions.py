@@ -20,8 +20,8 @@ from matplotlib.colors import to_hex
 from matplotlib.ticker import FixedLocator, MaxNLocator
 
 from repbias.experiments.contrast import slope_over_positions
-from repbias.report.figures import marks, select, style
-from repbias.report.figures.figure import Figure, empty_figure
+from repbias.figures import marks, select, style
+from repbias.figures.figure import Figure, empty_figure
 from repbias.tasks.task import OUTPUT_POSITION
 
 PROFILE_TITLE = "Variance explained by output position"

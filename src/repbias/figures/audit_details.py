@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from repbias.audit.measures import EXPLAINED
 from repbias.audit.report import AuditReport
 from repbias.core.results import ALL_FEATURES
-from repbias.report.figures import marks, style
-from repbias.report.figures.audit import drawn_layers, layer_panels, left_out
-from repbias.report.figures.figure import Figure
+from repbias.figures import marks, style
+from repbias.figures.audit import drawn_layers, layer_panels, left_out
+from repbias.figures.figure import Figure
 
 SHARES_TITLE = "Variance explained: in all, unique and shared"
 COMPONENTS_TITLE = "Variance explained in the leading components"
