@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 import matplotlib.figure
 import numpy as np
@@ -12,8 +12,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from repbias.audit.report import AuditReport
-from repbias.audit.status import TESTS
+from repbias.core.results import EXPLAINED
 from repbias.figures import marks, select, style
 from repbias.figures.figure import Figure
 
@@ -25,8 +24,36 @@ _LEFT = -0.22
 _BAND = "#e9ecf0"
 
 
+class AuditTables(Protocol):
+    """What the figures of an audit read of its report; see `repbias.AuditReport`."""
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The names of the layers."""
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The names of the features."""
+
+    @property
+    def classes(self) -> Mapping[str, tuple[str, ...]]:
+        """The classes of each feature."""
+
+    @property
+    def results(self) -> pd.DataFrame:
+        """One row for each layer, feature and measure."""
+
+    @property
+    def units(self) -> pd.DataFrame:
+        """R2 of each unit by each feature."""
+
+    @property
+    def components(self) -> pd.DataFrame:
+        """R2 of each leading principal component by each feature."""
+
+
 @style.house_style()
-def variance_and_decodability(report: AuditReport) -> Figure:
+def variance_and_decodability(report: AuditTables) -> Figure:
     """Variance explained against decodability: one panel per layer, one numbered point per feature.
 
     Decodability is scaled from 0 at chance to 1, so that features with different numbers of classes share an axis.
@@ -53,7 +80,7 @@ def variance_and_decodability(report: AuditReport) -> Figure:
     return Figure("variance-and-decodability", TITLE, _caption(report, layers), drawing, numbers)
 
 
-def drawn_layers(report: AuditReport) -> list[str]:
+def drawn_layers(report: AuditTables) -> list[str]:
     """Return the layers that are drawn: all, or, of many, the first, the last, and some evenly spaced between."""
     return [report.layers[place] for place in select.evenly(len(report.layers))]
 
@@ -65,21 +92,21 @@ def layer_panels(
     return marks.panels([(layer, layer) for layer in layers], size, key, columns, **spacing)
 
 
-def left_out(report: AuditReport, layers: list[str]) -> str:
+def left_out(report: AuditTables, layers: list[str]) -> str:
     """A sentence for the caption where not all layers are drawn."""
     if len(layers) == len(report.layers):
         return ""
     return f" {len(layers)} of {len(report.layers)} layers are drawn, evenly spaced; the table has all."
 
 
-def _points(report: AuditReport, layers: list[str]) -> pd.DataFrame:
+def _points(report: AuditTables, layers: list[str]) -> pd.DataFrame:
     """Both measures of each layer and feature, with their intervals."""
     ends = {"value": "", "ci_low": "_low", "ci_high": "_high"}
     cells = {(row["layer"], row["feature"], row["measure"]): row for row in report.results.to_dict("records")}
     made = []
     for layer in layers:
         for feature in report.features:
-            variance, decoded = (cells.get((layer, feature, measure)) for measure in TESTS)
+            variance, decoded = (cells.get((layer, feature, measure)) for measure in (EXPLAINED, "decodability"))
             if variance is not None and decoded is not None:
                 chance = 1 / len(report.classes[feature])
                 row: dict[str, object] = {"mark": "feature", "layer": layer, "feature": feature}
@@ -89,7 +116,7 @@ def _points(report: AuditReport, layers: list[str]) -> pd.DataFrame:
     return pd.DataFrame(made)
 
 
-def _levels(report: AuditReport, layers: list[str]) -> pd.DataFrame:
+def _levels(report: AuditTables, layers: list[str]) -> pd.DataFrame:
     """Return the heights of the lines in each panel: what each feature's test can detect, and the noise ceiling."""
     results = report.results.sort_values("measure", kind="stable").dropna(subset="value")
     marked = results["measure"].map({"detectable_r2": "detectable", "noise_ceiling": "noise_ceiling"})
@@ -166,7 +193,7 @@ def _draw_points(axes: Axes, rows: pd.DataFrame, colours: dict[str, str]) -> Non
         style.say(axes, "not measured")
 
 
-def _caption(report: AuditReport, layers: list[str]) -> str:
+def _caption(report: AuditTables, layers: list[str]) -> str:
     ceiling = ""
     if (report.results["measure"] == "noise_ceiling").any():
         ceiling = (

@@ -7,11 +7,9 @@ from typing import Any
 import pandas as pd
 from matplotlib.axes import Axes
 
-from repbias.audit.measures import EXPLAINED
-from repbias.audit.report import AuditReport
-from repbias.core.results import ALL_FEATURES
+from repbias.core.results import ALL_FEATURES, EXPLAINED
 from repbias.figures import marks, style
-from repbias.figures.audit import drawn_layers, layer_panels, left_out
+from repbias.figures.audit import AuditTables, drawn_layers, layer_panels, left_out
 from repbias.figures.figure import Figure
 
 SHARES_TITLE = "Variance explained: in all, unique and shared"
@@ -30,7 +28,7 @@ _BEFORE, _AFTER = 0.0, 0.52  # places of a method's two columns; the next method
 
 
 @style.house_style()
-def variance_shares(report: AuditReport) -> Figure:
+def variance_shares(report: AuditTables) -> Figure:
     """R2 of each feature in each layer as bars with intervals: in all, uniquely, and shared with other features.
 
     Returns
@@ -55,7 +53,7 @@ def variance_shares(report: AuditReport) -> Figure:
 
 
 @style.house_style()
-def component_contents(report: AuditReport) -> Figure:
+def component_contents(report: AuditTables) -> Figure:
     """R2 of the leading principal components by each feature: a panel per layer, a row per feature.
 
     Returns
@@ -80,7 +78,7 @@ def component_contents(report: AuditReport) -> Figure:
     return Figure("component-contents", COMPONENTS_TITLE, _components_caption(report, layers), drawing, numbers)
 
 
-def _drawn_features(report: AuditReport) -> list[str]:
+def _drawn_features(report: AuditTables) -> list[str]:
     """Return the features that are drawn: all, or, of many, those that explain most in any layer, in their order."""
     if len(report.features) <= _MOST_FEATURES:
         return list(report.features)
@@ -129,7 +127,7 @@ def _draw_cells(axes: Axes, rows: pd.DataFrame, names: list[str], count: int) ->
     marks.name_rows(axes, names, 24)
 
 
-def _shares_caption(report: AuditReport, layers: list[str]) -> str:
+def _shares_caption(report: AuditTables, layers: list[str]) -> str:
     return (
         "Share of each layer’s variance by feature. Full bar: what the feature explains. Pale bar: its unique "
         "variance, which all features together would lose without it. Hatched bar: the rest, which other features "
@@ -139,7 +137,7 @@ def _shares_caption(report: AuditReport, layers: list[str]) -> str:
     )
 
 
-def _components_caption(report: AuditReport, layers: list[str]) -> str:
+def _components_caption(report: AuditTables, layers: list[str]) -> str:
     return (
         "Per cent of each leading principal component that each feature explains; darker cells explain more. Below "
         "each component is its share of the layer’s variance. An analysis that keeps only the first components sees "
@@ -147,7 +145,7 @@ def _components_caption(report: AuditReport, layers: list[str]) -> str:
     )
 
 
-def _features_left_out(report: AuditReport) -> str:
+def _features_left_out(report: AuditTables) -> str:
     if len(report.features) <= _MOST_FEATURES:
         return ""
     return (
@@ -156,7 +154,7 @@ def _features_left_out(report: AuditReport) -> str:
 
 
 @style.house_style()
-def scores_before_and_after(report: AuditReport) -> Figure:
+def scores_before_and_after(report: AuditTables) -> Figure:
     """RSA, CKA and R2 of each feature as lines from before to after: a panel per layer, two columns per method.
 
     Returns
@@ -176,7 +174,7 @@ def scores_before_and_after(report: AuditReport) -> Figure:
     return Figure("scores", SCORES_TITLE, _scores_caption(report, layers), drawing, numbers)
 
 
-def _scores(report: AuditReport, layers: list[str]) -> pd.DataFrame:
+def _scores(report: AuditTables, layers: list[str]) -> pd.DataFrame:
     results = report.results[report.results["layer"].isin(layers) & report.results["feature"].isin(report.features)]
     found = []
     for method, (_, recorded, equal) in _METHODS.items():
@@ -214,7 +212,7 @@ def _draw_lines(axes: Axes, rows: pd.DataFrame, colours: dict[str, str]) -> None
         style.say(axes, "not measured")
 
 
-def _scores_caption(report: AuditReport, layers: list[str]) -> str:
+def _scores_caption(report: AuditTables, layers: list[str]) -> str:
     return (
         "The score that a model which represents one feature and nothing else would have against each layer, in RSA "
         "(of squared Euclidean distances), debiased linear CKA, and variance explained. Full circles: as recorded. "

@@ -7,9 +7,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 
+from repbias.core.results import ACCURACY_CRITERION
 from repbias.figures import marks, select, style
 from repbias.figures.figure import Figure, empty_figure
-from repbias.training.job import ACCURACY_CRITERION
 
 NAME, TITLE = "learning-curves", "Learning curves"
 _QUANTITIES = ("accuracy", "r2_final")

@@ -19,10 +19,10 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.ticker import FixedLocator, MaxNLocator
 
-from repbias.experiments.contrast import slope_over_positions
+from repbias.core.results import OUTPUT_POSITION
+from repbias.core.statistics import slopes
 from repbias.figures import marks, select, style
 from repbias.figures.figure import Figure, empty_figure
-from repbias.tasks.task import OUTPUT_POSITION
 
 PROFILE_TITLE = "Variance explained by output position"
 SLOPES_TITLE = "The effect of output position over training"
@@ -71,7 +71,7 @@ def position_profile(table: pd.DataFrame, conditions: pd.DataFrame, common: Comm
 def position_slopes(table: pd.DataFrame, conditions: pd.DataFrame, common: Common) -> Figure:
     """Draw how much R2 falls per output position at each read-out, over training.
 
-    The slope is computed within each network (see `repbias.experiments.contrast`), in shares of the read-out's
+    The slope is computed within each network (see `repbias.core.statistics.slopes`), in shares of the read-out's
     variance at the end of training.
 
     Parameters
@@ -122,12 +122,19 @@ def _slopes(rows: pd.DataFrame, places: pd.DataFrame) -> pd.DataFrame:
     shared = wide.ffill()[(wide.notna() | ended).all(axis=1)]
     keys = ["step", "layer", "common"]
     tall = pd.DataFrame(shared.stack([*keys[1:], "seed"], future_stack=True))  # one column per feature
+    x = places.pivot(index="seed", columns="feature", values="value")
     falls = {
-        place: -slope_over_positions(values.droplevel([*keys]), places)
+        place: _falls(values.droplevel([*keys]), x)
         for place, values in tall.groupby(level=keys, sort=False)  # by level: a feature may be called "common"
     }
     slopes = pd.concat(falls, names=keys).rename("value").reset_index().astype({"common": bool})
     return slopes.assign(condition=rows["condition"].iloc[0], mark="seed")
+
+
+def _falls(values: pd.DataFrame, places: pd.DataFrame) -> pd.Series:
+    """How much each network's values fall per position, `[seed]`; both tables are `[seed, feature]`."""
+    x = places.reindex(values.index, columns=values.columns).to_numpy(float)
+    return pd.Series(-slopes(x, values.to_numpy(float)), index=values.index)
 
 
 def _means(seeds: pd.DataFrame, x: str) -> pd.DataFrame:
