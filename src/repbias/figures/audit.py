@@ -21,7 +21,6 @@ _IN_A_ROW = 3
 _TICKS = (0.0, 0.01, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0)
 _LOWEST = -0.01
 _LEFT = -0.22
-_BAND = "#e9ecf0"
 
 
 class AuditTables(Protocol):
@@ -52,7 +51,7 @@ class AuditTables(Protocol):
         """R2 of each leading principal component by each feature."""
 
 
-@style.house_style()
+@style.applied()
 def variance_and_decodability(report: AuditTables) -> Figure:
     """Variance explained against decodability: one panel per layer, one numbered point per feature.
 
@@ -151,31 +150,33 @@ def _plane(axes: Axes, least_x: float, lowest: float, highest: float) -> None:
     marks.share_axis(axes.yaxis)
     axes.set_xlabel("decodability (0 chance, 1 perfect)")
     marks.zero_line(axes)
-    axes.axvline(0, color=style.GREY, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
+    axes.axvline(0, color=style.grey(), linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
     for x, y, ha, va, text in (
         (0.99, 0.985, "right", "top", "dominant"),
         (0.99, 0.015, "right", "bottom", "weak but decodable"),
         (0.01, 0.015, "left", "bottom", "not detected"),
     ):
-        axes.text(x, y, text, transform=axes.transAxes, ha=ha, va=va, color=style.MUTED, style="italic", zorder=2)
+        axes.text(x, y, text, transform=axes.transAxes, ha=ha, va=va, color=style.muted(), style="italic", zorder=2)
 
 
 def _draw_detectable(axes: Axes, rows: pd.DataFrame, colours: dict[str, str]) -> None:
     """Draw a band up to the largest share that may be missed, and at its left a short line for that of each feature."""
     if rows.empty:
         return
-    axes.axhspan(0, float(rows["y"].max()), color=_BAND, linewidth=0, zorder=0)
+    axes.axhspan(0, float(rows["y"].max()), color=style.shade(0.19), linewidth=0, zorder=0)
     for feature, y in zip(rows["feature"], rows["y"], strict=True):
         axes.plot(
-            [0, 0.03], [y, y], transform=axes.get_yaxis_transform(), color=colours.get(feature, style.GREY), zorder=2
+            [0, 0.03], [y, y], transform=axes.get_yaxis_transform(), color=colours.get(feature, style.grey()), zorder=2
         )
 
 
 def _draw_ceiling(axes: Axes, rows: pd.DataFrame) -> None:
     """A dotted line at what repeats reproduce of the layer, named right of the line of chance."""
     for y in rows["y"]:
-        axes.axhline(y, color=style.GREY, linewidth=1.1, linestyle=(0, (1, 2)), zorder=2)
-        axes.text(0.03, y, "noise ceiling", ha="left", va="bottom", color=style.MUTED, fontsize=7.5, zorder=2)
+        axes.axhline(y, color=style.grey(), linewidth=1.1, linestyle=(0, (1, 2)), zorder=2)
+        axes.text(
+            0.03, y, "noise ceiling", ha="left", va="bottom", color=style.muted(), fontsize=style.points(7.5), zorder=2
+        )
 
 
 def _draw_points(axes: Axes, rows: pd.DataFrame, colours: dict[str, str]) -> None:
@@ -186,8 +187,13 @@ def _draw_points(axes: Axes, rows: pd.DataFrame, colours: dict[str, str]) -> Non
         axes.plot([row["x_low"], row["x_high"]], [row["y"], row["y"]], color=colour, linewidth=1.3, zorder=3)
         axes.plot([row["x"], row["x"]], [row["y_low"], row["y_high"]], color=colour, linewidth=1.3, zorder=3)
         point, number = (row["x"], row["y"]), numbered[row["feature"]]
-        axes.plot(*point, "o", color="white", mec=colour, markersize=9.5, mew=1.4, zorder=4)
-        look: dict[str, Any] = {"ha": "center", "va": "center_baseline", "fontsize": 6.8, "fontweight": "bold"}
+        axes.plot(*point, "o", color=style.paper(), mec=colour, markersize=9.5, mew=1.4, zorder=4)
+        look: dict[str, Any] = {
+            "ha": "center",
+            "va": "center_baseline",
+            "fontsize": style.points(6.8),
+            "fontweight": "bold",
+        }
         axes.annotate(number, point, color=colour, zorder=5, **look)
     if rows.empty:
         style.say(axes, "not measured")

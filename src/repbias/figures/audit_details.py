@@ -27,7 +27,7 @@ _METHODS = {
 _BEFORE, _AFTER = 0.0, 0.52  # places of a method's two columns; the next method is one further
 
 
-@style.house_style()
+@style.applied()
 def variance_shares(report: AuditTables) -> Figure:
     """R2 of each feature in each layer as bars with intervals: in all, uniquely, and shared with other features.
 
@@ -40,7 +40,7 @@ def variance_shares(report: AuditTables) -> Figure:
     results = report.results
     chosen = results["measure"].isin(_SHARES) & results["layer"].isin(layers) & results["feature"].isin(names)
     numbers = results.loc[chosen, ["layer", "feature", "measure", "value", "ci_low", "ci_high"]].assign(mark="bar")
-    colours = {**style.feature_colours(report.features), ALL_FEATURES: style.INK}
+    colours = {**style.feature_colours(report.features), ALL_FEATURES: style.ink()}
     key = {name: colours[name] for name in names}
     size = (2.6, max(_ROW * len(names), 0.8))
     drawing, panels = layer_panels(layers, size, key, gap=(0.3, 0.8), left=1.75)
@@ -52,7 +52,7 @@ def variance_shares(report: AuditTables) -> Figure:
     return Figure("variance-shares", SHARES_TITLE, _shares_caption(report, layers), drawing, numbers)
 
 
-@style.house_style()
+@style.applied()
 def component_contents(report: AuditTables) -> Figure:
     """R2 of the leading principal components by each feature: a panel per layer, a row per feature.
 
@@ -102,7 +102,7 @@ def _draw_bars(axes: Axes, rows: pd.DataFrame, names: list[str], colours: dict[s
             y, row["value"], 0.23, facecolor=colour, edgecolor=colour, linewidth=0.5, **looks[row["measure"]], zorder=2
         )
         axes.plot(
-            [row["ci_low"], row["ci_high"]], [y, y], color=style.INK, linewidth=0.9, solid_capstyle="butt", zorder=3
+            [row["ci_low"], row["ci_high"]], [y, y], color=style.ink(), linewidth=0.9, solid_capstyle="butt", zorder=3
         )
     marks.share_axis(axes.xaxis)
     marks.zero_line(axes, vertical=True)
@@ -117,11 +117,11 @@ def _draw_cells(axes: Axes, rows: pd.DataFrame, names: list[str], count: int) ->
         axes.bar(x, 0.92, 0.94, bottom=y - 0.46, color=str(0.97 - 0.75 * shade), linewidth=0, zorder=2)
         ink = "white" if shade > 0.5 else style.INK
         text = f"{100 * max(row[EXPLAINED], 0.0):.0f}"
-        axes.text(x, y, text, ha="center", va="center_baseline", fontsize=7.5, color=ink, zorder=3)
+        axes.text(x, y, text, ha="center", va="center_baseline", fontsize=style.points(7.5), color=ink, zorder=3)
     shares = rows.drop_duplicates("component").set_index("component")["share"]
     labels = [f"{index}\n{shares[index]:.0%}" if index in shares else str(index) for index in range(1, count + 1)]
     axes.set_xlim(-0.5, count - 0.5)
-    axes.set_xticks(range(count), labels, fontsize=7)
+    axes.set_xticks(range(count), labels, fontsize=style.points(7))
     axes.tick_params(axis="x", length=0)
     axes.spines[:].set_visible(False)
     marks.name_rows(axes, names, 24)
@@ -153,7 +153,7 @@ def _features_left_out(report: AuditTables) -> str:
     )
 
 
-@style.house_style()
+@style.applied()
 def scores_before_and_after(report: AuditTables) -> Figure:
     """RSA, CKA and R2 of each feature as lines from before to after: a panel per layer, two columns per method.
 
@@ -189,11 +189,11 @@ def _columns(axes: Axes, lowest: float) -> None:
     axes.set_xlim(-0.24, 2 + _AFTER + 0.24)
     axes.set_ylim(lowest * 1.1 - 0.02, 1.02)
     places = [number + side for number in range(len(_METHODS)) for side in (_BEFORE, _AFTER)]
-    axes.set_xticks(places, ["before", "after"] * len(_METHODS), fontsize=7.5)
+    axes.set_xticks(places, ["before", "after"] * len(_METHODS), fontsize=style.points(7.5))
     axes.tick_params(axis="x", length=0)
     for number, (name, *_) in enumerate(_METHODS.values()):
         place: dict[str, Any] = {"transform": axes.get_xaxis_transform(), "ha": "center", "va": "top"}
-        axes.text(number + _AFTER / 2, -0.13, name, color=style.INK, **place)
+        axes.text(number + _AFTER / 2, -0.13, name, color=style.ink(), **place)
     marks.zero_line(axes)
 
 
@@ -205,7 +205,7 @@ def _draw_lines(axes: Axes, rows: pd.DataFrame, colours: dict[str, str]) -> None
         x = {"recorded": number + _BEFORE + shifts[str(feature)], "equal": number + _AFTER + shifts[str(feature)]}
         axes.plot([x[one] for one in both["shares"]], both["value"], color=colour, linewidth=1.2, alpha=0.75, zorder=2)
         for row in both.to_dict("records"):
-            here, face = x[row["shares"]], colour if row["shares"] == "recorded" else "white"
+            here, face = x[row["shares"]], colour if row["shares"] == "recorded" else style.paper()
             axes.plot([here, here], [row["ci_low"], row["ci_high"]], color=colour, linewidth=1.0, zorder=3)
             axes.plot(here, row["value"], "o", color=face, markeredgecolor=colour, markersize=4.5, zorder=4)
     if rows.empty:
