@@ -78,6 +78,7 @@ from .training import Networks as Networks
 from .training import Phase as Phase
 from .training import RMSprop as RMSprop
 from .training import Training as Training
+from .training import load_networks as load_networks
 from .training import train as train
 
 __version__: str

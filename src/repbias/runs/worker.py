@@ -20,7 +20,7 @@ from repbias.runs.store import Store
 from repbias.training import Network
 from repbias.training.checkpoint import Measure
 from repbias.training.job import Job, Outcome
-from repbias.training.train import build_network
+from repbias.training.networks import build_network
 from repbias.training.trainer import train_stack
 
 Send = Callable[[dict[str, Any]], None]
