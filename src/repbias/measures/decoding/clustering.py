@@ -25,14 +25,19 @@ from repbias.core.arrays import (
 )
 from repbias.core.randomness import rng
 from repbias.core.results import measures_table
+from repbias.figures.drawings import Bars
+from repbias.measures.result import MeasureResult
 from repbias.measures.variance.regression import ratio
 
 RESTARTS = 10
 
 
-@dataclass(frozen=True, eq=False)
-class Clustering:
-    """The clusters that k-means finds, and how well they agree with each feature."""
+@dataclass(frozen=True, eq=False, repr=False)
+class Clustering(MeasureResult):
+    """The clusters that k-means finds, and how well they agree with each feature.
+
+    `plot` draws how well the clusters agree with each feature, and with all combinations of classes.
+    """
 
     names: tuple[str, ...]
     """The features' names, `[feature]`."""
@@ -60,10 +65,20 @@ class Clustering:
         whole = {"ari": self.combined_ari, "within_share": self.within_share, "k": self.k}
         return measures_table(self.names, {"ari": self.ari}, whole)
 
+    def _drawing(self) -> Bars:
+        names, values = (*self.names, "(combinations)"), [*self.ari, self.combined_ari]
+        return Bars(names, values, "adjusted Rand index of the clusters", per_cent=False)
 
-@dataclass(frozen=True, eq=False)
-class NeighbourPurity:
-    """How often the nearest neighbours of a stimulus are of its class."""
+    def _title(self) -> str:
+        return f"{self.k} clusters of {len(self.clusters):,} stimuli by k-means"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class NeighbourPurity(MeasureResult):
+    """How often the nearest neighbours of a stimulus are of its class.
+
+    `plot` draws the purity for each feature, beside chance.
+    """
 
     names: tuple[str, ...]
     """The features' names, `[feature]`."""
@@ -87,6 +102,13 @@ class NeighbourPurity:
         """Return a tidy table with the columns feature, measure and value: `purity`, `chance`, `corrected_purity`."""
         measures = {"purity": self.purity, "chance": self.chance, "corrected_purity": self.corrected}
         return measures_table(self.names, measures)
+
+    def _drawing(self) -> Bars:
+        label = "neighbours of the same class"
+        return Bars(self.names, self.purity, label, references={"chance": self.chance})
+
+    def _title(self) -> str:
+        return f"Classes of the {self.neighbours} nearest neighbours"
 
 
 def clustering(

@@ -11,19 +11,24 @@ from scipy.stats import rankdata
 
 from repbias.core.arrays import ArrayLike, FloatArray, IntArray
 from repbias.core.results import measures_table
+from repbias.figures.drawings import Bars
 from repbias.measures.decoding.linear_classifiers import (
     REGULARIZATION,
     Classifier,
     held_out,
     refuse_more_than_two_classes,
 )
+from repbias.measures.result import MeasureResult
 
 THRESHOLD = 0.9
 
 
-@dataclass(frozen=True, eq=False)
-class FeaturesInLatents:
-    """How well single latents stand for each feature, on stimuli that did not choose them."""
+@dataclass(frozen=True, eq=False, repr=False)
+class FeaturesInLatents(MeasureResult):
+    """How well single latents stand for each feature, on stimuli that did not choose them.
+
+    `plot` draws how well the best latent tells each feature's values apart, beside a probe on all latents.
+    """
 
     names: tuple[str, ...]
     """The features' names, `[feature]`."""
@@ -59,6 +64,14 @@ class FeaturesInLatents:
         """
         measures = ("best", "auroc", "r2", "n_above", "probe_accuracy")
         return measures_table(self.names, {measure: getattr(self, measure) for measure in measures})
+
+    def _drawing(self) -> Bars:
+        label = "AUROC of the best latent"
+        probed = {"accuracy of a probe on all latents": self.probe_accuracy}
+        return Bars(self.names, self.auroc, label, references=probed, per_cent=False)
+
+    def _title(self) -> str:
+        return f"Features in {self.latent_auroc.shape[1]} latents"
 
 
 def feature_in_latents(

@@ -11,12 +11,17 @@ import pandas as pd
 from repbias.core.arrays import ArrayLike, FloatArray, IntArray, as_float64, as_representation
 from repbias.core.randomness import rng
 from repbias.core.results import measures_table
+from repbias.figures.drawings import Bars
 from repbias.measures.decoding.linear_classifiers import REGULARIZATION, Classifier, HeldOut, held_out
+from repbias.measures.result import MeasureResult
 
 
-@dataclass(frozen=True, eq=False)
-class ProbeResult:
-    """How well a linear classifier reads each feature out, on stimuli it was not fitted on, and its controls."""
+@dataclass(frozen=True, eq=False, repr=False)
+class ProbeResult(MeasureResult):
+    """How well a linear classifier reads each feature out, on stimuli it was not fitted on, and its controls.
+
+    `plot` draws the accuracy for each feature, beside chance and the controls that were measured.
+    """
 
     names: tuple[str, ...]
     """The features' names, `[feature]`."""
@@ -78,6 +83,17 @@ class ProbeResult:
             "above_baseline": self.above_baseline,
         }
         return measures_table(self.names, measures)
+
+    def _drawing(self) -> Bars:
+        controls = {
+            "chance": self.chance,
+            "shuffled labels": None if self.shuffled is None else self.shuffled.mean(0),
+            "baseline": self.baseline,
+        }
+        return Bars(self.names, self.accuracy, "test accuracy", references=controls)
+
+    def _title(self) -> str:
+        return f"Linear probes, on {self.n_test:,} test stimuli"
 
 
 def probe(

@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from repbias.core.arrays import ArrayLike, as_representation
 from repbias.core.randomness import rng, torch_rng
 from repbias.core.results import measures_table
+from repbias.figures.drawings import Line
+from repbias.measures.result import MeasureResult
 
 
 class TopKAutoencoder(nn.Module):
@@ -56,9 +58,12 @@ def top_k(values: Tensor, k: int) -> Tensor:
     return torch.zeros_like(values).scatter(1, where, largest.relu())
 
 
-@dataclass(frozen=True, eq=False)
-class SparseAutoencoder:
-    """A trained TopK autoencoder, in the scale of the representation."""
+@dataclass(frozen=True, eq=False, repr=False)
+class SparseAutoencoder(MeasureResult):
+    """A trained TopK autoencoder, in the scale of the representation.
+
+    `plot` draws the training loss over the steps.
+    """
 
     encoder: Tensor
     """Encoder weights, `[latent, unit]`."""
@@ -117,6 +122,14 @@ class SparseAutoencoder:
         """
         whole = {"fit_r2": self.fit_r2, "dead_share": self.dead_share, "n_latents": len(self.decoder), "k": self.k}
         return measures_table((), {}, whole)
+
+    def _drawing(self) -> Line:
+        loss = self.loss.cpu().numpy()
+        labels = "step", "squared error / variance"
+        return Line(range(1, len(loss) + 1), loss, labels)
+
+    def _title(self) -> str:
+        return f"Sparse autoencoder of {self.decoder.shape[1]} units"
 
 
 def train_autoencoder(

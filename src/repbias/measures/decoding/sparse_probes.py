@@ -11,16 +11,21 @@ import pandas as pd
 from repbias.core.arrays import ArrayLike, FloatArray, IntArray, about_mean
 from repbias.core.results import measures_table
 from repbias.core.specs import refuse_unknown
+from repbias.figures.drawings import Curves
 from repbias.measures.decoding.linear_classifiers import REGULARIZATION, Classifier, held_out
 from repbias.measures.decoding.probes import accuracies
+from repbias.measures.result import MeasureResult
 
 SELECTIONS = ("class_means", "forward")
 ROUNDING = 1e-10  # of a unit's variance: what is left of it after others have been taken out is rounding error
 
 
-@dataclass(frozen=True, eq=False)
-class SparseProbe:
-    """How well k units read each feature out, on stimuli that neither chose the units nor fitted the classifier."""
+@dataclass(frozen=True, eq=False, repr=False)
+class SparseProbe(MeasureResult):
+    """How well k units read each feature out, on stimuli that neither chose the units nor fitted the classifier.
+
+    `plot` draws the accuracy over the number of units, for each feature; dotted lines show chance.
+    """
 
     names: tuple[str, ...]
     """The features' names, `[feature]`."""
@@ -50,6 +55,13 @@ class SparseProbe:
             measures = {"accuracy": accuracy, "balanced_accuracy": balanced, "chance": self.chance}
             tables.append(measures_table(self.names, measures).assign(k=k))
         return pd.concat(tables, ignore_index=True)[["feature", "k", "measure", "value"]]
+
+    def _drawing(self) -> Curves:
+        labels = "units that the probe reads", "test accuracy"
+        return Curves(self.names, self.k, self.accuracy.T, labels, levels=self.chance, points=True)
+
+    def _title(self) -> str:
+        return "Linear probes on few units"
 
 
 def sparse_probe(

@@ -23,15 +23,18 @@ from repbias.core.arrays import (
     as_representation,
     class_numbers,
 )
+from repbias.core.display import Displayed
 from repbias.core.results import measures_table
+from repbias.figures.drawings import Bars
 from repbias.measures.interventions.site import Predict, Site, binary_predictions
+from repbias.measures.result import MeasureResult
 
 WEAKEST = 1e-7
 """Correlations below this are rounding, in float64."""
 
 
-@dataclass(frozen=True, eq=False)
-class Eraser:
+@dataclass(frozen=True, eq=False, repr=False)
+class Eraser(Displayed):
     """An affine map that removes some directions from a representation about a mean:
 
     phi  ->  phi - removal coefficients (phi - mean)
@@ -50,6 +53,9 @@ class Eraser:
     def rank(self) -> int:
         """Number of directions that are removed; 0 where erasure changes nothing."""
         return self.removal.shape[1]
+
+    def _display(self) -> tuple[str, pd.DataFrame]:
+        return f"Eraser of {self.rank} directions of {len(self.mean)} units", pd.DataFrame()
 
     @overload
     def apply(self, representation: Tensor) -> Tensor: ...
@@ -188,9 +194,12 @@ def _roots(covariance: Tensor) -> tuple[Tensor, Tensor]:
     return axes / spread @ axes.T, axes * spread @ axes.T
 
 
-@dataclass(frozen=True, eq=False)
-class Ablation:
-    """How accurately each feature is reported before and after an erasure from a layer."""
+@dataclass(frozen=True, eq=False, repr=False)
+class Ablation(MeasureResult):
+    """How accurately each feature is reported before and after an erasure from a layer.
+
+    `plot` draws the accuracy after the erasure, beside that before it and that of a constant report.
+    """
 
     names: tuple[str, ...]
     """The features' names, `[feature]`."""
@@ -219,6 +228,13 @@ class Ablation:
         """
         measures = {"before": self.before, "after": self.after, "drop": self.drop, "majority": self.majority}
         return measures_table(self.names, measures)
+
+    def _drawing(self) -> Bars:
+        compared = {"before": self.before, "most frequent class": self.majority}
+        return Bars(self.names, self.after, "accuracy after the erasure", references=compared)
+
+    def _title(self) -> str:
+        return f"Accuracy of the reports of {self.n_stimuli:,} stimuli, before and after an erasure"
 
 
 def ablate(

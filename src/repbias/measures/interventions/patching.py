@@ -17,19 +17,24 @@ from repbias.activations.batches import Batch, Batches
 from repbias.core.arrays import ArrayLike, FloatArray, as_labels, as_names, feature_index, refuse_negative
 from repbias.core.randomness import rng
 from repbias.core.results import measures_table
+from repbias.figures.drawings import Bars
 from repbias.measures.interventions.erasure import projection_eraser
 from repbias.measures.interventions.site import Predict, Site, binary_predictions
+from repbias.measures.result import MeasureResult
 
 Mix = Callable[[Tensor, Tensor], Tensor]
 """From the values `[stimulus, position, unit]` of stimuli and of their sources to those that take their place."""
 
 
-@dataclass(frozen=True, eq=False)
-class Patching:
+@dataclass(frozen=True, eq=False, repr=False)
+class Patching(MeasureResult):
     """Whose label is reported of a stimulus that has another's activity at a layer.
 
     The pairs fall into two groups for each feature: those whose labels, as predicted with nothing edited, differ, and
     those that agree.
+
+    `plot` draws the share of the differing pairs whose report becomes the source's, beside that of the agreeing pairs
+    whose report changes.
     """
 
     names: tuple[str, ...]
@@ -54,6 +59,14 @@ class Patching:
         """
         measures = {"transferred": self.transferred, "disturbed": self.disturbed, "n_differing": self.n_differing}
         return measures_table(self.names, measures)
+
+    def _drawing(self) -> Bars:
+        label = "pairs that report the source's label"
+        disturbed = {"agreeing pairs that change": self.disturbed}
+        return Bars(self.names, self.transferred, label, references=disturbed)
+
+    def _title(self) -> str:
+        return f"Reports of {self.n_pairs:,} patched stimuli"
 
 
 def patch(

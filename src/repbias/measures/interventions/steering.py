@@ -19,15 +19,20 @@ from repbias.activations.outputs import all_tensors
 from repbias.core.arrays import ArrayLike, FloatArray, as_labels, as_names, as_representation, feature_index
 from repbias.core.randomness import torch_rng
 from repbias.core.specs import refuse_unknown
+from repbias.figures.drawings import Curves
 from repbias.measures.interventions.site import Predict, Site, acts, binary_predictions
 from repbias.measures.interventions.steering_directions import class_masks
+from repbias.measures.result import MeasureResult
 
 UNITS = ("absolute", "sd", "difference")
 
 
-@dataclass(frozen=True, eq=False)
-class Steering:
-    """How often each feature's report flips as one feature is pushed towards its opposite class."""
+@dataclass(frozen=True, eq=False, repr=False)
+class Steering(MeasureResult):
+    """How often each feature's report flips as one feature is pushed towards its opposite class.
+
+    `plot` draws the share of the stimuli whose report flips over the length of the push, for each feature.
+    """
 
     names: tuple[str, ...]
     """The features' names, `[feature]`."""
@@ -97,6 +102,13 @@ class Steering:
         }
         parts = [pd.DataFrame({"feature": name, "measure": of, **lengths, "value": v}) for name, of, v in measured]
         return pd.concat(parts, ignore_index=True)
+
+    def _drawing(self) -> Curves:
+        labels = f"length of the push along {self.feature}", "reports that flip"
+        return Curves(self.names, self.lengths, self.flips.T, labels, points=True)
+
+    def _title(self) -> str:
+        return f"Reports that flip as {self.feature} is steered, of {self.n_stimuli:,} stimuli"
 
 
 def unit_size(unit: str, representation_sd: float, class_distance: float) -> float:

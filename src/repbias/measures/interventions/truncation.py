@@ -17,14 +17,19 @@ from repbias.core.arrays import (
     as_representation,
 )
 from repbias.core.results import measures_table
+from repbias.figures.drawings import Curves
 from repbias.measures.interventions.site import reported_labels
+from repbias.measures.result import MeasureResult
 from repbias.measures.variance.components import Components
 from repbias.measures.variance.sums import as_float64
 
 
-@dataclass(frozen=True, eq=False)
-class ComponentsNeeded:
-    """How many of the top components a read-out needs for each feature."""
+@dataclass(frozen=True, eq=False, repr=False)
+class ComponentsNeeded(MeasureResult):
+    """How many of the top components a read-out needs for each feature.
+
+    `plot` draws the accuracy over the number of components kept, for each feature; dotted lines show chance.
+    """
 
     names: tuple[str, ...]
     """The features' names, `[feature]`."""
@@ -52,6 +57,13 @@ class ComponentsNeeded:
         """
         measures = {"components_needed": self.needed, "untruncated_accuracy": self.untruncated, "chance": self.chance}
         return measures_table(self.names, measures)
+
+    def _drawing(self) -> Curves:
+        kept, labels = np.arange(self.curve.shape[1]), ("components kept", "accuracy")
+        return Curves(self.names, kept, self.curve, labels, levels=self.chance)
+
+    def _title(self) -> str:
+        return "Components that the read-out needs"
 
 
 def truncated(representation: ArrayLike, result: Components, k: int) -> Tensor:

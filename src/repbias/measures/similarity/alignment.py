@@ -9,6 +9,8 @@ import pandas as pd
 from scipy.linalg import qr, svd, svdvals
 
 from repbias.core.arrays import ArrayLike, FloatArray, about_mean, as_float64, as_representation
+from repbias.figures.drawings import Line
+from repbias.measures.result import MeasureResult
 
 
 def procrustes(a: ArrayLike, b: ArrayLike) -> float:
@@ -58,9 +60,12 @@ def _compressed(x: FloatArray) -> FloatArray:
     return np.asarray(r[: len(x)].T)
 
 
-@dataclass(frozen=True, eq=False)
-class CanonicalCorrelations:
-    """The canonical correlations of two representations."""
+@dataclass(frozen=True, eq=False, repr=False)
+class CanonicalCorrelations(MeasureResult):
+    """The canonical correlations of two representations.
+
+    `plot` draws the canonical correlations, from the highest to the lowest.
+    """
 
     correlations: FloatArray
     """From high to low, between 0 and 1, `[dimension]`: as many as the smaller representation has dimensions."""
@@ -90,6 +95,14 @@ class CanonicalCorrelations:
                 "value": self.correlations,
             }
         )
+
+    def _drawing(self) -> Line:
+        dimension = np.arange(1, len(self.correlations) + 1)
+        labels = "dimension", "canonical correlation"
+        return Line(dimension, self.correlations, labels)
+
+    def _title(self) -> str:
+        return f"Canonical correlations of {self.n_stimuli:,} stimuli, mean {self.mean:.3f}"
 
 
 def mean_cca(a: ArrayLike, b: ArrayLike, ridge: float = 0.0) -> CanonicalCorrelations:

@@ -20,6 +20,8 @@ from repbias.core.arrays import (
     class_numbers,
 )
 from repbias.core.results import measures_table
+from repbias.figures.drawings import Bars
+from repbias.measures.result import MeasureResult
 from repbias.measures.similarity.alignment import as_float64_pair
 from repbias.measures.variance.explained import variance_explained
 from repbias.measures.variance.regression import JointEncoding, fit_joint_encoding, ratio
@@ -28,11 +30,13 @@ ALPHAS = tuple(10.0**power for power in range(-8, 4))
 REMAINDER = "(remainder)"
 
 
-@dataclass(frozen=True, eq=False)
-class SystemRegression:
+@dataclass(frozen=True, eq=False, repr=False)
+class SystemRegression(MeasureResult):
     """How much of system B a ridge regression from system A explains, and of what that consists.
 
     Without labels there are no features, and the remainder is everything.
+
+    `plot` draws the part of R2 that consists of each feature, and the remainder.
     """
 
     names: tuple[str, ...]
@@ -93,6 +97,13 @@ class SystemRegression:
         whole = {"r2": self.r2, "alpha": self.alpha, "relative_alpha": self.relative_alpha}
         variance = measures_table(self.names, {"variance": self.feature_variance}, whole)
         return pd.concat([measures_table((*self.names, REMAINDER), by_part), variance], ignore_index=True)
+
+    def _drawing(self) -> Bars:
+        names, parts = (*self.names, REMAINDER), [*self.feature_contribution, self.remainder_contribution]
+        return Bars(names, parts, "part of R2", title=f"R2 {self.r2:.2f}")
+
+    def _title(self) -> str:
+        return f"Regression of B on A, R2 {self.r2:.3f} on {self.n_stimuli:,} test stimuli"
 
 
 def system_regression(

@@ -10,14 +10,19 @@ import pandas as pd
 
 from repbias.core.arrays import ArrayLike, FloatArray, about_mean, as_float64, as_representation
 from repbias.core.results import measures_table
+from repbias.figures.drawings import OwnedBars
+from repbias.measures.result import MeasureResult
 from repbias.measures.variance.explained import variance_explained
 
 OWNER_THRESHOLD = 0.1
 
 
-@dataclass(frozen=True, eq=False)
-class Components:
-    """The principal components of a representation on the stimuli of the fit, from the largest, and what they show."""
+@dataclass(frozen=True, eq=False, repr=False)
+class Components(MeasureResult):
+    """The principal components of a representation on the stimuli of the fit, from the largest, and what they show.
+
+    `plot` draws the share of the variance of the first 20 components, coloured by their owners.
+    """
 
     names: tuple[str, ...]
     """The features' names, `[feature]`."""
@@ -62,6 +67,12 @@ class Components:
         return (
             pd.concat(tables, keys=range(len(tables)), names=["component", None]).reset_index(0).reset_index(drop=True)
         )
+
+    def _drawing(self) -> OwnedBars:
+        return OwnedBars(self.names, self.share, self.owner)
+
+    def _title(self) -> str:
+        return f"{len(self.share)} principal components of {len(self.mean)} units"
 
 
 def components(

@@ -10,6 +10,8 @@ import pandas as pd
 
 from repbias.core.arrays import ArrayLike, FloatArray
 from repbias.core.results import measures_table
+from repbias.figures.drawings import Curves
+from repbias.measures.result import MeasureResult
 from repbias.measures.variance.explained import variance_explained
 from repbias.measures.variance.fitter import VarianceExplained
 from repbias.measures.variance.regression import ratio
@@ -17,11 +19,13 @@ from repbias.measures.variance.regression import ratio
 THRESHOLDS = (0.05, 0.1, 0.25)
 
 
-@dataclass(frozen=True, eq=False)
-class Density:
+@dataclass(frozen=True, eq=False, repr=False)
+class Density(MeasureResult):
     """Over how many of a layer's units each feature is spread.
 
     Constant units count as units with an R2 of 0.
+
+    `plot` draws the R2 of the units, from the highest to the lowest, for each feature.
     """
 
     names: tuple[str, ...]
@@ -70,6 +74,14 @@ class Density:
         by_feature = {f"fraction_above_{limit:g}": values for limit, values in fractions.items()}
         shares = {"participation": self.participation, "participation_fraction": self.participation_fraction}
         return measures_table(self.names, by_feature | shares)
+
+    def _drawing(self) -> Curves:
+        units = np.arange(1, self.curve.shape[1] + 1)
+        labels = "unit, sorted by R2", "variance explained (R2) of the unit"
+        return Curves(self.names, units, self.curve, labels)
+
+    def _title(self) -> str:
+        return f"Density over {self.curve.shape[1]} units"
 
 
 def density(

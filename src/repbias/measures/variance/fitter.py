@@ -23,16 +23,20 @@ from repbias.core.arrays import (
 from repbias.core.results import ALL_FEATURES as ALL_FEATURES
 from repbias.core.results import measures_table
 from repbias.features.folds import running_folds
+from repbias.figures.drawings import Bars
+from repbias.measures.result import MeasureResult
 from repbias.measures.variance.regression import Regression, ratio
 from repbias.measures.variance.sums import OneHotCode, StimulusScores, Sums, SumsByFold, near_mean, pieces
 
 
-@dataclass(frozen=True, eq=False)
-class VarianceExplained:
+@dataclass(frozen=True, eq=False, repr=False)
+class VarianceExplained(MeasureResult):
     """The share of a representation's variance that each feature explains, on stimuli the fit never saw.
 
     A unit or a feature that does not vary has an R2 of 0, and so has a representation without variance: no value is
     NaN. R2 is negative where the fit predicts worse than the fit mean does.
+
+    `plot` draws the share of the variance that each feature explains.
     """
 
     names: tuple[str, ...]
@@ -117,6 +121,12 @@ class VarianceExplained:
         measures = ("r2", "r2_unbiased", "r2_per_stimulus", "explained", "p_value", "unique", "common")
         by_feature = {measure: getattr(self, measure) for measure in measures}
         return measures_table(self.names, by_feature, {"total": self.total, "joint_r2": self.joint_r2})
+
+    def _drawing(self) -> Bars:
+        return Bars(self.names, self.r2, "variance explained (R2)", references={"unique": self.unique})
+
+    def _title(self) -> str:
+        return f"Variance explained of {len(self.unit_total)} units, on {self.n_stimuli:,} stimuli"
 
 
 class VarianceFitter:
