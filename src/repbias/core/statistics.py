@@ -68,6 +68,13 @@ def mean_interval(values: Values, confidence: float = 0.95) -> Estimate:
     Raises
     ------
     ValueError : no values, values that are not finite, or an axis beyond the seeds.
+
+    Examples
+    --------
+    >>> import repbias
+    >>> found = repbias.mean_interval([0.5, 0.6, 0.7, 0.6])
+    >>> round(found.mean, 3), round(found.ci_low, 3), round(found.ci_high, 3)
+    (0.6, 0.47, 0.73)
     """
     if not 0 < confidence < 1:
         raise ValueError(f"confidence lies between 0 and 1, got {confidence}")

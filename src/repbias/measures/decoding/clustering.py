@@ -152,6 +152,16 @@ def clustering(
     that is reported perfectly where others have more. Units of large variance decide: scale first if that is not meant.
 
     Source: Lloyd (1982), Arthur & Vassilvitskii (2007), Hubert & Arabie (1985).
+
+    Examples
+    --------
+    >>> import numpy as np, repbias
+    >>> rng = np.random.default_rng(0)
+    >>> labels = rng.integers(0, 2, (400, 2))
+    >>> x = labels @ [[3.0, 0.0], [0.0, 1.0]] + rng.normal(size=(400, 2))
+    >>> found = repbias.clustering(x, labels, k=2, names=["strong", "weak"])
+    >>> (found.ari.round(1) + 0).tolist()  # the clusters follow the strong feature
+    [0.8, 0.0]
     """
     x, y, names = as_labelled(representation, labels, names)
     classes = y.cpu().numpy()
@@ -200,6 +210,17 @@ def tsne(representation: ArrayLike, *, perplexity: float = 30.0) -> FloatArray:
     may be represented: compare it with the R2.
 
     Source: van der Maaten & Hinton (2008); for the start, Kobak & Berens (2019).
+
+    Examples
+    --------
+    >>> import numpy as np, repbias
+    >>> groups = np.repeat([0, 1], 20)
+    >>> x = 9 * groups[:, None] + np.random.default_rng(0).normal(size=(40, 5))
+    >>> layout = repbias.tsne(x, perplexity=10)
+    >>> layout.shape
+    (40, 2)
+    >>> repbias.neighbour_purity(layout, groups, neighbours=5).purity.round(2).tolist()
+    [1.0]
     """
     x = as_representation(representation, "representation")
     if x.shape[1] < 2:
@@ -245,6 +266,16 @@ def neighbour_purity(
     first); among stimuli at equal distances the choice is arbitrary.
 
     Source: nearest-neighbour classification without a vote (Cover & Hart 1967); the correction for chance is ours.
+
+    Examples
+    --------
+    >>> import numpy as np, repbias
+    >>> rng = np.random.default_rng(0)
+    >>> labels = rng.integers(0, 2, (400, 2))
+    >>> x = labels @ [[3.0, 0.0], [0.0, 1.0]] + rng.normal(size=(400, 2))
+    >>> found = repbias.neighbour_purity(x, labels)
+    >>> found.purity.round(1).tolist(), found.chance.round(1).tolist()
+    ([0.9, 0.6], [0.5, 0.5])
     """
     x, y, names = as_labelled(representation, labels, names)
     n = len(x)

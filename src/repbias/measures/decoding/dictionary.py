@@ -120,6 +120,16 @@ def feature_in_latents(
     single one has a high AUROC then, though the probe reads the feature out.
 
     Source: the question is Lampinen, Chan & Hermann's (2024), arXiv 2405.05847; the statistics are this project's.
+
+    Examples
+    --------
+    >>> import numpy as np, repbias
+    >>> rng = np.random.default_rng(0)
+    >>> labels = rng.integers(0, 2, (400, 2))
+    >>> x = labels @ [[3.0, 0.0], [0.0, 1.0]] + rng.normal(size=(400, 2))
+    >>> found = repbias.feature_in_latents(x[:200], labels[:200], test_latents=x[200:], test_labels=labels[200:])
+    >>> found.best.tolist(), found.auroc.round(2).tolist()
+    ([0, 1], [0.99, 0.78])
     """
     settings = Classifier(classifier, regularization, scaling)
     if not 0.5 <= threshold <= 1:

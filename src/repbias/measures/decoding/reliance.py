@@ -138,6 +138,17 @@ def reliance(
     *network* relies on. This is about a classifier trained on its representation.
 
     Source: the cue-conflict design of Hermann & Lampinen (2020), arXiv 2006.12433, on representations.
+
+    Examples
+    --------
+    >>> import numpy as np, repbias
+    >>> rng = np.random.default_rng(0)
+    >>> labels = rng.integers(0, 2, (400, 2))
+    >>> x = labels @ [[3.0, 0.0], [0.0, 1.0]] + rng.normal(size=(400, 2))
+    >>> test = {"test_representation": x[200:], "test_labels": labels[200:]}
+    >>> found = repbias.reliance(x[:200], labels[:200], **test)
+    >>> found.reliance.round(1).tolist()  # the stronger feature decides
+    [0.9, 0.1]
     """
     settings = Classifier(classifier, regularization, scaling)
     strengths = as_strengths(strength)
@@ -205,6 +216,18 @@ def reliance_sweep(
     Raises
     ------
     ValueError, TypeError : as `reliance`, for any of the combinations, before the first is fitted.
+
+    Examples
+    --------
+    >>> import numpy as np, repbias
+    >>> rng = np.random.default_rng(0)
+    >>> labels = rng.integers(0, 2, (400, 2))
+    >>> x = labels @ [[3.0, 0.0], [0.0, 1.0]] + rng.normal(size=(400, 2))
+    >>> test = {"test_representation": x[200:], "test_labels": labels[200:]}
+    >>> found = repbias.reliance_sweep(x[:200], labels[:200], **test, classifiers=["ridge"])
+    >>> shares = found.table().query("feature == 'feature_0' and measure == 'reliance'")
+    >>> shares["value"].round(1).tolist()  # at each of three regularisations
+    [0.9, 0.9, 0.9]
     """
     for kind, value in itertools.product(classifiers, regularizations):
         Classifier(kind, value, scaling)  # raises for unknown settings before the first fit

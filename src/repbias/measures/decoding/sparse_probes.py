@@ -105,6 +105,19 @@ def sparse_probe(
     many units even the best unit is chosen by chance; its held-out accuracy shows that, the fit accuracy would not.
 
     Source: Gurnee et al. (2023), arXiv 2305.01610.
+
+    Examples
+    --------
+    >>> import numpy as np, repbias
+    >>> rng = np.random.default_rng(0)
+    >>> labels = rng.integers(0, 2, (400, 2))
+    >>> x = labels @ [[3.0, 0.0], [0.0, 1.0]] + rng.normal(size=(400, 2))
+    >>> test = {"test_representation": x[200:], "test_labels": labels[200:]}
+    >>> found = repbias.sparse_probe(x[:200], labels[:200], **test, k=(1, 2))
+    >>> found.units[:, 0].tolist()  # the best unit of each feature
+    [0, 1]
+    >>> found.accuracy.round(1).tolist()
+    [[1.0, 0.7], [1.0, 0.7]]
     """
     settings = Classifier(classifier, regularization, scaling)
     refuse_unknown(selection, SELECTIONS, "selection")

@@ -104,6 +104,13 @@ def projection_eraser(vectors: ArrayLike, mean: ArrayLike | None = None) -> Eras
     on the feature in correlated units; `leace` removes all that is linearly readable.
 
     Source: Ravfogel et al. (2020), arXiv 2004.07667, a single step.
+
+    Examples
+    --------
+    >>> import numpy as np, repbias
+    >>> eraser = repbias.projection_eraser([0.0, 2.0])
+    >>> eraser.apply(np.array([[1.0, 5.0]])).tolist()
+    [[1.0, 0.0]]
     """
     rows = as_representation(_as_rows(vectors), "vectors").double().cpu()
     centre = torch.zeros(rows.shape[1], dtype=torch.float64)
@@ -150,6 +157,20 @@ def leace(representation: ArrayLike, labels: ArrayLike) -> Eraser:
     weakest count as rounding, and information in them stays.
 
     Source: Belrose et al. (2023), arXiv 2306.03819.
+
+    Examples
+    --------
+    >>> import numpy as np, repbias
+    >>> rng = np.random.default_rng(0)
+    >>> labels = rng.integers(0, 2, (400, 2))
+    >>> x = labels @ [[3.0, 0.0], [0.0, 1.0]] + rng.normal(size=(400, 2))
+    >>> eraser = repbias.leace(x, labels[:, 0])
+    >>> eraser.rank
+    1
+    >>> erased = eraser.apply(x)
+    >>> r2 = repbias.variance_explained(erased, labels).r2
+    >>> bool(abs(r2[0]) < 0.01), bool(r2[1] > 0.05)
+    (True, True)
     """
     x, y, names = as_labelled(representation, labels, None)
     n_classes = class_numbers(y, names, "labels")
@@ -238,7 +259,7 @@ class Ablation(MeasureResult):
 
 
 def ablate(
-    module: nn.Module,
+    model: nn.Module,
     inputs: Any,
     layer: str,
     eraser: Eraser,
@@ -247,22 +268,22 @@ def ablate(
     predict: Predict = binary_predictions,
     names: Sequence[str] | None = None,
     axes: Axes | None = None,
-    batch: int = 4096,
+    batch_size: int = 4096,
 ) -> Ablation:
     """Report each feature's accuracy before and after something is erased from a layer's output.
 
     Parameters
     ----------
-    module : any `nn.Module`; run in eval mode, and left as it was.
+    model : any `nn.Module`; run in eval mode, and left as it was.
     inputs : a tensor or array `[stimulus, ...]`, a mapping of arguments by name, or a list or loader of batches.
     layer : name of one layer, or of one of its calls, `act#1`; see `read_layers`.
     eraser : of the layer's units, applied at every position, or of all values of a stimulus in the order of
         `read_layers`.
     labels : the correct class labels, `[stimulus]` or `[stimulus, feature]`, in the order of the predicted features.
-    predict : from what the module returns to predicted labels `[stimulus, feature]`; logits above 0 by default.
+    predict : from what the model returns to predicted labels `[stimulus, feature]`; logits above 0 by default.
     names : the features' names; `feature_0`, ... by default.
     axes : names of the layer's axes, where its modules do not show which holds the units; see `read_layers`.
-    batch : stimuli in one forward pass.
+    batch_size : stimuli in one forward pass.
 
     Returns
     -------
@@ -277,15 +298,25 @@ def ablate(
     erased from one layer can bypass it (residual connections) or be read nonlinearly.
 
     Source: Elazar et al. (2021), arXiv 2006.00995; Belrose et al. (2023), arXiv 2306.03819.
+
+    Examples
+    --------
+    >>> import torch, repbias
+    >>> stimuli = torch.tensor([[-1.0, 1.0], [1.0, 1.0], [-1.0, -1.0], [1.0, -1.0]])
+    >>> labels = (stimuli > 0).int()
+    >>> model = torch.nn.Sequential(torch.nn.Identity(), torch.nn.Identity())  # reports the signs of its inputs
+    >>> found = repbias.ablate(model, stimuli, "0", repbias.projection_eraser([1.0, 0.0]), labels)
+    >>> found.before.tolist(), found.after.tolist()
+    ([1.0, 1.0], [0.5, 1.0])
     """
-    batches = Batches(inputs, module, batch_size=batch)
+    batches = Batches(inputs, model, batch_size=batch_size)
     correct = as_labels(labels, torch.empty(batches.count()), "labels")
-    site = Site.of_length(len(eraser.mean), "the eraser", module, layer, batches, predict, axes)
+    site = Site.of_length(len(eraser.mean), "the eraser", model, layer, batches, predict, axes)
     n_features = site.n_features()
     names = as_names(names, n_features)
     if correct.shape[1] != n_features:
         raise ValueError(
-            f"labels must hold the {n_features} features that the module predicts, got {correct.shape[1]}: "
+            f"labels must hold the {n_features} features that the model predicts, got {correct.shape[1]}: "
             "give both the same features in the same order"
         )
     before, after = (

@@ -87,6 +87,16 @@ def truncated(representation: ArrayLike, result: Components, k: int) -> Tensor:
         out of range.
 
     When not to use it: to remove a feature. Components mix features, and small ones may carry it in full.
+
+    Examples
+    --------
+    >>> import numpy as np, repbias
+    >>> rng = np.random.default_rng(0)
+    >>> labels = rng.integers(0, 2, (400, 2))
+    >>> x = labels @ [[3.0, 0.0], [0.0, 1.0]] + rng.normal(size=(400, 2))
+    >>> found = repbias.components(x, labels)
+    >>> repbias.truncated(x, found, 1).std(0).round(decimals=1).tolist()  # the second unit is cut
+    [1.8, 0.0]
     """
     x = as_representation(representation, "representation", n_units=result.axes.shape[1])
     if not 0 <= k <= len(result.axes):
@@ -139,6 +149,19 @@ def components_needed(
     components as have more variance than it.
 
     Source: the question is Lampinen, Chan & Hermann's (2024), arXiv 2405.05847; the formula is this project's choice.
+
+    Examples
+    --------
+    >>> import torch
+    >>> import numpy as np, repbias
+    >>> rng = np.random.default_rng(0)
+    >>> labels = rng.integers(0, 2, (400, 2))
+    >>> x = labels @ [[3.0, 0.0], [0.0, 1.0]] + rng.normal(size=(400, 2))
+    >>> found = repbias.components(x, labels)
+    >>> def read_out(kept):
+    ...     return kept > torch.tensor([1.5, 0.5])
+    >>> repbias.components_needed(read_out, x, labels, found).needed.tolist()
+    [1.0, 2.0]
     """
     if not 0 < fraction <= 1:
         raise ValueError(f"fraction must be above 0 and at most 1, got {fraction}")

@@ -167,6 +167,19 @@ def system_regression(
 
     Source: Hoerl & Kennard (1970); the question is Lampinen, Chan & Hermann's (2024), arXiv 2405.05847; the split over
     features is this project's.
+
+    Examples
+    --------
+    >>> import numpy as np, repbias
+    >>> rng = np.random.default_rng(0)
+    >>> labels = rng.integers(0, 2, (400, 2))
+    >>> x = labels @ [[3.0, 0.0], [0.0, 1.0]] + rng.normal(size=(400, 2))
+    >>> fit, test = slice(0, 200), slice(200, None)
+    >>> found = repbias.system_regression(
+    ...     x[fit], x[fit, :1], labels[fit], test_a=x[test], test_b=x[test, :1], test_labels=labels[test]
+    ... )
+    >>> round(found.r2, 2), (found.feature_share.round(1) + 0).tolist()  # what both share is the first feature
+    (1.0, [0.7, 0.0])
     """
     if len(alphas) == 0 or not all(0 < alpha < np.inf for alpha in alphas):
         raise ValueError(f"alphas must be one or more penalties above 0, got {list(alphas)}")

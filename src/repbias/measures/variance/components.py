@@ -124,6 +124,16 @@ def components(
 
     Source: Pearson (1901); that the top components show the simpler feature is the claim of Lampinen, Chan & Hermann
     (2024), arXiv 2405.05847. The owner and its threshold are this project's choice.
+
+    Examples
+    --------
+    >>> import numpy as np, repbias
+    >>> rng = np.random.default_rng(0)
+    >>> labels = rng.integers(0, 2, (400, 2))
+    >>> x = labels @ [[3.0, 0.0], [0.0, 1.0]] + rng.normal(size=(400, 2))
+    >>> found = repbias.components(x, labels, names=["strong", "weak"])
+    >>> found.share.round(1).tolist(), found.owner
+    ([0.7, 0.3], ('strong', 'weak'))
     """
     if not 0 < owner_threshold <= 1:
         raise ValueError(f"owner_threshold must be an R2 above 0 and at most 1, got {owner_threshold}")

@@ -26,6 +26,16 @@ class Density(MeasureResult):
     Constant units count as units with an R2 of 0.
 
     `plot` draws the R2 of the units, from the highest to the lowest, for each feature.
+
+    Examples
+    --------
+    >>> import numpy as np, repbias
+    >>> rng = np.random.default_rng(0)
+    >>> labels = rng.integers(0, 2, (400, 2))
+    >>> x = labels @ [[3.0, 0.0], [0.0, 1.0]] + rng.normal(size=(400, 2))
+    >>> variance = repbias.variance_explained(x, labels)
+    >>> repbias.Density.from_variance(variance).fraction_above[:, 0].tolist()
+    [0.5, 0.5]
     """
 
     names: tuple[str, ...]
@@ -127,6 +137,16 @@ def density(
     When not to use it: to compare layers after a rotation. Unlike the pooled R2, density depends on the axes.
 
     Source: the claim is Lampinen, Chan & Hermann's (2024), arXiv 2405.05847; the statistics are this project's choice.
+
+    Examples
+    --------
+    >>> import numpy as np, repbias
+    >>> rng = np.random.default_rng(0)
+    >>> labels = rng.integers(0, 2, (400, 2))
+    >>> x = labels @ [[3.0, 0.0], [0.0, 1.0]] + rng.normal(size=(400, 2))
+    >>> found = repbias.density(x, labels)
+    >>> found.participation.round(1).tolist()  # each feature in one unit
+    [1.0, 1.0]
     """
     variance = variance_explained(
         representation,

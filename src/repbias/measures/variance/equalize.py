@@ -150,6 +150,16 @@ def equalize(
     When not to use it: to recover a feature that the representation barely holds. To remove a feature: that is erasure.
 
     Source: this project, a remedy for the biases of Lampinen, Chan & Hermann (2024), arXiv 2405.05847.
+
+    Examples
+    --------
+    >>> import numpy as np, repbias
+    >>> rng = np.random.default_rng(0)
+    >>> labels = rng.integers(0, 2, (400, 2))
+    >>> x = labels @ [[3.0, 0.0], [0.0, 1.0]] + rng.normal(size=(400, 2))
+    >>> found = repbias.equalize(x, labels)
+    >>> found.r2_before.round(1).tolist(), found.r2_after.round(1).tolist()
+    ([0.5, 0.1], [0.2, 0.2])
     """
     if not 1 <= max_gain < np.inf:
         raise ValueError(f"max_gain must be 1 or more, and finite, got {max_gain}")

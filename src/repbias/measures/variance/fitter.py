@@ -37,6 +37,16 @@ class VarianceExplained(MeasureResult):
     NaN. R2 is negative where the fit predicts worse than the fit mean does.
 
     `plot` draws the share of the variance that each feature explains.
+
+    Examples
+    --------
+    >>> import numpy as np, repbias
+    >>> rng = np.random.default_rng(0)
+    >>> labels = rng.integers(0, 2, (400, 2))
+    >>> x = labels @ [[3.0, 0.0], [0.0, 1.0]] + rng.normal(size=(400, 2))
+    >>> found = repbias.variance_explained(x, labels)
+    >>> (found.unit_r2.round(1) + 0).tolist()  # of each unit, for each feature
+    [[0.7, 0.0], [0.0, 0.2]]
     """
 
     names: tuple[str, ...]
@@ -152,6 +162,18 @@ class VarianceFitter:
     TypeError : for arrays that do not hold numbers.
 
     Source: Lampinen, Chan & Hermann (2024), arXiv 2405.05847; see `variance_explained` for the formulas.
+
+    Examples
+    --------
+    >>> import numpy as np, repbias
+    >>> rng = np.random.default_rng(0)
+    >>> labels = rng.integers(0, 2, (400, 2))
+    >>> x = labels @ [[3.0, 0.0], [0.0, 1.0]] + rng.normal(size=(400, 2))
+    >>> fitter = repbias.VarianceFitter(n_classes=[2, 2])
+    >>> for rows in (slice(0, 300), slice(300, 400)):
+    ...     fitter.update(x[rows], labels[rows])
+    >>> fitter.result().r2.round(2).tolist()
+    [0.5, 0.06]
     """
 
     def __init__(
