@@ -226,6 +226,24 @@ def jackknife(seeds: Sequence[int], statistic: Callable[[Sequence[int]], float])
     return pseudo
 
 
+def slopes(x: NDArray[np.floating], y: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return the least-squares slope of y over x in each row.
+
+    Parameters
+    ----------
+    x, y : `[row, point]`.
+
+    Returns
+    -------
+    `[row]`; NaN where a row holds one.
+    """
+    if not len(x):
+        return np.empty(0)
+    x = x - x.mean(axis=1, keepdims=True)
+    fitted: NDArray[np.float64] = (x * y).sum(axis=1) / (x**2).sum(axis=1)
+    return fitted
+
+
 def cramers_v(first: NDArray[np.integer], second: NDArray[np.integer]) -> float:
     """Return Cramer's V of two columns of class labels 0, 1, ..., corrected for its bias; 0 where either is constant.
 
