@@ -2,8 +2,8 @@
 Variance explained by each feature
 ==================================
 
-Two features are simulated in 40 units, the first with four times the amplitude of the second. The bars show the share of
-the units' variance that each feature explains; the marks show what it explains and the other does not.
+Two features are simulated in 40 units, the first with four times the amplitude of the second. The bars show the share
+of the variance that each feature explains; the marks show what it explains and the other does not.
 """
 
 import numpy as np

@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
-from typing import Any, Literal, TypeAlias
+from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
-from matplotlib import pyplot
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from repbias.figures import marks
 from repbias.figures.drawings import Bars, Curves, Drawing, OwnedBars
-from repbias.figures.style import GREY, INK, MEAN_COLOUR, RULE, feature_colours, house_style, panel_title, plain
-
-Style: TypeAlias = Literal["repbias", "user"]
+from repbias.figures.style import (
+    Style,
+    applied,
+    feature_colours,
+    grey,
+    ink,
+    mean_colour,
+    panel,
+    panel_title,
+    paper,
+    plain,
+    shade,
+)
 
 _PLAIN_KEY: dict[str, Any] = {"frameon": False, "borderaxespad": 0.2}
-_HOLLOW = {"markersize": 5.0, "markerfacecolor": "white", "markeredgewidth": 1.1}
+_HOLLOW = {"markersize": 5.0, "markeredgewidth": 1.1}
 _REFERENCE_MARKS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("|", {"markersize": 13.0, "markeredgewidth": 1.8}),
     ("D", _HOLLOW),
@@ -32,49 +40,46 @@ _REFERENCE_MARKS: tuple[tuple[str, dict[str, Any]], ...] = (
 
 def draw(drawing: Drawing, *, ax: Axes | None = None, style: Style = "repbias") -> Axes:
     """Draw what a result describes on the axes given, or on new ones, and return the axes."""
-    size = (4.6, 3.0)
+    height = 3.0
     if isinstance(drawing, Bars):
-        size = (
-            4.6,
-            0.9 + 0.36 * len(drawing.names) + 0.3 * any(them is not None for them in drawing.references.values()),
-        )
-    with _panel(ax, style, size) as axes:
+        height = 0.9 + 0.36 * len(drawing.names) + 0.3 * bool(drawing.compared)
+    with _panel(ax, style, 4.6, height) as axes:
         if isinstance(drawing, Bars):
-            _bars(axes, drawing, style)
+            _bars(axes, drawing)
         elif isinstance(drawing, Curves):
-            _curves(axes, drawing, style)
+            _curves(axes, drawing)
         elif isinstance(drawing, OwnedBars):
-            _owned_bars(axes, drawing, style)
+            _owned_bars(axes, drawing)
         else:
-            axes.plot(drawing.x, drawing.y, color=MEAN_COLOUR if style == "repbias" else None)
+            axes.plot(drawing.x, drawing.y, color=mean_colour())
             axes.set(xlabel=drawing.labels[0], ylabel=drawing.labels[1], ylim=(0, None))
             _whole_numbers(axes, drawing.x)
     return axes
 
 
-def _bars(axes: Axes, bars: Bars, style: Style) -> None:
+def _bars(axes: Axes, bars: Bars) -> None:
     values, rows = np.asarray(bars.values, dtype=float), range(len(bars.names))
     groups = bars.groups or bars.names
-    colours = _colours(list(dict.fromkeys(groups)), style)
+    colours = _colours(list(dict.fromkeys(groups)))
     drawn = axes.barh(rows, values, 0.62, color=[colours[name] for name in groups])
     for (name, them), (mark, look) in zip(bars.compared.items(), _REFERENCE_MARKS, strict=False):
-        axes.plot(them, rows, mark, color=INK, linestyle="none", label=name, **look)
+        axes.plot(them, rows, mark, color=ink(), linestyle="none", markerfacecolor=paper(), label=name, **look)
     if bars.compared:
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, handlelength=1.0, **_PLAIN_KEY)
     else:
         axes.bar_label(drawn, [_number(value, bars.per_cent) for value in values], padding=3)
-    above = 1.12 if bars.compared else 1.25  # leaves room for the numbers
-    _set_axis(axes, "x", np.concatenate([values, *bars.compared.values()]), bars.label, bars.per_cent, above)
+    room = 0.12 if bars.compared else 0.25  # for the numbers
+    _set_axis(axes, "x", np.concatenate([values, *bars.compared.values()]), bars.label, bars.per_cent, room)
     marks.name_rows(axes, bars.names, 24)
     marks.zero_line(axes, vertical=True)
     if bars.title:
         panel_title(axes, bars.title)
 
 
-def _curves(axes: Axes, drawing: Curves, style: Style) -> None:
+def _curves(axes: Axes, drawing: Curves) -> None:
     curves = np.asarray(drawing.curves, dtype=float)
     levels = np.asarray([] if drawing.levels is None else drawing.levels, dtype=float)
-    colours = _colours(drawing.names, style)
+    colours = _colours(drawing.names)
     for name, curve in zip(drawing.names, curves, strict=True):
         axes.plot(drawing.x, curve, "o-" if drawing.points else "-", markersize=3.5, color=colours[name])
     for name, level in zip(drawing.names, levels, strict=False):
@@ -85,11 +90,12 @@ def _curves(axes: Axes, drawing: Curves, style: Style) -> None:
     _set_axis(axes, "y", np.append(curves, levels), drawing.labels[1])
 
 
-def _owned_bars(axes: Axes, drawing: OwnedBars, style: Style) -> None:
+def _owned_bars(axes: Axes, drawing: OwnedBars) -> None:
     share, owner = np.asarray(drawing.share, dtype=float)[: drawing.most], drawing.owner[: drawing.most]
-    colours = _colours(drawing.names, style)
-    axes.bar(np.arange(1, len(share) + 1), share, 0.7, color=[RULE if one is None else colours[one] for one in owner])
-    _key(axes, {**colours, "no feature": RULE} if None in owner else colours)
+    names = ["no feature" if one is None else one for one in owner]
+    colours = {**_colours(drawing.names), "no feature": shade(0.35)}
+    axes.bar(np.arange(1, len(share) + 1), share, 0.7, color=[colours[name] for name in names])
+    _key(axes, {name: colour for name, colour in colours.items() if name in (*drawing.names, *names)})
     axes.set_xlabel("component")
     _whole_numbers(axes, range(len(share)))
     _set_axis(axes, "y", share, "share of the variance")
@@ -134,7 +140,7 @@ def plot_rdm(
         raise ValueError(f"rdm must be square, [stimulus, stimulus], got shape {distances.shape}: see repbias.rdm")
     classes = _classes(labels, n)
     order = np.argsort(classes, kind="stable") if classes is not None else np.arange(n)
-    with _panel(ax, style, (3.9, 3.3)) as axes:
+    with _panel(ax, style, 3.9, 3.3) as axes:
         image = axes.imshow(distances[np.ix_(order, order)], cmap="viridis" if style == "repbias" else None)
         axes.figure.colorbar(image, ax=axes, label="distance")
         axes.set(xlabel="stimulus", ylabel="stimulus")
@@ -181,9 +187,9 @@ def plot_layout(
         raise ValueError(f"layout must be [stimulus, 2], got shape {points.shape}: see repbias.tsne")
     classes = _classes(labels, len(points))
     classes = np.full(len(points), "") if classes is None else classes
-    with _panel(ax, style, (3.6, 3.3)) as axes:
+    with _panel(ax, style, 3.6, 3.3) as axes:
         kinds = np.unique(classes)
-        colours = _colours([str(kind) for kind in kinds], style)
+        colours = _colours([str(kind) for kind in kinds])
         for kind in kinds:
             x, y = points[classes == kind].T
             axes.plot(x, y, "o", color=colours[str(kind)], markersize=3.5, markeredgewidth=0, alpha=0.8)
@@ -195,30 +201,25 @@ def plot_layout(
 
 
 @contextmanager
-def _panel(ax: Axes | None, style: Style, size: tuple[float, float]) -> Iterator[Axes]:
+def _panel(ax: Axes | None, style: Style, width: float, height: float) -> Iterator[Axes]:
     """Yield the axes given, or those of a new figure of pyplot, in the chosen style."""
-    if style not in ("repbias", "user"):
-        raise ValueError(f"style must be 'repbias' or 'user', got {style!r}")
-    with house_style() if style == "repbias" else nullcontext():
-        axes = pyplot.subplots(figsize=size, layout="constrained")[1] if ax is None else ax
+    with applied(style):
+        axes = panel(ax, width, height)
         yield axes
         # Matplotlib makes ticks when it first needs them, by the settings of that moment.
         axes.get_xticklabels(), axes.get_yticklabels()
 
 
-def _colours(names: Sequence[str], style: Style) -> dict[str, str]:
-    features = [name for name in names if not name.startswith("(")]
-    colours = feature_colours(features)
-    if style == "user":
-        cycle = pyplot.rcParams["axes.prop_cycle"].by_key().get("color", ["C0"])
-        colours = {name: cycle[index % len(cycle)] for index, name in enumerate(features)}
-    return {name: colours.get(name, GREY) for name in names}
+def _colours(names: Sequence[str]) -> dict[str, str]:
+    """Return a colour for each name, which is grey for one in parentheses."""
+    colours = feature_colours(name for name in names if not name.startswith("("))
+    return {name: colours.get(name, grey()) for name in names}
 
 
 def _key(axes: Axes, colours: dict[str, str]) -> None:
     """Name the colours above the axes."""
     names = [plain(name, lines=1) for name in colours]
-    columns = max(1, min(len(names), 40 // (max(map(len, names), default=1) + 4)))
+    columns = max(1, min(len(names), 56 // (max(map(len, names), default=1) + 4)))
     legend = axes.legend(
         [Patch(facecolor=colour) for colour in colours.values()],
         [str(index) for index in range(len(names))],
@@ -235,15 +236,19 @@ def _key(axes: Axes, colours: dict[str, str]) -> None:
 
 
 def _set_axis(
-    axes: Axes, name: str, values: npt.NDArray[np.float64], label: str, per_cent: bool = True, above: float = 1.12
+    axes: Axes, name: str, values: npt.NDArray[np.float64], label: str, per_cent: bool = True, room: float = 0.12
 ) -> None:
-    """Label an axis, "x" or "y", that goes from 0 or below to above the largest value."""
-    low, high = marks.share_limits(pd.Series(np.append(values, 0.0)), above)
-    axes.set(**{f"{name}lim": (low, high)})
+    """Label an axis, "x" or "y", that holds 0 and all values, with room beyond them, and no tick above 1 needlessly."""
+    shown = np.append(values[np.isfinite(values)], 0.0)
+    span = max(float(np.ptp(shown)), 0.05)
+    low, high = float(shown.min()), float(shown.max())
+    axes.set(**{f"{name}lim": (low - room * span if low < 0 else 0.0, max(high, 0.05 + low) + room * span)})
     axis = {"x": axes.xaxis, "y": axes.yaxis}[name]
     axis.set_label_text(label, parse_math=False)
     if per_cent:
         marks.share_axis(axis)
+    if high <= 1 + 1e-9 and high + room * span > 1:
+        axis.set_ticks([tick for tick in axis.get_ticklocs() if tick <= 1 and tick >= low])
 
 
 def _whole_numbers(axes: Axes, x: npt.ArrayLike) -> None:

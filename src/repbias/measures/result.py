@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -12,8 +12,7 @@ from repbias.figures.drawings import Drawing
 if TYPE_CHECKING:  # Matplotlib is imported when something is drawn
     from matplotlib.axes import Axes
 
-Style: TypeAlias = Literal["repbias", "user"]
-"""The look of a plot: that of repbias, or that of the user's Matplotlib settings."""
+    from repbias.figures.style import Style
 
 
 class MeasureResult(Displayed):
