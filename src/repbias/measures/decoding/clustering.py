@@ -15,14 +15,7 @@ from sklearn.manifold import TSNE
 from sklearn.metrics import adjusted_rand_score
 from sklearn.neighbors import NearestNeighbors
 
-from repbias.core.arrays import (
-    ArrayLike,
-    FloatArray,
-    about_mean,
-    as_float64,
-    as_labelled,
-    as_representation,
-)
+from repbias.core.arrays import ArrayLike, FloatArray, about_mean, as_float64, as_labelled, as_representation
 from repbias.core.randomness import rng
 from repbias.core.results import measures_table
 from repbias.figures.drawings import Bars

@@ -172,11 +172,7 @@ class Site:
 
 
 def acts(
-    model: nn.Module,
-    batch: Batch,
-    call: Call,
-    outputs: Callable[[Any], Iterable[Tensor]],
-    generator: torch.Generator,
+    model: nn.Module, batch: Batch, call: Call, outputs: Callable[[Any], Iterable[Tensor]], generator: torch.Generator
 ) -> bool:
     """Return whether a push of ten standard deviations, random in every value, changes a model's output.
 

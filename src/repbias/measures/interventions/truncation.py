@@ -10,12 +10,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from repbias.core.arrays import (
-    ArrayLike,
-    FloatArray,
-    as_labelled,
-    as_representation,
-)
+from repbias.core.arrays import ArrayLike, FloatArray, as_labelled, as_representation
 from repbias.core.results import measures_table
 from repbias.figures.drawings import Curves
 from repbias.measures.interventions.site import reported_labels

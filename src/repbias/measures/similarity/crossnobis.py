@@ -63,11 +63,7 @@ def mahalanobis_rdm(representation: ArrayLike, noise_covariance: ArrayLike) -> F
 
 
 def crossnobis_rdm(
-    representation: ArrayLike,
-    conditions: ArrayLike,
-    folds: ArrayLike,
-    *,
-    noise_covariance: ArrayLike | None = None,
+    representation: ArrayLike, conditions: ArrayLike, folds: ArrayLike, *, noise_covariance: ArrayLike | None = None
 ) -> FloatArray:
     """Return the cross-validated squared Mahalanobis distance between each pair of conditions, per unit.
 

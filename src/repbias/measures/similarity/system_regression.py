@@ -11,14 +11,7 @@ import torch
 from sklearn.linear_model import Ridge, RidgeCV
 from torch import Tensor
 
-from repbias.core.arrays import (
-    ArrayLike,
-    FloatArray,
-    about_mean,
-    as_labels,
-    as_names,
-    class_numbers,
-)
+from repbias.core.arrays import ArrayLike, FloatArray, about_mean, as_labels, as_names, class_numbers
 from repbias.core.results import measures_table
 from repbias.figures.drawings import Bars
 from repbias.measures.result import MeasureResult

@@ -151,12 +151,7 @@ def components(
     if test_representation is not None:
         test_scores = (as_float64(as_representation(test_representation, "test_representation")) - mean) @ axes.T
     by_component = variance_explained(
-        centred @ axes.T,
-        labels,
-        test_representation=test_scores,
-        test_labels=test_labels,
-        names=names,
-        folds=folds,
+        centred @ axes.T, labels, test_representation=test_scores, test_labels=test_labels, names=names, folds=folds
     )
     return Components(
         names=whole.names,
