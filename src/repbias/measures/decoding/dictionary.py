@@ -104,7 +104,7 @@ def feature_in_latents(
     test_labels : `[stimulus]` or `[stimulus, feature]`; both values of each feature must be among them.
     names : the features' names; `feature_0`, ... by default.
     threshold : AUROC from .5 to 1 above which a latent is counted.
-    classifier, regularization, scaling : of the probe on all latents, as in `fit_classifier`.
+    classifier, regularization, scaling : of the probe on all latents, as in `Classifier`.
 
     Returns
     -------

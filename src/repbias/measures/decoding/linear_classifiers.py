@@ -136,11 +136,34 @@ class LinearClassifier(Displayed):
 
 @dataclass(frozen=True)
 class Classifier:
-    """Which linear classifier to fit; the fields are those of `fit_classifier`.
+    """A linear classifier with an intercept that is not penalised, before it is fitted.
+
+    With lambda the regularisation, all have an objective of the same form, so that lambda does not depend on the number
+    of stimuli and means the same for each of them:
+
+        mean over stimuli of loss(w phi + b, y)  +  lambda / 2 * || w ||^2
+
+        logistic        log loss (multinomial for several classes)         scikit-learn's C = 1 / (lambda n)
+        ridge           1/2 (w phi + b - y)^2, with y = +-1 (per class)     scikit-learn's alpha = lambda n
+        svm             squared hinge loss (one class against the rest)    scikit-learn's C = 1 / (lambda n)
+        nearest_mean    the class whose mean is nearest (Euclidean)        lambda is not used
+
+    Parameters
+    ----------
+    classifier : "logistic", "ridge", "svm" or "nearest_mean".
+    regularization : lambda, above 0; less than 1e-6 of the units' mean variance counts as that, since solvers
+        do not converge below.
+    scaling : "none": the representation as it is, so that what has more variance is penalised less; "overall": divided
+        by one number, which makes the units' mean variance 1 and leaves their proportions, so that lambda means the
+        same for layers of different scale; "unit": each unit divided by its own standard deviation.
 
     Raises
     ------
     ValueError : an unknown classifier or scaling, a regularisation that is not above 0.
+
+    When not to use it: where a curved boundary is meant.
+
+    Source: scikit-learn (Pedregosa et al., 2011) fits all but the nearest mean.
     """
 
     classifier: str = "logistic"
@@ -157,7 +180,12 @@ class Classifier:
             )
 
     def fit(self, x: FloatArray, y: IntArray) -> LinearClassifier:
-        """Return the fitted classifier; see `fit_classifier`."""
+        """Return the classifier fitted to `x` `[stimulus, unit]`, float64, and its class labels `y` `[stimulus]`.
+
+        Raises
+        ------
+        ValueError : a single class.
+        """
         classes = np.unique(y)
         if len(classes) < 2:
             raise ValueError(f"y must hold two classes or more to tell apart, got only {classes.tolist()}: add stimuli")
@@ -174,48 +202,6 @@ class Classifier:
         if len(weights) == 1:
             weights, intercept = np.concatenate([-weights, weights]) / 2, np.concatenate([-intercept, intercept]) / 2
         return LinearClassifier(classes, weights / scale, intercept, centre)
-
-
-def fit_classifier(
-    x: FloatArray,
-    y: IntArray,
-    *,
-    classifier: str = "logistic",
-    regularization: float = REGULARIZATION,
-    scaling: str = "none",
-) -> LinearClassifier:
-    """Fit a linear classifier with an intercept that is not penalised.
-
-    With lambda the regularisation, all have an objective of the same form, so that lambda does not depend on the number
-    of stimuli and means the same for each of them:
-
-        mean over stimuli of loss(w phi + b, y)  +  lambda / 2 * || w ||^2
-
-        logistic        log loss (multinomial for several classes)         scikit-learn's C = 1 / (lambda n)
-        ridge           1/2 (w phi + b - y)^2, with y = +-1 (per class)     scikit-learn's alpha = lambda n
-        svm             squared hinge loss (one class against the rest)    scikit-learn's C = 1 / (lambda n)
-        nearest_mean    the class whose mean is nearest (Euclidean)        lambda is not used
-
-    Parameters
-    ----------
-    x : representation, float64 `[stimulus, unit]`.
-    y : labels of two classes or more, `[stimulus]`.
-    classifier : "logistic", "ridge", "svm" or "nearest_mean".
-    regularization : lambda, above 0; less than 1e-6 of the units' mean variance counts as that, since solvers
-        do not converge below.
-    scaling : "none": the representation as it is, so that what has more variance is penalised less; "overall": divided
-        by one number, which makes the units' mean variance 1 and leaves their proportions, so that lambda means the
-        same for layers of different scale; "unit": each unit divided by its own standard deviation.
-
-    Raises
-    ------
-    ValueError : an unknown classifier or scaling, a regularisation that is not above 0, a single class.
-
-    When not to use it: where a curved boundary is meant.
-
-    Source: scikit-learn (Pedregosa et al., 2011) fits all but the nearest mean.
-    """
-    return Classifier(classifier, regularization, scaling).fit(x, y)
 
 
 def _fit(

@@ -117,7 +117,7 @@ def reliance(
     features : the two features, by name or column.
     names : the names of all features; `feature_0`, ... by default.
     strength : s1 and s2, .5 to 1; one number for both, or a pair.
-    classifier, regularization, scaling : as in `fit_classifier`. By default the representation keeps its scale, since
+    classifier, regularization, scaling : as in `Classifier`. By default the representation keeps its scale, since
         scale is what the bias is about.
     n_train : number of training stimuli, rounded down to an even one; by default as many as there are. At strength 1
         and with one seed, a larger set contains the smaller ones.
@@ -131,7 +131,7 @@ def reliance(
     ------
     ValueError : arrays that do not fit together, features that are not two, are unknown or have more than two classes,
         no conflict items or no agreeing items in the test set, too few stimuli to train on, a wrong strength, and as
-        `fit_classifier`.
+        `Classifier`.
     TypeError : for arrays that do not hold numbers.
 
     When not to use it: where either feature cannot be read out alone (look at `probe` first), or to say what the

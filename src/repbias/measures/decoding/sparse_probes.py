@@ -89,7 +89,7 @@ def sparse_probe(
     Parameters
     ----------
     representation, labels, test_representation, test_labels, names : as in `probe`.
-    classifier, regularization, scaling : as in `fit_classifier`.
+    classifier, regularization, scaling : as in `Classifier`.
     k : numbers of units, each 1 or more and at most the number of units.
     selection : "class_means" or "forward".
 

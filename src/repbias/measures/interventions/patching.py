@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from repbias.activations.axes import Axes
 from repbias.activations.batches import Batch, Batches
-from repbias.core.arrays import ArrayLike, FloatArray, as_labels, as_names, feature_index, refuse_negative
+from repbias.core.arrays import ArrayLike, FloatArray, IntArray, as_labels, as_names, feature_index, refuse_negative
 from repbias.core.randomness import rng
 from repbias.core.results import measures_table
 from repbias.figures.drawings import Bars
@@ -46,7 +46,7 @@ class Patching(MeasureResult):
     disturbed: FloatArray
     """Share of the agreeing pairs whose report changes, `[feature]`; NaN where no pair agrees."""
 
-    n_differing: npt.NDArray[np.int64]
+    n_differing: IntArray
     """Number of pairs whose predicted labels differ, `[feature]`."""
 
     n_pairs: int
@@ -221,7 +221,7 @@ def _patched(site: Site, pairs: tuple[Batches, Batches], mix: Mix, names: Sequen
     )
 
 
-def _run(site: Site, own: Batch, source: Batch, mix: Mix) -> list[npt.NDArray[np.int64]]:
+def _run(site: Site, own: Batch, source: Batch, mix: Mix) -> list[IntArray]:
     """Return the labels predicted of the stimuli, of their sources, and of the patched stimuli."""
     values, reported = site.read(source)
 
@@ -253,7 +253,7 @@ def _share(happened: npt.NDArray[np.bool_], among: npt.NDArray[np.bool_]) -> Flo
 
 def pairs_differing_in(
     labels: ArrayLike, feature: int | str, seed: int, *, names: Sequence[str] | None = None
-) -> npt.NDArray[np.int64]:
+) -> IntArray:
     """Pair each stimulus with a random one that differs in one feature and agrees in every other.
 
     Parameters
@@ -290,29 +290,24 @@ def pairs_differing_in(
     names = as_names(names, y.shape[1])
     own = feature_index(feature, names)
     refuse_negative(y, names, "labels")
-    groups, classes = _numbered(np.delete(y.numpy(), own, axis=1)), _numbered(y.numpy()[:, [own]])
-    order = np.lexsort((classes, groups))
-    start, size = _runs(groups[order])
-    class_start, class_size = _runs(groups[order] * n_stimuli + classes[order])
-    n_partners = size - class_size
-    able = n_partners > 0
-    if not able.any():
+    drawn = _partners(y.numpy(), own, rng(seed, "pairs differing in", own))
+    if not drawn:
         raise ValueError(
             f"no two of the {n_stimuli} stimuli differ in {names[own]!r} and agree in every other feature: give more "
             "stimuli, or fewer features that must agree"
         )
-    partner = start + rng(seed, "pairs differing in", own).integers(0, np.maximum(n_partners, 1))
-    partner += np.where(partner >= class_start, class_size, 0)
-    pairs = np.stack([order[able], order[partner[able]]], axis=1)
+    pairs = np.concatenate(drawn)
     return np.asarray(pairs[pairs[:, 0].argsort()], dtype=np.int64)
 
 
-def _numbered(rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Return a number for each row, the same for equal rows, from 0 to below the number of rows."""
-    return np.asarray(np.unique(rows, axis=0, return_inverse=True)[1]).reshape(-1)
-
-
-def _runs(values: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Return, for each element of a sorted array, where the run of equal values that holds it starts, and its size."""
-    _, first, inverse, counts = np.unique(values, return_index=True, return_inverse=True, return_counts=True)
-    return first[inverse], counts[inverse]
+def _partners(labels: IntArray, own: int, generator: np.random.Generator) -> list[IntArray]:
+    """Return pairs of a stimulus and a random one that differs in feature `own` alone, `[pair, 2]` for each class."""
+    group = np.unique(np.delete(labels, own, axis=1), axis=0, return_inverse=True)[1].reshape(-1)
+    pairs = []
+    for members in np.split(group.argsort(kind="stable"), np.bincount(group).cumsum()[:-1]):
+        classes = labels[members, own]
+        for label in np.unique(classes):
+            patched, others = members[classes == label], members[classes != label]
+            if len(others):
+                pairs.append(np.stack([patched, generator.choice(others, len(patched))], axis=1))
+    return pairs

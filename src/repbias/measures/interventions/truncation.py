@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from repbias.core.arrays import ArrayLike, FloatArray, as_labelled, as_representation
+from repbias.core.arrays import ArrayLike, FloatArray, as_labelled, mapped_about
 from repbias.core.results import measures_table
 from repbias.figures.drawings import Curves
 from repbias.measures.interventions.site import reported_labels
@@ -93,12 +93,9 @@ def truncated(representation: ArrayLike, result: Components, k: int) -> Tensor:
     >>> repbias.truncated(x, found, 1).std(0).round(decimals=1).tolist()  # the second unit is cut
     [1.8, 0.0]
     """
-    x = as_representation(representation, "representation", n_units=result.axes.shape[1])
     if not 0 <= k <= len(result.axes):
         raise ValueError(f"k must be from 0 to {len(result.axes)}, the number of components of result, got {k}")
-    mean, axes = _on_device_of(x, result)
-    kept = mean + (x.double() - mean) @ axes[:k].T @ axes[:k]
-    return kept.to(x.dtype) if x.is_floating_point() else kept
+    return mapped_about(representation, result.mean, result.axes[:k].T, result.axes[:k])
 
 
 def components_needed(
@@ -187,7 +184,7 @@ def _needed(curve: FloatArray, untruncated: float, chance: float, fraction: floa
 
 def _accuracy_by_k(read_out: Callable[[Tensor], Tensor], x: Tensor, y: Tensor, result: Components) -> FloatArray:
     """Return the accuracy with 0, 1, ..., all components, `[feature, k]`, adding one component at a time."""
-    mean, axes = _on_device_of(x, result)
+    mean, axes = (torch.from_numpy(part).to(x.device) for part in (result.mean, result.axes))
     scores = (x.double() - mean) @ axes.T
     kept = mean.repeat(len(x), 1)
     curve = [_accuracy(read_out, kept, y)]
@@ -206,8 +203,3 @@ def _accuracy(read_out: Callable[[Tensor], Tensor], x: Tensor, y: Tensor) -> Flo
             f"got shape {tuple(answer.shape)}: give labels the features that it reports, in its order"
         )
     return as_float64((answer == y).double().mean(0))
-
-
-def _on_device_of(x: Tensor, result: Components) -> tuple[Tensor, Tensor]:
-    """Return the fit mean `[unit]` and the axes `[component, unit]`, float64."""
-    return torch.from_numpy(result.mean).to(x.device), torch.from_numpy(result.axes).to(x.device)

@@ -97,13 +97,8 @@ class CanonicalCorrelations(MeasureResult):
 
     def table(self) -> pd.DataFrame:
         """Return a tidy table with the columns dimension (0, 1, ...), measure (`canonical_correlation`) and value."""
-        return pd.DataFrame(
-            {
-                "dimension": np.arange(len(self.correlations)),
-                "measure": "canonical_correlation",
-                "value": self.correlations,
-            }
-        )
+        dimension = np.arange(len(self.correlations))
+        return pd.DataFrame({"dimension": dimension, "measure": "canonical_correlation", "value": self.correlations})
 
     def _drawing(self) -> Line:
         dimension = np.arange(1, len(self.correlations) + 1)

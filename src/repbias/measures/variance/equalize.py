@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import torch
 from torch import Tensor
 
 from repbias.core.arrays import (
@@ -18,6 +17,7 @@ from repbias.core.arrays import (
     as_labelled,
     as_representation,
     class_numbers,
+    mapped_about,
 )
 from repbias.core.results import measures_table
 from repbias.figures.drawings import Bars
@@ -70,10 +70,7 @@ class Equalized(MeasureResult):
 
         A tensor `[stimulus, unit]` of the representation's precision (float64 for whole numbers), on its device.
         """
-        x = as_representation(representation, "representation", n_units=len(self.mean))
-        mean, matrix = torch.from_numpy(self.mean).to(x.device), torch.from_numpy(self.map).to(x.device)
-        mapped = mean + (x.double() - mean) @ matrix
-        return mapped.to(x.dtype) if x.is_floating_point() else mapped
+        return mapped_about(representation, self.mean, self.map)
 
     def table(self) -> pd.DataFrame:
         """Return a tidy table with the columns feature, measure and value.

@@ -92,11 +92,6 @@ class VarianceExplained(MeasureResult):
         """What a feature explains that the others explain too, r2 - unique, `[feature]`; None unless `joint`."""
         return None if self.unique is None else self.r2 - self.unique
 
-    @property
-    def constant_units(self) -> npt.NDArray[np.bool_]:
-        """Whether a unit has no variance on the scored stimuli, `[unit]`."""
-        return self.unit_total == 0
-
     def grouped_r2(self, groups: npt.ArrayLike) -> FloatArray:
         """Return the R2 of groups of units, explained over total, each summed over the group, `[feature, group]`.
 
