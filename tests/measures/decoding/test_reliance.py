@@ -11,7 +11,8 @@ from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.neighbors import NearestCentroid
 
 from repbias.measures.decoding.linear_classifiers import CLASSIFIERS, Classifier
-from repbias.measures.decoding.reliance import as_strengths, draw_training_set, reliance, reliance_sweep
+from repbias.measures.decoding.reliance import reliance, reliance_sweep
+from repbias.measures.decoding.training_sets import as_strengths, draw_training_set
 
 
 def two_features(sizes, n=800, n_units=12, noise=0.5, seed=0):

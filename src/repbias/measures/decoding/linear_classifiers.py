@@ -66,8 +66,17 @@ def held_out(
     test_y = as_labels(test_labels, test_x, "test_labels")
     refuse_wrong_classes(test_y, n_classes, names, "test_labels")
     found = HeldOut(as_float64(x), y.cpu().numpy(), as_float64(test_x), test_y.cpu().numpy(), names, n_classes)
-    for feature, name in enumerate(names):
-        _refuse_unfitted(np.unique(found.y[:, feature]), np.unique(found.test_y[:, feature]), name)
+    for name, fitted, scored in zip(names, found.y.T, found.test_y.T, strict=True):
+        if len(np.unique(fitted)) < 2:
+            raise ValueError(
+                f"labels must hold two classes or more of every feature, got only class {fitted[0]} for feature "
+                f"{name!r}: there is nothing to tell apart, drop the feature or add stimuli"
+            )
+        if len(missing := np.setdiff1d(scored, fitted)):
+            raise ValueError(
+                f"test_labels must hold only classes that are among the fit labels, got class {missing[0]} of feature "
+                f"{name!r}, which is not: split the stimuli so that every class is in both sets"
+            )
     return found
 
 
@@ -79,20 +88,6 @@ def refuse_more_than_two_classes(data: HeldOut, what: str) -> None:
                 f"{what} is for features of two classes, 0 and 1, got {n} classes for feature {name!r}: "
                 "give one 0/1 column for each class instead"
             )
-
-
-def _refuse_unfitted(fitted: IntArray, scored: IntArray, name: str) -> None:
-    if len(fitted) < 2:
-        raise ValueError(
-            f"labels must hold two classes or more of every feature, got only class {fitted[0]} for feature {name!r}: "
-            "there is nothing to tell apart, drop the feature or add stimuli"
-        )
-    missing = np.setdiff1d(scored, fitted)
-    if len(missing):
-        raise ValueError(
-            f"test_labels must hold only classes that are among the fit labels, got class {missing[0]} of feature "
-            f"{name!r}, which is not: split the stimuli so that every class is in both sets"
-        )
 
 
 CLASSIFIERS = ("logistic", "ridge", "svm", "nearest_mean")
