@@ -21,10 +21,10 @@ from .measures.decoding.reliance import reliance as reliance
 from .measures.decoding.reliance import reliance_sweep as reliance_sweep
 from .measures.decoding.sparse_autoencoder import train_autoencoder as train_autoencoder
 from .measures.decoding.sparse_probes import sparse_probe as sparse_probe
-from .measures.interventions.erasure import ablate as ablate
+from .measures.interventions.ablation import ablate as ablate
 from .measures.interventions.erasure import leace as leace
 from .measures.interventions.erasure import projection_eraser as projection_eraser
-from .measures.interventions.patching import pairs_differing_in as pairs_differing_in
+from .measures.interventions.pairs import pairs_differing_in as pairs_differing_in
 from .measures.interventions.patching import patch as patch
 from .measures.interventions.patching import patch_subspace as patch_subspace
 from .measures.interventions.steering import steer as steer

@@ -15,7 +15,8 @@ from sklearn.linear_model import LogisticRegression
 from torch import nn
 
 from repbias.activations.editing import editing
-from repbias.measures.interventions.erasure import ablate, leace, projection_eraser
+from repbias.measures.interventions.ablation import ablate
+from repbias.measures.interventions.erasure import leace, projection_eraser
 
 
 def one_hot(labels: np.ndarray) -> np.ndarray:

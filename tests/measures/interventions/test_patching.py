@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from scipy.stats import ortho_group
 from torch import nn
 
-from repbias.measures.interventions.patching import pairs_differing_in, patch, patch_subspace
+from repbias.measures.interventions.pairs import pairs_differing_in
+from repbias.measures.interventions.patching import patch, patch_subspace
 
 
 @pytest.fixture
