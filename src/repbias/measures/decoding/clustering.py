@@ -121,8 +121,8 @@ def clustering(
         I = sum C(n_ij, 2),   A = sum C(a_i, 2),   B = sum C(b_j, 2),   E = A B / C(n, 2)
         ARI = (I - E) / ((A + B) / 2 - E)
 
-    1 for equal partitions, 0 on average for clusters that have nothing to do with the classes. With more clusters
-    than classes a feature cannot reach 1 even if no cluster mixes its classes: compare features at the same k.
+    1 for equal partitions, 0 on average for clusters that are unrelated to the classes. With more clusters than classes
+    a feature cannot reach 1 even if no cluster mixes its classes: compare features at the same k.
 
     Parameters
     ----------
@@ -141,8 +141,9 @@ def clustering(
     ValueError : for arrays that do not fit together, values that are not finite, or a k out of range.
     TypeError : for arrays that do not hold numbers.
 
-    When not to use it: to ask whether a feature is represented. k-means follows variance, and leaves out a feature
-    that is reported perfectly where others have more. Units of large variance decide: scale first if that is not meant.
+    When not to use it: to ask whether a feature is represented. k-means follows variance, and misses a feature that a
+    network reports perfectly where other features have more variance. Units of large variance dominate: scale the units
+    first if this is not wanted.
 
     Source: Lloyd (1982), Arthur & Vassilvitskii (2007), Hubert & Arabie (1985).
 
@@ -181,8 +182,8 @@ def tsne(representation: ArrayLike, *, perplexity: float = 30.0) -> FloatArray:
     """Lay the stimuli out in a plane by t-SNE, for pictures.
 
     scikit-learn's `TSNE` (Barnes-Hut, learning rate "auto"), started from the first two principal components rather
-    than at random, so that no seed can be chosen for its picture. `neighbour_purity` and `clustering` measure what
-    the layout shows: both take any `[stimulus, unit]`, and so two coordinates.
+    than at random, so that the picture does not depend on the choice of a seed. `neighbour_purity` and `clustering`
+    measure what the layout shows: both take any `[stimulus, unit]`, and so two coordinates.
 
     Parameters
     ----------
@@ -199,8 +200,8 @@ def tsne(representation: ArrayLike, *, perplexity: float = 30.0) -> FloatArray:
     ValueError : for a representation that does not vary, is not finite, or has one unit; for a perplexity out of range.
     TypeError : for an array that does not hold numbers.
 
-    When not to use it: as a measurement. Groups of a layout may be there by chance, and features that it does not show
-    may be represented: compare it with the R2.
+    When not to use it: as a measurement. Groups in a layout may arise by chance, and a feature that the layout does not
+    show may still be represented: compare it with the R2.
 
     Source: van der Maaten & Hinton (2008); for the start, Kobak & Berens (2019).
 

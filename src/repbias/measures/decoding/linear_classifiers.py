@@ -107,7 +107,7 @@ class LinearClassifier(Displayed):
     """The class labels, `[class]`."""
 
     weights: FloatArray
-    """Weights `[class, unit]`; of two classes, each has the other's with the sign turned."""
+    """Weights `[class, unit]`; with two classes, each row is the negative of the other."""
 
     intercept: FloatArray
     """Intercepts at the centre, `[class]`."""

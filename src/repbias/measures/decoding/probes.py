@@ -110,7 +110,7 @@ def probe(
     test_labels : `[stimulus]` or `[stimulus, feature]`.
     names : the features' names; `feature_0`, ... by default.
     classifier, regularization, scaling : as in `Classifier`. With the default scaling the representation is taken
-        as it is, and a feature of little variance is penalised more than one of much.
+        as it is, and a feature of little variance is penalised more than one of large variance.
 
     Returns
     -------
@@ -157,7 +157,7 @@ def controlled_probe(
     permutations: int = 10,
     seed: int = 0,
 ) -> ProbeResult:
-    """Measure `probe`, and the same with everything that should carry the feature taken away.
+    """Measure `probe`, and repeat it under controls in which nothing should carry the feature.
 
         shuffled              fit labels permuted across stimuli (all features alike), scored on the true test labels
         memorized             the same classifiers, scored on the permuted labels that they were fitted on
@@ -165,8 +165,9 @@ def controlled_probe(
         random coordinates    each unit replaced by Gaussian noise of its mean and standard deviation
         baseline              another representation of the same stimuli, fitted and scored in the same way
 
-    Hewitt & Liang give a word *type* a random label in fit and test alike, so that their control shows memory for types
-    that repeat. Here labels are permuted in the fit only; what a probe can memorise is `memorized`.
+    Hewitt & Liang give a word *type* a random label in fit and test alike, so that their control measures how well a
+    probe memorises types that repeat. Here labels are permuted in the fit only; what a probe can memorise is
+    `memorized`.
 
     Parameters
     ----------

@@ -31,7 +31,7 @@ BOTH = "(both)"
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Reliance(MeasureResult):
-    """Which of two features a classifier sides with where they differ, on stimuli it was not trained on.
+    """Which of two features a classifier follows where they differ, on stimuli it was not trained on.
 
     `plot` draws the share of the conflict items that the classifier decides by each feature.
     """
@@ -104,9 +104,9 @@ def reliance(
         train    P(y = 1) = 1/2,  P(f1 = y) = s1,  P(f2 = y) = s2,  f1 and f2 independent given y
         test     reliance on f1 = share of the stimuli with f1 != f2 in which the prediction is f1
 
-    At strengths of 1 the training stimuli are those where the features agree, and training does not show which of
-    the two is meant. Training stimuli are drawn from `representation` without replacement, in numbers that give these
-    probabilities exactly but for rounding; below 1 the label of some stimuli is neither feature's value.
+    At strengths of 1 the training stimuli are those where the features agree, and training cannot show which of the two
+    features defines the label. Training stimuli are drawn from `representation` without replacement, in numbers that
+    give these probabilities exactly but for rounding; below 1 the label of some stimuli is neither feature's value.
 
     Parameters
     ----------
@@ -117,8 +117,8 @@ def reliance(
     features : the two features, by name or column.
     names : the names of all features; `feature_0`, ... by default.
     strength : s1 and s2, .5 to 1; one number for both, or a pair.
-    classifier, regularization, scaling : as in `Classifier`. By default the representation keeps its scale, since
-        scale is what the bias is about.
+    classifier, regularization, scaling : as in `Classifier`. By default the representation keeps its scale, because the
+        bias is one of scale.
     n_train : number of training stimuli, rounded down to an even one; by default as many as there are. At strength 1
         and with one seed, a larger set contains the smaller ones.
     seed : seed of the draw.

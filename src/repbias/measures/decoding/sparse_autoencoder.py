@@ -47,7 +47,7 @@ class TopKAutoencoder(nn.Module):
 
     @torch.no_grad()
     def project_gradient(self) -> None:
-        """Take out of the decoder's gradient what would only change the norm of its rows."""
+        """Remove the part of the decoder's gradient that would only change the norm of its rows."""
         if self.decoder.grad is not None:
             self.decoder.grad -= (self.decoder.grad * self.decoder).sum(1, keepdim=True) * self.decoder
 
@@ -72,7 +72,7 @@ class SparseAutoencoder(MeasureResult):
     """Direction of each latent in the representation, of unit norm, `[latent, unit]`."""
 
     pre_bias: Tensor
-    """What is taken off before encoding and put back after decoding, `[unit]`."""
+    """Subtracted before encoding and added after decoding, `[unit]`."""
 
     k: int
     """Latents that may be active for a stimulus."""
@@ -109,7 +109,7 @@ class SparseAutoencoder(MeasureResult):
         return values.to(self.pre_bias) @ self.decoder + self.pre_bias
 
     def r2(self, representation: ArrayLike) -> float:
-        """Return 1 - sum || reconstruction - phi ||^2 / sum || phi - mean ||^2; 0 for stimuli that are all alike."""
+        """Return 1 - sum || reconstruction - phi ||^2 / sum || phi - mean ||^2; 0 where all stimuli are equal."""
         phi = as_representation(representation, "representation", n_units=len(self.pre_bias)).to(self.pre_bias)
         total = float((phi.double() - phi.double().mean(0)).square().sum())
         error = float((self.decode(self.encode(phi)).double() - phi.double()).square().sum())

@@ -102,7 +102,8 @@ def sparse_probe(
     ValueError, TypeError : as `probe`; ValueError for an unknown selection, and a k that is not a number of units.
 
     When not to use it: to compare layers after a rotation; like density, it depends on the axes. With few stimuli and
-    many units even the best unit is chosen by chance; its held-out accuracy shows that, the fit accuracy would not.
+    many units, the chosen unit may be best by chance alone. Its accuracy on the test stimuli shows this; accuracy on
+    the fit stimuli would not.
 
     Source: Gurnee et al. (2023), arXiv 2305.01610.
 

@@ -43,7 +43,7 @@ def procrustes(a: ArrayLike, b: ArrayLike) -> float:
     TypeError : arrays that do not hold numbers.
 
     When not to use it: with fewer stimuli than units, where some rotation always brings independent representations
-    near; compare with the distance of shuffled stimuli then. Like CKA it weighs directions by their variance.
+    close together. Compare with the distance of shuffled stimuli then. Like CKA it weighs directions by their variance.
 
     Source: Schoenemann (1966), Psychometrika 31; Ding, Denain & Steinhardt (2021), NeurIPS, whose distance this is; for
     the metric, Williams et al. (2021), NeurIPS.
@@ -92,7 +92,7 @@ class CanonicalCorrelations(MeasureResult):
 
     @property
     def n_trivial(self) -> int:
-        """How many correlations are 1 without a ridge whatever the data, as dimensions are too many for the stimuli."""
+        """Number of correlations that equal 1 for any data, without a ridge, as there are too many dimensions."""
         return max(0, sum(self.dimensions) - (self.n_stimuli - 1))
 
     def table(self) -> pd.DataFrame:
@@ -121,8 +121,8 @@ def mean_cca(a: ArrayLike, b: ArrayLike, ridge: float = 0.0) -> CanonicalCorrela
     left out. The mean is over as many correlations as the smaller representation has dimensions.
 
     Invariances. Without a ridge: any invertible linear map of the units of either, and translation; every direction
-    counts the same, of whatever variance. With one: rotations, isotropic scaling and translation only. Not the
-    squashing of units by a nonlinear function.
+    counts the same, regardless of its variance. With one: rotations, isotropic scaling and translation only. Nonlinear
+    functions of the units change the result.
 
     Parameters
     ----------
@@ -140,9 +140,10 @@ def mean_cca(a: ArrayLike, b: ArrayLike, ridge: float = 0.0) -> CanonicalCorrela
         that are not finite.
     TypeError : arrays that do not hold numbers.
 
-    When not to use it: without a ridge where dimensions are many for the stimuli: `n_trivial` correlations are 1
-    whatever the data, and the others are too high as well (independent data of n stimuli have r^2 of the order of
-    (p + q) / n). Use a ridge or `svcca`, ten times as many stimuli as units, and compare with shuffled stimuli.
+    When not to use it: without a ridge where there are many dimensions for the number of stimuli: `n_trivial`
+    correlations are 1 for any data, and the others are too high as well (independent data of n stimuli have r^2 of the
+    order of (p + q) / n). Use a ridge or `svcca`, ten times as many stimuli as units, and compare with shuffled
+    stimuli.
 
     Source: Hotelling (1936), Biometrika 28; Vinod (1976), Journal of Econometrics 4, for the ridge.
 
@@ -187,7 +188,7 @@ def svcca(a: ArrayLike, b: ArrayLike, kept_variance: float = 0.99) -> CanonicalC
     TypeError : arrays that do not hold numbers.
 
     When not to use it: to look for features of little variance, which are cut off before anything is compared; where
-    the components kept are many for the stimuli, as for `mean_cca`.
+    many components are kept for the number of stimuli, as for `mean_cca`.
 
     Source: Raghu et al. (2017), NeurIPS.
 

@@ -46,8 +46,8 @@ def mahalanobis_rdm(representation: ArrayLike, noise_covariance: ArrayLike) -> F
     ValueError : fewer than two stimuli; a covariance of another shape, asymmetric, or not positive definite.
     TypeError : arrays that do not hold numbers.
 
-    When not to use it: with a covariance over stimuli in the noise's place, which whitens the signal away; for noisy
-    responses, whose noise adds about 2 to every distance (`crossnobis_rdm` does not have this bias).
+    When not to use it: with the covariance over stimuli in place of that of the noise, which whitens the signal away;
+    for noisy responses, whose noise adds about 2 to every distance (`crossnobis_rdm` does not have this bias).
 
     Source: Walther et al. (2016), NeuroImage 137, 188-200.
 

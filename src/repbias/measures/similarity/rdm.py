@@ -131,7 +131,8 @@ def compare_rdms(a: ArrayLike, b: ArrayLike, by: str = "pearson") -> float:
     ----------
     a, b : distances `[stimulus, stimulus]`, symmetric with a zero diagonal, as `rdm` returns; the same three or more
         stimuli, in the same order.
-    by : one of the names above. Kendall's take n log n over the n pairs of stimuli, the others n (Spearman sorts once).
+    by : one of the names above. With n pairs of stimuli, the time grows as n log n for Kendall's taus and Spearman, and
+        as n for the others.
 
     Returns
     -------
@@ -145,8 +146,8 @@ def compare_rdms(a: ArrayLike, b: ArrayLike, by: str = "pearson") -> float:
 
     When not to use it: Spearman and tau-b where a model RDM has many ties (they favour models that tie; tau-a does
     not). Distances that are equal in exact arithmetic may differ by a rounding error: round RDMs of discrete stimuli
-    first (`np.round(rdm, 10)`), so that ranks see the ties. A p value from the n (n - 1) / 2 pairs as if they were
-    independent is wrong.
+    first (`np.round(rdm, 10)`), so that the ranks count them as ties. The n (n - 1) / 2 distances are not independent,
+    so a p value that treats them as independent is wrong.
 
     Source: Kriegeskorte, Mur & Bandettini (2008); Nili et al. (2014), PLoS Comput Biol 10(4) on ties and tau-a.
 
@@ -166,8 +167,8 @@ def compare_rdms(a: ArrayLike, b: ArrayLike, by: str = "pearson") -> float:
 def compare_many(rdms: Sequence[ArrayLike], by: str = "pearson") -> FloatArray:
     """Return the similarity of each pair of RDMs, e.g. of many networks or layers: `compare_rdms` of all, at once.
 
-    All but Kendall's taus are one matrix product; a tau is computed for one pair of RDMs after another, which for
-    80 RDMs of 1,000 stimuli is slow (minutes and more).
+    All but Kendall's taus are one matrix product; a tau is computed for each pair of RDMs in turn, which takes minutes
+    or more for 80 RDMs of 1,000 stimuli.
 
     Parameters
     ----------
@@ -182,10 +183,10 @@ def compare_many(rdms: Sequence[ArrayLike], by: str = "pearson") -> FloatArray:
     ------
     ValueError, TypeError : as `compare_rdms`, naming the RDM by its index.
 
-    When not to use it: as for `compare_rdms`. Its rows are not independent of one another: a statistic over pairs of
-    networks needs the network as its replicate.
+    When not to use it: as for `compare_rdms`. Its rows are not independent of one another: statistics over pairs of
+    networks must count networks, not pairs, as the independent observations.
 
-    Source: Mehrer et al. (2020), Nature Communications 11, 5725, compare networks of different seeds so.
+    Source: Mehrer et al. (2020), Nature Communications 11, 5725, compare networks of different seeds in this way.
 
     Examples
     --------

@@ -25,7 +25,7 @@ REMAINDER = "(remainder)"
 
 @dataclass(frozen=True, eq=False, repr=False)
 class SystemRegression(MeasureResult):
-    """How much of system B a ridge regression from system A explains, and of what that consists.
+    """How much of system B a ridge regression from system A explains, and which features that part consists of.
 
     Without labels there are no features, and the remainder is everything.
 
@@ -131,9 +131,9 @@ def system_regression(
     Contributions and the remainder's add up to r2 exactly, whatever the features. Where features are independent and
     balanced, b_f is what each feature explains alone, and where B encodes each in directions orthogonal to those of
     the others and of the rest, feature_r2 is 1 - sum || H_f a - b_f ||^2 / sum || b_f ||^2, and no part depends on
-    another. Where directions overlap, what one part's prediction adds to another's is split between the two. Features
-    that go together share variance that belongs to neither alone: b_f follows the joint regression's coefficients, and
-    contributions still add up, but would be others with one feature more or less.
+    another. Where directions overlap, what one part's prediction adds to another's is split between the two. Correlated
+    features share variance that belongs to neither alone. Their b_f follow the coefficients of the joint regression:
+    contributions still add up, but they change when a feature is added or left out.
 
     Parameters
     ----------
@@ -156,7 +156,8 @@ def system_regression(
     ValueError, TypeError : as `variance_explained`; ValueError for penalties that are not above 0.
 
     When not to use it: with stimuli that occur more than once in the fit; leave-one-out then chooses too small a
-    penalty (average repeats first). To infer from r2 alone that systems compute alike: all of it may be one feature.
+    penalty (average repeats first). To infer from r2 alone that two systems compute the same: a single feature may
+    account for all of it.
 
     Source: Hoerl & Kennard (1970); the question is Lampinen, Chan & Hermann's (2024), arXiv 2405.05847; the split over
     features is this project's.
