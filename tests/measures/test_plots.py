@@ -161,3 +161,8 @@ def test_a_layout_has_a_colour_for_each_class() -> None:
 def test_arrays_that_do_not_fit_are_refused(draw: Callable[[], Axes], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         draw()
+
+
+def test_a_map_and_a_classifier_print_no_weights() -> None:
+    assert repr(repbias.leace(X, LABELS)) == "Eraser of 2 directions of 3 units"
+    assert repr(RESULTS["reliance"]().classifier) == "Linear classifier of 2 classes from 3 units"

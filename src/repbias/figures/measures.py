@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from matplotlib import patheffects
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
@@ -63,7 +64,9 @@ def _bars(axes: Axes, bars: Bars) -> None:
     colours = _colours(list(dict.fromkeys(groups)))
     drawn = axes.barh(rows, values, 0.62, color=[colours[name] for name in groups])
     for (name, them), (mark, look) in zip(bars.compared.items(), _REFERENCE_MARKS, strict=False):
-        axes.plot(them, rows, mark, color=ink(), linestyle="none", markerfacecolor=paper(), label=name, **look)
+        outline = [patheffects.withStroke(linewidth=3.5, foreground=paper())]  # visible on bars of any colour
+        drawn_marks = axes.plot(them, rows, mark, color=ink(), linestyle="none", label=name, **look)
+        drawn_marks[0].set(markerfacecolor=paper(), path_effects=outline)
     if bars.compared:
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, handlelength=1.0, **_PLAIN_KEY)
     else:
