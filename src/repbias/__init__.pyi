@@ -9,6 +9,8 @@ from .audit.report import AuditReport as AuditReport
 from .audit.stream.audit import audit_stream as audit_stream
 from .audit.stream.audit import stream_activity as stream_activity
 from .core.statistics import mean_interval as mean_interval
+from .figures.measures import plot_layout as plot_layout
+from .figures.measures import plot_rdm as plot_rdm
 from .measures.decoding.clustering import clustering as clustering
 from .measures.decoding.clustering import neighbour_purity as neighbour_purity
 from .measures.decoding.clustering import tsne as tsne
@@ -19,10 +21,10 @@ from .measures.decoding.reliance import reliance as reliance
 from .measures.decoding.reliance import reliance_sweep as reliance_sweep
 from .measures.decoding.sparse_autoencoder import train_autoencoder as train_autoencoder
 from .measures.decoding.sparse_probes import sparse_probe as sparse_probe
-from .measures.interventions.erasure import ablate as ablate
+from .measures.interventions.ablation import ablate as ablate
 from .measures.interventions.erasure import leace as leace
 from .measures.interventions.erasure import projection_eraser as projection_eraser
-from .measures.interventions.patching import pairs_differing_in as pairs_differing_in
+from .measures.interventions.pairs import pairs_differing_in as pairs_differing_in
 from .measures.interventions.patching import patch as patch
 from .measures.interventions.patching import patch_subspace as patch_subspace
 from .measures.interventions.steering import steer as steer

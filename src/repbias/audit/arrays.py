@@ -61,7 +61,7 @@ def audit_arrays(
     resamples : number of bootstrap resamples, 100 or more.
     permutations : number of permutations of the labels, and of planted features, 50 or more.
     missing : "refuse", or "drop" to leave out the stimuli that lack a label of any feature.
-    classifier : the classifier of decodability: "logistic", "ridge", "svm" or "nearest_mean"; see `fit_classifier`.
+    classifier : the classifier of decodability: "logistic", "ridge", "svm" or "nearest_mean"; see `Classifier`.
 
     Returns
     -------

@@ -10,11 +10,11 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from repbias.tasks.task import OUTPUT_POSITION, Task
+from repbias.core.results import ACCURACY_CRITERION, OUTPUT_POSITION
+from repbias.tasks.task import Task
 from repbias.training.checkpoint import Measure
 from repbias.training.curriculum import Training
 
-ACCURACY_CRITERION = 0.95
 Progress = Callable[[int, int], None]
 Status = Literal["finished", "step limit", "failed"]
 Accuracy = TypeVar("Accuracy", float, pd.Series, pd.DataFrame)
