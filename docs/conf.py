@@ -8,12 +8,14 @@ import warnings
 from pathlib import Path
 
 import matplotlib
+from jupyter_client.connect import ConnectionFileMixin
 
 import repbias
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "_ext"))
 matplotlib.use("agg")
+ConnectionFileMixin.transport.default_value = "ipc"  # notebooks' kernels then open no port and warn of none
 os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # notebooks' kernels otherwise warn about frozen modules
 
 project = "repbias"
@@ -30,6 +32,7 @@ extensions = [
     "sphinx_gallery.gen_gallery",
     "docstrings",
     "decisions",
+    "links",
     "listings",
     "results",
 ]
@@ -56,7 +59,7 @@ nb_ipywidgets_js: dict[str, dict[str, str]] = {}  # no page has widgets, which w
 nb_merge_streams = True
 
 # The reference: one page per public name, from its docstring.
-default_role = "public_name"
+default_role = "literal"
 autosummary_generate = True
 autosummary_ignore_module_all = False
 autodoc_typehints = "none"

@@ -1,7 +1,7 @@
 """Docstrings in the reference: from the form in which the package writes them to that which numpydoc expects.
 
 The package writes them to be read in a terminal: an indented block is a formula, a parameter is described after its
-colon, what is returned is a sentence, and `names` in backticks are code. On a page these names link to their own page.
+colon, and what is returned is a sentence.
 """
 
 from __future__ import annotations
@@ -11,29 +11,12 @@ import re
 from itertools import groupby
 from typing import Any
 
-from docutils import nodes
-from sphinx import addnodes
 from sphinx.application import Sphinx
-from sphinx.util.docutils import SphinxRole
-
-import repbias
 
 BEFORE_NUMPYDOC = 100
 LISTS = ("Parameters", "Attributes", "Raises", "Warns", "Yields")  # of entries "name : description"
 _ENTRY = re.compile(r"(?P<name>\S.*?) : (?P<text>.*)")
 Section = tuple[str, list[str]]
-
-
-class PublicName(SphinxRole):
-    """Text in single backticks: code, and a link where it is a public name of the package."""
-
-    def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
-        code = nodes.literal(self.text, self.text)
-        name = self.text.removeprefix("repbias.").removesuffix("()")
-        if name not in repbias.__all__:
-            return [code], []
-        target = {"refdomain": "py", "reftype": "obj", "reftarget": f"repbias.{name}"}
-        return [addnodes.pending_xref("", code, refdoc=self.env.docname, **target)], []
 
 
 def rewrite(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
@@ -118,7 +101,6 @@ def _escaped(line: str) -> str:
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Register the role and the hook."""
-    app.add_role("public_name", PublicName())
+    """Register the hook."""
     app.connect("autodoc-process-docstring", rewrite, priority=BEFORE_NUMPYDOC)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
