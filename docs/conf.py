@@ -8,15 +8,18 @@ import warnings
 from pathlib import Path
 
 import matplotlib
-from jupyter_client.connect import ConnectionFileMixin
 
 import repbias
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "_ext"))
 matplotlib.use("agg")
-ConnectionFileMixin.transport.default_value = "ipc"  # notebooks' kernels then open no port and warn of none
-os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # notebooks' kernels otherwise warn about frozen modules
+os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"  # notebooks' kernels otherwise warn about frozen modules
+# The kernels' settings: none of the user's own, and no warning that they listen on a local port.
+profile = HERE / "_build" / "ipython" / "profile_default"
+profile.mkdir(parents=True, exist_ok=True)
+(profile / "ipython_kernel_config.py").write_text('get_config().IPKernelApp.log_level = "ERROR"\n', encoding="utf-8")
+os.environ["IPYTHONDIR"] = str(profile.parent)
 
 project = "repbias"
 author = "the repbias developers"

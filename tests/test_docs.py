@@ -63,7 +63,9 @@ def test_the_toml_of_every_page_can_be_read_and_its_studies_are_valid(tmp_path: 
         assert find_study(str(file)).claims
 
 
-@pytest.mark.parametrize("line", [line for _, text in blocks("console") for line in text.replace("\\\n", "").splitlines()])
+@pytest.mark.parametrize(
+    "line", [line for _, text in blocks("console") for line in text.replace("\\\n", "").splitlines()]
+)
 def test_the_commands_of_every_page_exist_with_their_options(line: str) -> None:
     prompt, program, *words = shlex.split(line, comments=True)
     assert prompt == "$"
