@@ -13,7 +13,10 @@ from typing import Any
 
 from sphinx.application import Sphinx
 
+from repbias.core.specs import Spec
+
 BEFORE_NUMPYDOC = 100
+PLAIN = (str, int, float, bool, type(None))
 LISTS = ("Parameters", "Attributes", "Raises", "Warns", "Yields")  # of entries "name : description"
 _ENTRY = re.compile(r"(?P<name>\S.*?) : (?P<text>.*)")
 Section = tuple[str, list[str]]
@@ -100,7 +103,23 @@ def _escaped(line: str) -> str:
     return line.replace("|", r"\|")
 
 
+def signature(app: Sphinx, what: str, name: str, obj: Any, *rest: Any) -> tuple[str, None] | None:
+    """The fields of a spec with their defaults, of which those that are no plain values are left out."""
+    if not (inspect.isclass(obj) and issubclass(obj, Spec) and "__init__" not in vars(obj)):
+        return None
+    fields = []
+    for field, info in obj.model_fields.items():
+        default = info.get_default()
+        plain = isinstance(default, PLAIN) or (
+            isinstance(default, tuple) and all(isinstance(v, PLAIN) for v in default)
+        )
+        shown = repr(default) if plain else "..."
+        fields.append(field if info.is_required() else f"{field}={shown}")
+    return f"(*, {', '.join(fields)})", None
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Register the hook."""
+    """Register the hooks."""
+    app.connect("autodoc-process-signature", signature)
     app.connect("autodoc-process-docstring", rewrite, priority=BEFORE_NUMPYDOC)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
