@@ -1,21 +1,21 @@
 """
-Variance explained of simulated neurons
-=======================================
+Variance explained by each feature
+==================================
 
-Two binary features drive 80 simulated neurons, one of them three times as strongly as the other. Both can be decoded,
-but the weak one explains little variance. The bars show the share of the variance that each feature explains.
+Two features are simulated in 40 units, the first with four times the amplitude of the second. The bars show the share
+of the variance that each feature explains; the marks show what it explains and the other does not.
 """
 
-import matplotlib.pyplot as plt
 import numpy as np
 
 import repbias
 
 rng = np.random.default_rng(0)
-labels = rng.integers(0, 2, size=(2000, 2))
-spikes = rng.poisson(2 + 3 * labels[:, :1] + labels[:, 1:], size=(2000, 80))
-result = repbias.variance_explained(spikes, labels, names=("strong", "weak"))
+labels = rng.integers(0, 2, size=(2000, 2))  # of 2,000 stimuli, two features
+strength = np.array([[2.0], [0.5]])
+units = labels @ (strength * rng.normal(size=(2, 40))) + rng.normal(size=(2000, 40))
+names = ("strong", "weak")
 
-figure, ax = plt.subplots(figsize=(4, 3), layout="constrained")
-ax.bar(result.names, result.r2)
-ax.set_ylabel("variance explained (R²)")
+result = repbias.variance_explained(units, labels, names=names, joint=True)
+print(result)
+result.plot()

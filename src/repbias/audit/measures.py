@@ -13,8 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-EXPLAINED = "r2_unbiased"
-"""The measure of the variance that a feature explains, on which statuses, sentences and figures rest."""
+from repbias.core.results import EXPLAINED
 
 DENSE = 0.1
 """The `r2_unbiased` of a single unit above which it counts towards the density."""

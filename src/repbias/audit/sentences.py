@@ -10,10 +10,9 @@ import pandas as pd
 
 from repbias.audit import status
 from repbias.audit.findings import Shared
-from repbias.audit.measures import EXPLAINED
 from repbias.audit.nulls import LEVEL
 from repbias.audit.status import TESTS, Facts, Sentence, detected_in, facts_of, listed, percent, short, status_of
-from repbias.core.results import ALL_FEATURES
+from repbias.core.results import ALL_FEATURES, EXPLAINED
 
 LARGE_SHARE = 0.5
 ALIKE = 1.5  # scores whose ratio is below this count as similar

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from repbias.audit.measures import EXPLAINED
 from repbias.audit.nulls import LEVEL
+from repbias.core.results import EXPLAINED
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What results have in common: a tidy table with one row per feature and measure, and a page."""
+"""What results have in common: the names that their tables use, a tidy table of measures, and a page."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from pathlib import Path
 import pandas as pd
 
 ALL_FEATURES = "(all)"
+EXPLAINED = "r2_unbiased"  # the measure of the audit on which statuses, sentences and figures rest
+OUTPUT_POSITION = "output_position"  # the measure of a feature's place in the output, from 1
+ACCURACY_CRITERION = 0.95  # networks whose test accuracy on a feature is not above it failed the criterion
 
 
 def measures_table(

@@ -68,6 +68,13 @@ def mean_interval(values: Values, confidence: float = 0.95) -> Estimate:
     Raises
     ------
     ValueError : no values, values that are not finite, or an axis beyond the seeds.
+
+    Examples
+    --------
+    >>> import repbias
+    >>> found = repbias.mean_interval([0.5, 0.6, 0.7, 0.6])
+    >>> round(found.mean, 3), round(found.ci_low, 3), round(found.ci_high, 3)
+    (0.6, 0.47, 0.73)
     """
     if not 0 < confidence < 1:
         raise ValueError(f"confidence lies between 0 and 1, got {confidence}")
@@ -217,6 +224,24 @@ def jackknife(seeds: Sequence[int], statistic: Callable[[Sequence[int]], float])
     without = np.array([statistic([seed for seed in seeds if seed != left]) for left in seeds])
     pseudo: NDArray[np.float64] = n * whole - (n - 1) * without
     return pseudo
+
+
+def slopes(x: NDArray[np.floating], y: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return the least-squares slope of y over x in each row.
+
+    Parameters
+    ----------
+    x, y : `[row, point]`.
+
+    Returns
+    -------
+    `[row]`; NaN where a row holds one.
+    """
+    if not len(x):
+        return np.empty(0)
+    x = x - x.mean(axis=1, keepdims=True)
+    fitted: NDArray[np.float64] = (x * y).sum(axis=1) / (x**2).sum(axis=1)
+    return fitted
 
 
 def cramers_v(first: NDArray[np.integer], second: NDArray[np.integer]) -> float:

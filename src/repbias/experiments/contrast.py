@@ -12,9 +12,10 @@ from abc import abstractmethod
 import numpy as np
 import pandas as pd
 
+from repbias.core.results import OUTPUT_POSITION
 from repbias.core.specs import Spec
+from repbias.core.statistics import slopes
 from repbias.measures.variance.density import THRESHOLDS
-from repbias.tasks.task import OUTPUT_POSITION
 from repbias.training.job import passes
 
 START, END = "start", "end"
@@ -146,7 +147,4 @@ def slope_over_positions(values: pd.DataFrame, table: pd.DataFrame) -> pd.Series
     table : tidy, with the position at which each network reports each feature; NaN where it does not.
     """
     places = at_last_step(table, OUTPUT_POSITION).droplevel("layer").reindex(values.index, columns=values.columns)
-    x = places.to_numpy(float)
-    x = x - x.mean(axis=1, keepdims=True)
-    slopes = (x * values.to_numpy(float)).sum(axis=1) / (x**2).sum(axis=1) if len(x) else np.empty(0)
-    return pd.Series(slopes, index=values.index)
+    return pd.Series(slopes(places.to_numpy(float), values.to_numpy(float)), index=values.index)

@@ -22,7 +22,7 @@ _DECADES = 1.6  # beyond this range the axis is logarithmic
 _VECTOR_VALUES = 20_000  # with more, the networks' lines would make the SVG heavy
 
 
-@style.house_style()
+@style.applied()
 def analysis_curves(
     curves: pd.DataFrame,
     conditions: pd.DataFrame,
@@ -118,7 +118,7 @@ def _curves_caption(curves: pd.DataFrame, conditions: pd.DataFrame) -> str:
     )
 
 
-@style.house_style()
+@style.applied()
 def channel_spread(
     channels: pd.DataFrame, conditions: pd.DataFrame, solid: str, dashed: str, features: Sequence[str]
 ) -> Figure:

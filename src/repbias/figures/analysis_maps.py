@@ -26,7 +26,7 @@ _SIDE, _HEAD, _GAP, _EDGE = 2.15, 0.66, 0.3, 0.2
 _LETTERS = 25  # of a title, to fit over a panel
 
 
-@style.house_style()
+@style.applied()
 def network_matrix(pairs: pd.DataFrame, blocks: pd.DataFrame, labels: dict[str, str]) -> Figure:
     """Draw one panel per measure of similarity; networks are sorted by condition, and blocks show their mean.
 
@@ -114,10 +114,12 @@ def _label_blocks(axes: Axes, middles: dict[str, float], blocks: pd.DataFrame, s
             words: dict[str, Any] = {"color": inks[0], "ha": "center", "path_effects": edge}
             axes.text(x, y, f"{row['value']:.2f}", va="bottom", fontweight="bold", **words)
             if np.isfinite([row["ci_low"], row["ci_high"]]).all():
-                axes.text(x, y, f"[{row['ci_low']:.2f}, {row['ci_high']:.2f}]", va="top", fontsize=6, **words)
+                axes.text(
+                    x, y, f"[{row['ci_low']:.2f}, {row['ci_high']:.2f}]", va="top", fontsize=style.points(6), **words
+                )
 
 
-@style.house_style()
+@style.applied()
 def stimulus_map(points: pd.DataFrame, conditions: pd.DataFrame) -> Figure:
     """Draw the stimuli in the first network of each condition, with one column of panels per feature.
 
@@ -180,4 +182,4 @@ def draw_stimuli(axes: Axes, points: pd.DataFrame, feature: str) -> None:
         )
     axes.set_xticks([])
     axes.set_yticks([])
-    axes.spines[:].set(visible=True, color=style.RULE)
+    axes.spines[:].set(visible=True, color=style.shade(0.33))

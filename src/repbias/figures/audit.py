@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 import matplotlib.figure
 import numpy as np
@@ -12,8 +12,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from repbias.audit.report import AuditReport
-from repbias.audit.status import TESTS
+from repbias.core.results import EXPLAINED
 from repbias.figures import marks, select, style
 from repbias.figures.figure import Figure
 
@@ -22,11 +21,38 @@ _IN_A_ROW = 3
 _TICKS = (0.0, 0.01, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0)
 _LOWEST = -0.01
 _LEFT = -0.22
-_BAND = "#e9ecf0"
 
 
-@style.house_style()
-def variance_and_decodability(report: AuditReport) -> Figure:
+class AuditTables(Protocol):
+    """What the figures of an audit read of its report; see `repbias.AuditReport`."""
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The names of the layers."""
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The names of the features."""
+
+    @property
+    def classes(self) -> Mapping[str, tuple[str, ...]]:
+        """The classes of each feature."""
+
+    @property
+    def results(self) -> pd.DataFrame:
+        """One row for each layer, feature and measure."""
+
+    @property
+    def units(self) -> pd.DataFrame:
+        """R2 of each unit by each feature."""
+
+    @property
+    def components(self) -> pd.DataFrame:
+        """R2 of each leading principal component by each feature."""
+
+
+@style.applied()
+def variance_and_decodability(report: AuditTables) -> Figure:
     """Variance explained against decodability: one panel per layer, one numbered point per feature.
 
     Decodability is scaled from 0 at chance to 1, so that features with different numbers of classes share an axis.
@@ -53,7 +79,7 @@ def variance_and_decodability(report: AuditReport) -> Figure:
     return Figure("variance-and-decodability", TITLE, _caption(report, layers), drawing, numbers)
 
 
-def drawn_layers(report: AuditReport) -> list[str]:
+def drawn_layers(report: AuditTables) -> list[str]:
     """Return the layers that are drawn: all, or, of many, the first, the last, and some evenly spaced between."""
     return [report.layers[place] for place in select.evenly(len(report.layers))]
 
@@ -65,21 +91,21 @@ def layer_panels(
     return marks.panels([(layer, layer) for layer in layers], size, key, columns, **spacing)
 
 
-def left_out(report: AuditReport, layers: list[str]) -> str:
+def left_out(report: AuditTables, layers: list[str]) -> str:
     """A sentence for the caption where not all layers are drawn."""
     if len(layers) == len(report.layers):
         return ""
     return f" {len(layers)} of {len(report.layers)} layers are drawn, evenly spaced; the table has all."
 
 
-def _points(report: AuditReport, layers: list[str]) -> pd.DataFrame:
+def _points(report: AuditTables, layers: list[str]) -> pd.DataFrame:
     """Both measures of each layer and feature, with their intervals."""
     ends = {"value": "", "ci_low": "_low", "ci_high": "_high"}
     cells = {(row["layer"], row["feature"], row["measure"]): row for row in report.results.to_dict("records")}
     made = []
     for layer in layers:
         for feature in report.features:
-            variance, decoded = (cells.get((layer, feature, measure)) for measure in TESTS)
+            variance, decoded = (cells.get((layer, feature, measure)) for measure in (EXPLAINED, "decodability"))
             if variance is not None and decoded is not None:
                 chance = 1 / len(report.classes[feature])
                 row: dict[str, object] = {"mark": "feature", "layer": layer, "feature": feature}
@@ -89,7 +115,7 @@ def _points(report: AuditReport, layers: list[str]) -> pd.DataFrame:
     return pd.DataFrame(made)
 
 
-def _levels(report: AuditReport, layers: list[str]) -> pd.DataFrame:
+def _levels(report: AuditTables, layers: list[str]) -> pd.DataFrame:
     """Return the heights of the lines in each panel: what each feature's test can detect, and the noise ceiling."""
     results = report.results.sort_values("measure", kind="stable").dropna(subset="value")
     marked = results["measure"].map({"detectable_r2": "detectable", "noise_ceiling": "noise_ceiling"})
@@ -124,31 +150,33 @@ def _plane(axes: Axes, least_x: float, lowest: float, highest: float) -> None:
     marks.share_axis(axes.yaxis)
     axes.set_xlabel("decodability (0 chance, 1 perfect)")
     marks.zero_line(axes)
-    axes.axvline(0, color=style.GREY, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
+    axes.axvline(0, color=style.grey(), linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
     for x, y, ha, va, text in (
         (0.99, 0.985, "right", "top", "dominant"),
         (0.99, 0.015, "right", "bottom", "weak but decodable"),
         (0.01, 0.015, "left", "bottom", "not detected"),
     ):
-        axes.text(x, y, text, transform=axes.transAxes, ha=ha, va=va, color=style.MUTED, style="italic", zorder=2)
+        axes.text(x, y, text, transform=axes.transAxes, ha=ha, va=va, color=style.muted(), style="italic", zorder=2)
 
 
 def _draw_detectable(axes: Axes, rows: pd.DataFrame, colours: dict[str, str]) -> None:
     """Draw a band up to the largest share that may be missed, and at its left a short line for that of each feature."""
     if rows.empty:
         return
-    axes.axhspan(0, float(rows["y"].max()), color=_BAND, linewidth=0, zorder=0)
+    axes.axhspan(0, float(rows["y"].max()), color=style.shade(0.19), linewidth=0, zorder=0)
     for feature, y in zip(rows["feature"], rows["y"], strict=True):
         axes.plot(
-            [0, 0.03], [y, y], transform=axes.get_yaxis_transform(), color=colours.get(feature, style.GREY), zorder=2
+            [0, 0.03], [y, y], transform=axes.get_yaxis_transform(), color=colours.get(feature, style.grey()), zorder=2
         )
 
 
 def _draw_ceiling(axes: Axes, rows: pd.DataFrame) -> None:
     """A dotted line at what repeats reproduce of the layer, named right of the line of chance."""
     for y in rows["y"]:
-        axes.axhline(y, color=style.GREY, linewidth=1.1, linestyle=(0, (1, 2)), zorder=2)
-        axes.text(0.03, y, "noise ceiling", ha="left", va="bottom", color=style.MUTED, fontsize=7.5, zorder=2)
+        axes.axhline(y, color=style.grey(), linewidth=1.1, linestyle=(0, (1, 2)), zorder=2)
+        axes.text(
+            0.03, y, "noise ceiling", ha="left", va="bottom", color=style.muted(), fontsize=style.points(7.5), zorder=2
+        )
 
 
 def _draw_points(axes: Axes, rows: pd.DataFrame, colours: dict[str, str]) -> None:
@@ -159,14 +187,19 @@ def _draw_points(axes: Axes, rows: pd.DataFrame, colours: dict[str, str]) -> Non
         axes.plot([row["x_low"], row["x_high"]], [row["y"], row["y"]], color=colour, linewidth=1.3, zorder=3)
         axes.plot([row["x"], row["x"]], [row["y_low"], row["y_high"]], color=colour, linewidth=1.3, zorder=3)
         point, number = (row["x"], row["y"]), numbered[row["feature"]]
-        axes.plot(*point, "o", color="white", mec=colour, markersize=9.5, mew=1.4, zorder=4)
-        look: dict[str, Any] = {"ha": "center", "va": "center_baseline", "fontsize": 6.8, "fontweight": "bold"}
+        axes.plot(*point, "o", color=style.paper(), mec=colour, markersize=9.5, mew=1.4, zorder=4)
+        look: dict[str, Any] = {
+            "ha": "center",
+            "va": "center_baseline",
+            "fontsize": style.points(6.8),
+            "fontweight": "bold",
+        }
         axes.annotate(number, point, color=colour, zorder=5, **look)
     if rows.empty:
         style.say(axes, "not measured")
 
 
-def _caption(report: AuditReport, layers: list[str]) -> str:
+def _caption(report: AuditTables, layers: list[str]) -> str:
     ceiling = ""
     if (report.results["measure"] == "noise_ceiling").any():
         ceiling = (

@@ -7,11 +7,9 @@ from typing import Any
 import pandas as pd
 from matplotlib.axes import Axes
 
-from repbias.audit.measures import EXPLAINED
-from repbias.audit.report import AuditReport
-from repbias.core.results import ALL_FEATURES
+from repbias.core.results import ALL_FEATURES, EXPLAINED
 from repbias.figures import marks, style
-from repbias.figures.audit import drawn_layers, layer_panels, left_out
+from repbias.figures.audit import AuditTables, drawn_layers, layer_panels, left_out
 from repbias.figures.figure import Figure
 
 SHARES_TITLE = "Variance explained: in all, unique and shared"
@@ -29,8 +27,8 @@ _METHODS = {
 _BEFORE, _AFTER = 0.0, 0.52  # places of a method's two columns; the next method is one further
 
 
-@style.house_style()
-def variance_shares(report: AuditReport) -> Figure:
+@style.applied()
+def variance_shares(report: AuditTables) -> Figure:
     """R2 of each feature in each layer as bars with intervals: in all, uniquely, and shared with other features.
 
     Returns
@@ -42,7 +40,7 @@ def variance_shares(report: AuditReport) -> Figure:
     results = report.results
     chosen = results["measure"].isin(_SHARES) & results["layer"].isin(layers) & results["feature"].isin(names)
     numbers = results.loc[chosen, ["layer", "feature", "measure", "value", "ci_low", "ci_high"]].assign(mark="bar")
-    colours = {**style.feature_colours(report.features), ALL_FEATURES: style.INK}
+    colours = {**style.feature_colours(report.features), ALL_FEATURES: style.ink()}
     key = {name: colours[name] for name in names}
     size = (2.6, max(_ROW * len(names), 0.8))
     drawing, panels = layer_panels(layers, size, key, gap=(0.3, 0.8), left=1.75)
@@ -54,8 +52,8 @@ def variance_shares(report: AuditReport) -> Figure:
     return Figure("variance-shares", SHARES_TITLE, _shares_caption(report, layers), drawing, numbers)
 
 
-@style.house_style()
-def component_contents(report: AuditReport) -> Figure:
+@style.applied()
+def component_contents(report: AuditTables) -> Figure:
     """R2 of the leading principal components by each feature: a panel per layer, a row per feature.
 
     Returns
@@ -80,7 +78,7 @@ def component_contents(report: AuditReport) -> Figure:
     return Figure("component-contents", COMPONENTS_TITLE, _components_caption(report, layers), drawing, numbers)
 
 
-def _drawn_features(report: AuditReport) -> list[str]:
+def _drawn_features(report: AuditTables) -> list[str]:
     """Return the features that are drawn: all, or, of many, those that explain most in any layer, in their order."""
     if len(report.features) <= _MOST_FEATURES:
         return list(report.features)
@@ -104,7 +102,7 @@ def _draw_bars(axes: Axes, rows: pd.DataFrame, names: list[str], colours: dict[s
             y, row["value"], 0.23, facecolor=colour, edgecolor=colour, linewidth=0.5, **looks[row["measure"]], zorder=2
         )
         axes.plot(
-            [row["ci_low"], row["ci_high"]], [y, y], color=style.INK, linewidth=0.9, solid_capstyle="butt", zorder=3
+            [row["ci_low"], row["ci_high"]], [y, y], color=style.ink(), linewidth=0.9, solid_capstyle="butt", zorder=3
         )
     marks.share_axis(axes.xaxis)
     marks.zero_line(axes, vertical=True)
@@ -119,17 +117,17 @@ def _draw_cells(axes: Axes, rows: pd.DataFrame, names: list[str], count: int) ->
         axes.bar(x, 0.92, 0.94, bottom=y - 0.46, color=str(0.97 - 0.75 * shade), linewidth=0, zorder=2)
         ink = "white" if shade > 0.5 else style.INK
         text = f"{100 * max(row[EXPLAINED], 0.0):.0f}"
-        axes.text(x, y, text, ha="center", va="center_baseline", fontsize=7.5, color=ink, zorder=3)
+        axes.text(x, y, text, ha="center", va="center_baseline", fontsize=style.points(7.5), color=ink, zorder=3)
     shares = rows.drop_duplicates("component").set_index("component")["share"]
     labels = [f"{index}\n{shares[index]:.0%}" if index in shares else str(index) for index in range(1, count + 1)]
     axes.set_xlim(-0.5, count - 0.5)
-    axes.set_xticks(range(count), labels, fontsize=7)
+    axes.set_xticks(range(count), labels, fontsize=style.points(7))
     axes.tick_params(axis="x", length=0)
     axes.spines[:].set_visible(False)
     marks.name_rows(axes, names, 24)
 
 
-def _shares_caption(report: AuditReport, layers: list[str]) -> str:
+def _shares_caption(report: AuditTables, layers: list[str]) -> str:
     return (
         "Share of each layer’s variance by feature. Full bar: what the feature explains. Pale bar: its unique "
         "variance, which all features together would lose without it. Hatched bar: the rest, which other features "
@@ -139,7 +137,7 @@ def _shares_caption(report: AuditReport, layers: list[str]) -> str:
     )
 
 
-def _components_caption(report: AuditReport, layers: list[str]) -> str:
+def _components_caption(report: AuditTables, layers: list[str]) -> str:
     return (
         "Per cent of each leading principal component that each feature explains; darker cells explain more. Below "
         "each component is its share of the layer’s variance. An analysis that keeps only the first components sees "
@@ -147,7 +145,7 @@ def _components_caption(report: AuditReport, layers: list[str]) -> str:
     )
 
 
-def _features_left_out(report: AuditReport) -> str:
+def _features_left_out(report: AuditTables) -> str:
     if len(report.features) <= _MOST_FEATURES:
         return ""
     return (
@@ -155,8 +153,8 @@ def _features_left_out(report: AuditReport) -> str:
     )
 
 
-@style.house_style()
-def scores_before_and_after(report: AuditReport) -> Figure:
+@style.applied()
+def scores_before_and_after(report: AuditTables) -> Figure:
     """RSA, CKA and R2 of each feature as lines from before to after: a panel per layer, two columns per method.
 
     Returns
@@ -176,7 +174,7 @@ def scores_before_and_after(report: AuditReport) -> Figure:
     return Figure("scores", SCORES_TITLE, _scores_caption(report, layers), drawing, numbers)
 
 
-def _scores(report: AuditReport, layers: list[str]) -> pd.DataFrame:
+def _scores(report: AuditTables, layers: list[str]) -> pd.DataFrame:
     results = report.results[report.results["layer"].isin(layers) & report.results["feature"].isin(report.features)]
     found = []
     for method, (_, recorded, equal) in _METHODS.items():
@@ -191,11 +189,11 @@ def _columns(axes: Axes, lowest: float) -> None:
     axes.set_xlim(-0.24, 2 + _AFTER + 0.24)
     axes.set_ylim(lowest * 1.1 - 0.02, 1.02)
     places = [number + side for number in range(len(_METHODS)) for side in (_BEFORE, _AFTER)]
-    axes.set_xticks(places, ["before", "after"] * len(_METHODS), fontsize=7.5)
+    axes.set_xticks(places, ["before", "after"] * len(_METHODS), fontsize=style.points(7.5))
     axes.tick_params(axis="x", length=0)
     for number, (name, *_) in enumerate(_METHODS.values()):
         place: dict[str, Any] = {"transform": axes.get_xaxis_transform(), "ha": "center", "va": "top"}
-        axes.text(number + _AFTER / 2, -0.13, name, color=style.INK, **place)
+        axes.text(number + _AFTER / 2, -0.13, name, color=style.ink(), **place)
     marks.zero_line(axes)
 
 
@@ -207,14 +205,14 @@ def _draw_lines(axes: Axes, rows: pd.DataFrame, colours: dict[str, str]) -> None
         x = {"recorded": number + _BEFORE + shifts[str(feature)], "equal": number + _AFTER + shifts[str(feature)]}
         axes.plot([x[one] for one in both["shares"]], both["value"], color=colour, linewidth=1.2, alpha=0.75, zorder=2)
         for row in both.to_dict("records"):
-            here, face = x[row["shares"]], colour if row["shares"] == "recorded" else "white"
+            here, face = x[row["shares"]], colour if row["shares"] == "recorded" else style.paper()
             axes.plot([here, here], [row["ci_low"], row["ci_high"]], color=colour, linewidth=1.0, zorder=3)
             axes.plot(here, row["value"], "o", color=face, markeredgecolor=colour, markersize=4.5, zorder=4)
     if rows.empty:
         style.say(axes, "not measured")
 
 
-def _scores_caption(report: AuditReport, layers: list[str]) -> str:
+def _scores_caption(report: AuditTables, layers: list[str]) -> str:
     return (
         "The score that a model which represents one feature and nothing else would have against each layer, in RSA "
         "(of squared Euclidean distances), debiased linear CKA, and variance explained. Full circles: as recorded. "

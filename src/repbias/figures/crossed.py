@@ -23,7 +23,6 @@ _MAP_WIDEST = 12.0
 Factor = tuple[str, Sequence[str]]  # a factor and its levels, in the order drawn
 EFFECTS_NAME, EFFECTS_TITLE = "effects", "Main effects and interactions"
 EFFECTS = ("kind", "effect", "estimate", "ci_low", "ci_high", "n", "settings", "n_settings")
-_COLOURS = {"main effect": style.MEAN_COLOUR, "interaction": "#B5578F"}
 _HEADINGS = {"main effect": "Main effects", "interaction": "Interactions"}
 _WIDTH, _LEFT, _RIGHT = 10.8, 3.7, 1.9
 _ROW, _HEAD, _TOP, _FOOT = 0.25, 0.32, 0.15, 0.65
@@ -45,7 +44,7 @@ def forms_grid(conditions: pd.DataFrame) -> bool:
     return distinct and max(levels) <= _MOST_LEVELS and len(conditions) >= _FULLNESS * math.prod(levels)
 
 
-@style.house_style()
+@style.applied()
 def condition_map(values: pd.DataFrame, conditions: pd.DataFrame, statement: str, statistic: str) -> Figure:
     """Draw the mean of a contrast in every condition: rows are the first factor, columns the second, panels the third.
 
@@ -110,15 +109,15 @@ def draw_map(axes: Axes, numbers: pd.DataFrame, rows: Factor, columns: Factor, c
 
 def _colour_bar(drawing: matplotlib.figure.Figure, colours: ScalarMappable, statistic: str) -> None:
     """The scale of colours, zero in its middle, to the right of the first row of panels."""
-    width, height = drawing.get_size_inches()
+    width, height = style.inches(drawing)
     first = drawing.axes[0].get_position()
     tall = min(max(first.height, 1.5 / height), first.y1 - 0.02)
     place = 1 - (_MAP_RIGHT - 0.3) / width, first.y1 - tall, 0.14 / width, tall
     bar = drawing.colorbar(colours, cax=drawing.add_axes(place))
     bar.outline.set_visible(False)
     bar.ax.tick_params(length=2)
-    bar.ax.axhline(0, color=style.INK, linewidth=0.8)
-    bar.set_label(style.plain(style.formula(statistic), 36, 3), parse_math=False, fontsize=7.5)
+    bar.ax.axhline(0, color=style.ink(), linewidth=0.8)
+    bar.set_label(style.plain(style.formula(statistic), 36, 3), parse_math=False, fontsize=style.points(7.5))
 
 
 def _map_caption(numbers: pd.DataFrame, levels: Mapping[str, Sequence[str]], statement: str, statistic: str) -> str:
@@ -138,7 +137,7 @@ def _map_caption(numbers: pd.DataFrame, levels: Mapping[str, Sequence[str]], sta
     )
 
 
-@style.house_style()
+@style.applied()
 def factor_effects(
     effects: pd.DataFrame, cells: pd.DataFrame, levels: Levels, statistic: str, sesoi: float = 0.0
 ) -> Figure:
@@ -197,9 +196,10 @@ def _axes(drawing: matplotlib.figure.Figure, bottom: float, tall: float) -> Axes
 
 def draw_effects(axes: Axes, rows: pd.DataFrame, sesoi: float) -> None:
     """Draw the effects of one kind, with n and how many settings are averaged at the right."""
-    colour, heading = (kind[str(rows["kind"].iloc[0])] for kind in (_COLOURS, _HEADINGS))
-    axes.axvspan(-sesoi, sesoi, color="#e3e6ea", linewidth=0, zorder=0)
-    axes.axvline(0, color=style.INK, linewidth=0.8, zorder=1)
+    kind = str(rows["kind"].iloc[0])
+    colour, heading = style.feature_colours(_HEADINGS)[kind], _HEADINGS[kind]
+    axes.axvspan(-sesoi, sesoi, color=style.shade(0.24), linewidth=0, zorder=0)
+    axes.axvline(0, color=style.ink(), linewidth=0.8, zorder=1)
     for place, row in enumerate(rows.to_dict("records")):
         axes.plot([row["ci_low"], row["ci_high"]], [place, place], color=colour, linewidth=1.7)
         axes.plot([row["estimate"]], [place], "o", color=colour, markersize=5.5)

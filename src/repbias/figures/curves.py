@@ -7,9 +7,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 
+from repbias.core.results import ACCURACY_CRITERION
 from repbias.figures import marks, select, style
 from repbias.figures.figure import Figure, empty_figure
-from repbias.training.job import ACCURACY_CRITERION
 
 NAME, TITLE = "learning-curves", "Learning curves"
 _QUANTITIES = ("accuracy", "r2_final")
@@ -17,7 +17,7 @@ _COLUMNS = ["mark", "condition", "feature", "seed", "step", *_QUANTITIES]
 _VECTOR_POINTS = 40_000
 
 
-@style.house_style()
+@style.applied()
 def learning_curves(table: pd.DataFrame, conditions: pd.DataFrame) -> Figure:
     """Draw accuracy and variance explained at the penultimate layer over training, one block per condition.
 
@@ -50,7 +50,7 @@ def learning_curves(table: pd.DataFrame, conditions: pd.DataFrame) -> Figure:
             marks.step_axis(axes, seeds["step"])
             axes.set_ylim(*_limits(seeds[quantity].dropna(), quantity))
             draw_lines(axes, here, mean, quantity, colours, rasterized=len(seeds) > _VECTOR_POINTS)
-        upper.axhline(ACCURACY_CRITERION, color=style.MUTED, linewidth=0.8, dashes=(3, 3), zorder=1)
+        upper.axhline(ACCURACY_CRITERION, color=style.muted(), linewidth=0.8, dashes=(3, 3), zorder=1)
         _mark_mastery(lower, mastery[mastery["condition"] == panel.name], here, colours)
         upper.tick_params(labelbottom=False)
         if panel.leftmost:
@@ -131,7 +131,16 @@ def _mark_mastery(axes: Axes, mastery: pd.DataFrame, seeds: pd.DataFrame, colour
             lines.append((f"{style.plain(feature, 16, 1)}: {len(steps)} of {networks} mastered", colour))
     for place, (text, colour) in enumerate(lines):
         height = 0.97 - 0.11 * place
-        axes.text(0.03, height, text, transform=axes.transAxes, va="top", color=colour, fontsize=7.5, parse_math=False)
+        axes.text(
+            0.03,
+            height,
+            text,
+            transform=axes.transAxes,
+            va="top",
+            color=colour,
+            fontsize=style.points(7.5),
+            parse_math=False,
+        )
 
 
 def _numbers(seeds: pd.DataFrame, means: pd.DataFrame, mastery: pd.DataFrame) -> pd.DataFrame:

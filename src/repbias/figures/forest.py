@@ -28,7 +28,7 @@ _WIDTH, _LEFT, _RIGHT = 10.6, 2.6, 2.15
 _ROW, _HEAD, _FOOT, _TOP = 0.25, 0.5, 0.6, 0.35
 
 
-@style.house_style()
+@style.applied()
 def claim_forest(claims: pd.DataFrame, conditions: pd.DataFrame) -> Figure:
     """One panel per claim or part, one row per condition: estimate, interval, smallest effect, verdict and n.
 
@@ -86,13 +86,13 @@ def _draw(axes: Axes, rows: pd.DataFrame, titles: dict[str, str]) -> None:
         transform=axes.transAxes,
         va="bottom",
         fontweight="bold",
-        fontsize=9,
+        fontsize=style.points(9),
         parse_math=False,
     )
     other_sides = -rows.loc[rows["test"].isin(_BOTH_SIDES), "sesoi"]
     numbers = rows[["estimate", "ci_low", "ci_high", "sesoi"]].to_numpy(float)
     axes.set_xlim(*marks.limits([*numbers.ravel(), *other_sides]))
-    axes.axvline(0, color=style.INK, linewidth=0.8, zorder=1)
+    axes.axvline(0, color=style.ink(), linewidth=0.8, zorder=1)
     for place, (_, row) in enumerate(rows.iterrows()):
         _draw_row(axes, place, row)
     marks.name_rows(axes, [titles.get(str(name), name) for name in rows["condition"]], 40)
@@ -104,15 +104,15 @@ def _draw_row(axes: Axes, place: int, row: pd.Series) -> None:
     """Estimate, interval and smallest effect of one condition, with verdict and n to the right."""
     marker, edge, face = _MARKS.get(str(row["verdict"]), _MARKS["inconclusive"])
     if place % 2 == 0:
-        axes.axhspan(place - 0.5, place + 0.5, color="#f5f6f8", zorder=0, linewidth=0)
+        axes.axhspan(place - 0.5, place + 0.5, color=style.shade(0.085), zorder=0, linewidth=0)
     for bound in {row["sesoi"], -row["sesoi"] if row["test"] in _BOTH_SIDES else row["sesoi"]}:
-        axes.plot([bound] * 2, [place - 0.5, place + 0.5], color=style.MUTED, linewidth=1, dashes=(3, 2))
+        axes.plot([bound] * 2, [place - 0.5, place + 0.5], color=style.muted(), linewidth=1, dashes=(3, 2))
     if np.isfinite(row["estimate"]):
         axes.plot([row["ci_low"], row["ci_high"]], [place, place], color=edge, linewidth=1.7, solid_capstyle="butt")
         size = 8.5 if marker == "X" else 6
         axes.plot([row["estimate"]], [place], marker, color=edge, markerfacecolor=face, markersize=size)
     else:
-        axes.text(0, place, " not estimated", va="center", color=style.MUTED, fontsize=8)
+        axes.text(0, place, " not estimated", va="center", color=style.muted(), fontsize=style.points(8))
     networks = f"n = {_count(row['n'])}"
     if pd.notna(row["n_planned"]) and row["n_planned"] != row["n"]:
         networks += f" of {_count(row['n_planned'])}"
@@ -133,7 +133,7 @@ def _verdict_key(drawing: matplotlib.figure.Figure, numbers: pd.DataFrame) -> No
         handles.append(Line2D([], [], color=edge, marker=marker, markerfacecolor=face, linewidth=1.7, label=name))
     if numbers["sesoi"].notna().any():
         handles.append(
-            Line2D([], [], color=style.MUTED, linewidth=1, dashes=(3, 2), label="smallest effect of interest")
+            Line2D([], [], color=style.muted(), linewidth=1, dashes=(3, 2), label="smallest effect of interest")
         )
     drawing.legend(handles=handles, loc="upper left", ncols=4, frameon=False, borderaxespad=0.3, columnspacing=1.8)
 

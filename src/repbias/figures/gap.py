@@ -16,7 +16,7 @@ _WIDEST = 11.0
 _VECTOR_POINTS = 1_000
 
 
-@style.house_style()
+@style.applied()
 def feature_gap(table: pd.DataFrame, conditions: pd.DataFrame) -> Figure:
     """Draw the final variance explained at the penultimate layer: points of networks, joined by lines, and means.
 
@@ -86,15 +86,19 @@ def draw_groups(axes: Axes, numbers: pd.DataFrame, groups: dict[str, str], colou
         seeds = here[here["mark"] == "seed"]
         x = {name: place + (index - (len(colours) - 1) / 2) * step for index, name in enumerate(colours)}
         lines = [list(zip(one["feature"].map(x), one["value"], strict=True)) for _, one in seeds.groupby("seed")]
-        axes.add_collection(LineCollection(lines, colors="#9aa2ab", linewidths=0.6, alpha=0.5, zorder=2), autolim=False)
+        axes.add_collection(
+            LineCollection(lines, colors=style.grey(), linewidths=0.6, alpha=0.5, zorder=2), autolim=False
+        )
         for feature, colour in colours.items():
             _draw_feature(axes, here[here["feature"] == feature], x[feature], min(step, 0.52) * 0.32, colour)
         if here.empty:
-            axes.text(place, 0.5, "not\nmeasured", transform=axes.get_xaxis_transform(), ha="center", color=style.MUTED)
+            axes.text(
+                place, 0.5, "not\nmeasured", transform=axes.get_xaxis_transform(), ha="center", color=style.muted()
+            )
     axes.set_xlim(-0.55, len(groups) - 0.45)
     letters = max(12, 48 // len(groups))
     axes.set_xticks(range(len(groups)), [style.plain(label, letters, 3) for label in groups.values()], parse_math=False)
-    axes.tick_params(axis="x", length=0, labelcolor=style.INK)
+    axes.tick_params(axis="x", length=0, labelcolor=style.ink())
     marks.share_axis(axes.yaxis)
     marks.zero_line(axes)
 
@@ -107,8 +111,8 @@ def _draw_feature(axes: Axes, rows: pd.DataFrame, x: float, half: float, colour:
         axes.plot([x - half, x + half], [mean, mean], color=colour, linewidth=2.4, zorder=4)
         axes.annotate(
             f"{mean:.0%}", (x, max(mean, float(seeds.max()))), (0, 4), textcoords="offset points", ha="center",
-            va="bottom", fontsize=8, color=colour, fontweight="bold", zorder=5,
-            path_effects=[withStroke(linewidth=2.5, foreground="white")],
+            va="bottom", fontsize=style.points(8), color=colour, fontweight="bold", zorder=5,
+            path_effects=[withStroke(linewidth=2.5, foreground=style.paper())],
         )  # fmt: skip
 
 

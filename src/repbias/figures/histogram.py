@@ -15,7 +15,7 @@ _BINS = 25
 _COLUMNS = ["mark", "condition", "feature", "seed", "bin_low", "bin_high", "value"]
 
 
-@style.house_style()
+@style.applied()
 def unit_histogram(units: pd.DataFrame, table: pd.DataFrame, conditions: pd.DataFrame) -> Figure:
     """Draw the distribution over units of the share of a unit's variance that a feature explains.
 
@@ -88,7 +88,7 @@ def draw_histogram(axes: Axes, bars: pd.DataFrame, colours: dict[str, str], ceil
             edges = [*one["bin_low"], one["bin_high"].iloc[-1]]
             axes.stairs(one["value"], edges, fill=True, color=colour, alpha=0.22, zorder=2)
             axes.stairs(one["value"], edges, color=colour, linewidth=1.3, zorder=3)
-    axes.axvline(THRESHOLD, color=style.MUTED, linewidth=0.8, dashes=(3, 3), zorder=1)
+    axes.axvline(THRESHOLD, color=style.muted(), linewidth=0.8, dashes=(3, 3), zorder=1)
     axes.set_xlim(min(0.0, float(bars["bin_low"].min())), 1)
     marks.share_axis(axes.xaxis)
 
@@ -106,7 +106,9 @@ def draw_density(axes: Axes, points: pd.DataFrame, colours: dict[str, str]) -> N
             axes.plot([place - 0.36, place + 0.36], [mean, mean], color=colour, linewidth=2)
             above = max(mean, float(seeds.max())) + 0.03
             if len(colours) <= 3:
-                axes.text(place, above, f"{mean:.0%}", ha="center", va="bottom", fontsize=7.5, color=colour)
+                axes.text(
+                    place, above, f"{mean:.0%}", ha="center", va="bottom", fontsize=style.points(7.5), color=colour
+                )
 
 
 def _caption(units: pd.DataFrame, conditions: pd.DataFrame) -> str:

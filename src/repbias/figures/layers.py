@@ -15,12 +15,11 @@ from repbias.figures.figure import Figure, empty_figure
 PROFILE_NAME, PROFILE_TITLE = "layer-profile", "Variance explained, layer by layer"
 CONTENTS_NAME, CONTENTS_TITLE = "layer-contents", "What else is in the layer"
 TOGETHER = "everything together"
-_PROBE, _JOINT = style.GREY, style.INK
 _VECTOR_POINTS = 2_000
 _SIZE, _ROW = (2.45, 1.75), 0.22
 
 
-@style.house_style()
+@style.applied()
 def layer_profile(table: pd.DataFrame, conditions: pd.DataFrame) -> Figure:
     """Draw the final variance explained in every layer: bars are means over networks, points are networks.
 
@@ -83,8 +82,8 @@ def _name_layers(axes: Axes, here: list[str], penultimate: str, turned: bool) ->
     axes.set_xlabel("layer (hidden ones numbered)" if any(map(_number, here)) else "layer")
     if penultimate in here:
         position = here.index(penultimate)
-        axes.axvspan(position - 0.5, position + 0.5, color="#e9ecf0", linewidth=0, zorder=0)
-        axes.get_xticklabels()[position].set(fontweight="bold", color=style.INK)
+        axes.axvspan(position - 0.5, position + 0.5, color=style.shade(0.19), linewidth=0, zorder=0)
+        axes.get_xticklabels()[position].set(fontweight="bold", color=style.ink())
 
 
 def _number(layer: str) -> str:
@@ -117,7 +116,7 @@ def _profile_caption(values: pd.DataFrame, layers: list[str], conditions: pd.Dat
     )
 
 
-@style.house_style()
+@style.applied()
 def layer_contents(table: pd.DataFrame, conditions: pd.DataFrame, features: tuple[str, ...]) -> Figure:
     """Draw the final variance of the penultimate layer that each feature, each probe, and everything together explain.
 
@@ -139,7 +138,7 @@ def layer_contents(table: pd.DataFrame, conditions: pd.DataFrame, features: tupl
         return empty_figure(CONTENTS_NAME, CONTENTS_TITLE, sentence, numbers)
     names = list(dict.fromkeys(numbers["feature"]))
     colours = style.feature_colours(select.in_order(set(names) & set(features)))
-    key = {**colours, "probe, not reported": _PROBE, TOGETHER: _JOINT}
+    key = {**colours, "probe, not reported": style.grey(), TOGETHER: style.ink()}
     size = (2.6, max(_ROW * len(names), 0.8))
     drawing, panels = marks.condition_panels(conditions, size, key, most=3, gap=(0.3, 0.8), left=1.75)
     for panel in panels:
@@ -166,7 +165,7 @@ def draw_contents(axes: Axes, rows: pd.DataFrame, names: list[str], colours: dic
     """Draw a bar for each mean, with the networks as points on it, and name the bars."""
     for place, name in enumerate(names):
         one = rows[rows["feature"] == name]
-        colour = _JOINT if (one["kind"] == "together").any() else colours.get(name, _PROBE)
+        colour = style.ink() if (one["kind"] == "together").any() else colours.get(name, style.grey())
         mean, seeds = one.loc[one["mark"] == "mean", "value"], one.loc[one["mark"] == "seed", "value"]
         axes.barh([place] * len(mean), mean, 0.72, color=colour, alpha=0.38, zorder=2)
         marks.points(axes, seeds, place + style.spread(len(seeds), 0.5), colour, 2.3)

@@ -22,7 +22,7 @@ _LEFT, _RIGHT, _TOP = 0.95, 0.3, 0.1
 _HEAD, _TITLE, _FOOT = 0.42, 0.3, 0.62
 
 
-@style.house_style()
+@style.applied()
 def trend(levels: pd.DataFrame) -> Figure:
     """Draw the contrast of every claim on a trend over the level of its factor, one panel per group of conditions.
 
@@ -56,11 +56,11 @@ def trend(levels: pd.DataFrame) -> Figure:
 
 def _draw_claim(drawing: matplotlib.figure.Figure, rows: pd.DataFrame, size: tuple[float, float], top: float) -> None:
     """One claim's heading and panels of `size` inches, which share the vertical axis."""
-    width, height = drawing.get_size_inches()
+    width, height = style.inches(drawing)
     claim, groups = rows.iloc[0], list(rows["group"].unique())
     heading = style.plain(f"{claim['id']}  {claim['statement']}", int(width * 10), 1)
     place = (0.1 / width, (top - 0.12) / height)
-    drawing.text(*place, heading, va="top", fontweight="bold", fontsize=9, parse_math=False)
+    drawing.text(*place, heading, va="top", fontweight="bold", fontsize=style.points(9), parse_math=False)
     limits = marks.limits(rows[["value", "ci_low", "ci_high"]])
     for index, group in enumerate(groups):
         line, column = divmod(index, _IN_A_ROW)
@@ -86,13 +86,13 @@ def draw_trend(axes: Axes, rows: pd.DataFrame, *, log2: bool) -> None:
     joined = mean.groupby("level", as_index=False)["value"].mean()
     if log2:
         axes.set_xscale("log", base=2)
-    axes.add_collection(LineCollection(lines, colors="#9aa2ab", linewidths=0.7, alpha=0.6, zorder=2), autolim=False)
-    marks.points(axes, seeds["level"], seeds["value"], "#7b858f", 2.2, alpha=1, zorder=2)
-    axes.plot(joined["level"], joined["value"], "-", color=style.MEAN_COLOUR, linewidth=1.9, zorder=4)
-    axes.plot(mean["level"], mean["value"], "o", color=style.MEAN_COLOUR, markersize=4, zorder=4)
+    axes.add_collection(LineCollection(lines, colors=style.grey(), linewidths=0.7, alpha=0.6, zorder=2), autolim=False)
+    marks.points(axes, seeds["level"], seeds["value"], style.grey(), 2.2, alpha=1, zorder=2)
+    axes.plot(joined["level"], joined["value"], "-", color=style.mean_colour(), linewidth=1.9, zorder=4)
+    axes.plot(mean["level"], mean["value"], "o", color=style.mean_colour(), markersize=4, zorder=4)
     known = marks.with_interval(mean)
-    axes.vlines(known["level"], known["ci_low"], known["ci_high"], color=style.MEAN_COLOUR, linewidth=1.7, zorder=3)
-    axes.axhline(0, color=style.INK, linewidth=0.8, zorder=1)
+    axes.vlines(known["level"], known["ci_low"], known["ci_high"], color=style.mean_colour(), linewidth=1.7, zorder=3)
+    axes.axhline(0, color=style.ink(), linewidth=0.8, zorder=1)
     levels = sorted(rows["level"].unique())
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_minor_formatter(NullFormatter())
@@ -122,7 +122,7 @@ def _trend_caption(levels: pd.DataFrame) -> str:
     )
 
 
-@style.house_style()
+@style.applied()
 def ladder(points: pd.DataFrame, labels: dict[str, tuple[str, str]]) -> Figure:
     """Draw one panel per ladder; every point is a mean over networks, with 95 % intervals on both axes.
 
@@ -160,16 +160,16 @@ def draw_ladder(axes: Axes, points: pd.DataFrame) -> None:
     """Draw the points of one ladder with their bars and names."""
     for place, row in enumerate(points.sort_values("x").to_dict("records")):
         # Intervals that are not finite, of a single network, are not drawn.
-        axes.plot([row["x_low"], row["x_high"]], [row["y"]] * 2, color=style.MEAN_COLOUR, linewidth=1.2, alpha=0.55)
-        axes.plot([row["x"]] * 2, [row["y_low"], row["y_high"]], color=style.MEAN_COLOUR, linewidth=1.2, alpha=0.55)
+        axes.plot([row["x_low"], row["x_high"]], [row["y"]] * 2, color=style.mean_colour(), linewidth=1.2, alpha=0.55)
+        axes.plot([row["x"]] * 2, [row["y_low"], row["y_high"]], color=style.mean_colour(), linewidth=1.2, alpha=0.55)
         axes.annotate(
             style.plain(row["point"], 18, 1),
             (row["x"], row["y"]),
             (4, -10 if place % 2 else 4),  # alternately below and above, so that neighbours do not overlap
             textcoords="offset points",
-            fontsize=7.5,
+            fontsize=style.points(7.5),
             parse_math=False,
         )
-    axes.plot(points["x"], points["y"], "o", color=style.MEAN_COLOUR, markersize=4.5, zorder=3)
+    axes.plot(points["x"], points["y"], "o", color=style.mean_colour(), markersize=4.5, zorder=3)
     marks.zero_line(axes)
     axes.margins(0.12)

@@ -80,12 +80,12 @@ def name_rows(axes: Axes, names: Sequence[str], letters: int) -> None:
     """Name rows at 0, 1, ... from top to bottom, each cut after a number of letters."""
     axes.set_yticks(range(len(names)), [style.plain(name, letters, 1) for name in names], parse_math=False)
     axes.set_ylim(len(names) - 0.5, -0.5)
-    axes.tick_params(axis="y", length=0, labelcolor=style.INK)
+    axes.tick_params(axis="y", length=0, labelcolor=style.ink())
 
 
 def zero_line(axes: Axes, *, vertical: bool = False) -> None:
     """Draw a thin grey line at zero."""
-    (axes.axvline if vertical else axes.axhline)(0, color=style.GREY, linewidth=0.7, zorder=1)
+    (axes.axvline if vertical else axes.axhline)(0, color=style.grey(), linewidth=0.7, zorder=1)
 
 
 def share_axis(axis: Axis) -> None:
@@ -158,28 +158,39 @@ def cell(axes: Axes, corner: tuple[int, int], found: Mapping[Any, Any], colours:
     if not n:
         axes.add_patch(Rectangle(corner, 1, 1, facecolor="#f5f6f8", edgecolor="#c3c9d0", linewidth=0, hatch="////"))
         count = f"none of {trained}" if trained else "no networks"
-        axes.text(x + 0.5, y + 0.5, count, ha="center", va="center", fontsize=6.5, color=style.INK)
+        axes.text(x + 0.5, y + 0.5, count, ha="center", va="center", fontsize=style.points(6.5), color=style.INK)
         return
     face = colours.to_rgba(np.array([found["value"]]))[0]
     axes.add_patch(Rectangle(corner, 1, 1, facecolor=face, edgecolor="white", linewidth=1.5))
     ink = "white" if np.dot(face[:3], (0.299, 0.587, 0.114)) < 0.5 else style.INK
     number = f"{found['value']:+.2f}".replace("-0.00", "0.00").replace("+0.00", "0.00").replace("-", "−")
     middle: dict[str, Any] = {"ha": "center", "va": "center", "color": ink}
-    axes.text(x + 0.5, y + 0.39, number, fontsize=8.5, fontweight="bold", **middle)
-    axes.text(x + 0.5, y + 0.76, f"n = {n}" if n == trained else f"n = {n} of {trained}", fontsize=6.5, **middle)
+    axes.text(x + 0.5, y + 0.39, number, fontsize=style.points(8.5), fontweight="bold", **middle)
+    axes.text(
+        x + 0.5, y + 0.76, f"n = {n}" if n == trained else f"n = {n} of {trained}", fontsize=style.points(6.5), **middle
+    )
 
 
-def beside_row(axes: Axes, place: float, text: str, x: float = 1.03, colour: str = style.MUTED) -> None:
+def beside_row(axes: Axes, place: float, text: str, x: float = 1.03, colour: str | None = None) -> None:
     """Write a remark at the right of a row."""
     transform = axes.get_yaxis_transform()
-    axes.text(x, place, text, transform=transform, va="center", fontsize=8, color=colour, parse_math=False)
+    axes.text(
+        x,
+        place,
+        text,
+        transform=transform,
+        va="center",
+        fontsize=style.points(8),
+        color=colour or style.muted(),
+        parse_math=False,
+    )
 
 
 def name_cells(axes: Axes, rows: Sequence[str], columns: Sequence[str]) -> None:
     """Give each row and column of cells its room and its name."""
     axes.set(xlim=(0, len(columns)), ylim=(len(rows), 0))
     axes.spines[:].set_visible(False)
-    axes.tick_params(length=0, labelcolor=style.INK)
+    axes.tick_params(length=0, labelcolor=style.ink())
     axes.set_xticks(np.arange(len(columns)) + 0.5, columns, parse_math=False)
     axes.set_yticks(np.arange(len(rows)) + 0.5, rows, parse_math=False)
 

@@ -19,10 +19,10 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.ticker import FixedLocator, MaxNLocator
 
-from repbias.experiments.contrast import slope_over_positions
+from repbias.core.results import OUTPUT_POSITION
+from repbias.core.statistics import slopes
 from repbias.figures import marks, select, style
 from repbias.figures.figure import Figure, empty_figure
-from repbias.tasks.task import OUTPUT_POSITION
 
 PROFILE_TITLE = "Variance explained by output position"
 SLOPES_TITLE = "The effect of output position over training"
@@ -34,7 +34,7 @@ _WIDTH, _UPPER, _LOWER = 2.6, 1.85, 0.95
 Common = Mapping[str, Sequence[str]]
 
 
-@style.house_style()
+@style.applied()
 def position_profile(table: pd.DataFrame, conditions: pd.DataFrame, common: Common) -> Figure:
     """Draw the share of each read-out that the feature at each output position explains, at the last step.
 
@@ -67,11 +67,11 @@ def position_profile(table: pd.DataFrame, conditions: pd.DataFrame, common: Comm
     return Figure("position-profile", PROFILE_TITLE, caption, drawing, numbers)
 
 
-@style.house_style()
+@style.applied()
 def position_slopes(table: pd.DataFrame, conditions: pd.DataFrame, common: Common) -> Figure:
     """Draw how much R2 falls per output position at each read-out, over training.
 
-    The slope is computed within each network (see `repbias.experiments.contrast`), in shares of the read-out's
+    The slope is computed within each network (see `repbias.core.statistics.slopes`), in shares of the read-out's
     variance at the end of training.
 
     Parameters
@@ -122,12 +122,19 @@ def _slopes(rows: pd.DataFrame, places: pd.DataFrame) -> pd.DataFrame:
     shared = wide.ffill()[(wide.notna() | ended).all(axis=1)]
     keys = ["step", "layer", "common"]
     tall = pd.DataFrame(shared.stack([*keys[1:], "seed"], future_stack=True))  # one column per feature
+    x = places.pivot(index="seed", columns="feature", values="value")
     falls = {
-        place: -slope_over_positions(values.droplevel([*keys]), places)
+        place: _falls(values.droplevel([*keys]), x)
         for place, values in tall.groupby(level=keys, sort=False)  # by level: a feature may be called "common"
     }
     slopes = pd.concat(falls, names=keys).rename("value").reset_index().astype({"common": bool})
     return slopes.assign(condition=rows["condition"].iloc[0], mark="seed")
+
+
+def _falls(values: pd.DataFrame, places: pd.DataFrame) -> pd.Series:
+    """How much each network's values fall per position, `[seed]`; both tables are `[seed, feature]`."""
+    x = places.reindex(values.index, columns=values.columns).to_numpy(float)
+    return pd.Series(-slopes(x, values.to_numpy(float)), index=values.index)
 
 
 def _means(seeds: pd.DataFrame, x: str) -> pd.DataFrame:
@@ -150,8 +157,8 @@ def _colours(seeds: pd.DataFrame, common: Common, *, untrained: bool = False) ->
     drawn = set(seeds["layer"])
     shared = [name for name in dict.fromkeys(itertools.chain.from_iterable(common.values())) if name in drawn]
     others = [name for name in select.in_order(drawn) if name not in shared]
-    key = _sequential(shared, _COMMON) | ({_UNTRAINED: style.GREY} if untrained else {})
-    return key | ({_NOT_COMMON: style.MUTED} | _sequential(others, _OTHER) if others else {})
+    key = _sequential(shared, _COMMON) | ({_UNTRAINED: style.grey()} if untrained else {})
+    return key | ({_NOT_COMMON: style.muted()} | _sequential(others, _OTHER) if others else {})
 
 
 def _sequential(names: Sequence[str], palettes: Sequence[str]) -> dict[str, str]:
@@ -209,7 +216,7 @@ def draw_profile(axes: Axes, rows: pd.DataFrame, colours: dict[str, str]) -> Non
     _lines(axes, rows[rows["mark"] == "mean"], "position", colours)
     untrained = rows[rows["mark"] == "untrained"].sort_values("position")
     if len(untrained):
-        axes.plot(untrained["position"], untrained["value"], color=style.GREY, linewidth=0.9, zorder=2)
+        axes.plot(untrained["position"], untrained["value"], color=style.grey(), linewidth=0.9, zorder=2)
     axes.xaxis.set_major_locator(FixedLocator(sorted(rows["position"].unique())))
     axes.yaxis.set_major_formatter(lambda share, _: f"{100 * share:.3g}%")
     axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
@@ -219,7 +226,7 @@ def draw_slopes(axes: Axes, rows: pd.DataFrame, colours: dict[str, str]) -> None
     """Draw the read-outs over training steps."""
     _lines(axes, rows[rows["mark"] == "mean"], "step", colours)
     marks.step_axis(axes, rows["step"])
-    axes.axhline(0, color=style.INK, linewidth=0.8, zorder=1)
+    axes.axhline(0, color=style.ink(), linewidth=0.8, zorder=1)
 
 
 def _lines(axes: Axes, means: pd.DataFrame, x: str, colours: dict[str, str]) -> None:

@@ -1,25 +1,36 @@
-"""The look of all figures: fonts, colours, names, and panels laid out in inches."""
+"""The look of all figures: style, fonts, colours, names, and panels laid out in inches.
+
+Colours and sizes are those of Matplotlib's rcParams, which `applied` sets to the style of the pages. Under
+``style="user"`` the user's rcParams stay, and the same code draws with them.
+"""
 
 from __future__ import annotations
 
 import itertools
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Literal, get_args
 
 import matplotlib.figure
 import matplotlib.style
 import numpy as np
+from cycler import cycler
+from matplotlib import rcParams
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.gridspec import SubplotSpec
 from matplotlib.lines import Line2D
 
-INK = "#1b1f24"
-MUTED = "#59616b"
-GREY = "#8b939c"
-RULE = "#d9dde2"
-MEAN_COLOUR = "#0072B2"  # of means in figures that do not tell features apart
+from repbias.core.specs import refuse_unknown
+
+Style = Literal["repbias", "user"]
+INK = "#1b1f24"  # of text, also on pale colours
+_MUTED = "#59616b"
+_GREY = "#8b939c"
+_FONT_SIZE = 8.5  # in points; for fonts of this size all lengths in inches were chosen
 
 # Okabe and Ito's colours, the pale ones darkened for lines on white, then Tol's muted ones.
 _FEATURE_COLOURS = (
@@ -30,42 +41,117 @@ _FEATURE_COLOURS = (
 _STYLE = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
-    "font.size": 8.5,
+    "font.size": _FONT_SIZE,
     "text.color": INK,
-    "axes.edgecolor": GREY,
+    "axes.edgecolor": _GREY,
     "axes.labelcolor": INK,
-    "axes.labelsize": 8.5,
+    "axes.labelsize": _FONT_SIZE,
+    "axes.prop_cycle": cycler(color=_FEATURE_COLOURS),
     "axes.linewidth": 0.7,
     "axes.spines.right": False,
     "axes.spines.top": False,
     "axes.titlelocation": "left",
     "axes.titlesize": 9,
     "axes.titleweight": "bold",
-    "xtick.color": GREY,
-    "xtick.labelcolor": MUTED,
+    "xtick.color": _GREY,
+    "xtick.labelcolor": _MUTED,
     "xtick.labelsize": 8,
     "xtick.major.size": 3,
     "xtick.major.width": 0.7,
-    "ytick.color": GREY,
-    "ytick.labelcolor": MUTED,
+    "ytick.color": _GREY,
+    "ytick.labelcolor": _MUTED,
     "ytick.labelsize": 8,
     "ytick.major.size": 3,
     "ytick.major.width": 0.7,
-    "svg.fonttype": "path",
-    "svg.hashsalt": "repbias",
 }
+
+_style: ContextVar[Style] = ContextVar("style", default="repbias")
 
 
 @contextmanager
-def house_style() -> Iterator[None]:
-    """Apply the style of the pages, on top of Matplotlib's defaults, within a block or a decorated function."""
-    with matplotlib.style.context(["default", _STYLE]):
-        yield
+def applied(style: Style | None = None) -> Iterator[None]:
+    """Draw in a style within a block or a decorated function; without `style`, in that of the block around it.
+
+    Under "repbias", the style of the pages holds, on top of Matplotlib's defaults. Under "user", rcParams stay.
+
+    Raises
+    ------
+    ValueError : an unknown style.
+    """
+    if style is not None:
+        refuse_unknown(style, get_args(Style), "style of plots")
+    token = _style.set(style or _style.get())
+    try:
+        with matplotlib.rc_context() if _style.get() == "user" else matplotlib.style.context(["default", _STYLE]):
+            yield
+    finally:
+        _style.reset(token)
 
 
-def feature_colours(features: Sequence[str]) -> dict[str, str]:
-    """Return a colour for each feature, by its place in the list; beyond fourteen features colours repeat."""
-    return dict(zip(features, itertools.cycle(_FEATURE_COLOURS), strict=False))
+def current() -> Style:
+    """Return the style of the block around it."""
+    return _style.get()
+
+
+def panel(ax: Axes | None, width: float, height: float) -> Axes:
+    """Return `ax`, or new axes of about this size in inches on a pyplot figure, which a notebook shows."""
+    if ax is not None:
+        return ax
+    from matplotlib import pyplot
+
+    return pyplot.subplots(figsize=(width * _scale(), height * _scale()), layout="constrained")[1]
+
+
+def feature_colours(features: Iterable[str]) -> dict[str, str]:
+    """Return a colour for each feature, by its place in the list; beyond the colours of the cycle they repeat."""
+    return dict(zip(features, itertools.cycle(map(to_hex, _cycle())), strict=False))
+
+
+def _cycle() -> list[str]:
+    """The colours of the property cycle; a user's cycle may have none."""
+    return rcParams["axes.prop_cycle"].by_key().get("color") or list(_FEATURE_COLOURS)
+
+
+def mean_colour() -> str:
+    """Return the colour of means in figures that do not tell features apart."""
+    return to_hex(_cycle()[0])
+
+
+def ink() -> str:
+    """Return the colour of text and of the most important lines."""
+    return to_hex(rcParams["text.color"])
+
+
+def muted() -> str:
+    """Return the colour of remarks and tick labels."""
+    labels = rcParams["xtick.labelcolor"]
+    return to_hex(rcParams["xtick.color"] if labels == "inherit" else labels)
+
+
+def grey() -> str:
+    """Return the colour of axes and of thin lines of reference."""
+    return to_hex(rcParams["axes.edgecolor"])
+
+
+def paper() -> str:
+    """Return the colour of the ground on which is drawn."""
+    return to_hex(rcParams["axes.facecolor"])
+
+
+def shade(share: float) -> str:
+    """Return a tint of the ground with this share of the colour of the axes, for bands behind the data."""
+    red, green, blue = ((1 - share) * np.array(to_rgb(paper())) + share * np.array(to_rgb(grey()))).tolist()
+    return to_hex((red, green, blue))
+
+
+def points(size: float) -> float:
+    """Return a font size in points, given for a figure in the style of the pages, as it is in the style applied."""
+    return size * _scale()
+
+
+def _scale() -> float:
+    """How much larger fonts, and with them figures, are than in the style of the pages."""
+    return float(rcParams["font.size"]) / _FONT_SIZE
 
 
 def plain(text: object, width: int = 34, lines: int = 2) -> str:
@@ -81,15 +167,21 @@ def formula(statistic: object) -> str:
 
 
 def canvas(width: float, height: float) -> matplotlib.figure.Figure:
-    """Return a figure of `width` x `height` inches that needs no display."""
-    drawing = matplotlib.figure.Figure(figsize=(width, height), facecolor="white")
+    """Return a figure of `width` x `height` inches, more where fonts are larger, that needs no display."""
+    drawing = matplotlib.figure.Figure(figsize=(width * _scale(), height * _scale()))
     FigureCanvasAgg(drawing)
     return drawing
 
 
+def inches(drawing: matplotlib.figure.Figure) -> tuple[float, float]:
+    """Return the width and height for which `canvas` was called."""
+    width, height = drawing.get_size_inches() / _scale()
+    return float(width), float(height)
+
+
 def axes_at(drawing: matplotlib.figure.Figure, left: float, bottom: float, width: float, height: float) -> Axes:
     """Add axes at a place that is given in inches from the lower left corner."""
-    across, up = drawing.get_size_inches()
+    across, up = inches(drawing)
     return drawing.add_axes((left / across, bottom / up, width / across, height / up))
 
 
@@ -142,7 +234,7 @@ def feature_key(drawing: matplotlib.figure.Figure, colours: dict[str, str], colu
     )
     # Set afterwards: as labels, names with a leading underscore or a dollar sign would be dropped or typeset.
     for text, (name, colour) in zip(legend.get_texts(), colours.items(), strict=True):
-        text.set(text=plain(name, lines=1), color=colour, fontweight="bold", fontsize=9.5, parse_math=False)
+        text.set(text=plain(name, lines=1), color=colour, fontweight="bold", fontsize=points(9.5), parse_math=False)
 
 
 def panel_title(axes: Axes, title: object) -> None:
@@ -152,7 +244,7 @@ def panel_title(axes: Axes, title: object) -> None:
 
 def say(axes: Axes, sentence: str) -> None:
     """Write a plain sentence in the middle of empty axes."""
-    axes.text(0.5, 0.5, sentence, transform=axes.transAxes, ha="center", va="center", color=MUTED, parse_math=False)
+    axes.text(0.5, 0.5, sentence, transform=axes.transAxes, ha="center", va="center", color=muted(), parse_math=False)
 
 
 def spread(count: int, width: float) -> np.ndarray:

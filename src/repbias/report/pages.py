@@ -180,7 +180,7 @@ def _share(value: float) -> str:
 
 
 def _drawn(figure: Figure) -> FigureView:
-    view = figure_view(figure, svg_of(figure.drawing))
+    view = figure_view(figure, svg_of(figure))
     if len(view.source) <= _HEAVY_IMAGE:
         return view
-    return replace(view, source=min(view.source, light_image_source(png_of(figure.drawing)), key=len))
+    return replace(view, source=min(view.source, light_image_source(png_of(figure)), key=len))

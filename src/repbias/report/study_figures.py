@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from repbias.analyses import channels
+from repbias.core.results import OUTPUT_POSITION
 from repbias.experiments.analysis import TABLES
 from repbias.experiments.claim import Claim
 from repbias.experiments.evaluation import levels_table
@@ -25,7 +26,6 @@ from repbias.figures.layers import layer_contents, layer_profile
 from repbias.figures.levels import ladder, trend
 from repbias.figures.positions import position_profile, position_slopes
 from repbias.runs.results import StudyResult
-from repbias.tasks.task import OUTPUT_POSITION
 from repbias.training.job import counts
 
 

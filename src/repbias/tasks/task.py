@@ -19,7 +19,6 @@ from torch.utils.data import Dataset
 from repbias.core.specs import Spec
 
 UNLABELLED = -1
-OUTPUT_POSITION = "output_position"  # the measure of `Task.given` that holds a feature's place in the output, from 1
 SPLITS = ("train", "validation", "test")
 # The feature maps of thousands of images would fill the memory; those of 256 exceed a CPU's caches and take twice as
 # long.

@@ -9,12 +9,12 @@ from typing import Literal, TypeVar
 import pandas as pd
 from torch import nn
 
-from repbias.tasks.task import OUTPUT_POSITION, Task
+from repbias.core.results import ACCURACY_CRITERION, OUTPUT_POSITION
+from repbias.tasks.task import Task
 from repbias.training.checkpoint import Measure
 from repbias.training.curriculum import Training
 from repbias.training.ensemble import State
 
-ACCURACY_CRITERION = 0.95
 Progress = Callable[[int, int], None]
 Status = Literal["finished", "step limit", "failed"]
 Accuracy = TypeVar("Accuracy", float, pd.Series, pd.DataFrame)

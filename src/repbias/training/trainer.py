@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from repbias.activations.layers import match_layers
-from repbias.tasks.task import OUTPUT_POSITION, Stimuli
+from repbias.core.results import OUTPUT_POSITION
+from repbias.tasks.task import Stimuli
 from repbias.training.batches import Batches
 from repbias.training.checkpoint import DivergedError, Examiner
 from repbias.training.curriculum import Course, check_steps, checkpoint_steps

@@ -245,7 +245,7 @@ def test_tables_are_tidy():
 
 def test_the_sweep_is_reliance_in_a_table():
     data = two_features((1.2, 1.0), noise=1.0)
-    table = reliance_sweep(**data, regularizations=(0.01, 1.0), n_trains=(20, None), seeds=(0, 3))
+    table = reliance_sweep(**data, regularizations=(0.01, 1.0), n_trains=(20, None), seeds=(0, 3)).table()
     assert len(table) == (3 * 2 + 1) * 2 * 2 * 9
     assert not table.duplicated(["classifier", "regularization", "n_train", "seed", "feature", "measure"]).any()
     row = table.query(

@@ -15,24 +15,22 @@ from sklearn.manifold import TSNE
 from sklearn.metrics import adjusted_rand_score
 from sklearn.neighbors import NearestNeighbors
 
-from repbias.core.arrays import (
-    ArrayLike,
-    FloatArray,
-    about_mean,
-    as_float64,
-    as_labelled,
-    as_representation,
-)
+from repbias.core.arrays import ArrayLike, FloatArray, about_mean, as_float64, as_labelled, as_representation
 from repbias.core.randomness import rng
 from repbias.core.results import measures_table
+from repbias.figures.drawings import Bars
+from repbias.measures.result import MeasureResult
 from repbias.measures.variance.regression import ratio
 
 RESTARTS = 10
 
 
-@dataclass(frozen=True, eq=False)
-class Clustering:
-    """The clusters that k-means finds, and how well they agree with each feature."""
+@dataclass(frozen=True, eq=False, repr=False)
+class Clustering(MeasureResult):
+    """The clusters that k-means finds, and how well they agree with each feature.
+
+    `plot` draws how well the clusters agree with each feature, and with all combinations of classes.
+    """
 
     names: tuple[str, ...]
     """The features' names, `[feature]`."""
@@ -60,10 +58,20 @@ class Clustering:
         whole = {"ari": self.combined_ari, "within_share": self.within_share, "k": self.k}
         return measures_table(self.names, {"ari": self.ari}, whole)
 
+    def _drawing(self) -> Bars:
+        names, values = (*self.names, "(combinations)"), [*self.ari, self.combined_ari]
+        return Bars(names, values, "adjusted Rand index of the clusters", per_cent=False)
 
-@dataclass(frozen=True, eq=False)
-class NeighbourPurity:
-    """How often the nearest neighbours of a stimulus are of its class."""
+    def _title(self) -> str:
+        return f"{self.k} clusters of {len(self.clusters):,} stimuli by k-means"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class NeighbourPurity(MeasureResult):
+    """How often the nearest neighbours of a stimulus are of its class.
+
+    `plot` draws the purity for each feature, beside chance.
+    """
 
     names: tuple[str, ...]
     """The features' names, `[feature]`."""
@@ -87,6 +95,13 @@ class NeighbourPurity:
         """Return a tidy table with the columns feature, measure and value: `purity`, `chance`, `corrected_purity`."""
         measures = {"purity": self.purity, "chance": self.chance, "corrected_purity": self.corrected}
         return measures_table(self.names, measures)
+
+    def _drawing(self) -> Bars:
+        label = "neighbours of the same class"
+        return Bars(self.names, self.purity, label, references={"chance": self.chance})
+
+    def _title(self) -> str:
+        return f"Classes of the {self.neighbours} nearest neighbours"
 
 
 def clustering(
@@ -130,6 +145,16 @@ def clustering(
     that is reported perfectly where others have more. Units of large variance decide: scale first if that is not meant.
 
     Source: Lloyd (1982), Arthur & Vassilvitskii (2007), Hubert & Arabie (1985).
+
+    Examples
+    --------
+    >>> import numpy as np, repbias
+    >>> rng = np.random.default_rng(0)
+    >>> labels = rng.integers(0, 2, (400, 2))
+    >>> x = labels @ [[3.0, 0.0], [0.0, 1.0]] + rng.normal(size=(400, 2))
+    >>> found = repbias.clustering(x, labels, k=2, names=["strong", "weak"])
+    >>> (found.ari.round(1) + 0).tolist()  # the clusters follow the strong feature
+    [0.8, 0.0]
     """
     x, y, names = as_labelled(representation, labels, names)
     classes = y.cpu().numpy()
@@ -178,6 +203,17 @@ def tsne(representation: ArrayLike, *, perplexity: float = 30.0) -> FloatArray:
     may be represented: compare it with the R2.
 
     Source: van der Maaten & Hinton (2008); for the start, Kobak & Berens (2019).
+
+    Examples
+    --------
+    >>> import numpy as np, repbias
+    >>> groups = np.repeat([0, 1], 20)
+    >>> x = 9 * groups[:, None] + np.random.default_rng(0).normal(size=(40, 5))
+    >>> layout = repbias.tsne(x, perplexity=10)
+    >>> layout.shape
+    (40, 2)
+    >>> repbias.neighbour_purity(layout, groups, neighbours=5).purity.round(2).tolist()
+    [1.0]
     """
     x = as_representation(representation, "representation")
     if x.shape[1] < 2:
@@ -223,6 +259,16 @@ def neighbour_purity(
     first); among stimuli at equal distances the choice is arbitrary.
 
     Source: nearest-neighbour classification without a vote (Cover & Hart 1967); the correction for chance is ours.
+
+    Examples
+    --------
+    >>> import numpy as np, repbias
+    >>> rng = np.random.default_rng(0)
+    >>> labels = rng.integers(0, 2, (400, 2))
+    >>> x = labels @ [[3.0, 0.0], [0.0, 1.0]] + rng.normal(size=(400, 2))
+    >>> found = repbias.neighbour_purity(x, labels)
+    >>> found.purity.round(1).tolist(), found.chance.round(1).tolist()
+    ([0.9, 0.6], [0.5, 0.5])
     """
     x, y, names = as_labelled(representation, labels, names)
     n = len(x)

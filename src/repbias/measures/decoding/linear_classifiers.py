@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.svm import LinearSVC
 
@@ -21,6 +22,7 @@ from repbias.core.arrays import (
     class_numbers,
     refuse_wrong_classes,
 )
+from repbias.core.display import Displayed
 from repbias.core.specs import refuse_unknown
 
 
@@ -99,8 +101,8 @@ REGULARIZATION = 1e-3
 LEAST_PENALTY = 1e-6
 
 
-@dataclass(frozen=True, eq=False)
-class LinearClassifier:
+@dataclass(frozen=True, eq=False, repr=False)
+class LinearClassifier(Displayed):
     """A fitted linear classifier: score = weights (phi - centre) + intercept, and the class with the largest score.
 
     Axes and scale are those of the representation, whatever the scaling of the fit.
@@ -117,6 +119,9 @@ class LinearClassifier:
 
     centre: FloatArray
     """Mean of the fit stimuli, `[unit]`."""
+
+    def _display(self) -> tuple[str, pd.DataFrame]:
+        return f"Linear classifier of {len(self.classes)} classes from {len(self.centre)} units", pd.DataFrame()
 
     def scores(self, representation: FloatArray) -> FloatArray:
         """Return the score of each class for each stimulus of a float64 `[stimulus, unit]`: `[stimulus, class]`."""

@@ -11,12 +11,17 @@ import pandas as pd
 from repbias.core.arrays import ArrayLike, FloatArray, IntArray, as_float64, as_representation
 from repbias.core.randomness import rng
 from repbias.core.results import measures_table
+from repbias.figures.drawings import Bars
 from repbias.measures.decoding.linear_classifiers import REGULARIZATION, Classifier, HeldOut, held_out
+from repbias.measures.result import MeasureResult
 
 
-@dataclass(frozen=True, eq=False)
-class ProbeResult:
-    """How well a linear classifier reads each feature out, on stimuli it was not fitted on, and its controls."""
+@dataclass(frozen=True, eq=False, repr=False)
+class ProbeResult(MeasureResult):
+    """How well a linear classifier reads each feature out, on stimuli it was not fitted on, and its controls.
+
+    `plot` draws the accuracy for each feature, beside chance and the controls that were measured.
+    """
 
     names: tuple[str, ...]
     """The features' names, `[feature]`."""
@@ -79,6 +84,17 @@ class ProbeResult:
         }
         return measures_table(self.names, measures)
 
+    def _drawing(self) -> Bars:
+        controls = {
+            "chance": self.chance,
+            "shuffled labels": None if self.shuffled is None else self.shuffled.mean(0),
+            "baseline": self.baseline,
+        }
+        return Bars(self.names, self.accuracy, "test accuracy", references=controls)
+
+    def _title(self) -> str:
+        return f"Linear probes, on {self.n_test:,} test stimuli"
+
 
 def probe(
     representation: ArrayLike,
@@ -121,6 +137,17 @@ def probe(
     controls where units outnumber stimuli or stimuli repeat, see `controlled_probe`.
 
     Source: Alain & Bengio (2016), arXiv 1610.01644.
+
+    Examples
+    --------
+    >>> import numpy as np, repbias
+    >>> rng = np.random.default_rng(0)
+    >>> labels = rng.integers(0, 2, (400, 2))
+    >>> x = labels @ [[3.0, 0.0], [0.0, 1.0]] + rng.normal(size=(400, 2))
+    >>> test = {"test_representation": x[200:], "test_labels": labels[200:]}
+    >>> found = repbias.probe(x[:200], labels[:200], **test)
+    >>> found.accuracy.round(1).tolist()
+    [1.0, 0.7]
     """
     settings = Classifier(classifier, regularization, scaling)
     return _probe(held_out(representation, labels, test_representation, test_labels, names), settings)
@@ -174,6 +201,19 @@ def controlled_probe(
     When not to use it: for a p value, which needs many more permutations than a mean.
 
     Source: Hewitt & Liang (2019), arXiv 1909.03368; memorisation after Zhang et al. (2017), arXiv 1611.03530.
+
+    Examples
+    --------
+    >>> import numpy as np, repbias
+    >>> rng = np.random.default_rng(0)
+    >>> labels = rng.integers(0, 2, (400, 2))
+    >>> x = labels @ [[3.0, 0.0], [0.0, 1.0]] + rng.normal(size=(400, 2))
+    >>> test = {"test_representation": x[200:], "test_labels": labels[200:]}
+    >>> found = repbias.controlled_probe(x[:200], labels[:200], **test, permutations=3)
+    >>> found.accuracy.round(1).tolist()
+    [1.0, 0.7]
+    >>> found.memorized.mean(0).round(1).tolist()  # what the probe can memorise
+    [0.6, 0.6]
     """
     settings = Classifier(classifier, regularization, scaling)
     if permutations < 1:

@@ -13,6 +13,7 @@ import pandas as pd
 from repbias.core.arrays import ArrayLike, FloatArray, IntArray, as_labels, as_names, as_representation, feature_index
 from repbias.core.randomness import rng
 from repbias.core.results import measures_table
+from repbias.figures.drawings import Bars
 from repbias.measures.decoding.linear_classifiers import (
     CLASSIFIERS,
     REGULARIZATION,
@@ -22,14 +23,18 @@ from repbias.measures.decoding.linear_classifiers import (
     held_out,
     refuse_more_than_two_classes,
 )
+from repbias.measures.result import MeasureResult
 
 Feature: TypeAlias = str | int
 BOTH = "(both)"
 
 
-@dataclass(frozen=True, eq=False)
-class Reliance:
-    """Which of two features a classifier sides with where they differ, on stimuli it was not trained on."""
+@dataclass(frozen=True, eq=False, repr=False)
+class Reliance(MeasureResult):
+    """Which of two features a classifier sides with where they differ, on stimuli it was not trained on.
+
+    `plot` draws the share of the conflict items that the classifier decides by each feature.
+    """
 
     names: tuple[str, str]
     """The two features' names, `[feature]`."""
@@ -68,6 +73,12 @@ class Reliance:
         by_feature = {"reliance": self.reliance, "training_agreement": self.training_agreement}
         whole = ("agreeing_accuracy", "training_accuracy", "n_train", "n_conflict", "n_agreeing")
         return measures_table(self.names, by_feature, {measure: getattr(self, measure) for measure in whole}, of=BOTH)
+
+    def _drawing(self) -> Bars:
+        return Bars(self.names, self.reliance, "share of the conflict items")
+
+    def _title(self) -> str:
+        return f"Reliance of a linear classifier, on {self.n_conflict:,} conflict items"
 
 
 def reliance(
@@ -127,12 +138,53 @@ def reliance(
     *network* relies on. This is about a classifier trained on its representation.
 
     Source: the cue-conflict design of Hermann & Lampinen (2020), arXiv 2006.12433, on representations.
+
+    Examples
+    --------
+    >>> import numpy as np, repbias
+    >>> rng = np.random.default_rng(0)
+    >>> labels = rng.integers(0, 2, (400, 2))
+    >>> x = labels @ [[3.0, 0.0], [0.0, 1.0]] + rng.normal(size=(400, 2))
+    >>> test = {"test_representation": x[200:], "test_labels": labels[200:]}
+    >>> found = repbias.reliance(x[:200], labels[:200], **test)
+    >>> found.reliance.round(1).tolist()  # the stronger feature decides
+    [0.9, 0.1]
     """
     settings = Classifier(classifier, regularization, scaling)
     strengths = as_strengths(strength)
     data = _two_features(representation, labels, test_representation, test_labels, features, names)
     chosen, y = draw_training_set(data.y, strengths, n_train, seed)
     return _score(data, chosen, y, settings)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class RelianceSweep(MeasureResult):
+    """`Reliance` for every combination of some settings of the classifier.
+
+    `plot` draws the share of the conflict items that each classifier decides by the first feature, on average over
+    seeds and numbers of training stimuli.
+    """
+
+    names: tuple[str, str]
+    """The two features' names, `[feature]`."""
+
+    rows: pd.DataFrame
+    """What `table` returns."""
+
+    def table(self) -> pd.DataFrame:
+        """Return a tidy table with the columns classifier, regularization, n_train, seed, and those of `Reliance`."""
+        return self.rows.copy()
+
+    def _drawing(self) -> Bars:
+        first = self.rows[(self.rows["measure"] == "reliance") & (self.rows["feature"] == self.names[0])]
+        by = ["classifier", "regularization"]
+        means = first.groupby(by, sort=False, dropna=False)["value"].mean()
+        names = [kind if np.isnan(penalty) else f"{kind}, {penalty:g}" for kind, penalty in means.index]
+        kinds = [kind for kind, _ in means.index]
+        return Bars(names, means.to_numpy(), f"conflict items decided by {self.names[0]}", groups=kinds)
+
+    def _title(self) -> str:
+        return f"Reliance on {self.names[0]} and {self.names[1]}, by classifier"
 
 
 def reliance_sweep(
@@ -149,7 +201,7 @@ def reliance_sweep(
     n_trains: Sequence[int | None] = (None,),
     scaling: str = "none",
     seeds: Sequence[int] = (0,),
-) -> pd.DataFrame:
+) -> RelianceSweep:
     """Measure `reliance` for every combination of classifier, regularisation, number of training stimuli and seed.
 
     Parameters
@@ -159,11 +211,23 @@ def reliance_sweep(
 
     Returns
     -------
-    A tidy table with the columns classifier, regularization, n_train, seed, and those of `Reliance.table()`.
+    A `RelianceSweep`.
 
     Raises
     ------
     ValueError, TypeError : as `reliance`, for any of the combinations, before the first is fitted.
+
+    Examples
+    --------
+    >>> import numpy as np, repbias
+    >>> rng = np.random.default_rng(0)
+    >>> labels = rng.integers(0, 2, (400, 2))
+    >>> x = labels @ [[3.0, 0.0], [0.0, 1.0]] + rng.normal(size=(400, 2))
+    >>> test = {"test_representation": x[200:], "test_labels": labels[200:]}
+    >>> found = repbias.reliance_sweep(x[:200], labels[:200], **test, classifiers=["ridge"])
+    >>> shares = found.table().query("feature == 'feature_0' and measure == 'reliance'")
+    >>> shares["value"].round(1).tolist()  # at each of three regularisations
+    [0.9, 0.9, 0.9]
     """
     for kind, value in itertools.product(classifiers, regularizations):
         Classifier(kind, value, scaling)  # raises for unknown settings before the first fit
@@ -183,7 +247,7 @@ def reliance_sweep(
             "there is nothing to sweep over: give at least one value each for classifiers, "
             "regularizations, n_trains and seeds"
         )
-    return pd.concat(tables, ignore_index=True)
+    return RelianceSweep((data.names[0], data.names[1]), pd.concat(tables, ignore_index=True))
 
 
 def _two_features(

@@ -23,15 +23,18 @@ from repbias.core.arrays import (
     as_representation,
     class_numbers,
 )
+from repbias.core.display import Displayed
 from repbias.core.results import measures_table
+from repbias.figures.drawings import Bars
 from repbias.measures.interventions.site import Predict, Site, binary_predictions
+from repbias.measures.result import MeasureResult
 
 WEAKEST = 1e-7
 """Correlations below this are rounding, in float64."""
 
 
-@dataclass(frozen=True, eq=False)
-class Eraser:
+@dataclass(frozen=True, eq=False, repr=False)
+class Eraser(Displayed):
     """An affine map that removes some directions from a representation about a mean:
 
     phi  ->  phi - removal coefficients (phi - mean)
@@ -50,6 +53,9 @@ class Eraser:
     def rank(self) -> int:
         """Number of directions that are removed; 0 where erasure changes nothing."""
         return self.removal.shape[1]
+
+    def _display(self) -> tuple[str, pd.DataFrame]:
+        return f"Eraser of {self.rank} directions of {len(self.mean)} units", pd.DataFrame()
 
     @overload
     def apply(self, representation: Tensor) -> Tensor: ...
@@ -98,6 +104,13 @@ def projection_eraser(vectors: ArrayLike, mean: ArrayLike | None = None) -> Eras
     on the feature in correlated units; `leace` removes all that is linearly readable.
 
     Source: Ravfogel et al. (2020), arXiv 2004.07667, a single step.
+
+    Examples
+    --------
+    >>> import numpy as np, repbias
+    >>> eraser = repbias.projection_eraser([0.0, 2.0])
+    >>> eraser.apply(np.array([[1.0, 5.0]])).tolist()
+    [[1.0, 0.0]]
     """
     rows = as_representation(_as_rows(vectors), "vectors").double().cpu()
     centre = torch.zeros(rows.shape[1], dtype=torch.float64)
@@ -144,6 +157,20 @@ def leace(representation: ArrayLike, labels: ArrayLike) -> Eraser:
     weakest count as rounding, and information in them stays.
 
     Source: Belrose et al. (2023), arXiv 2306.03819.
+
+    Examples
+    --------
+    >>> import numpy as np, repbias
+    >>> rng = np.random.default_rng(0)
+    >>> labels = rng.integers(0, 2, (400, 2))
+    >>> x = labels @ [[3.0, 0.0], [0.0, 1.0]] + rng.normal(size=(400, 2))
+    >>> eraser = repbias.leace(x, labels[:, 0])
+    >>> eraser.rank
+    1
+    >>> erased = eraser.apply(x)
+    >>> r2 = repbias.variance_explained(erased, labels).r2
+    >>> bool(abs(r2[0]) < 0.01), bool(r2[1] > 0.05)
+    (True, True)
     """
     x, y, names = as_labelled(representation, labels, None)
     n_classes = class_numbers(y, names, "labels")
@@ -188,9 +215,12 @@ def _roots(covariance: Tensor) -> tuple[Tensor, Tensor]:
     return axes / spread @ axes.T, axes * spread @ axes.T
 
 
-@dataclass(frozen=True, eq=False)
-class Ablation:
-    """How accurately each feature is reported before and after an erasure from a layer."""
+@dataclass(frozen=True, eq=False, repr=False)
+class Ablation(MeasureResult):
+    """How accurately each feature is reported before and after an erasure from a layer.
+
+    `plot` draws the accuracy after the erasure, beside that before it and that of a constant report.
+    """
 
     names: tuple[str, ...]
     """The features' names, `[feature]`."""
@@ -220,9 +250,16 @@ class Ablation:
         measures = {"before": self.before, "after": self.after, "drop": self.drop, "majority": self.majority}
         return measures_table(self.names, measures)
 
+    def _drawing(self) -> Bars:
+        compared = {"before": self.before, "most frequent class": self.majority}
+        return Bars(self.names, self.after, "accuracy after the erasure", references=compared)
+
+    def _title(self) -> str:
+        return f"Accuracy of the reports of {self.n_stimuli:,} stimuli, before and after an erasure"
+
 
 def ablate(
-    module: nn.Module,
+    model: nn.Module,
     inputs: Any,
     layer: str,
     eraser: Eraser,
@@ -231,22 +268,22 @@ def ablate(
     predict: Predict = binary_predictions,
     names: Sequence[str] | None = None,
     axes: Axes | None = None,
-    batch: int = 4096,
+    batch_size: int = 4096,
 ) -> Ablation:
     """Report each feature's accuracy before and after something is erased from a layer's output.
 
     Parameters
     ----------
-    module : any `nn.Module`; run in eval mode, and left as it was.
+    model : any `nn.Module`; run in eval mode, and left as it was.
     inputs : a tensor or array `[stimulus, ...]`, a mapping of arguments by name, or a list or loader of batches.
     layer : name of one layer, or of one of its calls, `act#1`; see `read_layers`.
     eraser : of the layer's units, applied at every position, or of all values of a stimulus in the order of
         `read_layers`.
     labels : the correct class labels, `[stimulus]` or `[stimulus, feature]`, in the order of the predicted features.
-    predict : from what the module returns to predicted labels `[stimulus, feature]`; logits above 0 by default.
+    predict : from what the model returns to predicted labels `[stimulus, feature]`; logits above 0 by default.
     names : the features' names; `feature_0`, ... by default.
     axes : names of the layer's axes, where its modules do not show which holds the units; see `read_layers`.
-    batch : stimuli in one forward pass.
+    batch_size : stimuli in one forward pass.
 
     Returns
     -------
@@ -261,15 +298,25 @@ def ablate(
     erased from one layer can bypass it (residual connections) or be read nonlinearly.
 
     Source: Elazar et al. (2021), arXiv 2006.00995; Belrose et al. (2023), arXiv 2306.03819.
+
+    Examples
+    --------
+    >>> import torch, repbias
+    >>> stimuli = torch.tensor([[-1.0, 1.0], [1.0, 1.0], [-1.0, -1.0], [1.0, -1.0]])
+    >>> labels = (stimuli > 0).int()
+    >>> model = torch.nn.Sequential(torch.nn.Identity(), torch.nn.Identity())  # reports the signs of its inputs
+    >>> found = repbias.ablate(model, stimuli, "0", repbias.projection_eraser([1.0, 0.0]), labels)
+    >>> found.before.tolist(), found.after.tolist()
+    ([1.0, 1.0], [0.5, 1.0])
     """
-    batches = Batches(inputs, module, batch_size=batch)
+    batches = Batches(inputs, model, batch_size=batch_size)
     correct = as_labels(labels, torch.empty(batches.count()), "labels")
-    site = Site.of_length(len(eraser.mean), "the eraser", module, layer, batches, predict, axes)
+    site = Site.of_length(len(eraser.mean), "the eraser", model, layer, batches, predict, axes)
     n_features = site.n_features()
     names = as_names(names, n_features)
     if correct.shape[1] != n_features:
         raise ValueError(
-            f"labels must hold the {n_features} features that the module predicts, got {correct.shape[1]}: "
+            f"labels must hold the {n_features} features that the model predicts, got {correct.shape[1]}: "
             "give both the same features in the same order"
         )
     before, after = (

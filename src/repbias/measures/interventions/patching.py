@@ -17,19 +17,24 @@ from repbias.activations.batches import Batch, Batches
 from repbias.core.arrays import ArrayLike, FloatArray, as_labels, as_names, feature_index, refuse_negative
 from repbias.core.randomness import rng
 from repbias.core.results import measures_table
+from repbias.figures.drawings import Bars
 from repbias.measures.interventions.erasure import projection_eraser
 from repbias.measures.interventions.site import Predict, Site, binary_predictions
+from repbias.measures.result import MeasureResult
 
 Mix = Callable[[Tensor, Tensor], Tensor]
 """From the values `[stimulus, position, unit]` of stimuli and of their sources to those that take their place."""
 
 
-@dataclass(frozen=True, eq=False)
-class Patching:
+@dataclass(frozen=True, eq=False, repr=False)
+class Patching(MeasureResult):
     """Whose label is reported of a stimulus that has another's activity at a layer.
 
     The pairs fall into two groups for each feature: those whose labels, as predicted with nothing edited, differ, and
     those that agree.
+
+    `plot` draws the share of the differing pairs whose report becomes the source's, beside that of the agreeing pairs
+    whose report changes.
     """
 
     names: tuple[str, ...]
@@ -55,9 +60,17 @@ class Patching:
         measures = {"transferred": self.transferred, "disturbed": self.disturbed, "n_differing": self.n_differing}
         return measures_table(self.names, measures)
 
+    def _drawing(self) -> Bars:
+        label = "pairs that report the source's label"
+        disturbed = {"agreeing pairs that change": self.disturbed}
+        return Bars(self.names, self.transferred, label, references=disturbed)
+
+    def _title(self) -> str:
+        return f"Reports of {self.n_pairs:,} patched stimuli"
+
 
 def patch(
-    module: nn.Module,
+    model: nn.Module,
     inputs: Any,
     source_inputs: Any,
     layer: str,
@@ -66,7 +79,7 @@ def patch(
     predict: Predict = binary_predictions,
     names: Sequence[str] | None = None,
     axes: Axes | None = None,
-    batch: int = 4096,
+    batch_size: int = 4096,
 ) -> Patching:
     """Replace a layer's output by that of a source stimulus, and count whose labels are reported.
 
@@ -75,16 +88,16 @@ def patch(
 
     Parameters
     ----------
-    module : any `nn.Module`; run in eval mode, and left as it was.
+    model : any `nn.Module`; run in eval mode, and left as it was.
     inputs : the stimuli that are patched, `[pair, ...]`: a tensor or array, a mapping of arguments by name, or a list
         or loader of batches.
     source_inputs : the stimuli from which the activity comes, row by row, in the same form; see `pairs_differing_in`.
     layer : name of one layer, or of one of its calls, `act#1`; see `read_layers`.
     units : the units that are replaced, at every position; all by default.
-    predict : from what the module returns to predicted labels `[stimulus, feature]`; logits above 0 by default.
+    predict : from what the model returns to predicted labels `[stimulus, feature]`; logits above 0 by default.
     names : the features' names; `feature_0`, ... by default.
     axes : names of the layer's axes, where its modules do not show which holds the units; see `read_layers`.
-    batch : stimuli in one forward pass.
+    batch_size : stimuli in one forward pass.
 
     Returns
     -------
@@ -100,19 +113,30 @@ def patch(
     gives the source's report: patch units or a subspace (`patch_subspace`) there.
 
     Source: Vig et al. (2020), arXiv 2004.12265; Geiger et al. (2021), arXiv 2106.02997.
+
+    Examples
+    --------
+    >>> import torch, repbias
+    >>> stimuli = torch.tensor([[-1.0, 1.0], [1.0, 1.0], [-1.0, -1.0], [1.0, -1.0]])
+    >>> labels = (stimuli > 0).int()
+    >>> model = torch.nn.Sequential(torch.nn.Identity(), torch.nn.Identity())  # reports the signs of its inputs
+    >>> pairs = repbias.pairs_differing_in(labels, 0, seed=0)
+    >>> found = repbias.patch(model, stimuli[pairs[:, 0]], stimuli[pairs[:, 1]], "0", units=[0])
+    >>> found.transferred.tolist(), found.disturbed.tolist()  # each pair differs in the first feature
+    ([1.0, nan], [nan, 0.0])
     """
-    pairs = _paired(module, inputs, source_inputs, batch)
+    pairs = _paired(model, inputs, source_inputs, batch_size)
     if units is None:
-        site = Site.find(module, layer, pairs[0], predict, axes, "flatten")
+        site = Site.find(model, layer, pairs[0], predict, axes, "flatten")
         return _patched(site, pairs, lambda own, source: source, names)
-    site = Site.find(module, layer, pairs[0], predict, axes)
+    site = Site.find(model, layer, pairs[0], predict, axes)
     chosen = torch.zeros(site.n_units, dtype=torch.bool)
     chosen[_as_units(units, site.n_units, layer)] = True
     return _patched(site, pairs, lambda own, source: torch.where(chosen.to(own.device), source, own), names)
 
 
 def patch_subspace(
-    module: nn.Module,
+    model: nn.Module,
     inputs: Any,
     source_inputs: Any,
     layer: str,
@@ -121,7 +145,7 @@ def patch_subspace(
     predict: Predict = binary_predictions,
     names: Sequence[str] | None = None,
     axes: Axes | None = None,
-    batch: int = 4096,
+    batch_size: int = 4096,
 ) -> Patching:
     """Replace a layer's output by that of a source stimulus within a subspace, and count whose labels are reported.
 
@@ -131,7 +155,7 @@ def patch_subspace(
 
     Parameters
     ----------
-    module, inputs, source_inputs, layer : as in `patch`, and so are the arguments by name.
+    model, inputs, source_inputs, layer : as in `patch`, and so are the arguments by name.
     vectors : `[unit]` or `[direction, unit]`, of any length; of the layer's units, at every position, or of all values
         of a stimulus in the order of `read_layers`.
 
@@ -147,10 +171,22 @@ def patch_subspace(
     by activating a pathway that is otherwise dormant.
 
     Source: Geiger et al. (2023), arXiv 2303.02536; the caution is Makelov, Lange & Nanda's (2023), arXiv 2311.17030.
+
+    Examples
+    --------
+    >>> import torch, repbias
+    >>> stimuli = torch.tensor([[-1.0, 1.0], [1.0, 1.0], [-1.0, -1.0], [1.0, -1.0]])
+    >>> labels = (stimuli > 0).int()
+    >>> model = torch.nn.Sequential(torch.nn.Identity(), torch.nn.Identity())  # reports the signs of its inputs
+    >>> pairs = repbias.pairs_differing_in(labels, 0, seed=0)
+    >>> own, source = stimuli[pairs[:, 0]], stimuli[pairs[:, 1]]
+    >>> found = repbias.patch_subspace(model, own, source, "0", [0.0, 1.0])
+    >>> found.transferred[:1].tolist()  # the second unit does not carry the first feature
+    [0.0]
     """
     basis = projection_eraser(vectors).coefficients
-    pairs = _paired(module, inputs, source_inputs, batch)
-    site = Site.of_length(basis.shape[1], "vectors", module, layer, pairs[0], predict, axes)
+    pairs = _paired(model, inputs, source_inputs, batch_size)
+    site = Site.of_length(basis.shape[1], "vectors", model, layer, pairs[0], predict, axes)
 
     def mix(own: Tensor, source: Tensor) -> Tensor:
         directions = basis.to(own.device)
@@ -159,9 +195,9 @@ def patch_subspace(
     return _patched(site, pairs, mix, names)
 
 
-def _paired(module: nn.Module, inputs: Any, source_inputs: Any, batch: int) -> tuple[Batches, Batches]:
+def _paired(model: nn.Module, inputs: Any, source_inputs: Any, batch_size: int) -> tuple[Batches, Batches]:
     """Return the stimuli and their sources, row by row."""
-    own, source = (Batches(one, module, batch_size=batch) for one in (inputs, source_inputs))
+    own, source = (Batches(one, model, batch_size=batch_size) for one in (inputs, source_inputs))
     if (n := own.count()) != (n_sources := source.count()):
         raise ValueError(
             f"inputs and source_inputs must pair up row by row, got {n} and {n_sources} stimuli: repeat a source "
@@ -230,7 +266,7 @@ def pairs_differing_in(
     Returns
     -------
     Indices of stimuli `[pair, 2]`: one to be patched and its source. Each stimulus that has a counterpart is patched
-    once, in order; a stimulus may be the source of several. Use as `patch(module, inputs[pairs[:, 0]],
+    once, in order; a stimulus may be the source of several. Use as `patch(model, inputs[pairs[:, 0]],
     inputs[pairs[:, 1]], ...)`.
 
     Raises
@@ -240,6 +276,12 @@ def pairs_differing_in(
 
     When not to use it: where stimuli can be made at will, make the counterpart itself. Pairs agree in the given
     labels, and may differ in anything else.
+
+    Examples
+    --------
+    >>> import repbias
+    >>> repbias.pairs_differing_in([[0, 0], [1, 0], [0, 1], [1, 1]], feature=0, seed=0).tolist()
+    [[0, 1], [1, 0], [2, 3], [3, 2]]
     """
     n_stimuli = np.shape(labels)[0] if np.ndim(labels) else 0
     if not n_stimuli:

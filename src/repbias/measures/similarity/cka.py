@@ -89,6 +89,16 @@ def cka(a: ArrayLike, b: ArrayLike, debiased: bool = False) -> float:
 
     Source: Kornblith et al. (2019), ICML (biased); Song et al. (2012), JMLR 13, and Nguyen, Raghu & Kornblith (2021),
     ICLR (debiased).
+
+    Examples
+    --------
+    >>> import numpy as np, repbias
+    >>> rng = np.random.default_rng(0)
+    >>> a, b = rng.normal(size=(2, 20, 200))  # independent, with few stimuli
+    >>> round(repbias.cka(a, 2 * a), 6)
+    1.0
+    >>> round(repbias.cka(a, b), 1), abs(repbias.cka(a, b, debiased=True)) < 0.2
+    (0.9, True)
     """
     x, y = normalised_pair(a, b, least=LEAST[debiased])
     if len(x) < x.shape[1] + y.shape[1]:
@@ -138,6 +148,14 @@ def kernel_cka(
     kernel that no stimulus has a neighbour: any two representations are then alike (biased) or the estimate is noise.
 
     Source: Kornblith et al. (2019), ICML.
+
+    Examples
+    --------
+    >>> import numpy as np, repbias
+    >>> rng = np.random.default_rng(0)
+    >>> a = rng.normal(size=(100, 3))
+    >>> round(repbias.kernel_cka(a, 2 * a + 1), 6)
+    1.0
     """
     refuse_unknown(kernel, KERNELS, "kernel")
     if not 0 < bandwidth < np.inf:

@@ -29,6 +29,17 @@ class CKAFitter:
     When not to use it: where all responses fit in memory and stimuli are fewer than units (`cka` is faster then).
 
     Source: Song et al. (2012), JMLR 13, for the estimator; the sums are an expansion of it.
+
+    Examples
+    --------
+    >>> import numpy as np, repbias
+    >>> rng = np.random.default_rng(0)
+    >>> a = rng.normal(size=(100, 3))
+    >>> b, fitter = a @ rng.normal(size=(3, 5)), repbias.CKAFitter()
+    >>> for rows in (slice(0, 60), slice(60, 100)):
+    ...     fitter.update(a[rows], b[rows])
+    >>> bool(np.isclose(fitter.result(), repbias.cka(a, b)))
+    True
     """
 
     def __init__(self) -> None:

@@ -53,6 +53,12 @@ def rdm(representation: ArrayLike, distance: str = "correlation") -> FloatArray:
 
     Source: Kriegeskorte, Mur & Bandettini (2008), Frontiers in Systems Neuroscience 2:4; the normalisation is that of
     Nili et al. (2014) and rsatoolbox.
+
+    Examples
+    --------
+    >>> import repbias
+    >>> repbias.rdm([[0.0, 0.0], [3.0, 4.0]], "squared_euclidean").tolist()
+    [[0.0, 12.5], [12.5, 0.0]]
     """
     refuse_unknown(distance, DISTANCES, "distance")
     x = two_or_more(representation)
@@ -143,6 +149,15 @@ def compare_rdms(a: ArrayLike, b: ArrayLike, by: str = "pearson") -> float:
     independent is wrong.
 
     Source: Kriegeskorte, Mur & Bandettini (2008); Nili et al. (2014), PLoS Comput Biol 10(4) on ties and tau-a.
+
+    Examples
+    --------
+    >>> import numpy as np, repbias
+    >>> rng = np.random.default_rng(0)
+    >>> a = rng.normal(size=(100, 3))
+    >>> distances = repbias.rdm(a, "euclidean")
+    >>> round(repbias.compare_rdms(distances, 2 * distances), 6)
+    1.0
     """
     refuse_unknown(by, COMPARISONS, "comparison")
     return float(_compared(_distances([a, b], ("a", "b")), by, ("a", "b"))[0, 1])
@@ -171,6 +186,15 @@ def compare_many(rdms: Sequence[ArrayLike], by: str = "pearson") -> FloatArray:
     networks needs the network as its replicate.
 
     Source: Mehrer et al. (2020), Nature Communications 11, 5725, compare networks of different seeds so.
+
+    Examples
+    --------
+    >>> import numpy as np, repbias
+    >>> rng = np.random.default_rng(0)
+    >>> a = rng.normal(size=(100, 3))
+    >>> layers = [repbias.rdm(a), repbias.rdm(a[:, :2]), repbias.rdm(a)]
+    >>> repbias.compare_many(layers).shape
+    (3, 3)
     """
     refuse_unknown(by, COMPARISONS, "comparison")
     if len(rdms) < 2:

@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 from pydantic import Field, field_validator, model_validator
 
 from repbias.core.randomness import rng
+from repbias.core.results import OUTPUT_POSITION
 from repbias.core.specs import did_you_mean
 from repbias.tasks.generated import BinaryTask, Labels, consecutive, draw_unseen
 from repbias.tasks.strings.features import AnyStringFeature
 from repbias.tasks.strings.layout import Block, draw_owners
 from repbias.tasks.strings.leakage import Vocabulary, string_leakage
-from repbias.tasks.task import OUTPUT_POSITION, UNLABELLED, Finding, Split
+from repbias.tasks.task import UNLABELLED, Finding, Split
 
 GREEK = (
     *("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu"),
