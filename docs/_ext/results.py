@@ -65,11 +65,13 @@ def published_scores() -> dict[str, Score]:
 
 def scorecard_table(tests: dict[str, Tests], scores: dict[str, Score]) -> str:
     """The table of all claims of the catalogue with their verdicts by domain."""
+    studied = {study.domain for of_claim in tests.values() for study, _ in of_claim}
+    domains = [domain for domain in DOMAINS if domain in studied]
     rows = [
-        [f"[{id}]({id}.md)", claim.statement, *(_verdict(domain, tests[id], scores.get(id)) for domain in DOMAINS)]
+        [f"[{id}]({id}.md)", claim.statement, *(_verdict(domain, tests[id], scores.get(id)) for domain in domains)]
         for id, claim in CATALOGUE.items()
     ]
-    return _table(["", "claim", *DOMAINS], rows) + "\n"
+    return _table(["", "claim", *domains], rows) + "\n"
 
 
 def _verdict(domain: str, tests: Tests, score: Score | None) -> str:
@@ -112,14 +114,15 @@ def _found(score: Score | None, tests: Tests, folder: Path) -> list[str]:
 
 def _found_by(study: StudyScore, folder: Path) -> str:
     """The verdict of one study, its numbers condition by condition, and its figures."""
-    sentence = "; ".join(part for part in (f"**{study.verdict}**", study.tally, study.beyond) if part)
+    primary = f" Primary conditions: {study.tally}." if study.tally else ""
+    others = f" Other conditions, in italics: {study.beyond}." if study.beyond else ""
     rows = [_row(row) for row in study.rows.to_dict("records")]
     numbers = _table(["condition", "part of the claim", "estimate", "95 % interval", "networks", "verdict"], rows)
     pictures = [
         f"![{path.stem} of {study.study}]({os.path.relpath(path, folder)})" for path in published.figures(study.study)
     ]
     heading = f"### `{study.study}` ({study.domain}, {study.scale} scale)"
-    return "\n\n".join([heading, f"{sentence[0].upper()}{sentence[1:]}.", *pictures, numbers])
+    return "\n\n".join([heading, f"Verdict: **{study.verdict}**.{primary}{others}", *pictures, numbers])
 
 
 def _row(row: dict[str, object]) -> list[str]:
