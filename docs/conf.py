@@ -37,6 +37,7 @@ extensions = [
     "decisions",
     "links",
     "listings",
+    "offline",
     "results",
 ]
 exclude_patterns = [
@@ -75,6 +76,7 @@ sphinx_gallery_conf = {
     "examples_dirs": "../examples/gallery",
     "gallery_dirs": "gallery",
     "filename_pattern": r"plot_",
+    "within_subsection_order": "FileNameSortKey",
     "capture_repr": ("_repr_html_",),
     "doc_module": ("repbias",),
     "backreferences_dir": "gallery/backreferences",
