@@ -60,8 +60,10 @@ from .models import EncoderHeads as EncoderHeads
 from .models import Model as Model
 from .models import Recurrent as Recurrent
 from .models import ResNet as ResNet
+from .models import UserModule as UserModule
 from .models import ViT as ViT
 from .report.pages import save_html as save_html
+from .tasks import ArrayTask as ArrayTask
 from .tasks import BooleanFeature as BooleanFeature
 from .tasks import BooleanTask as BooleanTask
 from .tasks import ImageFeature as ImageFeature
@@ -69,6 +71,7 @@ from .tasks import ImageTask as ImageTask
 from .tasks import StringTask as StringTask
 from .tasks import SymbolTask as SymbolTask
 from .tasks import Task as Task
+from .tasks import UserTask as UserTask
 from .tasks import boolean_function as boolean_function
 from .tasks import check_design as check_design
 from .training import SGD as SGD

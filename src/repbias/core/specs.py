@@ -24,6 +24,8 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, ErrorDetails, InitErrorDetails, PydanticCustomError, core_schema
 
+IDENTITY = "identity"  # the context in which a spec is serialised to be hashed, and not to be made again
+
 
 class Spec(BaseModel):
     """A frozen description: validated when made, equal by value, with a canonical JSON form."""
@@ -58,7 +60,8 @@ class Spec(BaseModel):
         Keys are not sorted, because the order of features is part of the description (it is the order of a network's
         outputs). Fields that are None are left out, so that a new optional field does not change existing identities.
         """
-        return json.dumps(self.model_dump(mode="json", exclude_none=True), separators=(",", ":"), ensure_ascii=True)
+        fields = self.model_dump(mode="json", exclude_none=True, context=IDENTITY)
+        return json.dumps(fields, separators=(",", ":"), ensure_ascii=True)
 
     def digest(self) -> str:
         """Return the first 16 hexadecimal digits of the SHA-256 of the canonical JSON."""

@@ -137,6 +137,19 @@ class Task(Spec):
         """Draw the three splits of one network, the same for the same seed on every machine."""
 
     @property
+    def is_controlled(self) -> bool:
+        """Whether the stimuli are made so that the roles of the features match; by default True.
+
+        A study of a controlled task is refused where `check_design` fails. Of real data `check_design` only reports.
+        """
+        return True
+
+    @property
+    def patience(self) -> int | None:
+        """The patience of a phase of training that sets none, see `Phase`; by default None: there is no limit."""
+        return None
+
+    @property
     def measured_names(self) -> tuple[str, ...]:
         """The variables that are measured in every layer: the features, then any others that the stimuli have."""
         return self.feature_names
