@@ -63,6 +63,10 @@ from .models import ResNet as ResNet
 from .models import UserModule as UserModule
 from .models import ViT as ViT
 from .report.pages import save_html as save_html
+from .runs.results import StudyResult as StudyResult
+from .runs.studies import StudyStore as StudyStore
+from .runs.studies import open_store as open_store
+from .runs.studies import run as run
 from .tasks import ArrayTask as ArrayTask
 from .tasks import BooleanFeature as BooleanFeature
 from .tasks import BooleanTask as BooleanTask

@@ -277,7 +277,7 @@ class TestRun:
         assert "no data" in said.out
         assert said.err.count(": failed after") == 2
         (result,) = stored_results(store)
-        assert result.networks["status"].to_list() == ["failed"] * 2
+        assert result.outcomes["status"].to_list() == ["failed"] * 2
         assert result.claims[["n", "n_planned"]].to_numpy().tolist() == [[0, 2]]
         assert set(result.table["seed"]) == {0, 1}
         assert "failed" in (store / "reports" / "diverging-quick" / "index.html").read_text()

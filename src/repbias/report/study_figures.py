@@ -34,7 +34,7 @@ def study_figures(result: StudyResult) -> list[Figure]:
     if result.table.empty:
         return []
     conditions = described_conditions(result)
-    with_probes = analysed_networks(in_layer_order(result), result.networks)
+    with_probes = analysed_networks(in_layer_order(result), result.outcomes)
     analysed = labelled_features(with_probes, result)
     figures = [feature_gap(analysed, conditions), *_of_claims(result, conditions)]
     sequential = select.in_conditions(conditions, result.table[result.table["measure"] == OUTPUT_POSITION])
@@ -46,7 +46,7 @@ def study_figures(result: StudyResult) -> list[Figure]:
     # Learning curves are of all networks, also of those that failed the criterion.
     figures.append(learning_curves(labelled_features(result.table, result), conditions))
     figures.append(layer_profile(analysed, conditions))
-    units = labelled_features(analysed_networks(result.units, result.networks), result)
+    units = labelled_features(analysed_networks(result.units, result.outcomes), result)
     figures.append(unit_histogram(units, analysed, conditions))
     if any(len(one.task.measured_names) > len(one.task.feature_names) for one in result.plan.conditions):
         figures.append(layer_contents(with_probes, conditions, feature_names(result)))
@@ -55,7 +55,7 @@ def study_figures(result: StudyResult) -> list[Figure]:
 
 def _of_claims(result: StudyResult, conditions: pd.DataFrame) -> Iterator[Figure]:
     """Claims, and the contrasts that decide them."""
-    study, trained = result.plan.study, trained_networks(result.table, result.networks)
+    study, trained = result.plan.study, trained_networks(result.table, result.outcomes)
     if not result.claims.empty:
         yield claim_forest(result.claims, conditions)
     if study.claims and forms_grid(conditions):
@@ -109,7 +109,7 @@ def contrast_values(claim: Claim, result: StudyResult) -> pd.DataFrame:
 
     Conditions that the claim is not about are included, so that a map shows how far the effect extends.
     """
-    trained, contrast = trained_networks(result.table, result.networks), claim.contrast
+    trained, contrast = trained_networks(result.table, result.outcomes), claim.contrast
     frames = [pd.DataFrame(columns=["condition", "seed", "value"])]
     for condition in result.plan.conditions:
         table, layers = trained[trained["condition"] == condition.name], condition.model.layer_names
@@ -150,7 +150,7 @@ def analysed_findings(result: StudyResult) -> dict[str, pd.DataFrame]:
 
     An analysis of one network at a time is done on every network, whether or not it passed.
     """
-    analysis, networks = result.plan.study.analysis, result.networks
+    analysis, networks = result.plan.study.analysis, result.outcomes
     if analysis is None:
         return {}
     if analysis.of == "study":
