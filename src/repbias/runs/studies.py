@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -12,12 +11,11 @@ from pydantic import Field, ValidationError
 
 from repbias.core.display import Displayed
 from repbias.core.specs import Spec, did_you_mean, explain
-from repbias.experiments.condition import Condition
 from repbias.experiments.study import ScaleName, Study
 from repbias.runs.plan import Plan, make_plan, missing_analyses
+from repbias.runs.progress import RunProgress
 from repbias.runs.results import StudyResult, read_result
 from repbias.runs.runner import (
-    OnProgress,
     check_plan,
     choose_device,
     complete,
@@ -42,20 +40,6 @@ class Request(Spec):
     study: Study | None
 
 
-class Progress:
-    """How the progress of a run is shown: not at all; a subclass shows it."""
-
-    @contextmanager
-    def training(self, plan: Plan, missing: Sequence[Condition]) -> Iterator[OnProgress]:
-        """Yield the function that training calls as it goes on; `missing` has the condition of each missing network."""
-        yield lambda *_: None
-
-    @contextmanager
-    def analyses(self, count: int) -> Iterator[Callable[[str], None]]:
-        """Yield the function that is called with the run id of each of `count` analyses."""
-        yield lambda _run: None
-
-
 def run_studies(
     names: Sequence[str | Study],
     store: Path,
@@ -64,7 +48,7 @@ def run_studies(
     seeds: int | None = None,
     device: str = "auto",
     remake: bool = False,
-    progress: Progress | None = None,
+    progress: bool = True,
 ) -> Iterator[StudyResult]:
     """Train and analyse the networks that the store lacks; yield each study's result when it is complete.
 
@@ -78,13 +62,13 @@ def run_studies(
     seeds : networks per condition, instead of the number of the scale.
     device : ``"auto"``, ``"cpu"`` or ``"cuda"``.
     remake : delete damaged runs and make them again.
-    progress : how to show progress.
+    progress : whether to show how much is done.
 
     Raises
     ------
     ValueError : an unknown study, a store or setting that cannot be used, or a design whose roles are not matched.
     """
-    progress = progress or Progress()
+    shown = RunProgress(enabled=progress)
     plans = [make_plan(study, scale, seeds) for study in _find_all(names)]
     device = choose_device(device)
     for plan in plans:
@@ -96,10 +80,10 @@ def run_studies(
         for plan in plans:
             _remember(opened, plan)
             missing = missing_networks(plan, opened)
-            with progress.training(plan, [condition for condition, _ in missing]) as on_progress:
+            with shown.training(plan, [condition for condition, _ in missing]) as on_progress:
                 complete(missing, opened, device=device, on_progress=on_progress, pool=pool)
             jobs = missing_analyses(plan, opened, remake=remake)
-            with progress.analyses(len(jobs)) as on_saved:
+            with shown.analyses(len(jobs)) as on_saved:
                 complete_analyses(jobs, opened, on_saved, pool=pool)
             yield read_result(plan, opened)
 
@@ -140,6 +124,7 @@ def run(
     seeds: int | None = None,
     store: str | Path = "repbias-store",
     device: str = "auto",
+    progress: bool = True,
 ) -> StudyResult:
     """Train the networks of a study that a store lacks, and return its results.
 
@@ -152,6 +137,7 @@ def run(
     seeds : networks per condition, instead of the number of the scale.
     store : the folder that holds the runs; it is made if it does not exist.
     device : "auto", "cpu" or "cuda".
+    progress : whether to show how much is done, on standard error or in the notebook.
 
     Returns
     -------
@@ -169,7 +155,7 @@ def run(
     """
     if not isinstance(study, str | Study):
         raise TypeError(f"study must be the name of a study, a TOML file or a Study, got {type(study).__name__}")
-    (result,) = run_studies([study], Path(store), scale=scale, seeds=seeds, device=device)
+    (result,) = run_studies([study], Path(store), scale=scale, seeds=seeds, device=device, progress=progress)
     return result
 
 

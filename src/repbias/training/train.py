@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from repbias.core.progress import Meter
 from repbias.core.specs import explain
 from repbias.models import Model
 from repbias.tasks.task import Task
@@ -27,7 +28,7 @@ def train(
     layers: str | Sequence[str] | None = None,
     measures: Mapping[str, Measure] | None = None,
     device: str = "cpu",
-    on_progress: Progress | None = None,
+    progress: bool = True,
 ) -> Networks:
     """Train one network per seed, all at once, and measure every layer in the course of training.
 
@@ -46,7 +47,8 @@ def train(
     measures : further measures by name, each a function of (validation responses `[stimulus, unit]`, labels
         `[stimulus, feature]`, test responses, test labels) that returns one number per feature.
     device : "cpu", "cuda", ...
-    on_progress : called with (steps taken since the last call, summed over networks; networks still training).
+    progress : whether to show how many steps were taken, on standard error or in the notebook; the time left is shown
+        where the number of steps is known, because every phase ends after a given number.
 
     Raises
     ------
@@ -63,8 +65,24 @@ def train(
         Job(task, settings, seed, partial(build_network, model, task, seed), patterns, measures or {})
         for seed in chosen
     ]
-    trained = train_stack(jobs, device=device, on_progress=on_progress)
-    return Networks(Network(outcome, task, model) for _, outcome in trained)
+    with Meter("training", enabled=progress) as meter:
+        trained = train_stack(jobs, device=device, on_progress=_shown(meter, len(jobs), settings))
+        return Networks(Network(outcome, task, model) for _, outcome in trained)
+
+
+def _shown(meter: Meter, networks: int, training: Training) -> Progress:
+    """Return what shows the steps taken; how many there will be is known where no phase waits for accuracies."""
+    taken, most = 0, networks * training.max_steps
+    is_known = all(phase.until == "steps" for phase in training.phases)
+
+    def on_progress(steps: int, active: int) -> None:
+        nonlocal taken
+        taken += steps
+        limit = "" if is_known else "at most "
+        words = f"{networks - active}/{networks} networks, {taken:,} of {limit}{most:,} steps"
+        meter.update(taken / most if is_known else None, words)
+
+    return on_progress
 
 
 def _checked_seeds(seeds: int | Iterable[int]) -> list[int]:
