@@ -41,9 +41,9 @@ class _SpecClass(ModelMetaclass):
     """
 
     def __dir__(self) -> list[str]:
-        """Return the public names that the class itself defines, but for those documented as "See" another class."""
-        own = {name: value for name, value in vars(self).items() if not name.startswith("_") and name != "model_config"}
-        return [name for name, value in own.items() if not (getattr(value, "__doc__", None) or "").startswith("See `")]
+        """Return the public names that the class itself defines; a base class documents those that it defines too."""
+        names = [name for name in vars(self) if not name.startswith("_")]
+        return [name for name in names if not any(name in vars(base) for base in self.__mro__[1:])]
 
 
 class Spec(BaseModel, metaclass=_SpecClass):
