@@ -24,6 +24,12 @@ class ConvNet(StagedModel):
     channels : of each stage.
     convolutions : how many per stage.
     norm : after each convolution: "none", "batch" or "group"; see `StagedModel`.
+
+    Examples
+    --------
+    >>> import repbias
+    >>> repbias.ConvNet(channels=(8, 16)).layer_names
+    ('stage.0.mean', 'pool')
     """
 
     kind: Literal["convnet"] = "convnet"
@@ -71,6 +77,12 @@ class ResNet(StagedModel):
     norm : after each convolution: "none", "batch" or "group"; see `StagedModel`.
     stem : "small" is one 3x3 convolution; "large", for images of 224 px, one of 7x7 with stride 2, and after it the
         maximum over 3x3 places with stride 2. Norm and ReLU follow the convolution.
+
+    Examples
+    --------
+    >>> import repbias
+    >>> repbias.ResNet(widths=(8, 16), blocks=(1, 1)).layer_names
+    ('stage.0.mean', 'pool')
     """
 
     kind: Literal["resnet"] = "resnet"

@@ -30,6 +30,12 @@ class ViT(AttentionSpec, ImageModel):
     layers : Transformer layers. width : units of the stream. heads : attention heads, which share it evenly.
     mlp_width : hidden units of each layer's MLP; four times the width where it is None.
     dropout : probability with which outputs of attention and MLP are silenced in a training step, unit by unit.
+
+    Examples
+    --------
+    >>> import repbias
+    >>> repbias.ViT(patch=8, layers=2).layer_names
+    ('block.0.mean', 'block.1.mean', 'pool')
     """
 
     kind: Literal["vit"] = "vit"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,13 @@ class Phase(Spec):
         ends at its limit before its features are mastered has no extra steps and keeps its learning rate.
     position_weights : for models that report features one after another, the weight in the loss of each output
         position; None for 1 each. A position of weight 0 is not in the loss, and its feature need not be mastered.
+
+    Examples
+    --------
+    >>> import repbias
+    >>> easy_first = (repbias.Phase(features=("easy",), extra=0), repbias.Phase())
+    >>> [phase.steps for phase in easy_first]
+    [60000, 60000]
     """
 
     features: tuple[str, ...] | None = Field(default=None, min_length=1)
@@ -87,6 +94,12 @@ class Training(Spec):
         each comes at most 10 % later than the one before.
     checkpoints_per_decade : at how many steps per factor of ten the layers are measured, equally spaced on a log scale;
         they are also measured at step 0, at each step of mastery, at each change of phase and at the last step.
+
+    Examples
+    --------
+    >>> import repbias
+    >>> repbias.Training(optimizer="adam", phases=(repbias.Phase(steps=500, until="steps"),)).max_steps
+    500
     """
 
     optimizer: AnyOptimizer = SGD()
@@ -95,6 +108,10 @@ class Training(Spec):
     mastery_accuracy: float = Field(default=0.99, gt=0, le=1)
     check_every: int = Field(default=200, ge=1)
     checkpoints_per_decade: int = Field(default=6, ge=1)
+
+    if TYPE_CHECKING:  # what is accepted, and not only what the fields hold
+
+        def __init__(self, *, optimizer: str | Mapping[str, Any] | AnyOptimizer = ..., **settings: Any) -> None: ...
 
     @field_validator("optimizer", mode="before")
     @classmethod
