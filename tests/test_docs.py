@@ -33,7 +33,9 @@ def blocks(language: str) -> list[tuple[str, str]]:
 def listed() -> list[str]:
     """The names in the listings of the reference, each of which gets a page; results have their module before them."""
     text = "\n".join(page.read_text("utf-8") for page in (DOCS / "reference").glob("*.md"))
-    lists = re.findall(r"\.\. autosummary::\n   :toctree: generated\n\n((?:   ~?[\w.]+\n)+)", text)
+    lists = re.findall(
+        r"\.\. autosummary::\n(?:   :template: \S+\n)?   :toctree: generated\n\n((?:   ~?[\w.]+\n)+)", text
+    )
     return " ".join(lists).replace("~", "").split()
 
 
