@@ -58,11 +58,8 @@ nb_execution_cache_path = str(HERE / "_build" / "notebooks")
 nb_execution_timeout = 240
 nb_execution_raise_on_error = False  # a failed notebook is a warning, and so an error of `make docs`, which names all
 nb_execution_in_temp = True
-# These pages call names that the package does not have yet: `Networks.plot`, `AuditReport.plot`, stores in Python.
+# These pages call names that the package does not have yet: plots of networks and audits, and stores in Python.
 nb_execution_excludepatterns = [
-    "tutorials/first_result.md",
-    "tutorials/audit_*.md",
-    "tutorials/own_data.md",
     "tutorials/workflow.md",
     "howto/stored_networks.md",
     "howto/own_measure.md",
