@@ -6,6 +6,7 @@ import dataclasses
 import inspect
 import re
 import shlex
+import sys
 import tomllib
 from pathlib import Path
 from typing import get_args
@@ -30,14 +31,28 @@ def blocks(language: str) -> list[tuple[str, str]]:
 
 
 def listed() -> list[str]:
-    """The names in the listings of the reference, each of which gets a page."""
+    """The names in the listings of the reference, each of which gets a page; results have their module before them."""
     text = "\n".join(page.read_text("utf-8") for page in (DOCS / "reference").glob("*.md"))
-    lists = re.findall(r"\.\. autosummary::\n   :toctree: generated\n\n((?:   \w+\n)+)", text)
-    return " ".join(lists).split()
+    lists = re.findall(
+        r"\.\. autosummary::\n(?:   :template: \S+\n)?   :toctree: generated\n\n((?:   ~?[\w.]+\n)+)", text
+    )
+    return " ".join(lists).replace("~", "").split()
 
 
 def test_every_public_name_has_one_page_in_the_reference() -> None:
-    assert sorted(listed()) == sorted(repbias.__all__)
+    assert sorted(name for name in listed() if "." not in name) == sorted(repbias.__all__)
+
+
+def test_every_result_of_a_public_function_has_one_page_in_the_reference() -> None:
+    functions = [value for value in (getattr(repbias, name) for name in repbias.__all__) if inspect.isfunction(value)]
+    classes = [getattr(sys.modules[f.__module__], str(f.__annotations__["return"]), None) for f in functions]
+    results = {
+        f"{cls.__module__.removeprefix('repbias.')}.{cls.__name__}"
+        for cls in classes
+        if inspect.isclass(cls) and cls.__module__.startswith("repbias.") and cls.__name__ not in repbias.__all__
+    }
+    assert results
+    assert sorted(name for name in listed() if "." in name) == sorted(results)
 
 
 def test_every_measure_has_a_source_in_the_citation_guide() -> None:
