@@ -303,10 +303,9 @@ class TestAnalysis:
         study.write_text(text + ANALYSIS)
         said = call("run", study, "--store", copied)
         assert said.status == 0, said.err
-        assert said.err.splitlines()[-2:] == [
-            "mixed (quick): 1 condition, 4 seeds each; of 4 networks all are in the store",
-            "  4/4 analyses of trained networks",
-        ]
+        stored, analysed = said.err.splitlines()[-2:]
+        assert stored == "mixed (quick): 1 condition, 4 seeds each; of 4 networks all are in the store"
+        assert analysed.startswith("  4/4 analyses of trained networks")
         page = copied / "reports" / "mixed-quick" / "index.html"
         assert (page.parent / "figures" / "analysis-curves.png").exists()
         assert "not done yet" not in page.read_text()

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable
 
 from repbias.core.progress import Meter, duration
 
@@ -49,11 +48,6 @@ class AuditProgress(Meter):
 
         return on_pass
 
-    def reading(self, chunks: Iterable[Any], n_stimuli: int) -> Iterator[Any]:
-        """Yield the chunks of a stream while showing how many of its stimuli were read."""
-        read = 0
-        for chunk in chunks:
-            yield chunk
-            part = next(iter(chunk.values()), ()) if isinstance(chunk, Mapping) else chunk
-            read += len(part) if hasattr(part, "__len__") else 0
-            self.update(read / n_stimuli, f"{read:,} of {n_stimuli:,} stimuli")
+    def has_read_part(self, read: int, n_stimuli: int) -> None:
+        """Show how many stimuli of a stream were read."""
+        self.update(read / n_stimuli, f"{read:,} of {n_stimuli:,} stimuli")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
@@ -248,12 +249,11 @@ def claims_table(results: Sequence[StudyResult]) -> pd.DataFrame:
 def _find_all(names: Sequence[str | Study]) -> list[Study]:
     if not names:
         raise ValueError(f"name a study, or 'all'; known: {', '.join(NAMES)}")
-    expanded: list[str | Study] = [name for given in names for name in (NAMES if given == "all" else (given,))]
+    expanded = dict.fromkeys(one for given in names for one in (NAMES if given == "all" else (given,)))
     studies = [one if isinstance(one, Study) else find_study(one) for one in expanded]
-    distinct = list({study.name: study for study in studies}.values())
-    if repeated := [one.name for one in studies if one != next(two for two in distinct if two.name == one.name)]:
+    if repeated := [name for name, count in Counter(study.name for study in studies).items() if count > 1]:
         raise ValueError(f"several of these studies are called {repeated[0]!r}; names in a store must differ")
-    return distinct
+    return studies
 
 
 def _remember(store: Store, plan: Plan) -> None:

@@ -101,7 +101,7 @@ def audit_stream(
     stimuli = check_stimuli(features, missing=missing)
     plan = stream_plan(stimuli.labels, stimuli.kept, stimuli.n_given, sample, seed)
     with AuditProgress(enabled=progress) as shown:
-        layers = read_sums(shown.reading(chunks, stimuli.n_given), plan)
+        layers = read_sums(chunks, plan, lambda read: shown.has_read_part(read, stimuli.n_given))
     n_units = {layer: len(sums.varies) for layer, sums in layers.items()}
     constant = {layer: ~sums.varies for layer, sums in layers.items()}
     silent = {layer: sums.silent for layer, sums in layers.items()}
