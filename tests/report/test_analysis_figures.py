@@ -19,9 +19,9 @@ from repbias.experiments.analysis import TABLES, Analysis
 from repbias.figures.analysis_curves import analysis_curves
 from repbias.figures.analysis_maps import network_matrix, stimulus_map
 from repbias.figures.figure import Figure, save_figure
-from repbias.report.study_figures import study_figures
 from repbias.report.study_report import write_report
 from repbias.runs.results import StudyResult
+from repbias.runs.study_figures import study_figures
 
 ODD = ("a_very $long$ name of a condition that goes on and on, number 1", "$x_2$ ünï_", "b_$")
 PLACE = ("condition", "seed")

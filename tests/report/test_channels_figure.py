@@ -9,7 +9,7 @@ import pytest
 from repbias.analyses.channels import MAP, MEAN
 from repbias.figures.analysis_curves import channel_spread
 from repbias.figures.figure import Figure
-from repbias.report.study_figures import curve_figures
+from repbias.runs.study_figures import curve_figures
 
 CHANNELS = {"stage.0.mean": 4, "pool": 6}
 FEATURES = ("colour", "shape")

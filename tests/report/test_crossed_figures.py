@@ -18,9 +18,10 @@ from repbias.figures.crossed import condition_map, forms_grid
 from repbias.figures.forest import claim_forest
 from repbias.figures.levels import trend
 from repbias.report.answer import answer
-from repbias.report.study_figures import contrast_values, described_conditions, labelled_features, study_figures
 from repbias.report.study_report import write_report
 from repbias.runs.results import StudyResult
+from repbias.runs.study_figures import study_figures
+from repbias.runs.study_tables import contrast_values, described_conditions, labelled_features
 
 WIDTHS, DEPTHS = (4, 8, 16), (1, 2)
 

@@ -15,8 +15,8 @@ from repbias.experiments.contrasts import FeatureDifference
 from repbias.experiments.effects import Effects
 from repbias.figures.crossed import factor_effects
 from repbias.figures.figure import Figure
-from repbias.report.study_figures import study_figures
 from repbias.runs.results import StudyResult
+from repbias.runs.study_figures import study_figures
 
 GAP = FeatureDifference(more="easy", less="hard")
 EFFECTS = Effects(contrast=GAP, factors=("width", "depth", "optimizer"), sesoi=0.04)

@@ -15,9 +15,9 @@ from repbias.core.statistics import mean_interval
 from repbias.experiments.contrasts import PositionSlope
 from repbias.figures.positions import position_profile, position_slopes
 from repbias.models import EncoderDecoder
-from repbias.report.study_figures import study_figures
 from repbias.runs.plan import make_plan
 from repbias.runs.results import UNIT_COLUMNS, StudyResult
+from repbias.runs.study_figures import study_figures
 from repbias.studies import find_study
 
 LAST, STATE = "encoder.1.mean", "decoder.state.0"

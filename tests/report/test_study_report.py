@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 from study_results import result
 
-from repbias.report.study_figures import in_layer_order
 from repbias.report.study_report import settings, write_report
 from repbias.runs.plan import make_plan
+from repbias.runs.study_tables import in_layer_order
 from repbias.studies.bits.complexity import STUDY
 
 

@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +65,38 @@ class Curves:
 
     points: bool = False
     """Whether each point is marked."""
+
+    interval: tuple[npt.ArrayLike, npt.ArrayLike] | None = None
+    """Both ends of the interval of each point, `[curve, point]` each."""
+
+    ticks: Sequence[str] | None = None
+    """Names of the points, `[point]`, where `x` holds their places, such as layers."""
+
+    @classmethod
+    def of_layers(cls, r2: pd.DataFrame) -> Curves:
+        """Describe R2 by layer; `r2` has the columns layer, feature, r2, ci_low and ci_high, in the order of layers."""
+        layers, names = list(dict.fromkeys(r2["layer"])), list(dict.fromkeys(r2["feature"]))
+        value, low, high = (
+            r2.pivot(index="feature", columns="layer", values=column).loc[names, layers].to_numpy(float)
+            for column in ("r2", "ci_low", "ci_high")
+        )
+        return cls(
+            names,
+            np.arange(len(layers)),
+            value,
+            ("layer", "share of variance explained"),
+            points=True,
+            interval=(np.where(np.isfinite(low), low, value), np.where(np.isfinite(high), high, value)),
+            ticks=layers,
+        )
+
+    @classmethod
+    def of_units(cls, r2: pd.DataFrame) -> Curves:
+        """Describe the R2 of the units of a layer, sorted for each feature; `r2` has the columns unit, feature, r2."""
+        names = list(dict.fromkeys(r2["feature"]))
+        curves = [np.sort(r2.loc[r2["feature"] == name, "r2"].to_numpy(float))[::-1] for name in names]
+        labels = "unit, sorted by R2", "variance explained (R2) of the unit"
+        return cls(names, np.arange(1, len(curves[0]) + 1), np.stack(curves), labels)
 
 
 @dataclass(frozen=True, eq=False)

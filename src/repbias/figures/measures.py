@@ -85,12 +85,23 @@ def _curves(axes: Axes, drawing: Curves) -> None:
     colours = _colours(drawing.names)
     for name, curve in zip(drawing.names, curves, strict=True):
         axes.plot(drawing.x, curve, "o-" if drawing.points else "-", markersize=3.5, color=colours[name])
+    ends = [np.empty(0)] if drawing.interval is None else [np.asarray(end, dtype=float) for end in drawing.interval]
+    if drawing.interval is not None:
+        for name, low, high in zip(drawing.names, *ends, strict=True):
+            axes.vlines(drawing.x, low, high, color=colours[name], linewidth=1.2)
     for name, level in zip(drawing.names, levels, strict=False):
         axes.axhline(level, color=colours[name], linewidth=0.9, linestyle=":", zorder=1)
-    _key(axes, colours)
+    key_above(axes, colours)
     axes.set_xlabel(drawing.labels[0], parse_math=False)
-    _whole_numbers(axes, drawing.x)
-    _set_axis(axes, "y", np.append(curves, levels), drawing.labels[1])
+    if drawing.ticks is None:
+        _whole_numbers(axes, drawing.x)
+    else:
+        axes.set_xticks(np.asarray(drawing.x), drawing.ticks, parse_math=False)
+        if max(map(len, drawing.ticks)) > 40 / len(drawing.ticks):
+            axes.tick_params(axis="x", labelrotation=30)
+            for label in axes.xaxis.get_ticklabels():
+                label.set_horizontalalignment("right")
+    _set_axis(axes, "y", np.concatenate([curves.ravel(), levels, *(end.ravel() for end in ends)]), drawing.labels[1])
 
 
 def _owned_bars(axes: Axes, drawing: OwnedBars) -> None:
@@ -98,7 +109,7 @@ def _owned_bars(axes: Axes, drawing: OwnedBars) -> None:
     names = ["no feature" if one is None else one for one in owner]
     colours = {**_colours(drawing.names), "no feature": shade(0.35)}
     axes.bar(np.arange(1, len(share) + 1), share, 0.7, color=[colours[name] for name in names])
-    _key(axes, {name: colour for name, colour in colours.items() if name in (*drawing.names, *names)})
+    key_above(axes, {name: colour for name, colour in colours.items() if name in (*drawing.names, *names)})
     axes.set_xlabel("component")
     _whole_numbers(axes, range(len(share)))
     _set_axis(axes, "y", share, "share of the variance")
@@ -199,7 +210,7 @@ def plot_layout(
         axes.set(xticks=[], yticks=[], adjustable="datalim", aspect="equal")
         axes.spines[:].set_visible(True)
         if labels is not None:
-            _key(axes, colours)
+            key_above(axes, colours)
     return axes
 
 
@@ -219,7 +230,7 @@ def _colours(names: Sequence[str]) -> dict[str, str]:
     return {name: colours.get(name, grey()) for name in names}
 
 
-def _key(axes: Axes, colours: dict[str, str]) -> None:
+def key_above(axes: Axes, colours: dict[str, str]) -> None:
     """Name the colours above the axes."""
     names = [plain(name, lines=1) for name in colours]
     columns = max(1, min(len(names), 56 // (max(map(len, names), default=1) + 4)))

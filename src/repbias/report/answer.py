@@ -17,8 +17,8 @@ from repbias.experiments.growth import Growth
 from repbias.experiments.verdicts import NO_DATA
 from repbias.figures.select import count_range, span
 from repbias.report.html import joined
-from repbias.report.study_figures import trained_networks
 from repbias.runs.results import StudyResult
+from repbias.runs.study_tables import trained_networks
 
 _NO_CLAIMS = "This study states no claims; its results are in the tables and figures."
 _SHARES = ("r2", "r2_final", "r2_per_stimulus", "unique", "joint_r2")

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from repbias.audit.measures import TABLES, MeasureTable, all_measures
+from repbias.audit.plots import FIGURES
 from repbias.audit.report import COMPONENT_COLUMNS, RESULT_COLUMNS, AuditReport
 from repbias.audit.status import TESTS, meanings, short, summary
 from repbias.core.results import ALL_FEATURES
-from repbias.figures.audit import variance_and_decodability
-from repbias.figures.audit_details import component_contents, scores_before_and_after, variance_shares
-from repbias.figures.figure import Figure
 from repbias.figures.select import require_columns
 from repbias.report.html import TableView, csv_link, drawn_view, render, write_whole
 from repbias.report.study_report import study_page
@@ -26,23 +22,6 @@ _OPEN_SENTENCES = 12
 _WHOLE = "The audit as a whole"
 _MARK = b'<meta name="generator" content="repbias">'  # in the head of every page, see base.html.jinja
 _HEAD = 1_000  # bytes within which the mark lies
-
-
-@dataclass(frozen=True)
-class AuditFigure:
-    """A figure of the page, and the measures that it needs: without them the page leaves it out."""
-
-    draw: Callable[[AuditReport], Figure]
-    needs: tuple[str, ...] = ()
-
-
-FIGURES = (
-    AuditFigure(variance_and_decodability),
-    AuditFigure(variance_shares),
-    AuditFigure(component_contents),
-    AuditFigure(scores_before_and_after, needs=("rsa", "cka")),
-)
-"""The figures of the page in their order; the first stands beside the summary."""
 
 
 def save_html(result: object, path: str | Path, *, overwrite: bool = False) -> Path:

@@ -28,10 +28,10 @@ from repbias.report.html import (
     render,
     write_whole,
 )
-from repbias.report.study_figures import study_figures
 from repbias.report.study_views import claim_views, design_view, networks_view
 from repbias.runs.plan import Plan
 from repbias.runs.results import StudyResult
+from repbias.runs.study_figures import study_figures
 
 MOST_BYTES = 3_000_000
 

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
@@ -23,8 +23,16 @@ from repbias.runs.store import Store, StoredRun
 from repbias.tasks import check_design
 from repbias.training import Networks
 
+if TYPE_CHECKING:
+    from repbias.figures.figure import Figure
+    from repbias.figures.style import Style
+
 TABLE_COLUMNS = ["study", "condition", "seed", "step", "layer", "feature", "measure", "value"]
 NETWORK_COLUMNS = ["condition", "seed", "status", "steps", "failed_step", "failed_criterion", "run", "seconds"]
+StudyFigureKind = Literal[
+    "gap", "claims", "map", "ladder", "effects", "trend", "positions", "slopes", "matrix", "curves", "stimuli",
+    "learning", "layers", "units", "contents",
+]  # fmt: skip
 UNIT_COLUMNS = ["study", "condition", "seed", "layer", "unit", "feature", "r2"]
 
 
@@ -87,6 +95,31 @@ class StudyResult(HasPage, Displayed):
         tasks = {c.task.digest(): c for c in reversed(self.plan.conditions)}
         frames = [check_design(c.task).table().assign(condition=c.name) for c in reversed(tasks.values())]
         return pd.concat(frames, ignore_index=True)
+
+    def plot(self, kind: StudyFigureKind = "gap", *, style: Style = "repbias") -> Figure:
+        """Draw a figure of the study's page.
+
+        Parameters
+        ----------
+        kind : "gap" (variance explained at the penultimate layer), "claims" (estimates with intervals and verdicts),
+            "map" (a contrast over crossed factors), "ladder", "effects" (main effects and interactions), "trend" (a
+            contrast over the levels of a factor), "positions" and "slopes" (output positions), "matrix" (similarity of
+            networks), "curves", "stimuli" (stimuli placed by their responses), "learning" (learning curves), "layers"
+            (variance explained layer by layer), "units" (of single units), or "contents" (features and probes).
+        style : "repbias", or "user" for the fonts, sizes and colours of your rcParams.
+
+        Returns
+        -------
+        The figure, with its caption and numbers; ``figure.save("gap.pdf")`` writes it. Where a study has several
+        figures of a kind, the first.
+
+        Raises
+        ------
+        ValueError : an unknown kind or style, or a kind for which the study lacks the data.
+        """
+        from repbias.runs.study_figures import study_figure  # it imports Matplotlib, which reading results does not
+
+        return study_figure(self, kind, style)
 
     def networks(self, condition: str | None = None, seed: int | Iterable[int] | None = None) -> Networks:
         """Return trained networks of one condition; weights are read when a network's module is first used.

@@ -249,11 +249,15 @@ def claims_table(results: Sequence[StudyResult]) -> pd.DataFrame:
 def _find_all(names: Sequence[str | Study]) -> list[Study]:
     if not names:
         raise ValueError(f"name a study, or 'all'; known: {', '.join(NAMES)}")
-    expanded = dict.fromkeys(one for given in names for one in (NAMES if given == "all" else (given,)))
-    studies = [one if isinstance(one, Study) else find_study(one) for one in expanded]
+    named = dict.fromkeys(one for given in names if isinstance(given, str) for one in _expanded(given))
+    studies = [*map(find_study, named), *(given for given in names if isinstance(given, Study))]
     if repeated := [name for name, count in Counter(study.name for study in studies).items() if count > 1]:
         raise ValueError(f"several of these studies are called {repeated[0]!r}; names in a store must differ")
     return studies
+
+
+def _expanded(name: str) -> tuple[str, ...]:
+    return NAMES if name == "all" else (name,)
 
 
 def _remember(store: Store, plan: Plan) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import overload
+from typing import TYPE_CHECKING, Literal, overload
 
 import pandas as pd
 import torch
@@ -24,6 +24,12 @@ from repbias.training.batches import responses
 from repbias.training.job import Outcome
 from repbias.training.record import OUTPUT
 from repbias.training.saving import ModelLike, read_outcomes, write_outcomes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from repbias.figures.figure import Figure
+    from repbias.figures.style import Style
 
 
 def build_network(model: ModelLike, task: Task, seed: int) -> nn.Module:
@@ -197,6 +203,35 @@ class Networks(Displayed, Sequence[Network]):
             found.append((layer, feature, mean.mean, mean.ci_low, mean.ci_high, mean.n))
         return pd.DataFrame(found, columns=["layer", "feature", measure, "ci_low", "ci_high", "n"])
 
+    @overload
+    def plot(self, kind: Literal["layers"] = "layers", *, ax: Axes | None = None, style: Style = "repbias") -> Axes: ...
+    @overload
+    def plot(self, kind: Literal["learning", "units"], *, style: Style = "repbias") -> Figure: ...
+    def plot(
+        self, kind: Literal["layers", "learning", "units"] = "layers", *, ax: Axes | None = None,
+        style: Style = "repbias",
+    ) -> Axes | Figure:  # fmt: skip
+        """Draw R2 by layer, learning curves, or R2 of single units.
+
+        Parameters
+        ----------
+        kind : "layers" (mean R2 of each feature from layer to layer, with its 95 % interval over seeds), "learning"
+            (accuracy and R2 in the course of training), or "units" (R2 of the units of the last hidden layer).
+        ax : axes for "layers"; new ones by default.
+        style : "repbias", or "user" for the fonts, sizes and colours of your rcParams.
+
+        Returns
+        -------
+        The axes of "layers", else a `Figure` with caption and numbers; ``figure.save("learning.pdf")`` writes it.
+
+        Raises
+        ------
+        ValueError : an unknown kind or style, axes for a figure of several panels, or no measurements.
+        """
+        from repbias.training.plots import plot_networks  # it imports Matplotlib, which training does not need
+
+        return plot_networks(self, kind, ax, style)
+
     def summary(self) -> pd.DataFrame:
         """Return one row per network: status, steps, the step it failed at, features that failed the criterion."""
         return pd.DataFrame(
@@ -224,6 +259,12 @@ class Networks(Displayed, Sequence[Network]):
         if not self:
             raise ValueError("there are no networks to save")
         return write_outcomes([n.outcome for n in self], self[0].task, self[0].model, folder)
+
+    @property
+    def last_hidden(self) -> str:
+        """The last measured layer before the read-out."""
+        layers = self.r2()["layer"].unique()
+        return str(next((layer for layer in layers[::-1] if layer != "readout"), layers[-1]))
 
     def _at_last_step(self) -> pd.DataFrame:
         tables = [n.outcome.table for n in self if n.outcome.status != "failed"]
@@ -273,8 +314,7 @@ def _by_feature(networks: Networks) -> pd.DataFrame:
     if not (table["measure"] == "r2").any():
         return pd.DataFrame()
     r2 = networks.r2()
-    layers_read = r2["layer"].unique()
-    last = next((layer for layer in layers_read[::-1] if layer != "readout"), layers_read[-1])
+    last = networks.last_hidden
     accuracy = table[(table["layer"] == OUTPUT) & (table["measure"] == "accuracy")].groupby("feature")["value"].mean()
     rows = []
     for feature, layers in r2.groupby("feature", sort=False):
