@@ -58,12 +58,6 @@ nb_execution_cache_path = str(HERE / "_build" / "notebooks")
 nb_execution_timeout = 240
 nb_execution_raise_on_error = False  # a failed notebook is a warning, and so an error of `make docs`, which names all
 nb_execution_in_temp = True
-# These pages call names that the package does not have yet: plots of networks and audits, and stores in Python.
-nb_execution_excludepatterns = [
-    "tutorials/workflow.md",
-    "howto/stored_networks.md",
-    "howto/own_measure.md",
-]
 nb_output_stderr = "remove"  # progress; an error still fails the build
 nb_ipywidgets_js: dict[str, dict[str, str]] = {}  # no page has widgets, which would be fetched from the network
 nb_merge_streams = True

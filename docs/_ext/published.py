@@ -6,19 +6,17 @@ from pathlib import Path
 
 import pandas as pd
 
+from repbias.report.publish import read_published
+
 FOLDER = Path(__file__).parents[2] / "results"
-TEXT = ("note", "corrected", "about", "condition", "family", "test_id")
 
 
 def claims_table(folder: Path = FOLDER) -> pd.DataFrame | None:
     """The claims tables of all published studies, one below the other; None where there is none."""
-    tables = [pd.read_csv(path) for path in sorted(folder.glob("*/claims.csv"))]
-    if not tables:
-        return None
-    table = pd.concat(tables, ignore_index=True)
-    return table.assign(**{name: table[name].fillna("") for name in TEXT})
+    tables = [one.claims for one in read_published(folder)] if folder.is_dir() else []
+    return pd.concat(tables, ignore_index=True) if tables else None
 
 
 def figures(study: str, folder: Path = FOLDER) -> list[Path]:
     """The figures of a study."""
-    return sorted(path for path in (folder / study).rglob("*") if path.suffix in (".svg", ".png"))
+    return sorted((folder / study).glob("*.png"))

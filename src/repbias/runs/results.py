@@ -15,7 +15,7 @@ from repbias.core.results import HasPage
 from repbias.core.specs import refuse_unknown
 from repbias.experiments.analysis import AnalysisJob
 from repbias.experiments.condition import NetworkSpec
-from repbias.experiments.evaluation import evaluate
+from repbias.experiments.evaluation import evaluate, seed_values
 from repbias.experiments.families import headlines
 from repbias.runs.loading import load_network
 from repbias.runs.plan import Plan, failed_features, jobs_on, stored_runs
@@ -71,6 +71,12 @@ class StudyResult(HasPage, Displayed):
         return evaluate(
             self.plan.study, self.plan.conditions, self._trained(self.table), self.plan.scale, self.plan.seeds, ungated
         )
+
+    @property
+    def seed_values(self) -> pd.DataFrame:
+        """The numbers from which the verdicts follow, one per row of the claims table and seed; see `seed_values`."""
+        ungated = None if self.ungated is None else self._trained(self.ungated)
+        return seed_values(self.plan.study, self.plan.conditions, self._trained(self.table), ungated)
 
     def _trained(self, table: pd.DataFrame) -> pd.DataFrame:
         """Return a table without the networks that diverged: their last step is not the end of their training."""
