@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 ONE_THREAD = OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 PYTEST = $(ONE_THREAD) $(BIN)/python -m pytest -n 2
 
-.PHONY: demo test test-slow studies examples lint format bench
+.PHONY: demo test test-slow studies examples docs lint format bench
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -28,15 +28,18 @@ examples: $(VENV)/installed  ## Audits of two networks and of simulated recordin
 	cd "$$(mktemp -d)" && for example in digits recordings sentences; do \
 		$(ONE_THREAD) HF_HUB_OFFLINE=1 "$(CURDIR)/$(BIN)/python" "$(CURDIR)/examples/$$example.py" || exit 1; done
 
+docs: $(VENV)/installed  ## The documentation, with its notebooks executed, in docs/_build/html
+	$(ONE_THREAD) $(BIN)/python -m sphinx -q -W --keep-going -d docs/_build/doctrees docs docs/_build/html
+
 lint: $(VENV)/installed
-	$(BIN)/ruff check src tests benchmarks examples
-	$(BIN)/ruff format --check src tests benchmarks examples
+	$(BIN)/ruff check src tests benchmarks examples docs
+	$(BIN)/ruff format --check src tests benchmarks examples docs
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
 format: $(VENV)/installed
-	$(BIN)/ruff check --fix src tests benchmarks examples
-	$(BIN)/ruff format src tests benchmarks examples
+	$(BIN)/ruff check --fix src tests benchmarks examples docs
+	$(BIN)/ruff format src tests benchmarks examples docs
 
 bench: $(VENV)/installed  ## Times as ratios: to the floor, and to what one would write instead
 	$(BIN)/python -m benchmarks

@@ -1,4 +1,4 @@
-"""The Python of README.md, AGENTS.md and CONTRIBUTING.md runs as it stands, and the study of the README is valid."""
+"""The Python of README.md, AGENTS.md and CONTRIBUTING.md runs as it stands."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import re
 from pathlib import Path
 
 import pytest
-
-from repbias.studies import find_study
 
 ROOT = Path(__file__).parents[1]
 FEWER = {"seeds=10": "seeds=2"}
@@ -35,14 +33,6 @@ def test_the_python_of_a_page_runs(
         code = code.replace(written, run)
     monkeypatch.chdir(tmp_path)
     exec(compile(code, page, "exec"), {})
-
-
-def test_the_study_of_the_readme_is_valid(tmp_path: Path) -> None:
-    (written,) = (b for b in blocks((ROOT / "README.md").read_text(encoding="utf-8"), "toml") if "question" in b)
-    (tmp_path / "wider.toml").write_text(written, encoding="utf-8")
-    study = find_study(str(tmp_path / "wider.toml"))
-    assert [condition.name for condition in study.conditions] == ["narrow", "wide"]
-    assert study.claims
 
 
 def test_blocks_are_found() -> None:

@@ -10,7 +10,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PLACES = (
-    "src/**/*.py", "src/**/*.pyi", "src/**/*.jinja", "examples/*.py", "docs/*.md", "README.md", "AGENTS.md",
+    "src/**/*.py", "src/**/*.pyi", "src/**/*.jinja", "examples/**/*.py", "docs/*.md",
+    "docs/*/*.md", "docs/_ext/*.py", "README.md", "AGENTS.md",
     "CONTRIBUTING.md",
 )  # fmt: skip
 STACKED = ("src/repbias/training/",)  # networks that are trained in one stack are members of an ensemble

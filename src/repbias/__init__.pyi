@@ -9,6 +9,8 @@ from .audit.report import AuditReport as AuditReport
 from .audit.stream.audit import audit_stream as audit_stream
 from .audit.stream.audit import stream_activity as stream_activity
 from .core.statistics import mean_interval as mean_interval
+from .figures.measures import plot_layout as plot_layout
+from .figures.measures import plot_rdm as plot_rdm
 from .measures.decoding.clustering import clustering as clustering
 from .measures.decoding.clustering import neighbour_purity as neighbour_purity
 from .measures.decoding.clustering import tsne as tsne
@@ -19,10 +21,10 @@ from .measures.decoding.reliance import reliance as reliance
 from .measures.decoding.reliance import reliance_sweep as reliance_sweep
 from .measures.decoding.sparse_autoencoder import train_autoencoder as train_autoencoder
 from .measures.decoding.sparse_probes import sparse_probe as sparse_probe
-from .measures.interventions.erasure import ablate as ablate
+from .measures.interventions.ablation import ablate as ablate
 from .measures.interventions.erasure import leace as leace
 from .measures.interventions.erasure import projection_eraser as projection_eraser
-from .measures.interventions.patching import pairs_differing_in as pairs_differing_in
+from .measures.interventions.pairs import pairs_differing_in as pairs_differing_in
 from .measures.interventions.patching import patch as patch
 from .measures.interventions.patching import patch_subspace as patch_subspace
 from .measures.interventions.steering import steer as steer
@@ -58,8 +60,14 @@ from .models import EncoderHeads as EncoderHeads
 from .models import Model as Model
 from .models import Recurrent as Recurrent
 from .models import ResNet as ResNet
+from .models import UserModule as UserModule
 from .models import ViT as ViT
 from .report.pages import save_html as save_html
+from .runs.results import StudyResult as StudyResult
+from .runs.studies import StudyStore as StudyStore
+from .runs.studies import open_store as open_store
+from .runs.studies import run as run
+from .tasks import ArrayTask as ArrayTask
 from .tasks import BooleanFeature as BooleanFeature
 from .tasks import BooleanTask as BooleanTask
 from .tasks import ImageFeature as ImageFeature
@@ -67,6 +75,7 @@ from .tasks import ImageTask as ImageTask
 from .tasks import StringTask as StringTask
 from .tasks import SymbolTask as SymbolTask
 from .tasks import Task as Task
+from .tasks import UserTask as UserTask
 from .tasks import boolean_function as boolean_function
 from .tasks import check_design as check_design
 from .training import SGD as SGD
@@ -78,6 +87,7 @@ from .training import Networks as Networks
 from .training import Phase as Phase
 from .training import RMSprop as RMSprop
 from .training import Training as Training
+from .training import load_networks as load_networks
 from .training import train as train
 
 __version__: str

@@ -18,7 +18,8 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from repbias.activations.editing import capture, editing
 from repbias.activations.reading import read_layers
-from repbias.measures.interventions.erasure import ablate, leace, projection_eraser
+from repbias.measures.interventions.ablation import ablate
+from repbias.measures.interventions.erasure import leace, projection_eraser
 from repbias.measures.interventions.patching import patch, patch_subspace
 from repbias.measures.interventions.steering import steer
 
@@ -493,10 +494,10 @@ def test_steps_first_or_stimuli_first_makes_no_difference_to_interventions(batch
     x, vector = torch.randn(N, 5, 3, generator=torch.Generator().manual_seed(0)), np.eye(8)[:2]
     first, last, labels = Recurrent(True).eval(), Recurrent(False).eval(), np.ones((N, 2))
     for measure in (
-        lambda m: steer(m, x, "rnn", vector[0], [1.0, 3.0], feature=0, labels=np.arange(N) % 2, batch=batch).flips,
-        lambda m: patch(m, x, x.flip(0), "rnn", units=[0, 5], batch=batch).transferred,
-        lambda m: patch_subspace(m, x, x.flip(0), "rnn", vector, batch=batch).disturbed,
-        lambda m: ablate(m, x, "rnn", projection_eraser(vector), labels, batch=batch).after,
+        lambda m: steer(m, x, "rnn", vector[0], [1.0, 3.0], feature=0, labels=np.arange(N) % 2, batch_size=batch).flips,
+        lambda m: patch(m, x, x.flip(0), "rnn", units=[0, 5], batch_size=batch).transferred,
+        lambda m: patch_subspace(m, x, x.flip(0), "rnn", vector, batch_size=batch).disturbed,
+        lambda m: ablate(m, x, "rnn", projection_eraser(vector), labels, batch_size=batch).after,
     ):
         np.testing.assert_allclose(measure(first), measure(last))
 

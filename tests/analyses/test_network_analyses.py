@@ -12,7 +12,8 @@ from repbias.measures.decoding import clustering as measures
 from repbias.measures.decoding.dictionary import feature_in_latents
 from repbias.measures.decoding.reliance import reliance as sides_with
 from repbias.measures.decoding.sparse_autoencoder import train_autoencoder
-from repbias.measures.interventions.erasure import ablate, leace
+from repbias.measures.interventions.ablation import ablate
+from repbias.measures.interventions.erasure import leace
 from repbias.measures.interventions.steering import steer
 from repbias.measures.interventions.steering_directions import difference_vector, probe_direction
 from repbias.measures.interventions.truncation import truncated

@@ -11,7 +11,7 @@ from repbias.audit.nulls import null_scores
 from repbias.audit.spread import block_sums, density, participation_interval
 from repbias.features.folds import assign_folds, one_hot
 from repbias.features.permutations import exchange
-from repbias.measures.decoding.linear_classifiers import fit_classifier
+from repbias.measures.decoding.linear_classifiers import Classifier
 
 EVEN = np.linspace(0, 0.4, 50)
 SPARSE = np.repeat([0.4, 0.0], [5, 15])
@@ -81,13 +81,7 @@ def expected_accuracy(population, classifier, samples=100):
         if len(np.unique(labels[fitted])) < 2:
             continue
         size = np.sqrt(((x - centre) ** 2).mean())
-        decoder = fit_classifier(
-            (x[fitted] - centre) / size,
-            labels[fitted],
-            classifier=classifier,
-            regularization=REGULARIZATION,
-            scaling="overall",
-        )
+        decoder = Classifier(classifier, REGULARIZATION, "overall").fit((x[fitted] - centre) / size, labels[fitted])
         new, truth, _ = population.sample(np.random.default_rng(2 * 10**6 + seed), times=20)
         right = decoder.predict((new - centre) / size) == truth
         found.append(np.mean([right[truth == label].mean() for label in range(len(population.classes))]))

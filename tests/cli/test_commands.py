@@ -277,7 +277,7 @@ class TestRun:
         assert "no data" in said.out
         assert said.err.count(": failed after") == 2
         (result,) = stored_results(store)
-        assert result.networks["status"].to_list() == ["failed"] * 2
+        assert result.outcomes["status"].to_list() == ["failed"] * 2
         assert result.claims[["n", "n_planned"]].to_numpy().tolist() == [[0, 2]]
         assert set(result.table["seed"]) == {0, 1}
         assert "failed" in (store / "reports" / "diverging-quick" / "index.html").read_text()
@@ -303,10 +303,9 @@ class TestAnalysis:
         study.write_text(text + ANALYSIS)
         said = call("run", study, "--store", copied)
         assert said.status == 0, said.err
-        assert said.err.splitlines()[-2:] == [
-            "mixed (quick): 1 condition, 4 seeds each; of 4 networks all are in the store",
-            "  4/4 analyses of trained networks",
-        ]
+        stored, analysed = said.err.splitlines()[-2:]
+        assert stored == "mixed (quick): 1 condition, 4 seeds each; of 4 networks all are in the store"
+        assert analysed.startswith("  4/4 analyses of trained networks")
         page = copied / "reports" / "mixed-quick" / "index.html"
         assert (page.parent / "figures" / "analysis-curves.png").exists()
         assert "not done yet" not in page.read_text()

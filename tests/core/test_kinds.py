@@ -1,16 +1,19 @@
 """A spec of one of several kinds is told apart by its kind alone, and errors list the kinds of the registry."""
 
+import numpy as np
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from repbias.models import MLP, MODEL_KINDS, AnyModel, UserModule
-from repbias.tasks import TASK_KINDS, AnyTask, BooleanTask, ImageTask, StringTask, SymbolTask
+from repbias.tasks import TASK_KINDS, AnyTask, ArrayTask, BooleanTask, ImageTask, StringTask, SymbolTask, UserTask
 
 TASKS = [
     BooleanTask(features={"a": "copy"}),
     SymbolTask(features={"a": 1}),
     StringTask(features={"a": "presence"}),
     ImageTask(features={"a": "colour"}),
+    ArrayTask(np.eye(20), {"a": np.arange(20) % 2, "b": np.arange(20) > 9}),
+    UserTask(function="repbias:BooleanTask", settings={"features": {"a": "copy"}}),
 ]
 MODELS = [UserModule(function="m:f", layers=("a",)) if kind is UserModule else kind() for kind in MODEL_KINDS]
 

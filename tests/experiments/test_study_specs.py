@@ -232,6 +232,7 @@ class TestRunIds:
             "architecture": "50b37f4feda057c6-0000",
             "correlation": "7631244bc6fcde23-0000",
             "difficulty": "ce718f1c6024a8c6-0000",
+            "digits_and_colour": "97c34f068024a14d-0000",
             "prevalence": "1199c695aabdd92e-0000",
             "depth": "a34cfa92c41ee14c-0000",
             "width": "0c31622683cfcf55-0000",

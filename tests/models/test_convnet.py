@@ -88,7 +88,7 @@ def test_norms_are_those_of_the_spec_and_replace_biases():
 def test_what_is_no_image_and_images_too_small_are_refused():
     model = ConvNet(norm="batch")
     for method in (lambda shape: model.connections(shape, 2), lambda shape: model.build(shape, 2, torch_rng(0))):
-        with pytest.raises(ValueError, match=r"reads images \(3, size, size\).* got stimuli of shape \(32,\)"):
+        with pytest.raises(ValueError, match=r"reads images \(channels, size, size\).* got stimuli of shape \(32,\)"):
             method((32,))
         with pytest.raises(ValueError, match=r"got stimuli of shape \(32, 32, 3\)"):
             method((32, 32, 3))

@@ -301,7 +301,7 @@ class TestLeftOut:
         assert result.n_analyses_missing == 0
 
     def test_a_feature_that_was_never_trained_is_not_listed_as_missed(self, store: Store, module: str) -> None:
-        networks = read_result(plan(f"{module}:of_network", conditions=tuple(TRAINING)), store).networks
+        networks = read_result(plan(f"{module}:of_network", conditions=tuple(TRAINING)), store).outcomes
         missed = dict(zip(networks["condition"], networks["failed_criterion"], strict=True))
         assert (missed["both"], missed["easy alone"], missed["diverging"]) == ("", "", "easy, hard")
         assert missed["too short"] != ""

@@ -71,9 +71,9 @@ def test_a_whole_study(store: Store, plan: Plan) -> None:
     result = fill(store, plan, {(c.name, m.seed): 0.25 for c, m in plan.networks()})
     assert list(result.table.columns) == TABLE_COLUMNS
     assert list(result.units.columns) == UNIT_COLUMNS
-    assert list(result.networks.columns) == NETWORK_COLUMNS
+    assert list(result.outcomes.columns) == NETWORK_COLUMNS
     assert result.n_missing == 0
-    assert result.networks["run"].to_list() == [m.run_id for _, m in plan.networks()]
+    assert result.outcomes["run"].to_list() == [m.run_id for _, m in plan.networks()]
     assert set(result.table["study"]) == {"tiny"}
     assert result.table.groupby(["condition", "seed"]).ngroups == 10
     assert numbers(result) == [("one", 5, 5, "replicated"), ("two", 5, 5, "replicated")]
@@ -92,14 +92,14 @@ def test_an_empty_store(store: Store, plan: Plan) -> None:
     assert result.table.empty
     assert result.units.empty
     assert result.n_missing == 10
-    assert (result.networks["status"] == "not run").all()
+    assert (result.outcomes["status"] == "not run").all()
     assert numbers(result) == [("one", 0, 5, "no data"), ("two", 0, 5, "no data")]
     assert result.versions == {}
 
 
 def test_networks_that_are_not_there_are_named_and_not_averaged(store: Store, plan: Plan) -> None:
     result = fill(store, plan, {**{("one", seed): 0.25 for seed in (0, 2, 3, 4)}, ("two", 1): 0.25})
-    assert result.networks["status"].to_list() == [
+    assert result.outcomes["status"].to_list() == [
         *("finished", "not run", "finished", "finished", "finished"), "not run", "finished", *["not run"] * 3,
     ]  # fmt: skip
     assert numbers(result) == [("one", 4, 5, "replicated"), ("two", 1, 5, "no data")]
@@ -112,7 +112,7 @@ def test_a_member_that_failed_is_not_averaged(store: Store, plan: Plan, left: pd
     result = fill(store, plan, {**{("one", seed): 0.25 for seed in range(5)}, ("one", 1): left, ("two", 0): left})
     assert numbers(result) == [("one", 4, 5, "replicated"), ("two", 0, 5, "no data")]
     assert (result.claims["estimate"].to_list()[0], result.claims["twin_n"].to_list()[0]) == (0.25, 4)
-    row = result.networks.iloc[1]
+    row = result.outcomes.iloc[1]
     assert (row["status"], row["failed_step"], row["failed_criterion"]) == ("failed", 70, "easy, hard")
     assert (result.table["value"].dtype, result.table["step"].dtype) == ("float64", "int64")
 

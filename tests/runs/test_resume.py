@@ -57,7 +57,7 @@ def assert_same(found: StudyResult, expected: StudyResult) -> None:
     """Hold every number equal, to the last digit."""
     assert_frame_equal(found.table, expected.table, check_exact=True)
     assert_frame_equal(found.units, expected.units, check_exact=True)
-    assert_frame_equal(found.networks.drop(columns="seconds"), expected.networks.drop(columns="seconds"))
+    assert_frame_equal(found.outcomes.drop(columns="seconds"), expected.outcomes.drop(columns="seconds"))
     assert_frame_equal(found.claims, expected.claims, check_exact=True)
 
 

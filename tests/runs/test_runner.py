@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -133,8 +134,10 @@ class TestWorkers:
             workers = workers_of(os.getpid())
             complete(second[:1], store, pool=pool)
             assert workers_of(os.getpid()) == workers
-            os.kill(*workers, signal.SIGKILL)
-            assert wait_until(lambda: not alive(workers), 20)
+            (worker,) = workers
+            os.kill(worker, signal.SIGKILL)
+            ended = os.WEXITED | os.WNOHANG | os.WNOWAIT  # without reaping it, which is the pool's to do
+            assert wait_until(lambda: os.waitid(os.P_PID, worker, ended) is not None, 20)
             complete(missing_networks(wanted, store), store, pool=pool)
         assert missing_networks(wanted, store) == []
         assert workers_of(os.getpid()) == set()
@@ -185,18 +188,17 @@ class TestWorkers:
         assert dict(zip(own["feature"], own["value"], strict=True)) == {"easy": 1.0, "hard": 2.0}
 
     @pytest.mark.parametrize(
-        ("body", "kind", "words"),
+        ("body", "words"),
         [
-            ("raise KeyError('oops')", WorkerError, "exit code 1: KeyError: 'oops'"),
-            ("return [1.0]", ValueError, "measure 'own' returned 1 values for the 2 features"),
+            ("raise KeyError('oops')", "line 3) raised KeyError: 'oops'"),
+            ("return [1.0]", "measure 'own' returned 1 values for the 2 features"),
         ],
     )
     def test_a_measure_that_fails_is_an_error(
-        self, store: Store, measure: MeasureModule, body: str, kind: type[Exception], words: str
+        self, store: Store, measure: MeasureModule, body: str, words: str
     ) -> None:
-        with pytest.raises(kind) as caught:
+        with pytest.raises(ValueError, match=re.escape(words)):
             complete(missing_networks(plan(measures=measure(body)), store), store)
-        assert words in str(caught.value)
         assert workers_of(os.getpid()) == set()
 
     def test_a_full_disk_says_what_is_kept(self, store: Store, measure: MeasureModule) -> None:

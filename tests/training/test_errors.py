@@ -115,7 +115,7 @@ class Unused(nn.Module):
         (MLP, "*", TypeError, "it made MLP"),
         (lambda: nn.Linear(12, 2), None, ValueError, r"a single Linear without submodules.*nn\.Sequential\(Linear"),
         (lambda: nn.Sequential(nn.Linear(32, 2)), None, ValueError, r"cannot read a batch.*\(32, 12\).*32x2"),
-        (nn.Linear, None, ValueError, "'Linear'.*called without arguments, raised TypeError"),
+        (nn.Linear, None, ValueError, "called without arguments: Linear raised TypeError"),
         (MODEL, [], ValueError, r"layers=\[\] names no layer"),
     ],
 )

@@ -17,7 +17,7 @@ from torch.nn import functional
 from repbias.activations.editing import capture
 from repbias.analyses.reading import Layer
 from repbias.core.randomness import rng
-from repbias.measures.decoding.linear_classifiers import fit_classifier
+from repbias.measures.decoding.linear_classifiers import Classifier
 from repbias.measures.similarity.rdm import compare_rdms, rdm
 from repbias.training import Network
 
@@ -109,7 +109,7 @@ def _decoded(activity: Tensor, target: Integers) -> Mapping[str, float]:
     """Return how well the sum is decoded, above chance: trained on half of the stimuli, scored on the other."""
     x, half = activity.double().numpy(), len(target) // 2
     answers = {
-        "linear": fit_classifier(x[:half], target[:half]).predict(x[half:]),
+        "linear": Classifier().fit(x[:half], target[:half]).predict(x[half:]),
         "neighbours": KNeighborsClassifier(5).fit(x[:half], target[:half]).predict(x[half:]),
     }
     chance = 1 / len(np.unique(target[half:]))

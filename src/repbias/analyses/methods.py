@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from repbias.analyses.reading import Layer, Tables
 from repbias.analyses.unsupervised import pca
 from repbias.measures.decoding.reliance import reliance as classifier_reliance
-from repbias.measures.interventions.erasure import ablate, leace
+from repbias.measures.interventions.ablation import ablate
+from repbias.measures.interventions.erasure import leace
 from repbias.measures.interventions.steering import Steering, steer
 from repbias.measures.interventions.steering_directions import difference_vector, probe_direction
 from repbias.training import Network

@@ -10,11 +10,13 @@ import numpy as np
 import pandas as pd
 from torch import Tensor
 
+from repbias.audit.findings import LayerFindings
 from repbias.audit.inputs import BoolArray, Missing, Settings, Stimuli, check_stimuli, named_values, refuse_masked
 from repbias.audit.intervals import CONFIDENCE
 from repbias.audit.layer import audit_layer
 from repbias.audit.measures import READOUT, SCORES, VARIANCE, documented
-from repbias.audit.plan import make_plan, plan_notes
+from repbias.audit.plan import Plan, make_plan, plan_notes
+from repbias.audit.progress import AuditProgress
 from repbias.audit.report import AuditReport, make_report
 from repbias.audit.scores import equal_share_notes
 from repbias.core.arrays import ArrayLike, FloatArray, as_representation
@@ -33,6 +35,7 @@ def audit_arrays(
     permutations: int = 200,
     missing: Missing = "refuse",
     classifier: str = "logistic",
+    progress: bool = True,
 ) -> AuditReport:
     """Measure how much variance of each layer every feature explains, and how well it can be decoded.
 
@@ -61,7 +64,8 @@ def audit_arrays(
     resamples : number of bootstrap resamples, 100 or more.
     permutations : number of permutations of the labels, and of planted features, 50 or more.
     missing : "refuse", or "drop" to leave out the stimuli that lack a label of any feature.
-    classifier : the classifier of decodability: "logistic", "ridge", "svm" or "nearest_mean"; see `fit_classifier`.
+    classifier : the classifier of decodability: "logistic", "ridge", "svm" or "nearest_mean"; see `Classifier`.
+    progress : whether to show how much is done and how long the rest takes, on standard error or in the notebook.
 
     Returns
     -------
@@ -108,14 +112,17 @@ def audit_arrays(
     n = len(next(iter(layers.values())))
     stimuli = check_stimuli(features, groups, repeats, missing, n=n)
     refuse_other_order(arrays, features, groups, repeats)
-    return audit_layers(layers, stimuli, settings)
+    with AuditProgress(enabled=progress) as shown:
+        return audit_layers(layers, stimuli, settings, shown)
 
 
-def audit_layers(layers: Mapping[str, FloatArray], stimuli: Stimuli, settings: Settings) -> AuditReport:
+def audit_layers(
+    layers: Mapping[str, FloatArray], stimuli: Stimuli, settings: Settings, progress: AuditProgress
+) -> AuditReport:
     """Return the report on checked activity of all stimuli that were given, `[stimulus, unit]` by layer."""
     layers = stimuli.of(layers)
     plan = make_plan(stimuli, settings)
-    found = {layer: audit_layer(values, plan) for layer, values in layers.items()}
+    found = _measured(layers, plan, progress)
     equalised = {layer: one.equalised for layer, one in found.items()}
     notes = (
         *stimuli.notes,
@@ -136,6 +143,21 @@ def audit_layers(layers: Mapping[str, FloatArray], stimuli: Stimuli, settings: S
             "repeats": stimuli.repeats is not None,
         },
     )
+
+
+def _measured(layers: Mapping[str, FloatArray], plan: Plan, progress: AuditProgress) -> dict[str, LayerFindings]:
+    # Most of the time goes to the permutations, which are made in as many dimensions as the activity has.
+    cost = {layer: min(values.shape) for layer, values in layers.items()}
+    found: dict[str, LayerFindings] = {}
+    for layer, values in layers.items():
+        before = sum(cost[one] for one in found)
+
+        def on_feature(done: int, before: int = before, layer: str = layer) -> None:
+            share = (before + cost[layer] * done / len(plan.features)) / sum(cost.values())
+            progress.estimated(share, layer)
+
+        found[layer] = audit_layer(values, plan, on_feature)
+    return found
 
 
 def check_layers(arrays: Mapping[str, ArrayLike]) -> dict[str, FloatArray]:

@@ -9,7 +9,7 @@ from sklearn.covariance import ledoit_wolf_shrinkage
 from repbias.audit.intervals import TAILS, Interval, Resamples, mean_share_interval
 from repbias.core.arrays import FloatArray, IntArray
 from repbias.features.labels import Labellings
-from repbias.measures.decoding.linear_classifiers import fit_classifier
+from repbias.measures.decoding.linear_classifiers import Classifier
 
 FoldMaps = list[FloatArray]
 REGULARIZATION = 1e-2  # for activity of mean variance 1; the studies' 1e-3 overfits where units are many beside stimuli
@@ -26,9 +26,7 @@ def held_out_right(x: FloatArray, labels: IntArray, fold_of: IntArray, classifie
         if (labels[~held] == labels[~held][0]).all():
             right[held] = labels[held] == labels[~held][0]
             continue
-        fitted = fit_classifier(
-            x[~held], labels[~held], classifier=classifier, regularization=REGULARIZATION, scaling="overall"
-        )
+        fitted = Classifier(classifier, REGULARIZATION, "overall").fit(x[~held], labels[~held])
         right[held] = fitted.predict(x[held]) == labels[held]
     return right
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -109,10 +109,10 @@ class LayerAudit(ABC):
             name: self.joint - self._variance.explained(rest) if rest else self.joint for name, rest in others.items()
         }
 
-    def findings(self) -> LayerFindings:
-        """Return the results that every audit has."""
+    def findings(self, on_feature: Callable[[int], None] | None = None) -> LayerFindings:
+        """Return the results that every audit has; `on_feature` is called with the number of features that are done."""
         found = LayerFindings([*self._r2(ALL_FEATURES, self.joint)], [], [], list(self._shared()))
-        for feature in self._labels:
+        for done, feature in enumerate(self._labels, start=1):
             found.rows.extend((*self._tested(feature), *self._parts(feature)))
             unit_r2, spread = self.spread(feature)
             found.rows.extend(row(feature, measure, *share) for measure, share in spread.items())
@@ -121,6 +121,8 @@ class LayerAudit(ABC):
             )
             of_components = zip(*self.components(feature), strict=True)
             found.components.extend((feature, number, *map(float, one)) for number, one in enumerate(of_components))
+            if on_feature is not None:
+                on_feature(done)
         return found
 
     def _r2(self, feature: str, found: Contributions, p: float = float("nan")) -> Iterator[Row]:

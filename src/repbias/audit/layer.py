@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -18,10 +19,10 @@ from repbias.core.arrays import FloatArray
 from repbias.core.randomness import rng
 
 
-def audit_layer(values: FloatArray, plan: Plan) -> LayerFindings:
-    """Measure one layer `[stimulus, unit]`."""
+def audit_layer(values: FloatArray, plan: Plan, on_feature: Callable[[int], None] | None = None) -> LayerFindings:
+    """Measure one layer `[stimulus, unit]`; `on_feature` is called with the number of features that are done."""
     layer = _Layer(values, plan)
-    found = layer.findings()
+    found = layer.findings(on_feature)
     if plan.repeats is not None:
         found.rows.extend(ceiling_rows(layer.activity.x, layer.alone, plan.features, plan.repeats, plan.draws))
     scores, equalised = score_rows(layer.activity, plan, layer.alone, layer.unique)

@@ -23,6 +23,7 @@ from repbias.audit.causal.outcomes import Outputs, Reports
 from repbias.audit.causal.rows import causal_rows, causal_sentences
 from repbias.audit.inputs import Missing, Settings, Stimuli, check_stimuli
 from repbias.audit.measures import CAUSAL, documented
+from repbias.audit.progress import AuditProgress
 from repbias.audit.report import AuditReport
 from repbias.core.arrays import ArrayLike
 from repbias.measures.interventions.site import Predict
@@ -49,6 +50,7 @@ def audit(
     permutations: int = 200,
     missing: Missing = "refuse",
     classifier: str = "logistic",
+    progress: bool = True,
     reach: Sequence[Kind] | None = None,
 ) -> AuditReport:
     """Measure which features the layers of a model represent, how strongly, and what changing each of them does.
@@ -75,6 +77,8 @@ def audit(
         of the features that it reports to labels `[stimulus]`; labels as in `features`.
     interventions : "ablation", "steering", both, or () for neither. Each takes two forward passes of all stimuli per
         layer and feature; reading the activity takes one in all.
+    progress : whether to show how much is done and how long the rest takes, on standard error or in the notebook. Where
+        ablation and steering will take more than ten seconds, their time is announced after the activity was read.
     reach : the former name of `interventions`.
 
     Returns
@@ -104,22 +108,26 @@ def audit(
     stimuli = check_stimuli(features, groups, repeats, missing, n=batches.n_stimuli, of="inputs")
     outcome = Reports(predict, stimuli.labels, stimuli.kept, stimuli.n_given) if predict else Outputs(model, pool, axes)
     unclear = _try(model, batches, outcome) if interventions else ""
-    activity = read_batches(model, batches, names, pool, axes)
-    report = audit_layers(check_layers(activity.arrays), stimuli, settings)
-    report = replace(
-        report,
-        notes=(*activity.notes, *report.notes),
-        settings=report.settings | {"pool": pool, "batch_size": batch_size, "interventions": tuple(interventions)},
-    )
-    if not interventions:
-        return report
-    if unclear:
-        note = f"No {' or '.join(interventions)}, because no change can be measured: {unclear}."
-        return replace(report, notes=(*report.notes, note))
-    effects = causal_effects(
-        model, batches, activity, stimuli.labels, stimuli.cluster, stimuli.kept, outcome, seed=seed, kinds=interventions
-    )
-    return _with_effects(report, effects, outcome, stimuli, settings)
+    passes = 2 * len(interventions) * len(names) * len(stimuli.labels) if not unclear else 0
+    with AuditProgress(enabled=progress, passes=passes) as shown:
+        activity = read_batches(model, batches, names, pool, axes)
+        shown.has_read()
+        report = audit_layers(check_layers(activity.arrays), stimuli, settings, shown)
+        report = replace(
+            report,
+            notes=(*activity.notes, *report.notes),
+            settings=report.settings | {"pool": pool, "batch_size": batch_size, "interventions": tuple(interventions)},
+        )
+        if not interventions:
+            return report
+        if unclear:
+            note = f"No {' or '.join(interventions)}, because no change can be measured: {unclear}."
+            return replace(report, notes=(*report.notes, note))
+        effects = causal_effects(
+            model, batches, activity, stimuli.labels, stimuli.cluster, stimuli.kept, outcome, seed=seed,
+            kinds=interventions, on_pass=shown.intervening(),
+        )  # fmt: skip
+        return _with_effects(report, effects, outcome, stimuli, settings)
 
 
 def _with_effects(

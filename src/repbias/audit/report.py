@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 import pandas as pd
@@ -12,17 +12,25 @@ import pandas as pd
 from repbias.audit.findings import LayerFindings
 from repbias.audit.inputs import Stimuli
 from repbias.audit.sentences import conclusions
-from repbias.audit.status import Sentence, statuses
-from repbias.core.results import HasPage
+from repbias.audit.status import Sentence, listed, statuses
+from repbias.core.display import Displayed, Sparkline
+from repbias.core.results import EXPLAINED, HasPage
 from repbias.core.statistics import holm
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from repbias.figures.figure import Figure
+    from repbias.figures.style import Style
+
+AuditFigureKind = Literal["plane", "shares", "components", "similarity", "layers", "units"]
 RESULT_COLUMNS = ("layer", "feature", "measure", "value", "ci_low", "ci_high", "n", "p", "p_holm")
 UNIT_COLUMNS = ("layer", "unit", "feature", "r2", "r2_unbiased")
 COMPONENT_COLUMNS = ("layer", "feature", "component", "share", "r2", "r2_unbiased")
 
 
-@dataclass(frozen=True, eq=False)
-class AuditReport(HasPage):
+@dataclass(frozen=True, eq=False, repr=False)
+class AuditReport(HasPage, Displayed):
     """How much of each layer's variance every feature explains, how well it can be decoded, and what follows.
 
     `table()` gives the numbers, `statuses()` the status of each feature in each layer, `sentences` the conclusions, and
@@ -65,11 +73,64 @@ class AuditReport(HasPage):
     settings: dict[str, Any]
     """The settings of the audit."""
 
-    def __repr__(self) -> str:
-        return (
-            f"AuditReport({self.n_stimuli:,} stimuli, layers {', '.join(self.layers)}; features "
-            f"{', '.join(self.features)}): see .statuses(), .table(), .sentences, .save_html(path)"
-        )
+    def _display(self) -> tuple[str, pd.DataFrame]:
+        title = f"Audit of {self.n_stimuli:,} stimuli in {listed(self.layers)}"
+        r2 = self.results[self.results["measure"] == EXPLAINED]
+        status = self.statuses().set_index(["feature", "layer"])["status"]
+        rows = []
+        for feature in self.features:
+            layers = r2[r2["feature"] == feature]
+            most = layers.iloc[int(layers["value"].to_numpy().argmax())]
+            rows.append(
+                {
+                    "feature": feature,
+                    "most in": most["layer"],
+                    "status there": status[feature, most["layer"]],
+                    "R2 there": f"{most['value']:.3f} [{most['ci_low']:.3f}, {most['ci_high']:.3f}]",
+                    "R2 by layer": Sparkline(tuple(layers["value"])),
+                }
+            )
+        return title, pd.DataFrame(rows)
+
+    @overload
+    def plot(self, kind: Literal["plane"], *, layer: str | None = None, ax: Axes, style: Style = "repbias") -> Axes: ...
+    @overload
+    def plot(
+        self, kind: Literal["layers", "units"], *, layer: str | None = None, ax: Axes | None = None,
+        style: Style = "repbias",
+    ) -> Axes: ...  # fmt: skip
+    @overload
+    def plot(
+        self, kind: Literal["plane", "shares", "components", "similarity"] = "plane", *, style: Style = "repbias"
+    ) -> Figure: ...
+    def plot(
+        self, kind: AuditFigureKind = "plane", *, layer: str | None = None, ax: Axes | None = None,
+        style: Style = "repbias",
+    ) -> Figure | Axes:  # fmt: skip
+        """Draw a figure of the audit's page, or one panel.
+
+        Parameters
+        ----------
+        kind : "plane" (variance explained against decodability), "shares" (variance explained in all, unique and
+            shared), "components" (what the leading principal components show), "similarity" (RSA, CKA and R2 of each
+            feature before and after all shares are made equal), "layers" (variance explained from layer to layer), or
+            "units" (of each unit of one layer).
+        layer : the layer of "units", and of "plane" where `ax` is given; by default the last.
+        ax : axes for "plane", "layers" or "units". "plane" without axes has a panel for each layer.
+        style : "repbias", or "user" for the fonts, sizes and colours of your rcParams.
+
+        Returns
+        -------
+        The axes, or a `Figure` of several panels with caption and numbers; ``figure.save("plane.pdf")`` writes it.
+
+        Raises
+        ------
+        ValueError : an unknown kind, layer or style; axes for a figure of several panels; or a kind that this audit did
+            not measure.
+        """
+        from repbias.audit.plots import plot_audit  # it imports Matplotlib, which auditing does not need
+
+        return plot_audit(self, kind, layer, ax, style)
 
     def table(self) -> pd.DataFrame:
         """Return a copy of `results`."""

@@ -25,6 +25,9 @@ class Run:
     remake: bool = False
     """Delete damaged runs and make them again."""
 
+    progress: bool = True
+    """Show on standard error how much is done, and about how long the rest takes."""
+
     def run(self) -> int:
         """Run the studies; print the claims of each, then write its page and print where it is.
 
@@ -35,7 +38,6 @@ class Run:
         The exit status, 1 only with `strict`.
         """
         from repbias.cli import terminal
-        from repbias.cli.progress import ConsoleProgress
         from repbias.experiments.families import headlines
         from repbias.experiments.verdicts import REPLICATED
         from repbias.report import study_report
@@ -44,7 +46,7 @@ class Run:
         out, results, failures = terminal.stdout(), [], []
         for result in run_studies(
             self.studies, self.store, scale=self.scale, seeds=self.seeds, device=self.device, remake=self.remake,
-            progress=ConsoleProgress(),
+            progress=self.progress,
         ):  # fmt: skip
             results.append(result)
             out.print(terminal.claims(result.claims))

@@ -15,7 +15,7 @@ from rich.text import Text
 from repbias.audit.measures import R2, all_measures
 from repbias.audit.report import AuditReport
 from repbias.audit.status import meanings, summary
-from repbias.cli.progress import counted, duration
+from repbias.core.progress import duration
 from repbias.core.results import ALL_FEATURES
 from repbias.experiments import scorecard as scoring
 from repbias.experiments.catalogue import CATALOGUE
@@ -23,6 +23,7 @@ from repbias.experiments.families import BEYOND, PRIMARY, headlines, qualificati
 from repbias.experiments.study import Study
 from repbias.experiments.verdicts import AGAINST
 from repbias.figures.select import count_range, span
+from repbias.runs.progress import counted
 
 _STYLES = {"replicated": "green", **dict.fromkeys(AGAINST, "red"), "mixed": "yellow"}
 

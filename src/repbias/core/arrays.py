@@ -73,6 +73,19 @@ def about_mean(values: FloatArray) -> tuple[FloatArray, FloatArray]:
     return shifted - mean, values[0] + mean
 
 
+def mapped_about(representation: ArrayLike, mean: FloatArray, *factors: FloatArray) -> Tensor:
+    """Return `mean + (x - mean) @ factors[0] @ ...` for each stimulus x, computed in float64.
+
+    The tensor `[stimulus, unit]` has the representation's precision (float64 for whole numbers) and device.
+    """
+    x = as_representation(representation, "representation", n_units=len(mean))
+    found = x.double() - torch.from_numpy(mean).to(x.device)
+    for factor in factors:
+        found = found @ torch.from_numpy(factor).to(x.device)
+    found = torch.from_numpy(mean).to(x.device) + found
+    return found.to(x.dtype) if x.is_floating_point() else found
+
+
 def as_labels(values: ArrayLike, representation: Tensor, what: str) -> Tensor:
     """Return `values` as class labels, int64 `[stimulus, feature]`, on the device of `representation`."""
     tensor = _as_tensor(values, what)

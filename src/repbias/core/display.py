@@ -73,9 +73,10 @@ def html_table(table: pd.DataFrame, title: str) -> str:
 
 
 def cell_text(value: object) -> str:
-    """Return a value as a table shows it: numbers with three significant digits, nothing for a missing one."""
+    """Return a value as a table shows it: numbers with three significant digits or more, nothing for a missing one."""
     if isinstance(value, Real) and not isinstance(value, bool | int | np.integer | np.bool_):
-        return "" if np.isnan(float(value)) else f"{float(value):.3g}"
+        number = float(value)
+        return "" if np.isnan(number) else f"{number:.0f}" if abs(number) >= 1000 else f"{number:.3g}"
     return "" if value is None else str(value)
 
 

@@ -10,7 +10,7 @@ import difflib
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from typing import Annotated, Any, Self, Union, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Self, Union, get_args
 
 from pydantic import (
     BaseModel,
@@ -24,8 +24,29 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, ErrorDetails, InitErrorDetails, PydanticCustomError, core_schema
 
+IDENTITY = "identity"  # the context in which a spec is serialised to be hashed, and not to be made again
 
-class Spec(BaseModel):
+
+if TYPE_CHECKING:
+    from pydantic._internal._model_construction import ModelMetaclass
+else:
+    ModelMetaclass = type(BaseModel)
+
+
+class _SpecClass(ModelMetaclass):
+    """The class of spec classes, whose `dir`, and so `help`, leaves out what they inherit.
+
+    Pydantic's models have some forty methods, whose documentation is ten times as long as that of a spec. `dir` of an
+    instance has all names.
+    """
+
+    def __dir__(self) -> list[str]:
+        """Return the public names that the class itself defines; a base class documents those that it defines too."""
+        names = [name for name in vars(self) if not name.startswith("_")]
+        return [name for name in names if not any(name in vars(base) for base in self.__mro__[1:])]
+
+
+class Spec(BaseModel, metaclass=_SpecClass):
     """A frozen description: validated when made, equal by value, with a canonical JSON form."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -58,7 +79,8 @@ class Spec(BaseModel):
         Keys are not sorted, because the order of features is part of the description (it is the order of a network's
         outputs). Fields that are None are left out, so that a new optional field does not change existing identities.
         """
-        return json.dumps(self.model_dump(mode="json", exclude_none=True), separators=(",", ":"), ensure_ascii=True)
+        fields = self.model_dump(mode="json", exclude_none=True, context=IDENTITY)
+        return json.dumps(fields, separators=(",", ":"), ensure_ascii=True)
 
     def digest(self) -> str:
         """Return the first 16 hexadecimal digits of the SHA-256 of the canonical JSON."""

@@ -1,7 +1,7 @@
-"""Intervals and tests in which the seed (the network, the subject) is the replicate; association of two features.
+"""Intervals and tests over seeds, where each network (or subject) is one observation; association of two features.
 
-Intervals and tests over seeds take one number per seed, never one per stimulus or unit: those of one network are not
-independent of one another.
+They take one number per seed, never one per stimulus or unit: the stimuli and units of one network are not independent
+observations.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Estimate:
     mean : the mean over the seeds.
     ci_low, ci_high : the interval; minus and plus infinity for one seed, whose spread is unknown.
     n : how many seeds.
-    confidence : the share of such intervals that are to contain the true mean, between 0 and 1.
+    confidence : the nominal share of such intervals that contain the true mean, between 0 and 1.
     """
 
     mean: float
@@ -51,10 +51,10 @@ def mean_interval(values: Values, confidence: float = 0.95) -> Estimate:
     two clusters, 30 % at .1, 70 % at .5    .782 .936 .941     .754 .950 .957     .742 .914 .929
     ======================================  =================  =================  =================
 
-    With few seeds both bootstraps are much too narrow, and with twenty they gain little, so t is always used. Four
-    seeds are too few for any of them where some seeds differ from the rest (networks that never learn a feature):
-    inspect the seeds, and train ten or more. Seeds with equal values give an interval of zero width, since it reflects
-    only the observed spread. The interval may exceed the range of a bounded measure.
+    With few seeds both bootstraps are much too narrow, and with twenty they are hardly better, so Student's interval is
+    always used. Four seeds are too few for any of them where some seeds differ from the rest (networks that never learn
+    a feature): inspect the seeds, and train ten or more. Seeds with equal values give an interval of zero width,
+    because it reflects only the observed spread. The interval may exceed the range of a bounded measure.
 
     Parameters
     ----------
@@ -67,7 +67,14 @@ def mean_interval(values: Values, confidence: float = 0.95) -> Estimate:
 
     Raises
     ------
-    ValueError : no values, values that are not finite, or an axis beyond the seeds.
+    ValueError : no values, values that are not finite, or an array of more than one axis.
+
+    Examples
+    --------
+    >>> import repbias
+    >>> found = repbias.mean_interval([0.5, 0.6, 0.7, 0.6])
+    >>> round(found.mean, 3), round(found.ci_low, 3), round(found.ci_high, 3)
+    (0.6, 0.47, 0.73)
     """
     if not 0 < confidence < 1:
         raise ValueError(f"confidence lies between 0 and 1, got {confidence}")

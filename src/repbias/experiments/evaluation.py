@@ -23,7 +23,7 @@ scale, test_id                         "quick" or "full"; rows that test the sam
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -56,7 +56,8 @@ LEVEL_COLUMNS = [
     "n",
 ]  # fmt: skip
 Tables = dict[str, pd.DataFrame]
-Judged = tuple[str, list[Condition], pd.Series, pd.Series]  # a group with its name, its numbers and its twin's
+SEED_COLUMNS = ["row", "id", "condition", "seed", "passed", "value", "ungated"]
+_ESTIMATES = ("estimate", "ci_low", "ci_high")
 
 
 def evaluate(
@@ -78,8 +79,62 @@ def evaluate(
     ungated : the table for the ungated twins, where it differs: analyses of several networks at once are then of all
         networks, those that failed the accuracy criterion among them.
     """
-    tables, twins = by_condition(table), by_condition(table if ungated is None else ungated)
+    rows = [
+        _row(claim, study, (label, group), numbers, family, seeds)
+        for claim, label, group, numbers, family in _parts(study, conditions, table, ungated)
+    ]
+    claims = pd.DataFrame(rows).reindex(columns=CLAIM_COLUMNS).assign(scale=scale)
+    kinds = dict.fromkeys(_NUMBERS, "float64") | dict.fromkeys(("n", "n_planned", "twin_n"), "int64")
+    return corrected(claims.astype(kinds))
+
+
+def seed_values(
+    study: Study, conditions: Sequence[Condition], table: pd.DataFrame, ungated: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """Return the numbers from which every row of the claims table follows, one per seed, `SEED_COLUMNS`.
+
+    Parameters
+    ----------
+    table, ungated : as `evaluate` takes them.
+
+    Returns
+    -------
+    One row per row of the claims table and seed: `row` (the position of that row in the claims table), the claim's id,
+    its condition, the seed, whether its networks `passed` the accuracy criterion, the `value` that counts (NaN where
+    they did not pass), and the value of the `ungated` twin.
+    """
+    frames = []
+    for place, (claim, label, _, (values, twin), _) in enumerate(_parts(study, conditions, table, ungated)):
+        both = pd.DataFrame({"value": values, "ungated": twin}).astype(float).dropna(how="all")
+        both = both.rename_axis("seed").reset_index().assign(row=place, id=claim.name_in(study.name), condition=label)
+        frames.append(both.assign(passed=both["value"].notna()))
+    return pd.concat(frames, ignore_index=True)[SEED_COLUMNS] if frames else pd.DataFrame(columns=SEED_COLUMNS)
+
+
+def judged_again(claims: pd.DataFrame, values: pd.DataFrame) -> pd.DataFrame:
+    """Return a claims table with estimates and verdicts that are computed anew from the numbers of its seeds.
+
+    Parameters
+    ----------
+    claims : a claims table, of which what is claimed, tested and planned is read. values : as `seed_values` returns it.
+    """
     rows = []
+    for place, row in enumerate(claims.to_dict("records")):
+        mine = values[values["row"] == place]
+        gated, twin = (mine[name].dropna().to_numpy(float) for name in ("value", "ungated"))
+        again: dict[str, Any] = {str(name): value for name, value in row.items()}
+        again |= {"n": len(gated), "twin_n": len(twin), "spread": _spread(gated)}
+        again |= dict.fromkeys([f"{which}{name}" for which in ("", "twin_") for name in _ESTIMATES], math.nan)
+        again |= _estimates(gated, "") | _estimates(twin, "twin_")
+        rows.append(again if row["test"] == "descriptive" else again | _judged(again))
+    return corrected(pd.DataFrame(rows, columns=claims.columns).astype(claims.dtypes.to_dict()))
+
+
+def _parts(
+    study: Study, conditions: Sequence[Condition], table: pd.DataFrame, ungated: pd.DataFrame | None
+) -> Iterator[tuple[Claim, str, list[Condition], tuple[pd.Series, pd.Series], str]]:
+    """Yield each row's claim, the name and conditions of its group, the numbers of its seeds and twins, its family."""
+    tables, twins = by_condition(table), by_condition(table if ungated is None else ungated)
     for claim in study.claims:
         primary = _primary_labels(claim, study)
         found = [
@@ -89,12 +144,13 @@ def evaluate(
         average = claim.quantifier == "average"
         for label, group, values, twin in found:
             family = DESCRIPTIVE if average else PRIMARY if primary is None or label in primary else BEYOND
-            rows.append(_row(claim, study, (label, group), (values, twin), family, seeds))
+            yield claim, label, group, (values, twin), family
         if average and found:
-            rows.append(_average(claim, study, [one for one in found if primary is None or one[0] in primary], seeds))
-    claims = pd.DataFrame(rows).reindex(columns=CLAIM_COLUMNS).assign(scale=scale)
-    kinds = dict.fromkeys(_NUMBERS, "float64") | dict.fromkeys(("n", "n_planned", "twin_n"), "int64")
-    return corrected(claims.astype(kinds))
+            chosen = [one for one in found if primary is None or one[0] in primary]
+            # Each seed's mean over the primary rows; a seed needs all of them.
+            numbers = _mean_over([values for _, _, values, _ in chosen]), _mean_over([twin for _, _, _, twin in chosen])
+            over = [condition for _, group, _, _ in chosen for condition in group]
+            yield claim, f"average of {len(chosen)}", over, numbers, PRIMARY
 
 
 def _primary_labels(claim: Claim, study: Study) -> set[str] | None:
@@ -156,13 +212,6 @@ def _estimates(values: NDArray[np.float64], prefix: str) -> dict[str, float]:
         return {}
     mean = mean_interval(values)
     return {f"{prefix}estimate": mean.mean, f"{prefix}ci_low": mean.ci_low, f"{prefix}ci_high": mean.ci_high}
-
-
-def _average(claim: Claim, study: Study, rows: Sequence[Judged], seeds: int) -> dict[str, Any]:
-    """The row that decides a claim on an average: each seed's mean over the primary rows; a seed needs all of them."""
-    group = [condition for _, conditions, _, _ in rows for condition in conditions]
-    numbers = _mean_over([values for _, _, values, _ in rows]), _mean_over([values for _, _, _, values in rows])
-    return _row(claim, study, (f"average of {len(rows)}", group), numbers, PRIMARY, seeds)
 
 
 def _mean_over(each: Sequence[pd.Series]) -> pd.Series:

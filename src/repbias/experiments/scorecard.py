@@ -22,7 +22,7 @@ NOT_STUDIED = "not studied"
 
 @dataclass(frozen=True)
 class StudyScore:
-    """What one study found on a claim, or on a question of its own.
+    """What one study found on a claim, or on a question that the study adds.
 
     Attributes
     ----------

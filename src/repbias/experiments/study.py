@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 
+from repbias.core.functions import look_here
 from repbias.core.specs import Spec, did_you_mean, explain
 from repbias.experiments.analysis import Analysis
 from repbias.experiments.claim import Claim
@@ -192,6 +193,8 @@ def _unknown(lead: str, names: Sequence[str], known: Sequence[str]) -> Iterator[
 def read_study(path: Path) -> Study:
     """Read a user's study from a TOML file: the fields of `Study`, with `[[conditions]]` and `[[claims]]`.
 
+    Modules and files of arrays that it names lie in the current folder or beside the TOML file.
+
     Raises
     ------
     ValueError : the file cannot be read or parsed, or describes no valid study; every problem is listed.
@@ -204,7 +207,19 @@ def read_study(path: Path) -> Study:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is not TOML: {error}") from error
     data.setdefault("name", path.stem)
+    look_here(path.parent)
+    _find_beside(data, path.parent)
     try:
         return Study.model_validate(data)
     except ValidationError as error:
         raise ValueError(explain(error, str(path))) from error
+
+
+def _find_beside(data: dict[str, Any], folder: Path) -> None:
+    """Make the path of each task's file absolute: in the current folder or, if it is not there, in `folder`."""
+    conditions = data.get("conditions")
+    for condition in conditions if isinstance(conditions, list) else ():
+        task = condition.get("task") if isinstance(condition, dict) else None
+        if isinstance(task, dict) and isinstance(task.get("path"), str):
+            here, beside = Path(task["path"]), folder / task["path"]
+            task["path"] = str((here if here.exists() or not beside.exists() else beside).resolve())

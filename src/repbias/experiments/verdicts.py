@@ -56,7 +56,7 @@ VERDICT_RULE = (
     "the networks that fail the accuracy criterion, the verdict is inconclusive. Primary conditions are those of the "
     "quick scale, unless the claim names others. A claim that every condition must show is replicated where all "
     "primary conditions replicate it; it is mixed only where, after Holm’s correction, at least one replicates it and "
-    "another speaks against it. The other conditions are a family of their own and change a verdict only to mixed. "
+    "another speaks against it. The other conditions form a separate family and change a verdict only to mixed. "
     "Each conclusive word is wrong in at most 2.5 % of rows whose seeds are normally distributed; with skewed seeds "
     "and an effect at the bound, “replicated” is wrong in 7.4, 6.8 and 5.8 % for 4, 10 and 20 seeds. This rule "
     "replaced an earlier one, “replicated” or “not replicated”, after results at full scale were known. The earlier "

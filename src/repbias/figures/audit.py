@@ -15,6 +15,7 @@ from matplotlib.ticker import FixedLocator, NullLocator
 from repbias.core.results import EXPLAINED
 from repbias.figures import marks, select, style
 from repbias.figures.figure import Figure
+from repbias.figures.measures import key_above
 
 TITLE = "Variance explained and decodability"
 _IN_A_ROW = 3
@@ -71,12 +72,26 @@ def variance_and_decodability(report: AuditTables) -> Figure:
     limits = _limits(numbers)
     for panel in panels:
         axes = panel.axes(y="share of variance explained")
-        _plane(axes, *limits)
-        rows = numbers[numbers["layer"] == panel.name]
-        _draw_detectable(axes, rows[rows["mark"] == "detectable"], colours)
-        _draw_ceiling(axes, rows[rows["mark"] == "noise_ceiling"])
-        _draw_points(axes, rows[rows["mark"] == "feature"], colours)
+        _draw_plane(axes, numbers[numbers["layer"] == panel.name], colours, limits)
     return Figure("variance-and-decodability", TITLE, _caption(report, layers), drawing, numbers)
+
+
+def plane_of_layer(report: AuditTables, layer: str, *, ax: Axes, style_of_plot: style.Style) -> Axes:
+    """Draw the panel of one layer of `variance_and_decodability` on the axes given, with a key above it."""
+    with style.applied(style_of_plot):
+        numbers = pd.concat([_points(report, [layer]), _levels(report, [layer])], ignore_index=True)
+        colours = style.feature_colours(report.features)
+        _draw_plane(ax, numbers, colours, _limits(numbers))
+        ax.set_ylabel("share of variance explained")
+        key_above(ax, {f"{place}  {name}": colour for place, (name, colour) in enumerate(colours.items(), start=1)})
+    return ax
+
+
+def _draw_plane(axes: Axes, rows: pd.DataFrame, colours: dict[str, str], limits: tuple[float, float, float]) -> None:
+    _plane(axes, *limits)
+    _draw_detectable(axes, rows[rows["mark"] == "detectable"], colours)
+    _draw_ceiling(axes, rows[rows["mark"] == "noise_ceiling"])
+    _draw_points(axes, rows[rows["mark"] == "feature"], colours)
 
 
 def drawn_layers(report: AuditTables) -> list[str]:

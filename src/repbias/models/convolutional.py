@@ -24,6 +24,12 @@ class ConvNet(StagedModel):
     channels : of each stage.
     convolutions : how many per stage.
     norm : after each convolution: "none", "batch" or "group"; see `StagedModel`.
+
+    Examples
+    --------
+    >>> import repbias
+    >>> repbias.ConvNet(channels=(8, 16)).layer_names
+    ('stage.0.mean', 'pool')
     """
 
     kind: Literal["convnet"] = "convnet"
@@ -40,9 +46,9 @@ class ConvNet(StagedModel):
         """See `StagedModel.reduction`: 2 from stage to stage."""
         return 2 ** (self.stages - 1)
 
-    def network(self, outputs: int) -> StagedNetwork:
+    def network(self, outputs: int, channels: int = 3) -> StagedNetwork:
         """See `StagedModel.network`."""
-        widths = pairwise((3, *self.channels))
+        widths = pairwise((channels, *self.channels))
         stages = [self._stage(a, b, stride=2 if i else 1) for i, (a, b) in enumerate(widths)]
         return StagedNetwork(nn.Identity(), stages, self.channels[-1], outputs)
 
@@ -71,6 +77,12 @@ class ResNet(StagedModel):
     norm : after each convolution: "none", "batch" or "group"; see `StagedModel`.
     stem : "small" is one 3x3 convolution; "large", for images of 224 px, one of 7x7 with stride 2, and after it the
         maximum over 3x3 places with stride 2. Norm and ReLU follow the convolution.
+
+    Examples
+    --------
+    >>> import repbias
+    >>> repbias.ResNet(widths=(8, 16), blocks=(1, 1)).layer_names
+    ('stage.0.mean', 'pool')
     """
 
     kind: Literal["resnet"] = "resnet"
@@ -99,16 +111,16 @@ class ResNet(StagedModel):
         """See `StagedModel.reduction`: 2 from stage to stage, and 4 by a large stem."""
         return 2 ** (self.stages - 1) * (4 if self.stem == "large" else 1)
 
-    def network(self, outputs: int) -> StagedNetwork:
+    def network(self, outputs: int, channels: int = 3) -> StagedNetwork:
         """See `StagedModel.network`."""
         sizes = zip(pairwise((self.widths[0], *self.widths)), self.blocks, strict=True)
         stages = [self._stage(a, b, blocks, stride=2 if i else 1) for i, ((a, b), blocks) in enumerate(sizes)]
-        return StagedNetwork(self._stem(), stages, self.widths[-1], outputs)
+        return StagedNetwork(self._stem(channels), stages, self.widths[-1], outputs)
 
-    def _stem(self) -> nn.Module:
+    def _stem(self, channels: int) -> nn.Module:
         if self.stem == "small":
-            return nn.Sequential(*convolution(3, self.widths[0], self.norm), nn.ReLU())
-        first = convolution(3, self.widths[0], self.norm, kernel=7, stride=2)
+            return nn.Sequential(*convolution(channels, self.widths[0], self.norm), nn.ReLU())
+        first = convolution(channels, self.widths[0], self.norm, kernel=7, stride=2)
         return nn.Sequential(*first, nn.ReLU(), nn.MaxPool2d(3, stride=2, padding=1))
 
     def _stage(self, inputs: int, channels: int, blocks: int, stride: int) -> Stage:

@@ -24,20 +24,20 @@ NORMS: dict[NormKind, Callable[[int], nn.Module]] = {
 
 
 class ImageModel(Model):
-    """A model of images `[3, size, size]`, as `Task.network_inputs` returns them."""
+    """A model of images `[channel, size, size]`, as `Task.network_inputs` returns them."""
 
     def check_image(self, input_shape: tuple[int, ...]) -> int:
         """Return the size of an image in px.
 
         Raises
         ------
-        ValueError : not a square image of three channels, or a size that this model cannot read.
+        ValueError : not a square image, or a size that this model cannot read.
         """
         name = type(self).__name__
-        if len(input_shape) != 3 or input_shape[0] != 3 or input_shape[1] != input_shape[2]:
+        if len(input_shape) != 3 or input_shape[1] != input_shape[2]:
             raise ValueError(
-                f"a {name} reads images (3, size, size): colours, rows, columns; got stimuli of shape "
-                f"{tuple(input_shape)}; use an ImageTask, or an MLP, which reads any shape"
+                f"a {name} reads images (channels, size, size) that are square; got stimuli of shape "
+                f"{tuple(input_shape)}; use images, such as those of an ImageTask, or an MLP, which reads any shape"
             )
         self.check_size(input_shape[1])
         return input_shape[1]
@@ -74,8 +74,8 @@ class StagedModel(ImageModel):
         """The factor by which the strides reduce the side of an image up to the last stage."""
 
     @abstractmethod
-    def network(self, outputs: int) -> StagedNetwork:
-        """Make the network, without its initial weights."""
+    def network(self, outputs: int, channels: int = 3) -> StagedNetwork:
+        """Make the network of images with this many channels, without its initial weights."""
 
     def build(self, input_shape: tuple[int, ...], outputs: int, generator: torch.Generator) -> nn.Module:
         """Make the network; see `Model.build`.
@@ -85,7 +85,7 @@ class StagedModel(ImageModel):
         ValueError : the stimuli are not images, or the images are too small for the strides.
         """
         self.check_image(input_shape)
-        network = self.network(outputs)
+        network = self.network(outputs, input_shape[0])
         initialise(network, generator, last=PROJECTION)
         return network
 
@@ -110,7 +110,7 @@ class StagedModel(ImageModel):
     def connections(self, input_shape: tuple[int, ...], outputs: int) -> int:
         """See `Model.connections`; those of convolutions and read-out, padding included."""
         self.check_image(input_shape)
-        network = self.network(outputs).to("meta").eval()
+        network = self.network(outputs, input_shape[0]).to("meta").eval()
         weighted = {name: m for name, m in network.named_modules() if isinstance(m, nn.Conv2d | nn.Linear)}
         with torch.no_grad(), capture(network, tuple(weighted)) as seen:
             network(torch.empty(1, *input_shape, device="meta"))
@@ -133,7 +133,7 @@ class StagedNetwork(nn.Module):
         self.readout = nn.utils.skip_init(nn.Linear, channels, outputs)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Images `[stimulus, 3, row, column]` -> logits `[stimulus, output]`."""
+        """Images `[stimulus, channel, row, column]` -> logits `[stimulus, output]`."""
         if x.device.type == "cpu":  # where convolutions are a tenth to a quarter faster with channels last
             x = x.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)
         x = self.stem(x)

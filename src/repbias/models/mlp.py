@@ -46,6 +46,12 @@ class MLP(Model):
     residual : add a layer's input to its output wherever the two have the same width.
     init : "glorot" (uniform), "he" (uniform) or "orthogonal".
     gain : factor on the initial weights of the hidden layers; 1 where it is None.
+
+    Examples
+    --------
+    >>> import repbias
+    >>> repbias.MLP(widths=(64, 64)).layer_names
+    ('hidden.0', 'hidden.1')
     """
 
     kind: Literal["mlp"] = "mlp"

@@ -10,14 +10,14 @@ from __future__ import annotations
 import functools
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import torch
-from pydantic import Field
+from pydantic import Field, JsonValue, field_validator
 from torch import Tensor, nn
 
 from repbias.activations.layers import match_layers
-from repbias.core.functions import resolve_function
+from repbias.core.functions import call_user_code, resolve_function
 from repbias.core.specs import Spec
 from repbias.tasks.task import Task
 
@@ -134,7 +134,7 @@ def _several(logits: Tensor, label: Tensor, count: int) -> Tensor:
 
 
 class UserModule(Model):
-    """An `nn.Module` that maps stimuli to logits, made by a function without arguments and read at named layers.
+    """An `nn.Module` that maps stimuli to logits, made by a user-defined function and read at named layers.
 
     The module maps float32 stimuli `[stimulus, *input_shape]` to logits, one per binary feature and C per
     feature of C classes, in order. Its initial weights come from torch's global generator, which is set to the seed's
@@ -144,11 +144,28 @@ class UserModule(Model):
     ----------
     function : "package.module:function".
     layers : glob patterns of the layers to read, from input to output; the last is the one that claims are about.
+    settings : keyword arguments of the function, such as {"width": 64}; by default none.
+
+    Examples
+    --------
+    A file mine.py defines `MyNetwork(width)`; two widths are two settings of one function:
+
+    >>> import repbias
+    >>> models = [repbias.UserModule(function="mine:MyNetwork", layers=("body.*",), settings={"width": width})
+    ...           for width in (32, 64)]
+    >>> models[1].settings
+    {'width': 64}
     """
 
     kind: Literal["user"] = "user"
     function: str
     layers: tuple[str, ...] = Field(min_length=1)
+    settings: dict[str, JsonValue] | None = None
+
+    @field_validator("settings")
+    @classmethod
+    def _none_if_empty(cls, settings: dict[str, JsonValue] | None) -> dict[str, JsonValue] | None:
+        return settings or None  # so that both have one identity
 
     def build(self, input_shape: tuple[int, ...], outputs: int, generator: torch.Generator) -> nn.Module:
         """See `Model`.
@@ -158,7 +175,7 @@ class UserModule(Model):
         ValueError : the function cannot be imported, fails, makes no `nn.Module`, or one without these layers.
         """
         try:
-            network = made_by(resolve_function("model", self.function), generator)
+            network = made_by(resolve_function("model", self.function), generator, self.settings)
         except TypeError as error:
             raise ValueError(f"model {self.function!r}: {error}") from error
         match_layers(network, self.layers)
@@ -166,12 +183,12 @@ class UserModule(Model):
 
     def connections(self, input_shape: tuple[int, ...], outputs: int) -> int:
         """Return the number of parameters: right for a network that uses each of them once per stimulus."""
-        return _made_once(self)[1]
+        return _made_once(self.canonical_json())[1]
 
     @property
     def layer_names(self) -> tuple[str, ...]:
         """See `Model`."""
-        return _made_once(self)[0]
+        return _made_once(self.canonical_json())[0]
 
     @property
     def layers_read(self) -> tuple[str, ...]:
@@ -180,13 +197,16 @@ class UserModule(Model):
 
 
 @functools.cache
-def _made_once(model: UserModule) -> tuple[tuple[str, ...], int]:
+def _made_once(description: str) -> tuple[tuple[str, ...], int]:
     """Return the layers that are read and the number of parameters, from one network made for the purpose."""
+    model = UserModule.model_validate_json(description)
     network = model.build((), 0, torch.Generator())
     return match_layers(network, model.layers), sum(p.numel() for p in network.parameters())
 
 
-def made_by(make: Callable[[], nn.Module], generator: torch.Generator) -> nn.Module:
+def made_by(
+    make: Callable[..., nn.Module], generator: torch.Generator, settings: dict[str, Any] | None = None
+) -> nn.Module:
     """Return what a function makes while torch's global generator has the state of another; it is restored afterwards.
 
     Raises
@@ -195,13 +215,8 @@ def made_by(make: Callable[[], nn.Module], generator: torch.Generator) -> nn.Mod
     """
     with torch.random.fork_rng(devices=[]):
         torch.random.set_rng_state(generator.get_state())
-        try:
-            network = make()
-        except Exception as error:  # whatever a user-defined function raises
-            raise ValueError(
-                f"the function {getattr(make, '__name__', make)!r}, which makes the model and is called without "
-                f"arguments, raised {type(error).__name__}: {error}"
-            ) from error
+        given = f"with {', '.join(settings)}" if settings else "without arguments"
+        network = call_user_code(f"the function that makes the model, called {given}", make, **(settings or {}))
     if not isinstance(network, nn.Module):
         raise TypeError(
             f"model must be a repbias model or a function that makes an nn.Module; it made {type(network).__name__}"

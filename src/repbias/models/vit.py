@@ -30,6 +30,12 @@ class ViT(AttentionSpec, ImageModel):
     layers : Transformer layers. width : units of the stream. heads : attention heads, which share it evenly.
     mlp_width : hidden units of each layer's MLP; four times the width where it is None.
     dropout : probability with which outputs of attention and MLP are silenced in a training step, unit by unit.
+
+    Examples
+    --------
+    >>> import repbias
+    >>> repbias.ViT(patch=8, layers=2).layer_names
+    ('block.0.mean', 'block.1.mean', 'pool')
     """
 
     kind: Literal["vit"] = "vit"
@@ -60,7 +66,7 @@ class ViT(AttentionSpec, ImageModel):
     def connections(self, input_shape: tuple[int, ...], outputs: int) -> int:
         """See `Model.connections`."""
         patches = self.patches(input_shape)
-        embedding = patches * 3 * self.patch**2 * self.width
+        embedding = patches * input_shape[0] * self.patch**2 * self.width
         return embedding + self.layers * patches * self.block_shape.connections(patches) + self.width * outputs
 
     def build(self, input_shape: tuple[int, ...], outputs: int, generator: torch.Generator) -> nn.Module:
@@ -70,7 +76,7 @@ class ViT(AttentionSpec, ImageModel):
         ------
         ValueError : the stimuli are not images, or the images do not divide into patches.
         """
-        network = ViTNetwork(self, self.patches(input_shape), outputs)
+        network = ViTNetwork(self, input_shape[0], self.patches(input_shape), outputs)
         initialise(network, generator)
         nn.init.xavier_uniform_(network.embedding.code.weight.flatten(1), generator=generator)
         nn.init.normal_(network.embedding.position, std=POSITION_STD, generator=generator)
@@ -80,13 +86,13 @@ class ViT(AttentionSpec, ImageModel):
 class PatchEmbedding(nn.Module):
     """A linear code of each patch, written as a convolution without a bias, and a learned vector for its place."""
 
-    def __init__(self, patch: int, patches: int, width: int) -> None:
+    def __init__(self, channels: int, patch: int, patches: int, width: int) -> None:
         super().__init__()
-        self.code = nn.utils.skip_init(nn.Conv2d, 3, width, patch, stride=patch, bias=False)
+        self.code = nn.utils.skip_init(nn.Conv2d, channels, width, patch, stride=patch, bias=False)
         self.position = nn.Parameter(torch.empty(patches, width))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Images `[stimulus, 3, row, column]` -> `[stimulus, patch, width]`, the patches row by row."""
+        """Images `[stimulus, channel, row, column]` -> `[stimulus, patch, width]`, the patches row by row."""
         codes: Tensor = self.code(x)
         return codes.flatten(2).transpose(1, 2) + self.position
 
@@ -94,16 +100,16 @@ class PatchEmbedding(nn.Module):
 class ViTNetwork(nn.Module):
     """The network that a `ViT` spec describes."""
 
-    def __init__(self, spec: ViT, patches: int, outputs: int) -> None:
+    def __init__(self, spec: ViT, channels: int, patches: int, outputs: int) -> None:
         super().__init__()
-        self.embedding = PatchEmbedding(spec.patch, patches, spec.width)
+        self.embedding = PatchEmbedding(channels, spec.patch, patches, spec.width)
         self.block = nn.ModuleList(EncoderLayer(spec.block_shape, patches) for _ in range(spec.layers))
         self.norm = nn.LayerNorm(spec.width)
         self.pool = MeanOverTokens()
         self.readout = linear(spec.width, outputs)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Images `[stimulus, 3, row, column]` -> logits `[stimulus, output]`."""
+        """Images `[stimulus, channel, row, column]` -> logits `[stimulus, output]`."""
         x = self.embedding(x)
         for block in self.block:
             x = block(x)

@@ -114,7 +114,7 @@ def _verdict(claim: Claim, result: StudyResult) -> str:
 def _explained(contrast: FeatureDifference, result: StudyResult, estimated: pd.DataFrame) -> str:
     """How much of a layer each of the two features explains: means over the networks that count."""
     conditions = [one for one in result.plan.conditions if one.name in set(estimated["condition"])]
-    tables = {str(name): rows for name, rows in trained_networks(result.table, result.networks).groupby("condition")}
+    tables = {str(name): rows for name, rows in trained_networks(result.table, result.outcomes).groupby("condition")}
     means = pd.DataFrame([_means(contrast, condition, tables[condition.name]) for condition in conditions])
     more, less = (_shares(means[name].min(), means[name].max(), f"{_SPACE}%") for name in means)
     place = "the penultimate layer’s" if contrast.layer == "penultimate" else f"layer {contrast.layer}’s"
@@ -157,7 +157,7 @@ def _is_share(claim: Claim) -> bool:
 def _left_out(result: StudyResult) -> list[str]:
     """Say what the numbers leave out: conditions of another scale, and networks not run, diverged or inaccurate."""
     sentences = []
-    all_conditions, networks = len(result.plan.study.conditions), result.networks
+    all_conditions, networks = len(result.plan.study.conditions), result.outcomes
     if len(result.plan.conditions) < all_conditions:
         here = len(result.plan.conditions)
         sentences.append(f"The {result.plan.scale} scale covers {here} of the study’s {all_conditions} conditions.")

@@ -8,7 +8,7 @@ import io
 import math
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from urllib.parse import quote
@@ -19,9 +19,10 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from PIL import Image
 
 from repbias.core import atomic
-from repbias.figures.figure import Figure, numbers_as_csv
+from repbias.figures.figure import Figure, numbers_as_csv, png_of, svg_of
 
 _PIXELS_PER_INCH = 96
+_HEAVY_IMAGE = 900_000  # characters; a picture of many layers is lighter as PNG
 _COMPRESS_FROM = 100_000
 _SIGNS = {
     "replicated": ("yes", "●"),
@@ -175,3 +176,11 @@ class FigureView:
 def figure_view(figure: Figure, image: bytes, svg: str = "", png: str = "") -> FigureView:
     """Return a figure as its page shows it, from its SVG image; scripts in an image shown so never run."""
     return FigureView(figure, _data("image/svg+xml", image), csv_link(figure.name, figure.numbers), svg, png)
+
+
+def drawn_view(figure: Figure) -> FigureView:
+    """Return a figure as a page that stands alone shows it; where its SVG is heavy and a PNG is lighter, as PNG."""
+    view = figure_view(figure, svg_of(figure))
+    if len(view.source) <= _HEAVY_IMAGE:
+        return view
+    return replace(view, source=min(view.source, light_image_source(png_of(figure)), key=len))

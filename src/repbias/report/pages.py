@@ -1,47 +1,27 @@
-"""The page of an audit: one HTML file, complete in itself, that needs no network and can be sent as it is."""
+"""The page of an audit or a study: one HTML file, complete in itself, that needs no network."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from repbias.audit.measures import TABLES, MeasureTable, all_measures
+from repbias.audit.plots import FIGURES
 from repbias.audit.report import COMPONENT_COLUMNS, RESULT_COLUMNS, AuditReport
 from repbias.audit.status import TESTS, meanings, short, summary
 from repbias.core.results import ALL_FEATURES
-from repbias.figures.audit import variance_and_decodability
-from repbias.figures.audit_details import component_contents, scores_before_and_after, variance_shares
-from repbias.figures.figure import Figure, png_of, svg_of
 from repbias.figures.select import require_columns
-from repbias.report.html import FigureView, TableView, csv_link, figure_view, light_image_source, render, write_whole
+from repbias.report.html import TableView, csv_link, drawn_view, render, write_whole
+from repbias.report.study_report import study_page
 from repbias.report.study_views import p_value
+from repbias.runs.results import StudyResult
 
-_HEAVY_IMAGE = 900_000  # characters; a picture of many layers is lighter as PNG
 _OPEN_ROWS = 60
 _OPEN_SENTENCES = 12
 _WHOLE = "The audit as a whole"
 _MARK = b'<meta name="generator" content="repbias">'  # in the head of every page, see base.html.jinja
 _HEAD = 1_000  # bytes within which the mark lies
-
-
-@dataclass(frozen=True)
-class AuditFigure:
-    """A figure of the page, and the measures that it needs: without them the page leaves it out."""
-
-    draw: Callable[[AuditReport], Figure]
-    needs: tuple[str, ...] = ()
-
-
-FIGURES = (
-    AuditFigure(variance_and_decodability),
-    AuditFigure(variance_shares),
-    AuditFigure(component_contents),
-    AuditFigure(scores_before_and_after, needs=("rsa", "cka")),
-)
-"""The figures of the page in their order; the first stands beside the summary."""
 
 
 def save_html(result: object, path: str | Path, *, overwrite: bool = False) -> Path:
@@ -54,7 +34,7 @@ def save_html(result: object, path: str | Path, *, overwrite: bool = False) -> P
 
     Parameters
     ----------
-    result : an `AuditReport`.
+    result : an `AuditReport` or a `StudyResult`.
     path : the file to write, which ends in ``.html``.
     overwrite : whether to replace a file that repbias did not write.
 
@@ -68,9 +48,11 @@ def save_html(result: object, path: str | Path, *, overwrite: bool = False) -> P
     ValueError : a path that does not end in ``.html``, or that is a folder; a table of the result that lacks a column.
     FileExistsError : a file that repbias did not write is in the way.
     """
-    if not isinstance(result, AuditReport):
-        raise TypeError(f"save_html writes the page of an AuditReport, got {type(result).__name__}")
-    return write_whole(check_page_path(path, overwrite=overwrite), audit_page(result))
+    if isinstance(result, AuditReport):
+        return write_whole(check_page_path(path, overwrite=overwrite), audit_page(result))
+    if isinstance(result, StudyResult):
+        return write_whole(check_page_path(path, overwrite=overwrite), study_page(result))
+    raise TypeError(f"save_html writes the page of an audit or a study, got {type(result).__name__}")
 
 
 def check_page_path(path: str | Path, *, overwrite: bool = False) -> Path:
@@ -103,7 +85,7 @@ def audit_page(report: AuditReport) -> bytes:
     require_columns(report.results, RESULT_COLUMNS, "results")
     require_columns(report.components, COMPONENT_COLUMNS, "components")
     measured = set(report.results["measure"])
-    headline, *figures = [_drawn(one.draw(report)) for one in FIGURES if measured.issuperset(one.needs)]
+    headline, *figures = [drawn_view(one.draw(report)) for one in FIGURES if measured.issuperset(one.needs)]
     statuses = report.statuses()
     tables = {table.caption: table_view(report, table) for table in TABLES}
     return render(
@@ -177,10 +159,3 @@ def _cell(row: dict[Any, Any] | None, *, interval: bool) -> str:
 def _share(value: float) -> str:
     """Return three decimals, so that a column can be read down; the CSV has more."""
     return "" if math.isnan(value) else f"{value:z.3f}".replace("-", "−")
-
-
-def _drawn(figure: Figure) -> FigureView:
-    view = figure_view(figure, svg_of(figure))
-    if len(view.source) <= _HEAVY_IMAGE:
-        return view
-    return replace(view, source=min(view.source, light_image_source(png_of(figure)), key=len))

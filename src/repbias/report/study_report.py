@@ -21,6 +21,7 @@ from repbias.report.html import (
     FigureView,
     beside,
     csv_link,
+    drawn_view,
     figure_view,
     light_image_source,
     relative,
@@ -51,31 +52,42 @@ def write_report(result: StudyResult, root: Path) -> Path:
     folder = report_folder(root, result)
     tables_folder = folder / "tables"
     tables_folder.mkdir(parents=True, exist_ok=True)
-    claims = result.claims
-    tables = {"claims": claims, "measures": result.table, "networks": result.networks}
+    tables = {"claims": result.claims, "measures": result.table, "networks": result.outcomes}
     downloads = {}
     for name, table in tables.items():
         table.to_csv(tables_folder / f"{name}.csv", index=False)
         downloads[f"{name}, CSV"] = f"tables/{name}.csv"
     result.units.to_parquet(tables_folder / "units.parquet", index=False)
     downloads["R2 of every unit, Parquet"] = "tables/units.parquet"
+    figures = [(figure, save_figure(figure, folder / "figures")) for figure in study_figures(result)]
+    return write_page(_content(result, figures, downloads), folder / "index.html")
+
+
+def study_page(result: StudyResult) -> bytes:
+    """Return the page of a study as one HTML file, with its figures and their numbers inside."""
+    views = [drawn_view(figure) for figure in study_figures(result)]
+    return _render(_content(result, [], {}), views)
+
+
+def _content(
+    result: StudyResult, figures: Sequence[tuple[Figure, FigureFiles]], downloads: Mapping[str, str]
+) -> PageContent:
     plan = result.plan
-    page = PageContent(
+    return PageContent(
         title=plan.study.title or plan.study.name,
         question=plan.study.question,
         answer=answer(result),
         scale=plan.scale,
         verdicts=result.verdicts,
-        claims=claims,
-        figures=[(figure, save_figure(figure, folder / "figures")) for figure in study_figures(result)],
+        claims=result.claims,
+        figures=figures,
         settings=settings(plan),
         provenance=_provenance(result),
-        networks=result.networks,
+        networks=result.outcomes,
         design=result.design,
         notes=plan.study.notes,
         downloads=downloads,
     )
-    return write_page(page, folder / "index.html")
 
 
 def settings(plan: Plan) -> dict[str, Any]:
@@ -117,10 +129,10 @@ def _provenance(result: StudyResult) -> dict[str, object]:
     return {
         **result.versions,
         "seeds": f"0 to {plan.seeds - 1}" if plan.seeds > 1 else "0",
-        "networks": f"{len(result.networks) - result.n_missing} of {len(result.networks)}",
+        "networks": f"{len(result.outcomes) - result.n_missing} of {len(result.outcomes)}",
         "reported": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "command": " ".join(["repbias", *sys.argv[1:]]),
-        "run ids": result.networks["run"].tolist(),
+        "run ids": result.outcomes["run"].tolist(),
     }
 
 

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
+from repbias.core.display import Displayed
+from repbias.core.results import HasPage
+from repbias.core.specs import refuse_unknown
 from repbias.experiments.analysis import AnalysisJob
 from repbias.experiments.condition import NetworkSpec
-from repbias.experiments.evaluation import evaluate
+from repbias.experiments.evaluation import evaluate, seed_values
 from repbias.experiments.families import headlines
+from repbias.runs.loading import load_network
 from repbias.runs.plan import Plan, failed_features, jobs_on, stored_runs
 from repbias.runs.store import Store, StoredRun
 from repbias.tasks import check_design
+from repbias.training import Networks
+
+if TYPE_CHECKING:
+    from repbias.figures.figure import Figure
+    from repbias.figures.style import Style
 
 if TYPE_CHECKING:
     from repbias.figures.figure import Figure
@@ -31,29 +40,33 @@ StudyFigureKind = Literal[
 UNIT_COLUMNS = ["study", "condition", "seed", "layer", "unit", "feature", "r2"]
 
 
-@dataclass(frozen=True)
-class StudyResult:
-    """A study's runs, read from a store.
+@dataclass(frozen=True, eq=False, repr=False)
+class StudyResult(HasPage, Displayed):
+    """A study's runs, read from a store: tables, claims with verdicts, trained networks, and the page.
+
+    `repbias.run` and `repbias.open_store` return it.
 
     Attributes
     ----------
     table : tidy, the columns of `TABLE_COLUMNS`. units : per-unit R2 at the last step, the columns of `UNIT_COLUMNS`.
     findings : what the study's analysis found beyond `table`, by name of table (see `repbias.experiments.analysis`),
         with the columns condition and seed; empty where the study has none.
-    networks : one row per network, the columns of `NETWORK_COLUMNS`; its status is "not run" where the store lacks it.
+    outcomes : one row per network, the columns of `NETWORK_COLUMNS`; its status is "not run" where the store lacks it.
     versions : versions and devices of the runs, each with how many runs it made.
     ungated : `table` for the ungated twins of claims (see `repbias.experiments.verdicts`), where it differs: with the
         measures of an analysis of all networks together, those that failed the accuracy criterion among them.
+    store : the store that it was read from.
     """
 
     plan: Plan
     table: pd.DataFrame
     units: pd.DataFrame
-    networks: pd.DataFrame
+    outcomes: pd.DataFrame
     versions: dict[str, Any]
     findings: dict[str, pd.DataFrame] = field(default_factory=dict)
     n_analyses_missing: int = 0
     ungated: pd.DataFrame | None = None
+    store: Store | None = None
 
     @cached_property
     def claims(self) -> pd.DataFrame:
@@ -63,10 +76,16 @@ class StudyResult:
             self.plan.study, self.plan.conditions, self._trained(self.table), self.plan.scale, self.plan.seeds, ungated
         )
 
+    @property
+    def seed_values(self) -> pd.DataFrame:
+        """The numbers from which the verdicts follow, one per row of the claims table and seed; see `seed_values`."""
+        ungated = None if self.ungated is None else self._trained(self.ungated)
+        return seed_values(self.plan.study, self.plan.conditions, self._trained(self.table), ungated)
+
     def _trained(self, table: pd.DataFrame) -> pd.DataFrame:
         """Return a table without the networks that diverged: their last step is not the end of their training."""
         place = ["condition", "seed"]
-        failed = pd.MultiIndex.from_frame(self.networks.loc[self.networks["status"] == "failed", place])
+        failed = pd.MultiIndex.from_frame(self.outcomes.loc[self.outcomes["status"] == "failed", place])
         return table[~pd.MultiIndex.from_frame(table[place]).isin(failed)]
 
     @cached_property
@@ -112,10 +131,44 @@ class StudyResult:
 
         return study_figure(self, kind, style)
 
+    def networks(self, condition: str | None = None, seed: int | Iterable[int] | None = None) -> Networks:
+        """Return trained networks of one condition; weights are read when a network's module is first used.
+
+        Parameters
+        ----------
+        condition : the name of a condition; it may be left out where the study has only one.
+        seed : one seed, or several; by default all that the store holds.
+
+        Raises
+        ------
+        ValueError : an unknown condition, no condition where the study has several, or a seed that was not run.
+        """
+        if self.store is None:
+            raise ValueError("these results were not read from a store, so that there are no networks to load")
+        names = [one.name for one in self.plan.conditions]
+        if condition is None:
+            if len(names) > 1:
+                raise ValueError(f"name one of the conditions: {', '.join(map(repr, names))}")
+            condition = names[0]
+        refuse_unknown(condition, names, "condition")
+        chosen = next(one for one in self.plan.conditions if one.name == condition)
+        rows = self.outcomes[(self.outcomes["condition"] == condition) & (self.outcomes["status"] != "not run")]
+        held = rows["seed"].tolist()
+        seeds = held if seed is None else [seed] if isinstance(seed, int) else list(seed)
+        if absent := [one for one in seeds if one not in held]:
+            raise ValueError(f"condition {condition!r} has no network of seed {absent[0]}; seeds in the store: {held}")
+        return Networks(load_network(chosen.network(one), self.store) for one in seeds)
+
+    def _display(self) -> tuple[str, pd.DataFrame]:
+        plan, total = self.plan, len(self.outcomes)
+        ran = f"{total - self.n_missing} of {total} networks"
+        title = f"{plan.study.name} ({plan.scale}): {plan.study.question} {ran}"
+        return title, self.verdicts[["id", "statement", "verdict"]]
+
     @property
     def n_missing(self) -> int:
         """How many networks of the plan the store lacks."""
-        return int((self.networks["status"] == "not run").sum())
+        return int((self.outcomes["status"] == "not run").sum())
 
 
 def read_result(plan: Plan, store: Store) -> StudyResult:
@@ -151,6 +204,7 @@ def read_result(plan: Plan, store: Store) -> StudyResult:
         {name: table for name, table in findings.items() if name != "measures"},
         n_missing + n_twins_missing,
         _concatenated([*tables, *measures[1]], TABLE_COLUMNS) if measures[1] else None,
+        store,
     )
 
 

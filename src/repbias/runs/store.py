@@ -122,6 +122,11 @@ class Store:
             return RunStatus("damaged", str(damage))
         return RunStatus("complete")
 
+    def held(self) -> set[str]:
+        """Return the names of all runs in the store, which are not verified."""
+        with _explained(f"cannot look for runs in {self.root}"):
+            return {path.name for path in self.runs.iterdir() if SAFE_NAME.fullmatch(path.name)}
+
     def missing(self, run_ids: Iterable[str], *, remake: bool = False) -> list[str]:
         """Return the runs that the store lacks, each once, in the order given.
 

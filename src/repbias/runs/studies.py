@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import pandas as pd
 from pydantic import Field, ValidationError
 
+from repbias.core.display import Displayed
 from repbias.core.specs import Spec, did_you_mean, explain
-from repbias.experiments.condition import Condition
 from repbias.experiments.study import ScaleName, Study
 from repbias.runs.plan import Plan, make_plan, missing_analyses
+from repbias.runs.progress import RunProgress
 from repbias.runs.results import StudyResult, read_result
 from repbias.runs.runner import (
-    OnProgress,
     check_plan,
     choose_device,
     complete,
@@ -42,29 +41,15 @@ class Request(Spec):
     study: Study | None
 
 
-class Progress:
-    """How the progress of a run is shown: not at all; a subclass shows it."""
-
-    @contextmanager
-    def training(self, plan: Plan, missing: Sequence[Condition]) -> Iterator[OnProgress]:
-        """Yield the function that training calls as it goes on; `missing` has the condition of each missing network."""
-        yield lambda *_: None
-
-    @contextmanager
-    def analyses(self, count: int) -> Iterator[Callable[[str], None]]:
-        """Yield the function that is called with the run id of each of `count` analyses."""
-        yield lambda _run: None
-
-
 def run_studies(
-    names: Sequence[str],
+    names: Sequence[str | Study],
     store: Path,
     *,
     scale: str = "quick",
     seeds: int | None = None,
     device: str = "auto",
     remake: bool = False,
-    progress: Progress | None = None,
+    progress: bool = True,
 ) -> Iterator[StudyResult]:
     """Train and analyse the networks that the store lacks; yield each study's result when it is complete.
 
@@ -72,19 +57,19 @@ def run_studies(
 
     Parameters
     ----------
-    names : names of studies, ``"all"``, or paths of TOML files.
+    names : names of studies, ``"all"``, paths of TOML files, or studies themselves.
     store : the store's folder; it is created if it does not exist.
     scale : ``"quick"`` or ``"full"``.
     seeds : networks per condition, instead of the number of the scale.
     device : ``"auto"``, ``"cpu"`` or ``"cuda"``.
     remake : delete damaged runs and make them again.
-    progress : how to show progress.
+    progress : whether to show how much is done.
 
     Raises
     ------
     ValueError : an unknown study, a store or setting that cannot be used, or a design whose roles are not matched.
     """
-    progress = progress or Progress()
+    shown = RunProgress(enabled=progress)
     plans = [make_plan(study, scale, seeds) for study in _find_all(names)]
     device = choose_device(device)
     for plan in plans:
@@ -96,10 +81,10 @@ def run_studies(
         for plan in plans:
             _remember(opened, plan)
             missing = missing_networks(plan, opened)
-            with progress.training(plan, [condition for condition, _ in missing]) as on_progress:
+            with shown.training(plan, [condition for condition, _ in missing]) as on_progress:
                 complete(missing, opened, device=device, on_progress=on_progress, pool=pool)
             jobs = missing_analyses(plan, opened, remake=remake)
-            with progress.analyses(len(jobs)) as on_saved:
+            with shown.analyses(len(jobs)) as on_saved:
                 complete_analyses(jobs, opened, on_saved, pool=pool)
             yield read_result(plan, opened)
 
@@ -133,19 +118,146 @@ def stored_results(store: Path, names: Sequence[str] = (), scale: str | None = N
     return [read_result(plan, opened) for plan in plans]
 
 
+def run(
+    study: str | Study,
+    *,
+    scale: Literal["quick", "full"] = "quick",
+    seeds: int | None = None,
+    store: str | Path = "repbias-store",
+    device: str = "auto",
+    progress: bool = True,
+) -> StudyResult:
+    """Train the networks of a study that a store lacks, and return its results.
+
+    What is in the store is not trained again, and after an interruption the same call continues where it stopped.
+
+    Parameters
+    ----------
+    study : the name of a study (`repbias list` shows them), the path of a TOML file, or a `Study`.
+    scale : "quick" for a first look, "full" for all conditions and seeds.
+    seeds : networks per condition, instead of the number of the scale.
+    store : the folder that holds the runs; it is made if it does not exist.
+    device : "auto", "cpu" or "cuda".
+    progress : whether to show how much is done, on standard error or in the notebook.
+
+    Returns
+    -------
+    The results: `.claims`, `.verdicts`, `.table`, `.networks(condition)`, `.plot(kind)`, `.save_html(path)`.
+
+    Raises
+    ------
+    ValueError : an unknown study, a store or setting that cannot be used, or a design whose roles are not matched.
+
+    Examples
+    --------
+    >>> import repbias
+    >>> result = repbias.run("complexity", scale="quick")  # doctest: +SKIP
+    >>> result.verdicts[["id", "verdict"]]  # doctest: +SKIP
+    """
+    if not isinstance(study, str | Study):
+        raise TypeError(f"study must be the name of a study, a TOML file or a Study, got {type(study).__name__}")
+    (result,) = run_studies([study], Path(store), scale=scale, seeds=seeds, device=device, progress=progress)
+    return result
+
+
+class StudyStore(Displayed):
+    """The studies in a store; an index gives a study's results at the largest scale that was run.
+
+    Attributes
+    ----------
+    path : the store's folder.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self._store = Store.open(path, create=False)
+        self.path = self._store.root
+
+    @property
+    def studies(self) -> pd.DataFrame:
+        """One row per study and scale: study, scale, seeds, conditions, networks planned, and how many are missing."""
+        rows, held = [], self._store.held()
+        for name, request in _requests(self._store).items():
+            for scale, seeds in request.seeds.items():
+                plan = make_plan(request.study or find_study(name), scale, seeds)
+                runs = {network.run_id for _, network in plan.networks()}
+                rows.append((name, scale, seeds, len(plan.conditions), len(runs), len(runs - held)))
+        return pd.DataFrame(rows, columns=["study", "scale", "seeds", "conditions", "networks", "missing"])
+
+    def study(self, name: str, *, scale: Literal["quick", "full"] | None = None) -> StudyResult:
+        """Return the results of a study; `scale` is by default the largest that was run.
+
+        Raises
+        ------
+        ValueError : the study, or the scale, was never run into this store, or a run is damaged.
+        """
+        return stored_results(self.path, [name], scale)[0]
+
+    def __getitem__(self, name: str) -> StudyResult:
+        return self.study(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_requests(self._store))
+
+    def __len__(self) -> int:
+        return len(_requests(self._store))
+
+    def __contains__(self, name: object) -> bool:
+        return name in _requests(self._store)
+
+    @property
+    def claims(self) -> pd.DataFrame:
+        """The claims of all studies, one row per claim and condition."""
+        return claims_table(stored_results(self.path))
+
+    def _display(self) -> tuple[str, pd.DataFrame]:
+        return f"store {self.path.name}: {len(self)} {'study' if len(self) == 1 else 'studies'}", self.studies
+
+
+def open_store(path: str | Path = "repbias-store") -> StudyStore:
+    """Open the store of `repbias run` or `repbias.run` to read what it holds.
+
+    Parameters
+    ----------
+    path : the store's folder.
+
+    Returns
+    -------
+    The store: `.studies` lists what it holds, and `store["complexity"]` gives the results of a study.
+
+    Raises
+    ------
+    ValueError : there is no store at `path`.
+
+    Examples
+    --------
+    A user-defined measure, here the number of directions that share the variance, of every network of a condition:
+
+    >>> import repbias
+    >>> store = repbias.open_store("repbias-store")  # doctest: +SKIP
+    >>> for network in store["complexity"].networks(condition="parity3, 6 x 64"):  # doctest: +SKIP
+    ...     variances = network.read("hidden.5").var(dim=0)
+    ...     print(network.seed, float(variances.sum() ** 2 / (variances**2).sum()))
+    """
+    return StudyStore(path)
+
+
 def claims_table(results: Sequence[StudyResult]) -> pd.DataFrame:
     """Return the claims of several studies in one table."""
     return pd.concat([result.claims for result in results], ignore_index=True)
 
 
-def _find_all(names: Sequence[str]) -> list[Study]:
+def _find_all(names: Sequence[str | Study]) -> list[Study]:
     if not names:
         raise ValueError(f"name a study, or 'all'; known: {', '.join(NAMES)}")
-    expanded = dict.fromkeys(name for given in names for name in (NAMES if given == "all" else (given,)))
-    studies = [find_study(name) for name in expanded]
+    named = dict.fromkeys(one for given in names if isinstance(given, str) for one in _expanded(given))
+    studies = [*map(find_study, named), *(given for given in names if isinstance(given, Study))]
     if repeated := [name for name, count in Counter(study.name for study in studies).items() if count > 1]:
         raise ValueError(f"several of these studies are called {repeated[0]!r}; names in a store must differ")
     return studies
+
+
+def _expanded(name: str) -> tuple[str, ...]:
+    return NAMES if name == "all" else (name,)
 
 
 def _remember(store: Store, plan: Plan) -> None:

@@ -177,7 +177,7 @@ def _layers(tables: StudyTables) -> Iterator[Figure]:
 
 
 def _units(tables: StudyTables) -> Iterator[Figure]:
-    units = labelled_features(analysed_networks(tables.result.units, tables.result.networks), tables.result)
+    units = labelled_features(analysed_networks(tables.result.units, tables.result.outcomes), tables.result)
     yield unit_histogram(units, tables.analysed, tables.conditions)
 
 

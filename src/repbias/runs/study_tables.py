@@ -31,7 +31,7 @@ class StudyData(Protocol):
         """R2 of each unit by each feature."""
 
     @property
-    def networks(self) -> pd.DataFrame:
+    def outcomes(self) -> pd.DataFrame:
         """One row per network."""
 
     @property
@@ -66,12 +66,12 @@ class StudyTables:
     @cached_property
     def trained(self) -> pd.DataFrame:
         """The measurements of the networks that did not diverge."""
-        return trained_networks(self.result.table, self.result.networks)
+        return trained_networks(self.result.table, self.result.outcomes)
 
     @cached_property
     def with_probes(self) -> pd.DataFrame:
         """The measurements of the networks that passed the accuracy criterion, with layers in order."""
-        return analysed_networks(in_layer_order(self.result), self.result.networks)
+        return analysed_networks(in_layer_order(self.result), self.result.outcomes)
 
     @cached_property
     def analysed(self) -> pd.DataFrame:
@@ -95,7 +95,7 @@ def contrast_values(claim: Claim, result: StudyData) -> pd.DataFrame:
 
     Conditions that the claim is not about are included, so that a map shows how far the effect extends.
     """
-    trained, contrast = trained_networks(result.table, result.networks), claim.contrast
+    trained, contrast = trained_networks(result.table, result.outcomes), claim.contrast
     frames = [pd.DataFrame(columns=["condition", "seed", "value"])]
     for condition in result.plan.conditions:
         table, layers = trained[trained["condition"] == condition.name], condition.model.layer_names
@@ -136,7 +136,7 @@ def analysed_findings(result: StudyData) -> Mapping[str, pd.DataFrame]:
 
     An analysis of one network at a time is done on every network, whether or not it passed.
     """
-    analysis, networks = result.plan.study.analysis, result.networks
+    analysis, networks = result.plan.study.analysis, result.outcomes
     if analysis is None:
         return {}
     if analysis.of == "study":

@@ -16,11 +16,12 @@ import repbias
 from repbias.core.functions import resolve_function
 from repbias.experiments.analysis import ANALYSIS_VERSION, AnalysisJob, check_findings
 from repbias.experiments.condition import RESULTS_VERSION, NetworkSpec
+from repbias.runs.loading import load_network
 from repbias.runs.store import Store
 from repbias.training import Network
 from repbias.training.checkpoint import Measure
 from repbias.training.job import Job, Outcome
-from repbias.training.train import build_network
+from repbias.training.networks import build_network
 from repbias.training.trainer import train_stack
 
 Send = Callable[[dict[str, Any]], None]
@@ -96,29 +97,6 @@ def analyse(job: AnalysisJob, store: Store) -> None:
     }
     log = f"{finished} {job.run_id}: {analysis.function} of {len(job.networks)} networks, {experiment['seconds']} s\n"
     store.save(job.run_id, experiment=experiment, tables=check_findings(analysis, found), weights={}, log=log)
-
-
-def load_network(network: NetworkSpec, store: Store) -> Network:
-    """Return a trained network from a store, as `repbias.train` would return it.
-
-    Raises
-    ------
-    StoreError : the store has no such run. DamagedRun : it is damaged.
-    """
-    run = store.load(network.run_id)
-    did = run.experiment
-    outcome = Outcome(
-        seed=network.seed,
-        status=did["status"],
-        steps=did["steps"],
-        failed_step=did["failed_step"],
-        failed_criterion=tuple(did["failed_criterion"]),
-        table=run.table("measures"),
-        units=run.table("units"),
-        state=run.weights(),
-        seconds=did["seconds"],
-    )
-    return Network(outcome, network.task, network.model)
 
 
 def versions() -> dict[str, str]:

@@ -1,6 +1,6 @@
-"""Studies: each file in `bits/`, `strings/` and `images/` asks one question and defines a `STUDY`.
+"""Studies: each file in `bits/`, `strings/`, `images/` and `arrays/` asks one question and defines a `STUDY`.
 
-Studies are found by their files: a new file in one of the three folders is a study named after the file. The
+Studies are found by their files: a new file in one of these folders is a study named after the file. The
 `__init__.py` of a folder holds what its studies share.
 """
 
@@ -15,7 +15,7 @@ from repbias.experiments.study import Study, read_study
 
 DOMAINS = {
     domain: tuple(file.name for file in pkgutil.iter_modules([str(Path(__file__).parent / domain)]))
-    for domain in ("bits", "strings", "images")
+    for domain in ("bits", "strings", "images", "arrays")
 }
 NAMES = tuple(name for names in DOMAINS.values() for name in names)
 

@@ -3,6 +3,7 @@
 from typing import Annotated, TypeAlias
 
 from repbias.core.specs import OneOf
+from repbias.tasks.arrays.task import ArrayTask as ArrayTask
 from repbias.tasks.bits.boolean import Agreement as Agreement
 from repbias.tasks.bits.boolean import BooleanFeature as BooleanFeature
 from repbias.tasks.bits.boolean import BooleanTask as BooleanTask
@@ -20,7 +21,8 @@ from repbias.tasks.task import Manipulation as Manipulation
 from repbias.tasks.task import Split as Split
 from repbias.tasks.task import Stimuli as Stimuli
 from repbias.tasks.task import Task as Task
+from repbias.tasks.user import UserTask as UserTask
 
 # Every kind of task that a study can name; the first is the default.
-TASK_KINDS: tuple[type[Task], ...] = (BooleanTask, SymbolTask, StringTask, ImageTask)
+TASK_KINDS: tuple[type[Task], ...] = (BooleanTask, SymbolTask, StringTask, ImageTask, ArrayTask, UserTask)
 AnyTask: TypeAlias = Annotated[Task, OneOf(TASK_KINDS, "task")]

@@ -109,7 +109,18 @@ class Task(Spec):
     """A source of stimuli with known features whose computational roles are matched.
 
     A user-defined task is a subclass that defines `feature_names`, `n_classes`, `input_shape`, `n_stimuli` and
-    `stimuli`; everything else has a default.
+    `stimuli`; everything else has a default. `ArrayTask` makes a task of arrays without a subclass, and `UserTask`
+    names a user-defined task in a study or TOML file.
+
+    Examples
+    --------
+    >>> import repbias
+    >>> task: repbias.Task = repbias.BooleanTask(features={"easy": "copy", "hard": "parity3"}, bits=8)
+    >>> task.feature_names, task.n_classes, task.input_shape, task.n_stimuli
+    (('easy', 'hard'), (2, 2), (8,), (16384, 4096, 4096))
+    >>> stimuli = task.stimuli(seed=0)
+    >>> stimuli.test.inputs.shape, stimuli.test.labels.shape
+    ((4096, 8), (4096, 2))
     """
 
     @property
@@ -135,6 +146,19 @@ class Task(Spec):
     @abstractmethod
     def stimuli(self, seed: int) -> Stimuli:
         """Draw the three splits of one network, the same for the same seed on every machine."""
+
+    @property
+    def is_controlled(self) -> bool:
+        """Whether the stimuli are made so that the roles of the features match; by default True.
+
+        A study of a controlled task is refused where `check_design` fails. Of real data `check_design` only reports.
+        """
+        return True
+
+    @property
+    def patience(self) -> int | None:
+        """The patience of a phase of training that sets none, see `Phase`; by default None: there is no limit."""
+        return None
 
     @property
     def measured_names(self) -> tuple[str, ...]:

@@ -1,9 +1,11 @@
 """Training: many networks at once, each reproducible on its own."""
 
 from repbias.training.curriculum import Phase, Training
+from repbias.training.networks import Network, Networks, load_networks
 from repbias.training.optimizers import SGD, Adam, AdamW, Muon, Optimizer, RMSprop
-from repbias.training.train import Network, Networks, train
+from repbias.training.train import train
 
 __all__ = [
-    "SGD", "Adam", "AdamW", "Muon", "Network", "Networks", "Optimizer", "Phase", "RMSprop", "Training", "train",
+    "SGD", "Adam", "AdamW", "Muon", "Network", "Networks", "Optimizer", "Phase", "RMSprop", "Training",
+    "load_networks", "train",
 ]  # fmt: skip

@@ -15,6 +15,7 @@ from torch.func import functional_call
 from repbias.activations.batches import Batch
 from repbias.activations.reading import run_and_read
 from repbias.activations.survey import Call, survey
+from repbias.core.functions import call_user_code
 from repbias.measures import VarianceExplained, VarianceFitter, variance_explained
 from repbias.models.model import predictions
 from repbias.tasks.task import Split, Stimuli, Task
@@ -167,7 +168,8 @@ class Examiner:
         return {(layer, name): self._apply(name, *pair) for layer, pair in pairs.items() for name in self._measures}
 
     def _apply(self, measure: str, fitted: Tensor, scored: Tensor) -> tuple[float, ...]:
-        values = self._measures[measure](fitted, self._validation.measured, scored, self._test.measured)
+        arguments = (fitted, self._validation.measured, scored, self._test.measured)
+        values = call_user_code(f"measure {measure!r}", self._measures[measure], *arguments)
         names = self._task.measured_names
         if len(values) != len(names):
             raise ValueError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,8 @@ from pydantic import Field, field_validator, model_validator
 
 from repbias.core.specs import Spec, did_you_mean
 from repbias.training.optimizers import SGD, AnyOptimizer
+
+RISE = 0.001  # of the mean validation accuracy, smaller than which patience takes for none
 
 
 class Phase(Spec):
@@ -23,10 +25,20 @@ class Phase(Spec):
         taken, but at most `steps`. "steps": exactly `steps`.
     steps : the limit, or the length.
     extra : steps of training after mastery.
+    patience : with "mastery", the phase ends also where the mean validation accuracy of its features has not risen by
+        0.1 percentage points for this many steps; there are no extra steps then. None for the task's patience, which
+        only tasks of real data have (2,000 steps for an `ArrayTask`).
     cooldown : how the learning rate falls to 0 over the extra steps: "linear", or None for not at all. A phase that
         ends at its limit before its features are mastered has no extra steps and keeps its learning rate.
     position_weights : for models that report features one after another, the weight in the loss of each output
         position; None for 1 each. A position of weight 0 is not in the loss, and its feature need not be mastered.
+
+    Examples
+    --------
+    >>> import repbias
+    >>> easy_first = (repbias.Phase(features=("easy",), extra=0), repbias.Phase())
+    >>> [phase.steps for phase in easy_first]
+    [60000, 60000]
     """
 
     features: tuple[str, ...] | None = Field(default=None, min_length=1)
@@ -35,6 +47,7 @@ class Phase(Spec):
     extra: int = Field(default=2_000, ge=0)
     cooldown: Literal["linear"] | None = None
     position_weights: tuple[Annotated[float, Field(ge=0)], ...] | None = Field(default=None, min_length=1)
+    patience: int | None = Field(default=None, ge=1)
 
     @field_validator("position_weights")
     @classmethod
@@ -50,6 +63,12 @@ class Phase(Spec):
                 "cooldown applies to the extra steps after mastery, and this phase has none; "
                 'give it until="mastery" and extra above 0, or leave cooldown out'
             )
+        return self
+
+    @model_validator(mode="after")
+    def _patience_ends_mastery(self) -> Phase:
+        if self.patience is not None and self.until != "mastery":
+            raise ValueError('patience ends a phase with until="mastery"; leave it out of one with until="steps"')
         return self
 
     def weight(self, feature: str, positions: Mapping[str, float]) -> float:
@@ -75,6 +94,12 @@ class Training(Spec):
         each comes at most 10 % later than the one before.
     checkpoints_per_decade : at how many steps per factor of ten the layers are measured, equally spaced on a log scale;
         they are also measured at step 0, at each step of mastery, at each change of phase and at the last step.
+
+    Examples
+    --------
+    >>> import repbias
+    >>> repbias.Training(optimizer="adam", phases=(repbias.Phase(steps=500, until="steps"),)).max_steps
+    500
     """
 
     optimizer: AnyOptimizer = SGD()
@@ -83,6 +108,10 @@ class Training(Spec):
     mastery_accuracy: float = Field(default=0.99, gt=0, le=1)
     check_every: int = Field(default=200, ge=1)
     checkpoints_per_decade: int = Field(default=6, ge=1)
+
+    if TYPE_CHECKING:  # what is accepted, and not only what the fields hold
+
+        def __init__(self, *, optimizer: str | Mapping[str, Any] | AnyOptimizer = ..., **settings: Any) -> None: ...
 
     @field_validator("optimizer", mode="before")
     @classmethod
@@ -142,6 +171,7 @@ class Course:
     Parameters
     ----------
     positions : the output position of each feature, from 1, where features are reported one after another.
+    patience : of phases that set none; None for no limit.
 
     Attributes
     ----------
@@ -150,13 +180,20 @@ class Course:
     """
 
     def __init__(
-        self, training: Training, feature_names: tuple[str, ...], positions: Mapping[str, float] | None = None
+        self,
+        training: Training,
+        feature_names: tuple[str, ...],
+        positions: Mapping[str, float] | None = None,
+        patience: int | None = None,
     ) -> None:
         self._training = training
         self._names = feature_names
         self._positions = positions or {}
         self._phase, self._start = 0, 0
         self._mastered_step: int | None = None
+        self._patience = patience
+        self._best, self._best_step = 0.0, 0
+        self._ended: int | None = None  # the step at which patience ended the phase
         self.mastery: dict[str, int] = {}
         self.hit_limit = False
 
@@ -173,6 +210,8 @@ class Course:
     @property
     def phase_end(self) -> int:
         """The last step of this phase, given what has been mastered so far."""
+        if self._ended is not None:
+            return self._ended
         limit = self._start + self.phase.steps
         return limit if self._mastered_step is None else min(limit, self._mastered_step + self.phase.extra)
 
@@ -201,14 +240,27 @@ class Course:
         in_loss = {name for name in self._names if self.phase.weight(name, self._positions)}
         if self.phase.until == "mastery" and self._mastered_step is None and in_loss <= set(passing):
             self._mastered_step = step
+        self._wait(step, float(np.mean([a for n, a in zip(self._names, accuracy, strict=True) if n in in_loss])))
         return new
+
+    def _wait(self, step: int, accuracy: float) -> None:
+        """End the phase where the mean accuracy of its features has not risen for the steps of its patience."""
+        patience = self.phase.patience or self._patience
+        if accuracy >= self._best + RISE:
+            self._best, self._best_step = accuracy, step
+        elif patience is None or self.phase.until == "steps" or self._mastered_step is not None:
+            return
+        elif step - self._best_step >= patience:
+            self._ended = step
 
     def advance(self, step: int) -> bool:
         """Go to the next phase if this one ends at `step`; return whether it did."""
         if step < self.phase_end:
             return False
-        self.hit_limit |= self.phase.until == "mastery" and self._mastered_step is None
-        self._phase, self._start, self._mastered_step = self._phase + 1, step, None
+        unmastered = self.phase.until == "mastery" and self._mastered_step is None
+        self.hit_limit |= unmastered and self._ended is None
+        self._phase, self._start, self._mastered_step, self._ended = self._phase + 1, step, None, None
+        self._best, self._best_step = 0.0, step
         return True
 
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
 import pandas as pd
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from repbias.core.results import ACCURACY_CRITERION, OUTPUT_POSITION
 from repbias.tasks.task import Task
 from repbias.training.checkpoint import Measure
 from repbias.training.curriculum import Training
-from repbias.training.ensemble import State
 
 Progress = Callable[[int, int], None]
 Status = Literal["finished", "step limit", "failed"]
@@ -54,7 +54,7 @@ class Job:
             raise ValueError(f"a batch of {self.training.batch} is larger than the training set of {train} stimuli")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Outcome:
     """One trained network.
 
@@ -75,8 +75,26 @@ class Outcome:
     failed_criterion: tuple[str, ...]
     table: pd.DataFrame
     units: pd.DataFrame
-    state: State
+    state: Mapping[str, Tensor]
     seconds: float
+
+    def __eq__(self, other: object) -> bool:
+        """Whether two networks came out the same, bit for bit, however long it took."""
+        if not isinstance(other, Outcome):
+            return NotImplemented
+        return (
+            self._summary() == other._summary()
+            and self.table.equals(other.table)
+            and self.units.equals(other.units)
+            and self.state.keys() == other.state.keys()
+            and all(torch.equal(tensor, other.state[name]) for name, tensor in self.state.items())
+        )
+
+    def __hash__(self) -> int:
+        return hash(self._summary())
+
+    def _summary(self) -> tuple[object, ...]:
+        return self.seed, self.status, self.steps, self.failed_step, self.failed_criterion
 
 
 def passes(accuracy: Accuracy) -> Accuracy:

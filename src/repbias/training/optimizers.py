@@ -47,7 +47,14 @@ class Optimizer(Spec):
 
 
 class SGD(Optimizer):
-    """Stochastic gradient descent, plain or with momentum."""
+    """Stochastic gradient descent, plain or with momentum.
+
+    Examples
+    --------
+    >>> import repbias
+    >>> repbias.SGD(momentum=0.9).momentum
+    0.9
+    """
 
     kind: Literal["sgd"] = "sgd"
     lr: LearningRate = 0.05
@@ -56,7 +63,14 @@ class SGD(Optimizer):
 
 
 class Adam(Optimizer):
-    """Adam (Kingma & Ba 2015); weight decay is added to the gradient."""
+    """Adam (Kingma & Ba 2015); weight decay is added to the gradient.
+
+    Examples
+    --------
+    >>> import repbias
+    >>> repbias.Adam(lr=0.01).lr
+    0.01
+    """
 
     kind: Literal["adam"] = "adam"
     lr: LearningRate = 1e-3
@@ -65,14 +79,28 @@ class Adam(Optimizer):
 
 
 class AdamW(Adam):
-    """Adam with decoupled weight decay (Loshchilov & Hutter 2019)."""
+    """Adam with decoupled weight decay (Loshchilov & Hutter 2019).
+
+    Examples
+    --------
+    >>> import repbias
+    >>> repbias.AdamW(lr=0.01).lr
+    0.01
+    """
 
     kind: Literal["adamw"] = "adamw"  # type: ignore[assignment]
     weight_decay: NonNegative = 0.01
 
 
 class RMSprop(Optimizer):
-    """RMSprop (Tieleman & Hinton 2012), with optional momentum."""
+    """RMSprop (Tieleman & Hinton 2012), with optional momentum.
+
+    Examples
+    --------
+    >>> import repbias
+    >>> repbias.RMSprop(lr=0.01).lr
+    0.01
+    """
 
     kind: Literal["rmsprop"] = "rmsprop"
     lr: LearningRate = 1e-3
@@ -88,6 +116,12 @@ class Muon(Optimizer):
     ----------
     lr : of the matrices, whose update has all singular values near 1. adamw_lr : of all other parameters.
     weight_decay : decoupled, of all parameters.
+
+    Examples
+    --------
+    >>> import repbias
+    >>> repbias.Muon(lr=0.01).lr
+    0.01
     """
 
     kind: Literal["muon"] = "muon"

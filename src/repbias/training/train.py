@@ -2,140 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property, partial
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
-import pandas as pd
-import torch
-from numpy.typing import NDArray
 from pydantic import ValidationError
-from torch import Tensor, nn
 
-from repbias.core.randomness import torch_rng
+from repbias.core.progress import Meter
 from repbias.core.specs import explain
 from repbias.models import Model
-from repbias.models.model import made_by
-from repbias.tasks.task import Split, Stimuli, Task
-from repbias.training.batches import responses
+from repbias.tasks.task import Task
 from repbias.training.checkpoint import Measure
 from repbias.training.curriculum import Training
-from repbias.training.job import Job, Outcome, Progress
+from repbias.training.job import Job, Progress
+from repbias.training.networks import ModelLike, Network, Networks, build_network
 from repbias.training.trainer import train_stack
-
-ModelLike = Model | Callable[[], nn.Module]
-
-
-def build_network(model: ModelLike, task: Task, seed: int) -> nn.Module:
-    """Make a network with its initial weights; the same seed gives the same weights.
-
-    A function that makes an `nn.Module` is called with torch's global generator set to the seed's stream, and the
-    generator is restored afterwards.
-    """
-    generator = torch_rng(seed, "init")
-    if isinstance(model, Model):
-        return model.build_for(task, generator)
-    if isinstance(model, nn.Module) or not callable(model):
-        raise TypeError(
-            f"model must be a repbias model or a function that makes an nn.Module, got {type(model).__name__}; "
-            "each seed needs a new network: write lambda: nn.Sequential(...), or give your class"
-        )
-    return made_by(model, generator)
-
-
-@dataclass(frozen=True)
-class Network:
-    """A trained network: its module, its measurements, and the stimuli on which it was trained and measured.
-
-    Attributes
-    ----------
-    outcome : status, steps, tables and weights, see `Outcome`.
-    """
-
-    outcome: Outcome
-    task: Task
-    model: ModelLike
-
-    @property
-    def seed(self) -> int:
-        """The network's seed."""
-        return self.outcome.seed
-
-    @cached_property
-    def module(self) -> nn.Module:
-        """The trained network, in eval mode.
-
-        Raises
-        ------
-        ValueError : the network diverged and has no weights.
-        """
-        if self.outcome.status == "failed":
-            raise ValueError(
-                f"the network of seed {self.seed} diverged at step {self.outcome.failed_step} and has no weights"
-            )
-        module = build_network(self.model, self.task, self.seed)
-        own = dict(module.named_parameters()) | dict(module.named_buffers())
-        with torch.no_grad():  # `load_state_dict` expects tied weights twice, and no buffers outside the state dict
-            for name, tensor in self.outcome.state.items():
-                own[name].copy_(tensor)
-        return module.eval()
-
-    @cached_property
-    def stimuli(self) -> Stimuli:
-        """The three splits, drawn again from the seed."""
-        return self.task.stimuli(self.seed)
-
-    def split(self, name: str) -> Split:
-        """Return the "train", "validation" or "test" stimuli."""
-        return self.stimuli.split(name)
-
-    def labels(self, split: str = "test") -> NDArray:
-        """Return the value of each feature, int64 `[stimulus, feature]`."""
-        return self.split(split).labels
-
-    def read(self, layer: str, split: str = "test") -> Tensor:
-        """Return the responses of one layer to the stimuli of a split, float32 `[stimulus, unit]`."""
-        return responses(self.module, self.task, layer, self.split(split).inputs)
-
-
-class Networks(Sequence[Network]):
-    """Trained networks, in the order of their seeds."""
-
-    def __init__(self, networks: Iterable[Network]) -> None:
-        self._networks = sorted(networks, key=lambda network: network.seed)
-
-    def __getitem__(self, index):  # type: ignore[no-untyped-def]
-        return self._networks[index]
-
-    def __len__(self) -> int:
-        return len(self._networks)
-
-    def __iter__(self) -> Iterator[Network]:
-        return iter(self._networks)
-
-    def table(self) -> pd.DataFrame:
-        """Return all measurements as a tidy table: seed, step, layer, feature, measure, value."""
-        return _stacked({network.seed: network.outcome.table for network in self})
-
-    def units(self) -> pd.DataFrame:
-        """Return the R2 of every unit by every feature at the last step: seed, layer, unit, feature, r2."""
-        return _stacked({network.seed: network.outcome.units for network in self})
-
-    def summary(self) -> pd.DataFrame:
-        """Return one row per network: status, steps, the step it failed at, features that failed the criterion."""
-        return pd.DataFrame(
-            [
-                {
-                    "seed": n.seed,
-                    "status": n.outcome.status,
-                    "steps": n.outcome.steps,
-                    "failed_step": n.outcome.failed_step,
-                    "failed_criterion": ", ".join(n.outcome.failed_criterion),
-                }
-                for n in self
-            ]
-        )
 
 
 def train(
@@ -147,7 +28,7 @@ def train(
     layers: str | Sequence[str] | None = None,
     measures: Mapping[str, Measure] | None = None,
     device: str = "cpu",
-    on_progress: Progress | None = None,
+    progress: bool = True,
 ) -> Networks:
     """Train one network per seed, all at once, and measure every layer in the course of training.
 
@@ -166,7 +47,8 @@ def train(
     measures : further measures by name, each a function of (validation responses `[stimulus, unit]`, labels
         `[stimulus, feature]`, test responses, test labels) that returns one number per feature.
     device : "cpu", "cuda", ...
-    on_progress : called with (steps taken since the last call, summed over networks; networks still training).
+    progress : whether to show how many steps were taken, on standard error or in the notebook; the time left is shown
+        where the number of steps is known, because every phase ends after a given number.
 
     Raises
     ------
@@ -183,8 +65,24 @@ def train(
         Job(task, settings, seed, partial(build_network, model, task, seed), patterns, measures or {})
         for seed in chosen
     ]
-    trained = train_stack(jobs, device=device, on_progress=on_progress)
-    return Networks(Network(outcome, task, model) for _, outcome in trained)
+    with Meter("training", enabled=progress) as meter:
+        trained = train_stack(jobs, device=device, on_progress=_shown(meter, len(jobs), settings))
+        return Networks(Network(outcome, task, model) for _, outcome in trained)
+
+
+def _shown(meter: Meter, networks: int, training: Training) -> Progress:
+    """Return what shows the steps taken; how many there will be is known where no phase waits for accuracies."""
+    taken, most = 0, networks * training.max_steps
+    is_known = all(phase.until == "steps" for phase in training.phases)
+
+    def on_progress(steps: int, active: int) -> None:
+        nonlocal taken
+        taken += steps
+        limit = "" if is_known else "at most "
+        words = f"{networks - active}/{networks} networks, {taken:,} of {limit}{most:,} steps"
+        meter.update(taken / most if is_known else None, words)
+
+    return on_progress
 
 
 def _checked_seeds(seeds: int | Iterable[int]) -> list[int]:
@@ -218,8 +116,3 @@ def _layers_to_read(model: ModelLike, layers: str | Sequence[str] | None) -> tup
             f"layers={layers!r} names no layer; name the layers to measure, such as 'hidden.*', or leave layers out"
         )
     return (layers,) if isinstance(layers, str) else tuple(layers)
-
-
-def _stacked(tables: Mapping[int, pd.DataFrame]) -> pd.DataFrame:
-    frames = [table.assign(seed=seed)[["seed", *table.columns]] for seed, table in tables.items()]
-    return pd.concat(frames, ignore_index=True)

@@ -54,7 +54,7 @@ class _Member:
         self.job = job
         self.active = True
         positions = job.task.given(job.seed).get(OUTPUT_POSITION)
-        self.course = Course(job.training, job.task.feature_names, positions)
+        self.course = Course(job.training, job.task.feature_names, positions, job.task.patience)
         self.record = Record()
         limit = job.training.max_steps
         self.looks = set(check_steps(limit, job.training.check_every).tolist())

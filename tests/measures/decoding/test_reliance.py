@@ -10,8 +10,9 @@ from scipy.stats import ortho_group
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.neighbors import NearestCentroid
 
-from repbias.measures.decoding.linear_classifiers import CLASSIFIERS, fit_classifier
-from repbias.measures.decoding.reliance import as_strengths, draw_training_set, reliance, reliance_sweep
+from repbias.measures.decoding.linear_classifiers import CLASSIFIERS, Classifier
+from repbias.measures.decoding.reliance import reliance, reliance_sweep
+from repbias.measures.decoding.training_sets import as_strengths, draw_training_set
 
 
 def two_features(sizes, n=800, n_units=12, noise=0.5, seed=0):
@@ -163,7 +164,7 @@ def test_classifiers_minimise_the_stated_objective(kind, classifier, size):
 
     best = minimize(objective, np.zeros(x.shape[1] + 1), jac=True, options={"gtol": 1e-9, "maxiter": 5000})
     expected = z @ best.x[:-1] / size + best.x[-1]
-    found = fit_classifier(x, y, classifier=classifier, regularization=penalty)
+    found = Classifier(classifier, penalty).fit(x, y)
     scores = found.scores(x)
     tolerance = 1e-6 if classifier != "svm" else 1e-3  # liblinear penalises the intercept, if ever so little
     assert scores[:, 1] - scores[:, 0] == pytest.approx(expected, rel=1e-6, abs=tolerance)
@@ -178,9 +179,9 @@ def test_classifiers_agree_with_scikit_learn_called_directly(kind):
         ("ridge", RidgeClassifier(alpha=lam * n)),
         ("logistic", LogisticRegression(C=1 / (lam * n), tol=1e-10)),
     ):
-        scores = fit_classifier(x, y, classifier=name, regularization=lam).scores(x)
+        scores = Classifier(name, lam).fit(x, y).scores(x)
         assert scores[:, 1] - scores[:, 0] == pytest.approx(model.fit(z, y).decision_function(z), abs=1e-6)
-    nearest = fit_classifier(x, y, classifier="nearest_mean").predict(x)
+    nearest = Classifier("nearest_mean").fit(x, y).predict(x)
     varying = x[:, np.ptp(x, axis=0) > 0]
     assert nearest.tolist() == NearestCentroid().fit(varying, y).predict(varying).tolist()
 
@@ -189,7 +190,7 @@ def test_several_classes_agree_with_scikit_learn():
     rng = np.random.default_rng(0)
     y = rng.integers(0, 4, 200) * 2  # labels 0, 2, 4, 6
     x = rng.normal(size=(200, 5)) + rng.normal(size=(8, 5))[y]
-    found = fit_classifier(x, y, regularization=0.05)
+    found = Classifier(regularization=0.05).fit(x, y)
     model = LogisticRegression(C=1 / (0.05 * 200), tol=1e-10).fit(x - x.mean(0), y)
     expected = model.decision_function(x - x.mean(0))
     scores = found.scores(x)
@@ -245,7 +246,7 @@ def test_tables_are_tidy():
 
 def test_the_sweep_is_reliance_in_a_table():
     data = two_features((1.2, 1.0), noise=1.0)
-    table = reliance_sweep(**data, regularizations=(0.01, 1.0), n_trains=(20, None), seeds=(0, 3))
+    table = reliance_sweep(**data, regularizations=(0.01, 1.0), n_trains=(20, None), seeds=(0, 3)).table()
     assert len(table) == (3 * 2 + 1) * 2 * 2 * 9
     assert not table.duplicated(["classifier", "regularization", "n_train", "seed", "feature", "measure"]).any()
     row = table.query(
@@ -298,4 +299,4 @@ def test_wrong_arrays_are_refused():
     with pytest.raises(ValueError, match="no classifier is called 'lda'"):
         reliance_sweep(**data, classifiers=("ridge", "lda"))
     with pytest.raises(ValueError, match="y must hold two classes or more"):
-        fit_classifier(data["representation"], np.zeros(800, dtype=int))
+        Classifier().fit(data["representation"], np.zeros(800, dtype=int))

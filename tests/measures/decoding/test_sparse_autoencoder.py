@@ -120,7 +120,7 @@ def test_wrong_numbers_are_refused():
         ({"k": 0}, "k must be from 1 to n_latents, 8, got 0"),
         ({"k": 9}, "k must be from 1 to n_latents, 8, got 9"),
         ({"steps": 0}, "steps must be 1 or more, got 0"),
-        ({"batch": 0}, "batch must be 1 or more, got 0"),
+        ({"batch_size": 0}, "batch_size must be 1 or more, got 0"),
         ({"lr": 0.0}, "lr must be finite and above 0, got 0.0"),
     ):
         with pytest.raises(ValueError, match=message):

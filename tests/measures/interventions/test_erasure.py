@@ -15,7 +15,8 @@ from sklearn.linear_model import LogisticRegression
 from torch import nn
 
 from repbias.activations.editing import editing
-from repbias.measures.interventions.erasure import ablate, leace, projection_eraser
+from repbias.measures.interventions.ablation import ablate
+from repbias.measures.interventions.erasure import leace, projection_eraser
 
 
 def one_hot(labels: np.ndarray) -> np.ndarray:
@@ -223,7 +224,7 @@ def signs() -> tuple[torch.Tensor, torch.Tensor]:
 def test_ablation_of_one_feature_leaves_the_other():
     inputs, labels = signs()
     network = nn.Sequential(nn.Identity(), nn.Identity())
-    found = ablate(network, inputs, "0", leace(inputs, labels[:, 0]), labels, names=["left", "right"], batch=7)
+    found = ablate(network, inputs, "0", leace(inputs, labels[:, 0]), labels, names=["left", "right"], batch_size=7)
     assert found.before.tolist() == [1, 1]
     assert found.after[1] > 0.9
     assert found.after[0] < 0.7
@@ -268,7 +269,7 @@ def test_erasers_of_units_and_of_all_positions():
     state = {name: value.clone() for name, value in network.state_dict().items()}
     labels = torch.arange(60).reshape(30, 2) % 2
     vector = torch.randn(4)
-    units = ablate(network, inputs, "down", projection_eraser(vector), labels, batch=8)
+    units = ablate(network, inputs, "down", projection_eraser(vector), labels, batch_size=8)
     both = ablate(network, inputs, "down", projection_eraser(torch.block_diag(*[vector] * 3)), labels)
     assert both.after.tolist() == units.after.tolist()
     with (
@@ -288,7 +289,7 @@ def test_erasers_of_units_and_of_all_positions():
     [
         ({"layer": "1"}, ValueError, "no layer is called '1'; known: 0"),
         ({"eraser": projection_eraser([1.0])}, ValueError, r"the eraser has 1 units, layer '0' returns \[2\]"),
-        ({"labels": [0, 1] * 20}, ValueError, "labels must hold the 2 features that the module predicts, got 1"),
+        ({"labels": [0, 1] * 20}, ValueError, "labels must hold the 2 features that the model predicts, got 1"),
         ({"labels": [[0, 1]]}, ValueError, "labels must have one row for each of the 40 stimuli"),
         ({"names": ["a", "a"]}, ValueError, "names must differ from one another"),
         ({"inputs": [[0.0, 1.0]]}, TypeError, "got float"),

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from scipy.stats import ortho_group
 from torch import nn
 
-from repbias.measures.interventions.patching import pairs_differing_in, patch, patch_subspace
+from repbias.measures.interventions.pairs import pairs_differing_in
+from repbias.measures.interventions.patching import patch, patch_subspace
 
 
 @pytest.fixture
@@ -47,7 +48,7 @@ def test_the_whole_layer_gives_the_report_of_the_source(network, stimuli, pairs)
 
 @pytest.mark.parametrize(("units", "expected"), [([0], 1), ([1], 0), ([2], 0), ([0, 2], 1), ([2, 1, 0], 1)])
 def test_only_the_units_that_carry_a_feature_transfer_it(network, stimuli, pairs, units, expected):
-    found = patch(network, stimuli[pairs[:, 0]], stimuli[pairs[:, 1]], "0", units=units, batch=7)
+    found = patch(network, stimuli[pairs[:, 0]], stimuli[pairs[:, 1]], "0", units=units, batch_size=7)
     assert found.transferred[0] == expected
 
 
@@ -125,7 +126,7 @@ def tokens() -> nn.Module:
 def test_tokens_against_a_forward_pass_by_hand(tokens):
     targets, sources = torch.randn(2, 40, 3, 4)
     state = {name: value.clone() for name, value in tokens.state_dict().items()}
-    found = patch(tokens, targets, sources, "up", units=[0, 3, 4], batch=16)
+    found = patch(tokens, targets, sources, "up", units=[0, 3, 4], batch_size=16)
     everywhere = patch_subspace(tokens, targets, sources, "up", np.eye(6)[[0, 3, 4]])
     flat = np.eye(18)[[0, 3, 4, 6, 9, 10, 12, 15, 16]]
     at_all_positions = patch_subspace(tokens, targets, sources, "up", flat)

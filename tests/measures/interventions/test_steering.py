@@ -99,7 +99,7 @@ def test_flips_agree_with_the_closed_form_for_random_linear_networks(seed, n, ba
     inputs = torch.from_numpy(rng.normal(size=(n, 4)))
     labels = rng.permutation(np.arange(n) % 2)
     vector, lengths = rng.normal(size=6), np.sort(rng.exponential(3, size=8))
-    found = steer(network, inputs, "rep", vector, lengths, feature=1, labels=labels, batch=batch)
+    found = steer(network, inputs, "rep", vector, lengths, feature=1, labels=labels, batch_size=batch)
     direction = vector / np.linalg.norm(vector)
     assert found.flips == pytest.approx(expected_flips(network, inputs, direction, lengths, 1 - 2 * labels))
     others = found.flips[:, [0, 2]].mean(1)
@@ -127,7 +127,7 @@ def test_a_rotation_of_the_representation_changes_nothing(seed):
 def test_no_forward_pass_holds_more_than_a_batch(identity, inputs):
     sizes = []
     identity.register_forward_hook(lambda _m, given, _output: sizes.append(len(given[0])))
-    steer(identity, inputs, "rep", [1, 0], [1, 2, 3], feature=0, batch=10)
+    steer(identity, inputs, "rep", [1, 0], [1, 2, 3], feature=0, batch_size=10)
     assert max(sizes) <= 10
     looked_at = 3  # stimuli of the pass that shows what the axes of the layer are
     assert (
@@ -331,7 +331,7 @@ def test_fractions_out_of_range_are_refused(fraction):
         ({"classes": (1, 1)}, ValueError, r"classes must be two different classes.* got \(1, 1\)"),
         ({"classes": (0, 2)}, ValueError, "predicted labels must hold stimuli of class 2"),
         ({"unit": "sds"}, ValueError, "no unit of length is called 'sds'; did you mean 'sd'"),
-        ({"batch": 0}, ValueError, "batch size must be 1 or more, got 0"),
+        ({"batch_size": 0}, ValueError, "batch size must be 1 or more, got 0"),
         ({"inputs": torch.empty(0, 2)}, ValueError, "inputs must hold at least one stimulus"),
         ({"inputs": (torch.ones(3, 2), torch.ones(3, 2))}, TypeError, "inputs is a tuple"),
         ({"predict": lambda output: output[:3] > 0}, ValueError, "the predicted labels must have one row for each"),

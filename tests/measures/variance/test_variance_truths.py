@@ -104,7 +104,7 @@ def test_a_constant_unit_and_a_constant_feature_score_zero(plant, dtype, value):
     fit, test = slice(0, 500), slice(500, None)
     held_out = {"test_representation": x[test], "test_labels": labels[test]}
     for found in (variance_explained(x, labels, joint=True), variance_explained(x[fit], labels[fit], **held_out)):
-        assert np.flatnonzero(found.constant_units).tolist() == [3]
+        assert np.flatnonzero(found.unit_total == 0).tolist() == [3]
         assert (found.unit_r2[:, 3] == 0).all()
         assert found.r2[1] == pytest.approx(0, abs=1e-12)
         assert found.r2[0] > 0.05

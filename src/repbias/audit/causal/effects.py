@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,6 +70,7 @@ def causal_effects(
     *,
     seed: int,
     kinds: Sequence[Kind] = KINDS,
+    on_pass: Callable[[float], None] | None = None,
 ) -> CausalEffects:
     """Erase each feature from each layer, steer along it, and measure how far the outcome changes.
 
@@ -90,6 +91,7 @@ def causal_effects(
     labels : the features of the audited stimuli. cluster : what is kept together, `[stimulus]`.
     kept : the running numbers of the audited stimuli among all.
     kinds : what is done, one or both.
+    on_pass : called after each edited batch with the share of all that are done.
 
     Notes
     -----
@@ -119,7 +121,7 @@ def causal_effects(
         n = len(next(iter(activity.arrays.values())))
         stimuli = _Stimuli(half, draw, kept, n, seed)
         edits = [edit for layer in acting for edit in _edits(layer, varying[layer], labels, stimuli, kinds)]
-        before, changes = _run(model, batches, activity.calls, edits, stimuli.among(half) >= 0, outcome)
+        before, changes = _run(model, batches, activity.calls, edits, stimuli.among(half) >= 0, outcome, on_pass)
     return CausalEffects(before, changes, draw, _notes(activity, varying, acting, len(kept), kinds))
 
 
@@ -217,6 +219,7 @@ def _run(
     edits: Sequence[Edit],
     audited: BoolArray,
     outcome: Outcome,
+    on_pass: Callable[[float], None] | None,
 ) -> tuple[FloatArray, dict[Target, FloatArray]]:
     """Return the outcome of the audited stimuli with nothing edited, and its changes by each edit."""
     before: list[FloatArray] = []
@@ -228,9 +231,13 @@ def _run(
             batch.run(model) if intact_call is None else run_edited(model, batch, intact_call, None), batch
         )
         before.append(intact[rows])
-        for edit in edits:
+        for place, edit in enumerate(edits, start=1):
             edited = outcome.read(run_edited(model, batch, calls[edit.target.layer], edit.on(batch.rows)), batch)
             changes[edit.target].append(edit.effect(outcome, intact, edited, batch.rows)[rows])
+            if on_pass is not None:
+                on_pass(
+                    (batch.rows.start + place / len(edits) * (batch.rows.stop - batch.rows.start)) / batches.n_stimuli
+                )
     return np.concatenate(before), {target: np.concatenate(parts) for target, parts in changes.items()}
 
 

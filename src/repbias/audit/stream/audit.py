@@ -19,6 +19,7 @@ from repbias.activations.reading import Float32Array, iterate_batches
 from repbias.audit.arrays import unit_notes
 from repbias.audit.inputs import Missing, Settings, check_stimuli
 from repbias.audit.intervals import CONFIDENCE
+from repbias.audit.progress import AuditProgress
 from repbias.audit.report import AuditReport, make_report
 from repbias.audit.stream.layer import audit_sums
 from repbias.audit.stream.plan import StreamPlan, stream_plan
@@ -38,6 +39,7 @@ def audit_stream(
     permutations: int = 200,
     missing: Missing = "refuse",
     sample: int = 10_000,
+    progress: bool = True,
 ) -> AuditReport:
     """Audit activity that comes in chunks and does not fit in memory, in one pass.
 
@@ -75,6 +77,7 @@ def audit_stream(
     permutations : number of planted features, and of shuffled labels, 50 or more.
     missing : "refuse", or "drop" to leave out the stimuli that lack a label of any feature.
     sample : number of stimuli whose activity is kept, 1,000 or more.
+    progress : whether to show how many stimuli were read, on standard error or in the notebook.
 
     Returns
     -------
@@ -97,7 +100,8 @@ def audit_stream(
     _refuse_small_sample(sample)
     stimuli = check_stimuli(features, missing=missing)
     plan = stream_plan(stimuli.labels, stimuli.kept, stimuli.n_given, sample, seed)
-    layers = read_sums(chunks, plan)
+    with AuditProgress(enabled=progress) as shown:
+        layers = read_sums(chunks, plan, lambda read: shown.has_read_part(read, stimuli.n_given))
     n_units = {layer: len(sums.varies) for layer, sums in layers.items()}
     constant = {layer: ~sums.varies for layer, sums in layers.items()}
     silent = {layer: sums.silent for layer, sums in layers.items()}

@@ -7,7 +7,7 @@ large beside the standard deviation, and the error of a sum does not grow with t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -125,14 +125,21 @@ class LayerSums:
         return np.asarray(self.part_sums.sum(1))
 
 
-def read_sums(chunks: Iterable[Chunk], plan: StreamPlan) -> dict[str, LayerSums]:
-    """Go through a stream once, and return the sums of each layer."""
+def read_sums(
+    chunks: Iterable[Chunk], plan: StreamPlan, on_read: Callable[[int], None] | None = None
+) -> dict[str, LayerSums]:
+    """Go through a stream once, and return the sums of each layer.
+
+    `on_read` is called with the number of stimuli that were read so far.
+    """
     layers: dict[str, _Layer] = {}
     for first, chunk in checked_chunks(chunks, plan.n_stream):
         for name, values in chunk.items():
             if name not in layers:
                 layers[name] = _Layer(name, values, plan)
             layers[name].add(values, first)
+        if on_read is not None:
+            on_read(first + len(values))
     return {name: layer.finish() for name, layer in layers.items()}
 
 

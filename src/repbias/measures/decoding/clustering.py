@@ -15,24 +15,22 @@ from sklearn.manifold import TSNE
 from sklearn.metrics import adjusted_rand_score
 from sklearn.neighbors import NearestNeighbors
 
-from repbias.core.arrays import (
-    ArrayLike,
-    FloatArray,
-    about_mean,
-    as_float64,
-    as_labelled,
-    as_representation,
-)
+from repbias.core.arrays import ArrayLike, FloatArray, about_mean, as_float64, as_labelled, as_representation
 from repbias.core.randomness import rng
 from repbias.core.results import measures_table
+from repbias.figures.drawings import Bars
+from repbias.measures.result import MeasureResult
 from repbias.measures.variance.regression import ratio
 
 RESTARTS = 10
 
 
-@dataclass(frozen=True, eq=False)
-class Clustering:
-    """The clusters that k-means finds, and how well they agree with each feature."""
+@dataclass(frozen=True, eq=False, repr=False)
+class Clustering(MeasureResult):
+    """The clusters that k-means finds, and how well they agree with each feature.
+
+    `plot` draws how well the clusters agree with each feature, and with all combinations of classes.
+    """
 
     names: tuple[str, ...]
     """The features' names, `[feature]`."""
@@ -60,10 +58,20 @@ class Clustering:
         whole = {"ari": self.combined_ari, "within_share": self.within_share, "k": self.k}
         return measures_table(self.names, {"ari": self.ari}, whole)
 
+    def _drawing(self) -> Bars:
+        names, values = (*self.names, "(combinations)"), [*self.ari, self.combined_ari]
+        return Bars(names, values, "adjusted Rand index of the clusters", per_cent=False)
 
-@dataclass(frozen=True, eq=False)
-class NeighbourPurity:
-    """How often the nearest neighbours of a stimulus are of its class."""
+    def _title(self) -> str:
+        return f"{self.k} clusters of {len(self.clusters):,} stimuli by k-means"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class NeighbourPurity(MeasureResult):
+    """How often the nearest neighbours of a stimulus are of its class.
+
+    `plot` draws the purity for each feature, beside chance.
+    """
 
     names: tuple[str, ...]
     """The features' names, `[feature]`."""
@@ -88,6 +96,13 @@ class NeighbourPurity:
         measures = {"purity": self.purity, "chance": self.chance, "corrected_purity": self.corrected}
         return measures_table(self.names, measures)
 
+    def _drawing(self) -> Bars:
+        label = "neighbours of the same class"
+        return Bars(self.names, self.purity, label, references={"chance": self.chance})
+
+    def _title(self) -> str:
+        return f"Classes of the {self.neighbours} nearest neighbours"
+
 
 def clustering(
     representation: ArrayLike,
@@ -106,8 +121,8 @@ def clustering(
         I = sum C(n_ij, 2),   A = sum C(a_i, 2),   B = sum C(b_j, 2),   E = A B / C(n, 2)
         ARI = (I - E) / ((A + B) / 2 - E)
 
-    1 for equal partitions, 0 on average for clusters that have nothing to do with the classes. With more clusters
-    than classes a feature cannot reach 1 even if no cluster mixes its classes: compare features at the same k.
+    1 for equal partitions, 0 on average for clusters that are unrelated to the classes. With more clusters than classes
+    a feature cannot reach 1 even if no cluster mixes its classes: compare features at the same k.
 
     Parameters
     ----------
@@ -126,10 +141,21 @@ def clustering(
     ValueError : for arrays that do not fit together, values that are not finite, or a k out of range.
     TypeError : for arrays that do not hold numbers.
 
-    When not to use it: to ask whether a feature is represented. k-means follows variance, and leaves out a feature
-    that is reported perfectly where others have more. Units of large variance decide: scale first if that is not meant.
+    When not to use it: to ask whether a feature is represented. k-means follows variance, and misses a feature that a
+    network reports perfectly where other features have more variance. Units of large variance dominate: scale the units
+    first if this is not wanted.
 
     Source: Lloyd (1982), Arthur & Vassilvitskii (2007), Hubert & Arabie (1985).
+
+    Examples
+    --------
+    >>> import numpy as np, repbias
+    >>> rng = np.random.default_rng(0)
+    >>> labels = rng.integers(0, 2, (400, 2))
+    >>> x = labels @ [[3.0, 0.0], [0.0, 1.0]] + rng.normal(size=(400, 2))
+    >>> found = repbias.clustering(x, labels, k=2, names=["strong", "weak"])
+    >>> (found.ari.round(1) + 0).tolist()  # the clusters follow the strong feature
+    [0.8, 0.0]
     """
     x, y, names = as_labelled(representation, labels, names)
     classes = y.cpu().numpy()
@@ -156,8 +182,8 @@ def tsne(representation: ArrayLike, *, perplexity: float = 30.0) -> FloatArray:
     """Lay the stimuli out in a plane by t-SNE, for pictures.
 
     scikit-learn's `TSNE` (Barnes-Hut, learning rate "auto"), started from the first two principal components rather
-    than at random, so that no seed can be chosen for its picture. `neighbour_purity` and `clustering` measure what
-    the layout shows: both take any `[stimulus, unit]`, and so two coordinates.
+    than at random, so that the picture does not depend on the choice of a seed. `neighbour_purity` and `clustering`
+    measure what the layout shows: both take any `[stimulus, unit]`, and so two coordinates.
 
     Parameters
     ----------
@@ -174,10 +200,21 @@ def tsne(representation: ArrayLike, *, perplexity: float = 30.0) -> FloatArray:
     ValueError : for a representation that does not vary, is not finite, or has one unit; for a perplexity out of range.
     TypeError : for an array that does not hold numbers.
 
-    When not to use it: as a measurement. Groups of a layout may be there by chance, and features that it does not show
-    may be represented: compare it with the R2.
+    When not to use it: as a measurement. Groups in a layout may arise by chance, and a feature that the layout does not
+    show may still be represented: compare it with the R2.
 
     Source: van der Maaten & Hinton (2008); for the start, Kobak & Berens (2019).
+
+    Examples
+    --------
+    >>> import numpy as np, repbias
+    >>> groups = np.repeat([0, 1], 20)
+    >>> x = 9 * groups[:, None] + np.random.default_rng(0).normal(size=(40, 5))
+    >>> layout = repbias.tsne(x, perplexity=10)
+    >>> layout.shape
+    (40, 2)
+    >>> repbias.neighbour_purity(layout, groups, neighbours=5).purity.round(2).tolist()
+    [1.0]
     """
     x = as_representation(representation, "representation")
     if x.shape[1] < 2:
@@ -223,6 +260,16 @@ def neighbour_purity(
     first); among stimuli at equal distances the choice is arbitrary.
 
     Source: nearest-neighbour classification without a vote (Cover & Hart 1967); the correction for chance is ours.
+
+    Examples
+    --------
+    >>> import numpy as np, repbias
+    >>> rng = np.random.default_rng(0)
+    >>> labels = rng.integers(0, 2, (400, 2))
+    >>> x = labels @ [[3.0, 0.0], [0.0, 1.0]] + rng.normal(size=(400, 2))
+    >>> found = repbias.neighbour_purity(x, labels)
+    >>> found.purity.round(1).tolist(), found.chance.round(1).tolist()
+    ([0.9, 0.6], [0.5, 0.5])
     """
     x, y, names = as_labelled(representation, labels, names)
     n = len(x)

@@ -11,19 +11,24 @@ from scipy.stats import rankdata
 
 from repbias.core.arrays import ArrayLike, FloatArray, IntArray
 from repbias.core.results import measures_table
+from repbias.figures.drawings import Bars
 from repbias.measures.decoding.linear_classifiers import (
     REGULARIZATION,
     Classifier,
     held_out,
     refuse_more_than_two_classes,
 )
+from repbias.measures.result import MeasureResult
 
 THRESHOLD = 0.9
 
 
-@dataclass(frozen=True, eq=False)
-class FeaturesInLatents:
-    """How well single latents stand for each feature, on stimuli that did not choose them."""
+@dataclass(frozen=True, eq=False, repr=False)
+class FeaturesInLatents(MeasureResult):
+    """How well single latents stand for each feature, on stimuli that did not choose them.
+
+    `plot` draws how well the best latent tells each feature's values apart, beside a probe on all latents.
+    """
 
     names: tuple[str, ...]
     """The features' names, `[feature]`."""
@@ -60,6 +65,14 @@ class FeaturesInLatents:
         measures = ("best", "auroc", "r2", "n_above", "probe_accuracy")
         return measures_table(self.names, {measure: getattr(self, measure) for measure in measures})
 
+    def _drawing(self) -> Bars:
+        label = "AUROC of the best latent"
+        probed = {"accuracy of a probe on all latents": self.probe_accuracy}
+        return Bars(self.names, self.auroc, label, references=probed, per_cent=False)
+
+    def _title(self) -> str:
+        return f"Features in {self.latent_auroc.shape[1]} latents"
+
 
 def feature_in_latents(
     latents: ArrayLike,
@@ -91,7 +104,7 @@ def feature_in_latents(
     test_labels : `[stimulus]` or `[stimulus, feature]`; both values of each feature must be among them.
     names : the features' names; `feature_0`, ... by default.
     threshold : AUROC from .5 to 1 above which a latent is counted.
-    classifier, regularization, scaling : of the probe on all latents, as in `fit_classifier`.
+    classifier, regularization, scaling : of the probe on all latents, as in `Classifier`.
 
     Returns
     -------
@@ -107,6 +120,16 @@ def feature_in_latents(
     single one has a high AUROC then, though the probe reads the feature out.
 
     Source: the question is Lampinen, Chan & Hermann's (2024), arXiv 2405.05847; the statistics are this project's.
+
+    Examples
+    --------
+    >>> import numpy as np, repbias
+    >>> rng = np.random.default_rng(0)
+    >>> labels = rng.integers(0, 2, (400, 2))
+    >>> x = labels @ [[3.0, 0.0], [0.0, 1.0]] + rng.normal(size=(400, 2))
+    >>> found = repbias.feature_in_latents(x[:200], labels[:200], test_latents=x[200:], test_labels=labels[200:])
+    >>> found.best.tolist(), found.auroc.round(2).tolist()
+    ([0, 1], [0.99, 0.78])
     """
     settings = Classifier(classifier, regularization, scaling)
     if not 0.5 <= threshold <= 1:

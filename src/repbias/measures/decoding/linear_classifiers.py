@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.svm import LinearSVC
 
@@ -21,6 +22,7 @@ from repbias.core.arrays import (
     class_numbers,
     refuse_wrong_classes,
 )
+from repbias.core.display import Displayed
 from repbias.core.specs import refuse_unknown
 
 
@@ -64,8 +66,17 @@ def held_out(
     test_y = as_labels(test_labels, test_x, "test_labels")
     refuse_wrong_classes(test_y, n_classes, names, "test_labels")
     found = HeldOut(as_float64(x), y.cpu().numpy(), as_float64(test_x), test_y.cpu().numpy(), names, n_classes)
-    for feature, name in enumerate(names):
-        _refuse_unfitted(np.unique(found.y[:, feature]), np.unique(found.test_y[:, feature]), name)
+    for name, fitted, scored in zip(names, found.y.T, found.test_y.T, strict=True):
+        if len(np.unique(fitted)) < 2:
+            raise ValueError(
+                f"labels must hold two classes or more of every feature, got only class {fitted[0]} for feature "
+                f"{name!r}: there is nothing to tell apart, drop the feature or add stimuli"
+            )
+        if len(missing := np.setdiff1d(scored, fitted)):
+            raise ValueError(
+                f"test_labels must hold only classes that are among the fit labels, got class {missing[0]} of feature "
+                f"{name!r}, which is not: split the stimuli so that every class is in both sets"
+            )
     return found
 
 
@@ -79,28 +90,14 @@ def refuse_more_than_two_classes(data: HeldOut, what: str) -> None:
             )
 
 
-def _refuse_unfitted(fitted: IntArray, scored: IntArray, name: str) -> None:
-    if len(fitted) < 2:
-        raise ValueError(
-            f"labels must hold two classes or more of every feature, got only class {fitted[0]} for feature {name!r}: "
-            "there is nothing to tell apart, drop the feature or add stimuli"
-        )
-    missing = np.setdiff1d(scored, fitted)
-    if len(missing):
-        raise ValueError(
-            f"test_labels must hold only classes that are among the fit labels, got class {missing[0]} of feature "
-            f"{name!r}, which is not: split the stimuli so that every class is in both sets"
-        )
-
-
 CLASSIFIERS = ("logistic", "ridge", "svm", "nearest_mean")
 SCALINGS = ("none", "overall", "unit")
 REGULARIZATION = 1e-3
 LEAST_PENALTY = 1e-6
 
 
-@dataclass(frozen=True, eq=False)
-class LinearClassifier:
+@dataclass(frozen=True, eq=False, repr=False)
+class LinearClassifier(Displayed):
     """A fitted linear classifier: score = weights (phi - centre) + intercept, and the class with the largest score.
 
     Axes and scale are those of the representation, whatever the scaling of the fit.
@@ -110,13 +107,16 @@ class LinearClassifier:
     """The class labels, `[class]`."""
 
     weights: FloatArray
-    """Weights `[class, unit]`; of two classes, each has the other's with the sign turned."""
+    """Weights `[class, unit]`; with two classes, each row is the negative of the other."""
 
     intercept: FloatArray
     """Intercepts at the centre, `[class]`."""
 
     centre: FloatArray
     """Mean of the fit stimuli, `[unit]`."""
+
+    def _display(self) -> tuple[str, pd.DataFrame]:
+        return f"Linear classifier of {len(self.classes)} classes from {len(self.centre)} units", pd.DataFrame()
 
     def scores(self, representation: FloatArray) -> FloatArray:
         """Return the score of each class for each stimulus of a float64 `[stimulus, unit]`: `[stimulus, class]`."""
@@ -131,11 +131,34 @@ class LinearClassifier:
 
 @dataclass(frozen=True)
 class Classifier:
-    """Which linear classifier to fit; the fields are those of `fit_classifier`.
+    """A linear classifier with an intercept that is not penalised, before it is fitted.
+
+    With lambda the regularisation, all have an objective of the same form, so that lambda does not depend on the number
+    of stimuli and means the same for each of them:
+
+        mean over stimuli of loss(w phi + b, y)  +  lambda / 2 * || w ||^2
+
+        logistic        log loss (multinomial for several classes)         scikit-learn's C = 1 / (lambda n)
+        ridge           1/2 (w phi + b - y)^2, with y = +-1 (per class)     scikit-learn's alpha = lambda n
+        svm             squared hinge loss (one class against the rest)    scikit-learn's C = 1 / (lambda n)
+        nearest_mean    the class whose mean is nearest (Euclidean)        lambda is not used
+
+    Parameters
+    ----------
+    classifier : "logistic", "ridge", "svm" or "nearest_mean".
+    regularization : lambda, above 0; less than 1e-6 of the units' mean variance counts as that, since solvers
+        do not converge below.
+    scaling : "none": the representation as it is, so that what has more variance is penalised less; "overall": divided
+        by one number, which makes the units' mean variance 1 and leaves their proportions, so that lambda means the
+        same for layers of different scale; "unit": each unit divided by its own standard deviation.
 
     Raises
     ------
     ValueError : an unknown classifier or scaling, a regularisation that is not above 0.
+
+    When not to use it: where a curved boundary is meant.
+
+    Source: scikit-learn (Pedregosa et al., 2011) fits all but the nearest mean.
     """
 
     classifier: str = "logistic"
@@ -152,7 +175,12 @@ class Classifier:
             )
 
     def fit(self, x: FloatArray, y: IntArray) -> LinearClassifier:
-        """Return the fitted classifier; see `fit_classifier`."""
+        """Return the classifier fitted to `x` `[stimulus, unit]`, float64, and its class labels `y` `[stimulus]`.
+
+        Raises
+        ------
+        ValueError : a single class.
+        """
         classes = np.unique(y)
         if len(classes) < 2:
             raise ValueError(f"y must hold two classes or more to tell apart, got only {classes.tolist()}: add stimuli")
@@ -169,48 +197,6 @@ class Classifier:
         if len(weights) == 1:
             weights, intercept = np.concatenate([-weights, weights]) / 2, np.concatenate([-intercept, intercept]) / 2
         return LinearClassifier(classes, weights / scale, intercept, centre)
-
-
-def fit_classifier(
-    x: FloatArray,
-    y: IntArray,
-    *,
-    classifier: str = "logistic",
-    regularization: float = REGULARIZATION,
-    scaling: str = "none",
-) -> LinearClassifier:
-    """Fit a linear classifier with an intercept that is not penalised.
-
-    With lambda the regularisation, all have an objective of the same form, so that lambda does not depend on the number
-    of stimuli and means the same for each of them:
-
-        mean over stimuli of loss(w phi + b, y)  +  lambda / 2 * || w ||^2
-
-        logistic        log loss (multinomial for several classes)         scikit-learn's C = 1 / (lambda n)
-        ridge           1/2 (w phi + b - y)^2, with y = +-1 (per class)     scikit-learn's alpha = lambda n
-        svm             squared hinge loss (one class against the rest)    scikit-learn's C = 1 / (lambda n)
-        nearest_mean    the class whose mean is nearest (Euclidean)        lambda is not used
-
-    Parameters
-    ----------
-    x : representation, float64 `[stimulus, unit]`.
-    y : labels of two classes or more, `[stimulus]`.
-    classifier : "logistic", "ridge", "svm" or "nearest_mean".
-    regularization : lambda, above 0; less than 1e-6 of the units' mean variance counts as that, since solvers
-        do not converge below.
-    scaling : "none": the representation as it is, so that what has more variance is penalised less; "overall": divided
-        by one number, which makes the units' mean variance 1 and leaves their proportions, so that lambda means the
-        same for layers of different scale; "unit": each unit divided by its own standard deviation.
-
-    Raises
-    ------
-    ValueError : an unknown classifier or scaling, a regularisation that is not above 0, a single class.
-
-    When not to use it: where a curved boundary is meant.
-
-    Source: scikit-learn (Pedregosa et al., 2011) fits all but the nearest mean.
-    """
-    return Classifier(classifier, regularization, scaling).fit(x, y)
 
 
 def _fit(

@@ -8,15 +8,20 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from repbias.core.arrays import ArrayLike, FloatArray, IntArray, as_float64, as_representation
+from repbias.core.arrays import ArrayLike, FloatArray, IntArray
 from repbias.core.randomness import rng
 from repbias.core.results import measures_table
+from repbias.figures.drawings import Bars
 from repbias.measures.decoding.linear_classifiers import REGULARIZATION, Classifier, HeldOut, held_out
+from repbias.measures.result import MeasureResult
 
 
-@dataclass(frozen=True, eq=False)
-class ProbeResult:
-    """How well a linear classifier reads each feature out, on stimuli it was not fitted on, and its controls."""
+@dataclass(frozen=True, eq=False, repr=False)
+class ProbeResult(MeasureResult):
+    """How well a linear classifier reads each feature out, on stimuli it was not fitted on, and its controls.
+
+    `plot` draws the accuracy for each feature, beside chance and the controls that were measured.
+    """
 
     names: tuple[str, ...]
     """The features' names, `[feature]`."""
@@ -55,29 +60,29 @@ class ProbeResult:
         """Accuracy less the mean accuracy under permuted labels, `[feature]`; None from `probe`."""
         return None if self.shuffled is None else self.accuracy - self.shuffled.mean(0)
 
-    @property
-    def above_baseline(self) -> FloatArray | None:
-        """Accuracy less that from the baseline representation, `[feature]`; None without one."""
-        return None if self.baseline is None else self.accuracy - self.baseline
-
     def table(self) -> pd.DataFrame:
         """Return a tidy table with the columns feature, measure and value.
 
         Measures: `accuracy`, `balanced_accuracy`, `chance`, and where computed `shuffled` and `memorized` (means over
-        permutations), `selectivity`, `random_coordinates`, `baseline`, `above_baseline`.
+        permutations), `selectivity`, `random_coordinates`, `baseline`.
         """
-        measures = {
-            "accuracy": self.accuracy,
-            "balanced_accuracy": self.balanced_accuracy,
-            "chance": self.chance,
-            "shuffled": None if self.shuffled is None else self.shuffled.mean(0),
-            "memorized": None if self.memorized is None else self.memorized.mean(0),
-            "selectivity": self.selectivity,
-            "random_coordinates": self.random_coordinates,
-            "baseline": self.baseline,
-            "above_baseline": self.above_baseline,
-        }
+        of_feature = ("accuracy", "balanced_accuracy", "chance", "selectivity", "random_coordinates", "baseline")
+        measures = {measure: getattr(self, measure) for measure in of_feature}
+        for measure in ("shuffled", "memorized"):
+            values = getattr(self, measure)
+            measures[measure] = None if values is None else values.mean(0)
         return measures_table(self.names, measures)
+
+    def _drawing(self) -> Bars:
+        controls = {
+            "chance": self.chance,
+            "shuffled labels": None if self.shuffled is None else self.shuffled.mean(0),
+            "baseline": self.baseline,
+        }
+        return Bars(self.names, self.accuracy, "test accuracy", references=controls)
+
+    def _title(self) -> str:
+        return f"Linear probes, on {self.n_test:,} test stimuli"
 
 
 def probe(
@@ -104,8 +109,8 @@ def probe(
     test_representation : `[stimulus, unit]`, other stimuli to score on.
     test_labels : `[stimulus]` or `[stimulus, feature]`.
     names : the features' names; `feature_0`, ... by default.
-    classifier, regularization, scaling : as in `fit_classifier`. With the default scaling the representation is taken
-        as it is, and a feature of little variance is penalised more than one of much.
+    classifier, regularization, scaling : as in `Classifier`. With the default scaling the representation is taken
+        as it is, and a feature of little variance is penalised more than one of large variance.
 
     Returns
     -------
@@ -114,13 +119,24 @@ def probe(
     Raises
     ------
     ValueError : arrays that do not fit together, labels that are negative or not whole, a feature of one class, a class
-        that is scored and was never fitted, and as `fit_classifier`.
+        that is scored and was never fitted, and as `Classifier`.
     TypeError : for arrays that do not hold numbers.
 
     When not to use it: to ask how much of a representation a feature takes up, which is `variance_explained`; without
     controls where units outnumber stimuli or stimuli repeat, see `controlled_probe`.
 
     Source: Alain & Bengio (2016), arXiv 1610.01644.
+
+    Examples
+    --------
+    >>> import numpy as np, repbias
+    >>> rng = np.random.default_rng(0)
+    >>> labels = rng.integers(0, 2, (400, 2))
+    >>> x = labels @ [[3.0, 0.0], [0.0, 1.0]] + rng.normal(size=(400, 2))
+    >>> test = {"test_representation": x[200:], "test_labels": labels[200:]}
+    >>> found = repbias.probe(x[:200], labels[:200], **test)
+    >>> found.accuracy.round(1).tolist()
+    [1.0, 0.7]
     """
     settings = Classifier(classifier, regularization, scaling)
     return _probe(held_out(representation, labels, test_representation, test_labels, names), settings)
@@ -141,7 +157,7 @@ def controlled_probe(
     permutations: int = 10,
     seed: int = 0,
 ) -> ProbeResult:
-    """Measure `probe`, and the same with everything that should carry the feature taken away.
+    """Measure `probe`, and repeat it under controls in which nothing should carry the feature.
 
         shuffled              fit labels permuted across stimuli (all features alike), scored on the true test labels
         memorized             the same classifiers, scored on the permuted labels that they were fitted on
@@ -149,15 +165,16 @@ def controlled_probe(
         random coordinates    each unit replaced by Gaussian noise of its mean and standard deviation
         baseline              another representation of the same stimuli, fitted and scored in the same way
 
-    Hewitt & Liang give a word *type* a random label in fit and test alike, so that their control shows memory for types
-    that repeat. Here labels are permuted in the fit only; what a probe can memorise is `memorized`.
+    Hewitt & Liang give a word *type* a random label in fit and test alike, so that their control measures how well a
+    probe memorises types that repeat. Here labels are permuted in the fit only; what a probe can memorise is
+    `memorized`.
 
     Parameters
     ----------
     representation, labels, test_representation, test_labels, names : as in `probe`.
-    classifier, regularization, scaling : as in `fit_classifier`.
+    classifier, regularization, scaling : as in `Classifier`.
     baseline_representation : `[stimulus, unit]` of the fit stimuli, such as the untrained network's or a
-        `random_projection` of its inputs; any number of units.
+        random projection of its inputs (`sklearn.random_projection`); any number of units.
     test_baseline_representation : `[stimulus, unit]` of the test stimuli. Give both or neither.
     permutations : number of permutations, 1 or more.
     seed : seed of the permutations and of the noise.
@@ -174,12 +191,29 @@ def controlled_probe(
     When not to use it: for a p value, which needs many more permutations than a mean.
 
     Source: Hewitt & Liang (2019), arXiv 1909.03368; memorisation after Zhang et al. (2017), arXiv 1611.03530.
+
+    Examples
+    --------
+    >>> import numpy as np, repbias
+    >>> rng = np.random.default_rng(0)
+    >>> labels = rng.integers(0, 2, (400, 2))
+    >>> x = labels @ [[3.0, 0.0], [0.0, 1.0]] + rng.normal(size=(400, 2))
+    >>> test = {"test_representation": x[200:], "test_labels": labels[200:]}
+    >>> found = repbias.controlled_probe(x[:200], labels[:200], **test, permutations=3)
+    >>> found.accuracy.round(1).tolist()
+    [1.0, 0.7]
+    >>> found.memorized.mean(0).round(1).tolist()  # what the probe can memorise
+    [0.6, 0.6]
     """
     settings = Classifier(classifier, regularization, scaling)
     if permutations < 1:
         raise ValueError(f"permutations must be 1 or more, got {permutations}: without controls, use probe")
     data = held_out(representation, labels, test_representation, test_labels, names)
     baseline = None
+    if (baseline_representation is None) != (test_baseline_representation is None):
+        raise ValueError(
+            "baseline_representation and test_baseline_representation go together, got only one: give both, or neither"
+        )
     if baseline_representation is not None and test_baseline_representation is not None:
         baseline = held_out(
             baseline_representation,
@@ -189,10 +223,6 @@ def controlled_probe(
             data.names,
             what="baseline_representation",
         )
-    elif baseline_representation is not None or test_baseline_representation is not None:
-        raise ValueError(
-            "baseline_representation and test_baseline_representation go together, got only one: give both, or neither"
-        )
     shuffled, memorized = _shuffled(data, settings, permutations, seed)
     return replace(
         _probe(data, settings),
@@ -201,37 +231,6 @@ def controlled_probe(
         random_coordinates=_probe(_noise(data, seed), settings).accuracy,
         baseline=None if baseline is None else _probe(baseline, settings).accuracy,
     )
-
-
-def random_projection(values: ArrayLike, n_units: int, *, seed: int = 0) -> FloatArray:
-    """Return a Gaussian random projection of the inputs (or any array), as a baseline for a probe.
-
-    values @ G with entries of G normal with variance 1 / n_units, the same G for one seed and shape, so that fit and
-    test stimuli are projected alike. Squared distances are kept on average.
-
-    Parameters
-    ----------
-    values : `[stimulus, input]`.
-    n_units : number of units to make.
-    seed : seed of G.
-
-    Returns
-    -------
-    `[stimulus, unit]`, float64.
-
-    Raises
-    ------
-    ValueError : for `n_units` below 1, and arrays that are not `[stimulus, input]`.
-
-    When not to use it: as the only baseline of a nonlinear network; an untrained network of its kind is fairer.
-
-    Source: Johnson & Lindenstrauss (1984).
-    """
-    if n_units < 1:
-        raise ValueError(f"n_units must be 1 or more, got {n_units}")
-    inputs = as_float64(as_representation(values, "values"))
-    projection = rng(seed, "random projection").normal(size=(inputs.shape[1], n_units)) / np.sqrt(n_units)
-    return inputs @ projection
 
 
 def _probe(data: HeldOut, settings: Classifier) -> ProbeResult:

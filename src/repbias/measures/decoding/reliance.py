@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from repbias.core.arrays import ArrayLike, FloatArray, IntArray, as_labels, as_names, as_representation, feature_index
-from repbias.core.randomness import rng
 from repbias.core.results import measures_table
+from repbias.figures.drawings import Bars
 from repbias.measures.decoding.linear_classifiers import (
     CLASSIFIERS,
     REGULARIZATION,
@@ -22,14 +22,19 @@ from repbias.measures.decoding.linear_classifiers import (
     held_out,
     refuse_more_than_two_classes,
 )
+from repbias.measures.decoding.training_sets import Strength, as_strengths, draw_training_set
+from repbias.measures.result import MeasureResult
 
 Feature: TypeAlias = str | int
 BOTH = "(both)"
 
 
-@dataclass(frozen=True, eq=False)
-class Reliance:
-    """Which of two features a classifier sides with where they differ, on stimuli it was not trained on."""
+@dataclass(frozen=True, eq=False, repr=False)
+class Reliance(MeasureResult):
+    """Which of two features a classifier follows where they differ, on stimuli it was not trained on.
+
+    `plot` draws the share of the conflict items that the classifier decides by each feature.
+    """
 
     names: tuple[str, str]
     """The two features' names, `[feature]`."""
@@ -69,6 +74,12 @@ class Reliance:
         whole = ("agreeing_accuracy", "training_accuracy", "n_train", "n_conflict", "n_agreeing")
         return measures_table(self.names, by_feature, {measure: getattr(self, measure) for measure in whole}, of=BOTH)
 
+    def _drawing(self) -> Bars:
+        return Bars(self.names, self.reliance, "share of the conflict items")
+
+    def _title(self) -> str:
+        return f"Reliance of a linear classifier, on {self.n_conflict:,} conflict items"
+
 
 def reliance(
     representation: ArrayLike,
@@ -93,9 +104,9 @@ def reliance(
         train    P(y = 1) = 1/2,  P(f1 = y) = s1,  P(f2 = y) = s2,  f1 and f2 independent given y
         test     reliance on f1 = share of the stimuli with f1 != f2 in which the prediction is f1
 
-    At strengths of 1 the training stimuli are those where the features agree, and training does not show which of
-    the two is meant. Training stimuli are drawn from `representation` without replacement, in numbers that give these
-    probabilities exactly but for rounding; below 1 the label of some stimuli is neither feature's value.
+    At strengths of 1 the training stimuli are those where the features agree, and training cannot show which of the two
+    features defines the label. Training stimuli are drawn from `representation` without replacement, in numbers that
+    give these probabilities exactly but for rounding; below 1 the label of some stimuli is neither feature's value.
 
     Parameters
     ----------
@@ -106,8 +117,8 @@ def reliance(
     features : the two features, by name or column.
     names : the names of all features; `feature_0`, ... by default.
     strength : s1 and s2, .5 to 1; one number for both, or a pair.
-    classifier, regularization, scaling : as in `fit_classifier`. By default the representation keeps its scale, since
-        scale is what the bias is about.
+    classifier, regularization, scaling : as in `Classifier`. By default the representation keeps its scale, because the
+        bias is one of scale.
     n_train : number of training stimuli, rounded down to an even one; by default as many as there are. At strength 1
         and with one seed, a larger set contains the smaller ones.
     seed : seed of the draw.
@@ -120,19 +131,60 @@ def reliance(
     ------
     ValueError : arrays that do not fit together, features that are not two, are unknown or have more than two classes,
         no conflict items or no agreeing items in the test set, too few stimuli to train on, a wrong strength, and as
-        `fit_classifier`.
+        `Classifier`.
     TypeError : for arrays that do not hold numbers.
 
     When not to use it: where either feature cannot be read out alone (look at `probe` first), or to say what the
     *network* relies on. This is about a classifier trained on its representation.
 
     Source: the cue-conflict design of Hermann & Lampinen (2020), arXiv 2006.12433, on representations.
+
+    Examples
+    --------
+    >>> import numpy as np, repbias
+    >>> rng = np.random.default_rng(0)
+    >>> labels = rng.integers(0, 2, (400, 2))
+    >>> x = labels @ [[3.0, 0.0], [0.0, 1.0]] + rng.normal(size=(400, 2))
+    >>> test = {"test_representation": x[200:], "test_labels": labels[200:]}
+    >>> found = repbias.reliance(x[:200], labels[:200], **test)
+    >>> found.reliance.round(1).tolist()  # the stronger feature decides
+    [0.9, 0.1]
     """
     settings = Classifier(classifier, regularization, scaling)
     strengths = as_strengths(strength)
     data = _two_features(representation, labels, test_representation, test_labels, features, names)
     chosen, y = draw_training_set(data.y, strengths, n_train, seed)
     return _score(data, chosen, y, settings)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class RelianceSweep(MeasureResult):
+    """`Reliance` for every combination of some settings of the classifier.
+
+    `plot` draws the share of the conflict items that each classifier decides by the first feature, on average over
+    seeds and numbers of training stimuli.
+    """
+
+    names: tuple[str, str]
+    """The two features' names, `[feature]`."""
+
+    rows: pd.DataFrame
+    """What `table` returns."""
+
+    def table(self) -> pd.DataFrame:
+        """Return a tidy table with the columns classifier, regularization, n_train, seed, and those of `Reliance`."""
+        return self.rows.copy()
+
+    def _drawing(self) -> Bars:
+        first = self.rows[(self.rows["measure"] == "reliance") & (self.rows["feature"] == self.names[0])]
+        by = ["classifier", "regularization"]
+        means = first.groupby(by, sort=False, dropna=False)["value"].mean()
+        names = [kind if np.isnan(penalty) else f"{kind}, {penalty:g}" for kind, penalty in means.index]
+        kinds = [kind for kind, _ in means.index]
+        return Bars(names, means.to_numpy(), f"conflict items decided by {self.names[0]}", groups=kinds)
+
+    def _title(self) -> str:
+        return f"Reliance on {self.names[0]} and {self.names[1]}, by classifier"
 
 
 def reliance_sweep(
@@ -149,7 +201,7 @@ def reliance_sweep(
     n_trains: Sequence[int | None] = (None,),
     scaling: str = "none",
     seeds: Sequence[int] = (0,),
-) -> pd.DataFrame:
+) -> RelianceSweep:
     """Measure `reliance` for every combination of classifier, regularisation, number of training stimuli and seed.
 
     Parameters
@@ -159,31 +211,41 @@ def reliance_sweep(
 
     Returns
     -------
-    A tidy table with the columns classifier, regularization, n_train, seed, and those of `Reliance.table()`.
+    A `RelianceSweep`.
 
     Raises
     ------
     ValueError, TypeError : as `reliance`, for any of the combinations, before the first is fitted.
+
+    Examples
+    --------
+    >>> import numpy as np, repbias
+    >>> rng = np.random.default_rng(0)
+    >>> labels = rng.integers(0, 2, (400, 2))
+    >>> x = labels @ [[3.0, 0.0], [0.0, 1.0]] + rng.normal(size=(400, 2))
+    >>> test = {"test_representation": x[200:], "test_labels": labels[200:]}
+    >>> found = repbias.reliance_sweep(x[:200], labels[:200], **test, classifiers=["ridge"])
+    >>> shares = found.table().query("feature == 'feature_0' and measure == 'reliance'")
+    >>> shares["value"].round(1).tolist()  # at each of three regularisations
+    [0.9, 0.9, 0.9]
     """
-    for kind, value in itertools.product(classifiers, regularizations):
-        Classifier(kind, value, scaling)  # raises for unknown settings before the first fit
+    penalties = {kind: [REGULARIZATION] if kind == "nearest_mean" else regularizations for kind in classifiers}
+    settings = [Classifier(kind, value, scaling) for kind in classifiers for value in penalties[kind]]
     strengths = as_strengths(strength)
     data = _two_features(representation, labels, test_representation, test_labels, features, names)
     draws = {(n, seed): draw_training_set(data.y, strengths, n, seed) for n, seed in itertools.product(n_trains, seeds)}
     tables = []
-    for kind in classifiers:
-        values = [float("nan")] if kind == "nearest_mean" else regularizations
-        for value, ((_, seed), (chosen, y)) in itertools.product(values, draws.items()):
-            used = REGULARIZATION if kind == "nearest_mean" else value
-            table = _score(data, chosen, y, Classifier(kind, used, scaling)).table()
-            settings = {"classifier": kind, "regularization": value, "n_train": len(y), "seed": seed}
-            tables.append(pd.DataFrame(settings, index=table.index).join(table))
+    for one, ((_, seed), (chosen, y)) in itertools.product(settings, draws.items()):
+        table = _score(data, chosen, y, one).table()
+        penalty = np.nan if one.classifier == "nearest_mean" else one.regularization
+        columns = {"classifier": one.classifier, "regularization": penalty, "n_train": len(y), "seed": seed}
+        tables.append(pd.DataFrame(columns, index=table.index).join(table))
     if not tables:
         raise ValueError(
             "there is nothing to sweep over: give at least one value each for classifiers, "
             "regularizations, n_trains and seeds"
         )
-    return pd.concat(tables, ignore_index=True)
+    return RelianceSweep((data.names[0], data.names[1]), pd.concat(tables, ignore_index=True))
 
 
 def _two_features(
@@ -235,60 +297,3 @@ def _score(data: HeldOut, chosen: IntArray, y: IntArray, settings: Classifier) -
         n_agreeing=int((~conflict).sum()),
         classifier=fitted,
     )
-
-
-Strength: TypeAlias = float | tuple[float, float]
-
-
-def as_strengths(strength: Strength) -> FloatArray:
-    """Return the strengths of the two features, `[feature]`."""
-    strengths = np.asarray(strength, dtype=np.float64)
-    if strengths.shape not in {(), (2,)} or not ((strengths >= 0.5) & (strengths <= 1)).all():
-        raise ValueError(
-            f"strength must be one number from .5 to 1, or a pair of them, got {strength!r}: it is the share of "
-            "training stimuli in which a feature's value is the label; to go below .5, swap the feature's classes"
-        )
-    return np.broadcast_to(strengths, 2)
-
-
-def draw_training_set(f: IntArray, strengths: FloatArray, n_train: int | None, seed: int) -> tuple[IntArray, IntArray]:
-    """Return the training stimuli and their labels, `[stimulus]`; `f` holds the features' values, `[stimulus, 2]`.
-
-    `n_train` is a number of stimuli, or None for as many as there are.
-    """
-    s1, s2 = strengths
-    # Of the stimuli with one label: both features have its value, the first only, the second only, neither.
-    shares = np.array([s1 * s2, s1 * (1 - s2), (1 - s1) * s2, (1 - s1) * (1 - s2)])
-    cells = [np.flatnonzero((f == values).all(1)) for values in itertools.product((0, 1), repeat=2)]
-    available = np.array([len(cell) for cell in cells])
-    most = next(half for half in range(int(available.sum()), -1, -1) if (_needed(half, shares) <= available).all())
-    half = most if n_train is None else n_train // 2
-    if half < 1 or (_needed(half, shares) > available).any():
-        counts = ", ".join(f"{values}: {n}" for values, n in zip(("00", "01", "10", "11"), available, strict=True))
-        raise ValueError(
-            f"n_train must be from 2 to {2 * most} at strength ({s1:g}, {s2:g}), got {n_train}: stimuli with each pair "
-            f"of values are {counts}; use fewer, or add stimuli"
-        )
-    generator = rng(seed, "reliance", "training stimuli")
-    parts = _parts(half, shares)
-    chosen, labels = [], []
-    for index, cell in enumerate(cells):
-        order = generator.permutation(cell)
-        zeros, ones = parts[index], parts[3 - index]  # a cell's stimuli that are labelled 0, and 1
-        chosen += [order[:zeros], order[len(order) - ones :]]
-        labels += [np.zeros(zeros, dtype=np.int64), np.ones(ones, dtype=np.int64)]
-    return np.concatenate(chosen), np.concatenate(labels)
-
-
-def _parts(half: int, shares: FloatArray) -> IntArray:
-    """Return `half` stimuli in whole parts with these shares, by largest remainder."""
-    exact = np.round(half * shares, 9)
-    parts: IntArray = np.floor(exact).astype(np.int64)
-    parts[np.argsort(parts - exact, kind="stable")[: half - parts.sum()]] += 1
-    return parts
-
-
-def _needed(half: int, shares: FloatArray) -> IntArray:
-    """Return the stimuli needed with the values 00, 01, 10 and 11, for both labels together."""
-    parts = _parts(half, shares)
-    return parts + parts[::-1]

@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from repbias.core.arrays import ArrayLike, as_representation
 from repbias.core.randomness import rng, torch_rng
 from repbias.core.results import measures_table
+from repbias.figures.drawings import Line
+from repbias.measures.result import MeasureResult
 
 
 class TopKAutoencoder(nn.Module):
@@ -45,7 +47,7 @@ class TopKAutoencoder(nn.Module):
 
     @torch.no_grad()
     def project_gradient(self) -> None:
-        """Take out of the decoder's gradient what would only change the norm of its rows."""
+        """Remove the part of the decoder's gradient that would only change the norm of its rows."""
         if self.decoder.grad is not None:
             self.decoder.grad -= (self.decoder.grad * self.decoder).sum(1, keepdim=True) * self.decoder
 
@@ -56,9 +58,12 @@ def top_k(values: Tensor, k: int) -> Tensor:
     return torch.zeros_like(values).scatter(1, where, largest.relu())
 
 
-@dataclass(frozen=True, eq=False)
-class SparseAutoencoder:
-    """A trained TopK autoencoder, in the scale of the representation."""
+@dataclass(frozen=True, eq=False, repr=False)
+class SparseAutoencoder(MeasureResult):
+    """A trained TopK autoencoder, in the scale of the representation.
+
+    `plot` draws the training loss over the steps.
+    """
 
     encoder: Tensor
     """Encoder weights, `[latent, unit]`."""
@@ -67,7 +72,7 @@ class SparseAutoencoder:
     """Direction of each latent in the representation, of unit norm, `[latent, unit]`."""
 
     pre_bias: Tensor
-    """What is taken off before encoding and put back after decoding, `[unit]`."""
+    """Subtracted before encoding and added after decoding, `[unit]`."""
 
     k: int
     """Latents that may be active for a stimulus."""
@@ -104,7 +109,7 @@ class SparseAutoencoder:
         return values.to(self.pre_bias) @ self.decoder + self.pre_bias
 
     def r2(self, representation: ArrayLike) -> float:
-        """Return 1 - sum || reconstruction - phi ||^2 / sum || phi - mean ||^2; 0 for stimuli that are all alike."""
+        """Return 1 - sum || reconstruction - phi ||^2 / sum || phi - mean ||^2; 0 where all stimuli are equal."""
         phi = as_representation(representation, "representation", n_units=len(self.pre_bias)).to(self.pre_bias)
         total = float((phi.double() - phi.double().mean(0)).square().sum())
         error = float((self.decode(self.encode(phi)).double() - phi.double()).square().sum())
@@ -118,6 +123,14 @@ class SparseAutoencoder:
         whole = {"fit_r2": self.fit_r2, "dead_share": self.dead_share, "n_latents": len(self.decoder), "k": self.k}
         return measures_table((), {}, whole)
 
+    def _drawing(self) -> Line:
+        loss = self.loss.cpu().numpy()
+        labels = "step", "squared error / variance"
+        return Line(range(1, len(loss) + 1), loss, labels)
+
+    def _title(self) -> str:
+        return f"Sparse autoencoder of {self.decoder.shape[1]} units"
+
 
 def train_autoencoder(
     representation: ArrayLike,
@@ -125,7 +138,7 @@ def train_autoencoder(
     n_latents: int,
     k: int,
     steps: int = 1500,
-    batch: int = 128,
+    batch_size: int = 128,
     lr: float = 3e-3,
     seed: int = 0,
 ) -> SparseAutoencoder:
@@ -150,7 +163,7 @@ def train_autoencoder(
     n_latents : number of latents, 1 or more.
     k : latents that may be active for a stimulus, 1 to `n_latents`.
     steps : training steps, 1 or more.
-    batch : stimuli in a step, 1 or more.
+    batch_size : stimuli in a step, 1 or more.
     lr : learning rate, for a representation with a variance of 1 per unit.
     seed : seed of the initial weights and of the batches.
 
@@ -167,14 +180,22 @@ def train_autoencoder(
     on other stimuli (`r2`). The loss is about variance: a feature of little variance may get no latent.
 
     Source: Gao et al. (2024), arXiv 2406.04093.
+
+    Examples
+    --------
+    >>> import numpy as np, repbias
+    >>> x = np.random.default_rng(0).exponential(size=(200, 4))
+    >>> dictionary = repbias.train_autoencoder(x, n_latents=8, k=2, steps=50)
+    >>> dictionary.encode(x).shape
+    torch.Size([200, 8])
     """
-    _refuse_wrong_numbers(n_latents, k, steps, batch, lr)
+    _refuse_wrong_numbers(n_latents, k, steps, batch_size, lr)
     x = as_representation(representation, "representation").to(torch.float64)
     mean = x.mean(0)
     scale = float((x - mean).square().mean().sqrt()) or 1.0
     scaled = ((x - mean) / scale).float()
     model = TopKAutoencoder(x.shape[1], n_latents, k, torch_rng(seed, "sparse autoencoder", "init")).to(x.device)
-    order = rng(seed, "sparse autoencoder", "batches").integers(0, len(x), (steps, batch))
+    order = rng(seed, "sparse autoencoder", "batches").integers(0, len(x), (steps, batch_size))
     loss = _train(model, scaled, torch.from_numpy(order).to(x.device), lr)
     with torch.no_grad():
         reconstruction, latents = model(scaled)
@@ -191,8 +212,8 @@ def train_autoencoder(
     )
 
 
-def _refuse_wrong_numbers(n_latents: int, k: int, steps: int, batch: int, lr: float) -> None:
-    for what, number in {"n_latents": n_latents, "steps": steps, "batch": batch}.items():
+def _refuse_wrong_numbers(n_latents: int, k: int, steps: int, batch_size: int, lr: float) -> None:
+    for what, number in {"n_latents": n_latents, "steps": steps, "batch_size": batch_size}.items():
         if number < 1:
             raise ValueError(f"{what} must be 1 or more, got {number}")
     if not 1 <= k <= n_latents:

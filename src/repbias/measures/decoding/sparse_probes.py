@@ -11,16 +11,21 @@ import pandas as pd
 from repbias.core.arrays import ArrayLike, FloatArray, IntArray, about_mean
 from repbias.core.results import measures_table
 from repbias.core.specs import refuse_unknown
+from repbias.figures.drawings import Curves
 from repbias.measures.decoding.linear_classifiers import REGULARIZATION, Classifier, held_out
 from repbias.measures.decoding.probes import accuracies
+from repbias.measures.result import MeasureResult
 
 SELECTIONS = ("class_means", "forward")
 ROUNDING = 1e-10  # of a unit's variance: what is left of it after others have been taken out is rounding error
 
 
-@dataclass(frozen=True, eq=False)
-class SparseProbe:
-    """How well k units read each feature out, on stimuli that neither chose the units nor fitted the classifier."""
+@dataclass(frozen=True, eq=False, repr=False)
+class SparseProbe(MeasureResult):
+    """How well k units read each feature out, on stimuli that neither chose the units nor fitted the classifier.
+
+    `plot` draws the accuracy over the number of units, for each feature; dotted lines show chance.
+    """
 
     names: tuple[str, ...]
     """The features' names, `[feature]`."""
@@ -51,6 +56,13 @@ class SparseProbe:
             tables.append(measures_table(self.names, measures).assign(k=k))
         return pd.concat(tables, ignore_index=True)[["feature", "k", "measure", "value"]]
 
+    def _drawing(self) -> Curves:
+        labels = "units that the probe reads", "test accuracy"
+        return Curves(self.names, self.k, self.accuracy.T, labels, levels=self.chance, points=True)
+
+    def _title(self) -> str:
+        return "Linear probes on few units"
+
 
 def sparse_probe(
     representation: ArrayLike,
@@ -77,7 +89,7 @@ def sparse_probe(
     Parameters
     ----------
     representation, labels, test_representation, test_labels, names : as in `probe`.
-    classifier, regularization, scaling : as in `fit_classifier`.
+    classifier, regularization, scaling : as in `Classifier`.
     k : numbers of units, each 1 or more and at most the number of units.
     selection : "class_means" or "forward".
 
@@ -90,9 +102,23 @@ def sparse_probe(
     ValueError, TypeError : as `probe`; ValueError for an unknown selection, and a k that is not a number of units.
 
     When not to use it: to compare layers after a rotation; like density, it depends on the axes. With few stimuli and
-    many units even the best unit is chosen by chance; its held-out accuracy shows that, the fit accuracy would not.
+    many units, the chosen unit may be best by chance alone. Its accuracy on the test stimuli shows this; accuracy on
+    the fit stimuli would not.
 
     Source: Gurnee et al. (2023), arXiv 2305.01610.
+
+    Examples
+    --------
+    >>> import numpy as np, repbias
+    >>> rng = np.random.default_rng(0)
+    >>> labels = rng.integers(0, 2, (400, 2))
+    >>> x = labels @ [[3.0, 0.0], [0.0, 1.0]] + rng.normal(size=(400, 2))
+    >>> test = {"test_representation": x[200:], "test_labels": labels[200:]}
+    >>> found = repbias.sparse_probe(x[:200], labels[:200], **test, k=(1, 2))
+    >>> found.units[:, 0].tolist()  # the best unit of each feature
+    [0, 1]
+    >>> found.accuracy.round(1).tolist()
+    [[1.0, 0.7], [1.0, 0.7]]
     """
     settings = Classifier(classifier, regularization, scaling)
     refuse_unknown(selection, SELECTIONS, "selection")

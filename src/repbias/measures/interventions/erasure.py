@@ -1,8 +1,7 @@
-"""Erasure: remove what a linear classifier can read of a feature, and measure what a network then still reports."""
+"""Erasure: remove what a linear classifier can read of a feature from a representation."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, overload
 
@@ -12,26 +11,20 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from repbias.activations.axes import Axes
-from repbias.activations.batches import Batches
 from repbias.core.arrays import (
     ArrayLike,
-    FloatArray,
     as_labelled,
-    as_labels,
-    as_names,
     as_representation,
     class_numbers,
 )
-from repbias.core.results import measures_table
-from repbias.measures.interventions.site import Predict, Site, binary_predictions
+from repbias.core.display import Displayed
 
 WEAKEST = 1e-7
 """Correlations below this are rounding, in float64."""
 
 
-@dataclass(frozen=True, eq=False)
-class Eraser:
+@dataclass(frozen=True, eq=False, repr=False)
+class Eraser(Displayed):
     """An affine map that removes some directions from a representation about a mean:
 
     phi  ->  phi - removal coefficients (phi - mean)
@@ -50,6 +43,9 @@ class Eraser:
     def rank(self) -> int:
         """Number of directions that are removed; 0 where erasure changes nothing."""
         return self.removal.shape[1]
+
+    def _display(self) -> tuple[str, pd.DataFrame]:
+        return f"Eraser of {self.rank} directions of {len(self.mean)} units", pd.DataFrame()
 
     @overload
     def apply(self, representation: Tensor) -> Tensor: ...
@@ -98,6 +94,13 @@ def projection_eraser(vectors: ArrayLike, mean: ArrayLike | None = None) -> Eras
     on the feature in correlated units; `leace` removes all that is linearly readable.
 
     Source: Ravfogel et al. (2020), arXiv 2004.07667, a single step.
+
+    Examples
+    --------
+    >>> import numpy as np, repbias
+    >>> eraser = repbias.projection_eraser([0.0, 2.0])
+    >>> eraser.apply(np.array([[1.0, 5.0]])).tolist()
+    [[1.0, 0.0]]
     """
     rows = as_representation(_as_rows(vectors), "vectors").double().cpu()
     centre = torch.zeros(rows.shape[1], dtype=torch.float64)
@@ -144,6 +147,20 @@ def leace(representation: ArrayLike, labels: ArrayLike) -> Eraser:
     weakest count as rounding, and information in them stays.
 
     Source: Belrose et al. (2023), arXiv 2306.03819.
+
+    Examples
+    --------
+    >>> import numpy as np, repbias
+    >>> rng = np.random.default_rng(0)
+    >>> labels = rng.integers(0, 2, (400, 2))
+    >>> x = labels @ [[3.0, 0.0], [0.0, 1.0]] + rng.normal(size=(400, 2))
+    >>> eraser = repbias.leace(x, labels[:, 0])
+    >>> eraser.rank
+    1
+    >>> erased = eraser.apply(x)
+    >>> r2 = repbias.variance_explained(erased, labels).r2
+    >>> bool(abs(r2[0]) < 0.01), bool(r2[1] > 0.05)
+    (True, True)
     """
     x, y, names = as_labelled(representation, labels, None)
     n_classes = class_numbers(y, names, "labels")
@@ -186,100 +203,3 @@ def _roots(covariance: Tensor) -> tuple[Tensor, Tensor]:
     present = variances > variances[-1] * len(variances) * torch.finfo(torch.float64).eps
     axes, spread = axes[:, present], variances[present].sqrt()
     return axes / spread @ axes.T, axes * spread @ axes.T
-
-
-@dataclass(frozen=True, eq=False)
-class Ablation:
-    """How accurately each feature is reported before and after an erasure from a layer."""
-
-    names: tuple[str, ...]
-    """The features' names, `[feature]`."""
-
-    before: FloatArray
-    """Share of stimuli whose report is correct, nothing edited, `[feature]`."""
-
-    after: FloatArray
-    """The same with the layer's output erased, `[feature]`."""
-
-    majority: FloatArray
-    """Share of the stimuli that are of the most frequent class: the accuracy of a constant report, `[feature]`."""
-
-    n_stimuli: int
-    """Number of stimuli."""
-
-    @property
-    def drop(self) -> FloatArray:
-        """Accuracy that erasure costs, `[feature]`."""
-        return self.before - self.after
-
-    def table(self) -> pd.DataFrame:
-        """Return a tidy table with the columns feature, measure and value.
-
-        Measures: `before`, `after`, `drop` and `majority`.
-        """
-        measures = {"before": self.before, "after": self.after, "drop": self.drop, "majority": self.majority}
-        return measures_table(self.names, measures)
-
-
-def ablate(
-    module: nn.Module,
-    inputs: Any,
-    layer: str,
-    eraser: Eraser,
-    labels: ArrayLike,
-    *,
-    predict: Predict = binary_predictions,
-    names: Sequence[str] | None = None,
-    axes: Axes | None = None,
-    batch: int = 4096,
-) -> Ablation:
-    """Report each feature's accuracy before and after something is erased from a layer's output.
-
-    Parameters
-    ----------
-    module : any `nn.Module`; run in eval mode, and left as it was.
-    inputs : a tensor or array `[stimulus, ...]`, a mapping of arguments by name, or a list or loader of batches.
-    layer : name of one layer, or of one of its calls, `act#1`; see `read_layers`.
-    eraser : of the layer's units, applied at every position, or of all values of a stimulus in the order of
-        `read_layers`.
-    labels : the correct class labels, `[stimulus]` or `[stimulus, feature]`, in the order of the predicted features.
-    predict : from what the module returns to predicted labels `[stimulus, feature]`; logits above 0 by default.
-    names : the features' names; `feature_0`, ... by default.
-    axes : names of the layer's axes, where its modules do not show which holds the units; see `read_layers`.
-    batch : stimuli in one forward pass.
-
-    Returns
-    -------
-    An `Ablation`.
-
-    Raises
-    ------
-    ValueError : an unknown layer, an eraser of other units, or labels that do not fit the predictions.
-    TypeError : inputs that cannot be read, or a layer or an output without a tensor.
-
-    When not to use it: to conclude that a network does not use a feature because accuracy stays. Information that is
-    erased from one layer can bypass it (residual connections) or be read nonlinearly.
-
-    Source: Elazar et al. (2021), arXiv 2006.00995; Belrose et al. (2023), arXiv 2306.03819.
-    """
-    batches = Batches(inputs, module, batch_size=batch)
-    correct = as_labels(labels, torch.empty(batches.count()), "labels")
-    site = Site.of_length(len(eraser.mean), "the eraser", module, layer, batches, predict, axes)
-    n_features = site.n_features()
-    names = as_names(names, n_features)
-    if correct.shape[1] != n_features:
-        raise ValueError(
-            f"labels must hold the {n_features} features that the module predicts, got {correct.shape[1]}: "
-            "give both the same features in the same order"
-        )
-    before, after = (
-        torch.cat([site.predictions(one, change) for one in batches]) for change in (None, eraser.apply_at_positions)
-    )
-    counts = [np.unique(feature, return_counts=True)[1] for feature in correct.T.numpy()]
-    return Ablation(
-        names=names,
-        before=(before == correct).double().mean(0).numpy(),
-        after=(after == correct).double().mean(0).numpy(),
-        majority=np.array([count.max() for count in counts]) / len(correct),
-        n_stimuli=len(correct),
-    )

@@ -14,22 +14,26 @@ from torch import Tensor, nn
 
 from repbias.activations.axes import Axes
 from repbias.activations.batches import Batch, Batches
-from repbias.core.arrays import ArrayLike, FloatArray, as_labels, as_names, feature_index, refuse_negative
-from repbias.core.randomness import rng
+from repbias.core.arrays import ArrayLike, FloatArray, IntArray, as_names
 from repbias.core.results import measures_table
+from repbias.figures.drawings import Bars
 from repbias.measures.interventions.erasure import projection_eraser
 from repbias.measures.interventions.site import Predict, Site, binary_predictions
+from repbias.measures.result import MeasureResult
 
 Mix = Callable[[Tensor, Tensor], Tensor]
 """From the values `[stimulus, position, unit]` of stimuli and of their sources to those that take their place."""
 
 
-@dataclass(frozen=True, eq=False)
-class Patching:
+@dataclass(frozen=True, eq=False, repr=False)
+class Patching(MeasureResult):
     """Whose label is reported of a stimulus that has another's activity at a layer.
 
     The pairs fall into two groups for each feature: those whose labels, as predicted with nothing edited, differ, and
     those that agree.
+
+    `plot` draws the share of the differing pairs whose report becomes the source's, beside that of the agreeing pairs
+    whose report changes.
     """
 
     names: tuple[str, ...]
@@ -41,7 +45,7 @@ class Patching:
     disturbed: FloatArray
     """Share of the agreeing pairs whose report changes, `[feature]`; NaN where no pair agrees."""
 
-    n_differing: npt.NDArray[np.int64]
+    n_differing: IntArray
     """Number of pairs whose predicted labels differ, `[feature]`."""
 
     n_pairs: int
@@ -55,9 +59,17 @@ class Patching:
         measures = {"transferred": self.transferred, "disturbed": self.disturbed, "n_differing": self.n_differing}
         return measures_table(self.names, measures)
 
+    def _drawing(self) -> Bars:
+        label = "pairs that report the source's label"
+        disturbed = {"agreeing pairs that change": self.disturbed}
+        return Bars(self.names, self.transferred, label, references=disturbed)
+
+    def _title(self) -> str:
+        return f"Reports of {self.n_pairs:,} patched stimuli"
+
 
 def patch(
-    module: nn.Module,
+    model: nn.Module,
     inputs: Any,
     source_inputs: Any,
     layer: str,
@@ -66,7 +78,7 @@ def patch(
     predict: Predict = binary_predictions,
     names: Sequence[str] | None = None,
     axes: Axes | None = None,
-    batch: int = 4096,
+    batch_size: int = 4096,
 ) -> Patching:
     """Replace a layer's output by that of a source stimulus, and count whose labels are reported.
 
@@ -75,16 +87,16 @@ def patch(
 
     Parameters
     ----------
-    module : any `nn.Module`; run in eval mode, and left as it was.
+    model : any `nn.Module`; run in eval mode, and left as it was.
     inputs : the stimuli that are patched, `[pair, ...]`: a tensor or array, a mapping of arguments by name, or a list
         or loader of batches.
     source_inputs : the stimuli from which the activity comes, row by row, in the same form; see `pairs_differing_in`.
     layer : name of one layer, or of one of its calls, `act#1`; see `read_layers`.
     units : the units that are replaced, at every position; all by default.
-    predict : from what the module returns to predicted labels `[stimulus, feature]`; logits above 0 by default.
+    predict : from what the model returns to predicted labels `[stimulus, feature]`; logits above 0 by default.
     names : the features' names; `feature_0`, ... by default.
     axes : names of the layer's axes, where its modules do not show which holds the units; see `read_layers`.
-    batch : stimuli in one forward pass.
+    batch_size : stimuli in one forward pass.
 
     Returns
     -------
@@ -100,19 +112,30 @@ def patch(
     gives the source's report: patch units or a subspace (`patch_subspace`) there.
 
     Source: Vig et al. (2020), arXiv 2004.12265; Geiger et al. (2021), arXiv 2106.02997.
+
+    Examples
+    --------
+    >>> import torch, repbias
+    >>> stimuli = torch.tensor([[-1.0, 1.0], [1.0, 1.0], [-1.0, -1.0], [1.0, -1.0]])
+    >>> labels = (stimuli > 0).int()
+    >>> model = torch.nn.Sequential(torch.nn.Identity(), torch.nn.Identity())  # reports the signs of its inputs
+    >>> pairs = repbias.pairs_differing_in(labels, 0, seed=0)
+    >>> found = repbias.patch(model, stimuli[pairs[:, 0]], stimuli[pairs[:, 1]], "0", units=[0])
+    >>> found.transferred.tolist(), found.disturbed.tolist()  # each pair differs in the first feature
+    ([1.0, nan], [nan, 0.0])
     """
-    pairs = _paired(module, inputs, source_inputs, batch)
+    pairs = _paired(model, inputs, source_inputs, batch_size)
     if units is None:
-        site = Site.find(module, layer, pairs[0], predict, axes, "flatten")
+        site = Site.find(model, layer, pairs[0], predict, axes, "flatten")
         return _patched(site, pairs, lambda own, source: source, names)
-    site = Site.find(module, layer, pairs[0], predict, axes)
+    site = Site.find(model, layer, pairs[0], predict, axes)
     chosen = torch.zeros(site.n_units, dtype=torch.bool)
     chosen[_as_units(units, site.n_units, layer)] = True
     return _patched(site, pairs, lambda own, source: torch.where(chosen.to(own.device), source, own), names)
 
 
 def patch_subspace(
-    module: nn.Module,
+    model: nn.Module,
     inputs: Any,
     source_inputs: Any,
     layer: str,
@@ -121,7 +144,7 @@ def patch_subspace(
     predict: Predict = binary_predictions,
     names: Sequence[str] | None = None,
     axes: Axes | None = None,
-    batch: int = 4096,
+    batch_size: int = 4096,
 ) -> Patching:
     """Replace a layer's output by that of a source stimulus within a subspace, and count whose labels are reported.
 
@@ -131,7 +154,7 @@ def patch_subspace(
 
     Parameters
     ----------
-    module, inputs, source_inputs, layer : as in `patch`, and so are the arguments by name.
+    model, inputs, source_inputs, layer : as in `patch`, and so are the arguments by name.
     vectors : `[unit]` or `[direction, unit]`, of any length; of the layer's units, at every position, or of all values
         of a stimulus in the order of `read_layers`.
 
@@ -147,10 +170,22 @@ def patch_subspace(
     by activating a pathway that is otherwise dormant.
 
     Source: Geiger et al. (2023), arXiv 2303.02536; the caution is Makelov, Lange & Nanda's (2023), arXiv 2311.17030.
+
+    Examples
+    --------
+    >>> import torch, repbias
+    >>> stimuli = torch.tensor([[-1.0, 1.0], [1.0, 1.0], [-1.0, -1.0], [1.0, -1.0]])
+    >>> labels = (stimuli > 0).int()
+    >>> model = torch.nn.Sequential(torch.nn.Identity(), torch.nn.Identity())  # reports the signs of its inputs
+    >>> pairs = repbias.pairs_differing_in(labels, 0, seed=0)
+    >>> own, source = stimuli[pairs[:, 0]], stimuli[pairs[:, 1]]
+    >>> found = repbias.patch_subspace(model, own, source, "0", [0.0, 1.0])
+    >>> found.transferred[:1].tolist()  # the second unit does not carry the first feature
+    [0.0]
     """
     basis = projection_eraser(vectors).coefficients
-    pairs = _paired(module, inputs, source_inputs, batch)
-    site = Site.of_length(basis.shape[1], "vectors", module, layer, pairs[0], predict, axes)
+    pairs = _paired(model, inputs, source_inputs, batch_size)
+    site = Site.of_length(basis.shape[1], "vectors", model, layer, pairs[0], predict, axes)
 
     def mix(own: Tensor, source: Tensor) -> Tensor:
         directions = basis.to(own.device)
@@ -159,9 +194,9 @@ def patch_subspace(
     return _patched(site, pairs, mix, names)
 
 
-def _paired(module: nn.Module, inputs: Any, source_inputs: Any, batch: int) -> tuple[Batches, Batches]:
+def _paired(model: nn.Module, inputs: Any, source_inputs: Any, batch_size: int) -> tuple[Batches, Batches]:
     """Return the stimuli and their sources, row by row."""
-    own, source = (Batches(one, module, batch_size=batch) for one in (inputs, source_inputs))
+    own, source = (Batches(one, model, batch_size=batch_size) for one in (inputs, source_inputs))
     if (n := own.count()) != (n_sources := source.count()):
         raise ValueError(
             f"inputs and source_inputs must pair up row by row, got {n} and {n_sources} stimuli: repeat a source "
@@ -185,7 +220,7 @@ def _patched(site: Site, pairs: tuple[Batches, Batches], mix: Mix, names: Sequen
     )
 
 
-def _run(site: Site, own: Batch, source: Batch, mix: Mix) -> list[npt.NDArray[np.int64]]:
+def _run(site: Site, own: Batch, source: Batch, mix: Mix) -> list[IntArray]:
     """Return the labels predicted of the stimuli, of their sources, and of the patched stimuli."""
     values, reported = site.read(source)
 
@@ -213,64 +248,3 @@ def _share(happened: npt.NDArray[np.bool_], among: npt.NDArray[np.bool_]) -> Flo
     """Return the share of the pairs `among` which it happened, `[feature]`; NaN where there are none."""
     counts = among.sum(0)
     return np.where(counts > 0, (happened & among).sum(0) / np.maximum(counts, 1), np.nan)
-
-
-def pairs_differing_in(
-    labels: ArrayLike, feature: int | str, seed: int, *, names: Sequence[str] | None = None
-) -> npt.NDArray[np.int64]:
-    """Pair each stimulus with a random one that differs in one feature and agrees in every other.
-
-    Parameters
-    ----------
-    labels : class labels, `[stimulus]` or `[stimulus, feature]`.
-    feature : name or index of the feature in which the pairs differ.
-    seed : seed of the choice among several.
-    names : the features' names; `feature_0`, ... by default.
-
-    Returns
-    -------
-    Indices of stimuli `[pair, 2]`: one to be patched and its source. Each stimulus that has a counterpart is patched
-    once, in order; a stimulus may be the source of several. Use as `patch(module, inputs[pairs[:, 0]],
-    inputs[pairs[:, 1]], ...)`.
-
-    Raises
-    ------
-    ValueError : no two stimuli form such a pair, an unknown feature, or labels that are negative or not whole.
-    TypeError : labels that are no numbers.
-
-    When not to use it: where stimuli can be made at will, make the counterpart itself. Pairs agree in the given
-    labels, and may differ in anything else.
-    """
-    n_stimuli = np.shape(labels)[0] if np.ndim(labels) else 0
-    if not n_stimuli:
-        raise ValueError(f"labels must be [stimulus] or [stimulus, feature], got shape {np.shape(labels)}")
-    y = as_labels(labels, torch.empty(n_stimuli), "labels")
-    names = as_names(names, y.shape[1])
-    own = feature_index(feature, names)
-    refuse_negative(y, names, "labels")
-    groups, classes = _numbered(np.delete(y.numpy(), own, axis=1)), _numbered(y.numpy()[:, [own]])
-    order = np.lexsort((classes, groups))
-    start, size = _runs(groups[order])
-    class_start, class_size = _runs(groups[order] * n_stimuli + classes[order])
-    n_partners = size - class_size
-    able = n_partners > 0
-    if not able.any():
-        raise ValueError(
-            f"no two of the {n_stimuli} stimuli differ in {names[own]!r} and agree in every other feature: give more "
-            "stimuli, or fewer features that must agree"
-        )
-    partner = start + rng(seed, "pairs differing in", own).integers(0, np.maximum(n_partners, 1))
-    partner += np.where(partner >= class_start, class_size, 0)
-    pairs = np.stack([order[able], order[partner[able]]], axis=1)
-    return np.asarray(pairs[pairs[:, 0].argsort()], dtype=np.int64)
-
-
-def _numbered(rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Return a number for each row, the same for equal rows, from 0 to below the number of rows."""
-    return np.asarray(np.unique(rows, axis=0, return_inverse=True)[1]).reshape(-1)
-
-
-def _runs(values: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Return, for each element of a sorted array, where the run of equal values that holds it starts, and its size."""
-    _, first, inverse, counts = np.unique(values, return_index=True, return_inverse=True, return_counts=True)
-    return first[inverse], counts[inverse]

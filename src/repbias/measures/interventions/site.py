@@ -1,4 +1,4 @@
-"""Where a module is edited, how its output is read, and forward passes with and without an edit."""
+"""Where a model is edited, how its output is read, and forward passes with and without an edit."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PUSH = 10.0
 
 
 def binary_predictions(output: object) -> Tensor:
-    """Return the labels that a module with one logit for each binary feature predicts: 1 where the logit is above 0.
+    """Return the labels that a model with one logit for each binary feature predicts: 1 where the logit is above 0.
 
     Parameters
     ----------
@@ -44,16 +44,16 @@ def binary_predictions(output: object) -> Tensor:
     """
     if not isinstance(output, Tensor):
         raise TypeError(
-            f"the module returns {type(output).__name__}, not logits [stimulus, feature]: give predict, a function of "
-            "what the module returns to labels [stimulus, feature]"
+            f"the model returns {type(output).__name__}, not logits [stimulus, feature]: give predict, a function of "
+            "what the model returns to labels [stimulus, feature]"
         )
     if output.ndim not in (1, 2):
         raise ValueError(
-            f"the module returns shape {tuple(output.shape)}, not logits [stimulus, feature]: give predict, e.g. "
+            f"the model returns shape {tuple(output.shape)}, not logits [stimulus, feature]: give predict, e.g. "
             "predict=lambda output: output.argmax(-1)"
         )
     if bool(output.isnan().any()):
-        raise ValueError("the module returns logits that are NaN: look for what makes them, e.g. too large a push")
+        raise ValueError("the model returns logits that are NaN: look for what makes them, e.g. too large a push")
     return (output > 0).long().reshape(len(output), -1)
 
 
@@ -77,9 +77,9 @@ def reported_labels(values: Any, like: Tensor, what: str) -> Tensor:
 
 @dataclass(frozen=True, eq=False)
 class Site:
-    """One call of one layer of a module, where edits are made, and how the module's output is read."""
+    """One call of one layer of a model, where edits are made, and how the model's output is read."""
 
-    module: nn.Module
+    model: nn.Module
     batches: Batches
     call: Call
     predict: Predict
@@ -87,34 +87,34 @@ class Site:
     @classmethod
     def find(
         cls,
-        module: nn.Module,
+        model: nn.Module,
         layer: str,
         batches: Batches,
         predict: Predict,
         axes: Axes | None,
         pool: Literal["mean", "flatten"] = "mean",
     ) -> Site:
-        """Return the site, where exactly one call of one layer of `module` has that name or pattern.
+        """Return the site, where exactly one call of one layer of `model` has that name or pattern.
 
         Parameters
         ----------
         pool : "mean" to change the units at every position, "flatten" to change all values of a stimulus together.
         """
-        name = match_one_layer(module, layer)
-        calls = survey(module, next(iter(batches)), [name], pool=pool, axes=axes)
+        name = match_one_layer(model, layer)
+        calls = survey(model, next(iter(batches)), [name], pool=pool, axes=axes)
         if len(calls) > 1:
             raise ValueError(
                 f"layer {name!r} is called {len(calls)} times in a forward pass: name one of its calls, "
                 f"{' or '.join(map(repr, calls))}"
             )
-        return cls(module, batches, next(iter(calls.values())), predict)
+        return cls(model, batches, next(iter(calls.values())), predict)
 
     @classmethod
     def of_length(
         cls,
         n_values: int,
         what: str,
-        module: nn.Module,
+        model: nn.Module,
         layer: str,
         batches: Batches,
         predict: Predict,
@@ -126,10 +126,10 @@ class Site:
         ----------
         n_values : the length of the vectors. what : what errors call them.
         """
-        site = cls.find(module, layer, batches, predict, axes, "flatten")
+        site = cls.find(model, layer, batches, predict, axes, "flatten")
         if n_values == (n_all := site.n_units):
             return site
-        site = cls.find(module, layer, batches, predict, axes)
+        site = cls.find(model, layer, batches, predict, axes)
         if n_values != site.n_units:
             positions = f", or for each of the {n_all} positions and units" if n_all > site.n_units else ""
             raise ValueError(
@@ -150,8 +150,8 @@ class Site:
 
     def predictions(self, batch: Batch, change: Change | None = None) -> Tensor:
         """Return the predicted labels `[stimulus, feature]`, on the CPU, while the layer is changed."""
-        with torch.no_grad(), evaluating(self.module):
-            output = run_edited(self.module, batch, self.call, change)
+        with torch.no_grad(), evaluating(self.model):
+            output = run_edited(self.model, batch, self.call, change)
         return reported_labels(self.predict(output), torch.empty(len(batch)), "the predicted labels")
 
     def read(self, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -172,11 +172,7 @@ class Site:
 
 
 def acts(
-    model: nn.Module,
-    batch: Batch,
-    call: Call,
-    outputs: Callable[[Any], Iterable[Tensor]],
-    generator: torch.Generator,
+    model: nn.Module, batch: Batch, call: Call, outputs: Callable[[Any], Iterable[Tensor]], generator: torch.Generator
 ) -> bool:
     """Return whether a push of ten standard deviations, random in every value, changes a model's output.
 

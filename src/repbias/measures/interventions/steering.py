@@ -19,15 +19,20 @@ from repbias.activations.outputs import all_tensors
 from repbias.core.arrays import ArrayLike, FloatArray, as_labels, as_names, as_representation, feature_index
 from repbias.core.randomness import torch_rng
 from repbias.core.specs import refuse_unknown
+from repbias.figures.drawings import Curves
 from repbias.measures.interventions.site import Predict, Site, acts, binary_predictions
 from repbias.measures.interventions.steering_directions import class_masks
+from repbias.measures.result import MeasureResult
 
 UNITS = ("absolute", "sd", "difference")
 
 
-@dataclass(frozen=True, eq=False)
-class Steering:
-    """How often each feature's report flips as one feature is pushed towards its opposite class."""
+@dataclass(frozen=True, eq=False, repr=False)
+class Steering(MeasureResult):
+    """How often each feature's report flips as one feature is pushed towards its opposite class.
+
+    `plot` draws the share of the stimuli whose report flips over the length of the push, for each feature.
+    """
 
     names: tuple[str, ...]
     """The features' names, `[feature]`."""
@@ -98,6 +103,13 @@ class Steering:
         parts = [pd.DataFrame({"feature": name, "measure": of, **lengths, "value": v}) for name, of, v in measured]
         return pd.concat(parts, ignore_index=True)
 
+    def _drawing(self) -> Curves:
+        labels = f"length of the push along {self.feature}", "reports that flip"
+        return Curves(self.names, self.lengths, self.flips.T, labels, points=True)
+
+    def _title(self) -> str:
+        return f"Reports that flip as {self.feature} is steered, of {self.n_stimuli:,} stimuli"
+
 
 def unit_size(unit: str, representation_sd: float, class_distance: float) -> float:
     """Return the length of a unit in the representation's own units."""
@@ -116,7 +128,7 @@ def _first_crossing(lengths: FloatArray, flips: FloatArray, fraction: float) -> 
 
 
 def steer(
-    module: nn.Module,
+    model: nn.Module,
     inputs: Any,
     layer: str,
     vector: ArrayLike,
@@ -129,7 +141,7 @@ def steer(
     predict: Predict = binary_predictions,
     names: Sequence[str] | None = None,
     axes: Axes | None = None,
-    batch: int = 4096,
+    batch_size: int = 4096,
 ) -> Steering:
     """Push a layer's output along a vector, towards the opposite class of one feature, and count whose report flips.
 
@@ -142,23 +154,23 @@ def steer(
 
     Parameters
     ----------
-    module : any `nn.Module`; run in eval mode, and left as it was.
+    model : any `nn.Module`; run in eval mode, and left as it was.
     inputs : a tensor or array `[stimulus, ...]`, a mapping of arguments by name, or a list or loader of batches.
     layer : name of one layer, or of one of its calls, `act#1`; see `read_layers`.
     vector : from `classes[0]` towards `classes[1]`: `[unit]`, added at every position, or one value for every value of
         a stimulus in the order of `read_layers`; see `difference_vector` and `probe_direction`.
     lengths : finite, 0 or more, ascending, in `unit`, `[length]`.
     feature : name or index of the steered feature among the predicted ones.
-    labels : its class labels, `[stimulus]`. Without them each stimulus is pushed away from the class that the module
+    labels : its class labels, `[stimulus]`. Without them each stimulus is pushed away from the class that the model
         predicts, so none can be pushed towards the class that is predicted already.
     classes : the two classes; stimuli of any other are left out.
     unit : "absolute", in the representation's own units; "sd", in roots of its total variance; "difference", in
         distances between the means of the two classes. Where a vector `[unit]` is added at many positions, the variance
         is the mean over positions and the means are over positions.
-    predict : from what the module returns to predicted labels `[stimulus, feature]`; logits above 0 by default.
+    predict : from what the model returns to predicted labels `[stimulus, feature]`; logits above 0 by default.
     names : the features' names; `feature_0`, ... by default.
     axes : names of the layer's axes, where its modules do not show which holds the units; see `read_layers`.
-    batch : stimuli in one forward pass, each length counting.
+    batch_size : stimuli in one forward pass, each length counting.
 
     Returns
     -------
@@ -176,12 +188,23 @@ def steer(
 
     Source: the claim is Lampinen, Chan & Hermann's (2024), arXiv 2405.05847; steering by vectors is Turner et al.'s
     (2023), arXiv 2308.10248.
+
+    Examples
+    --------
+    >>> import torch, repbias
+    >>> stimuli = torch.tensor([[-1.0, 1.0], [1.0, 1.0], [-1.0, -1.0], [1.0, -1.0]])
+    >>> labels = (stimuli > 0).int()
+    >>> model = torch.nn.Sequential(torch.nn.Identity(), torch.nn.Identity())  # reports the signs of its inputs
+    >>> vector = repbias.difference_vector(stimuli, labels[:, 0])
+    >>> found = repbias.steer(model, stimuli, "0", vector, [0.5, 1.5], feature=0)
+    >>> found.flips.tolist()  # at each length, for each feature
+    [[0.0, 0.0], [1.0, 0.0]]
     """
     unit_size(unit, 1.0, 1.0)  # an unknown unit is refused before anything runs
     sizes, direction = _as_lengths(lengths), _as_direction(vector)
-    batches = Batches(inputs, module, batch_size=batch)
+    batches = Batches(inputs, model, batch_size=batch_size)
     given = None if labels is None else class_masks(as_labels(labels, torch.empty(batches.count()), "labels"), classes)
-    site = Site.of_length(len(direction), "vector", module, layer, batches, predict, axes)
+    site = Site.of_length(len(direction), "vector", model, layer, batches, predict, axes)
     values, predicted = site.read_all()
     names = as_names(names, predicted.shape[1])
     own = feature_index(feature, names)
@@ -190,7 +213,7 @@ def steer(
     absolute = sizes * _chosen_scale(site, unit, sd, distance)
     _refuse_independent(site)
     sides = first.double() - second.double()
-    flips = _flips(site, predicted, sides, absolute, direction, batch)
+    flips = _flips(site, predicted, sides, absolute, direction, batch_size)
     return Steering(names, names[own], absolute, flips, sd, distance, n_stimuli=int(sides.count_nonzero()))
 
 
@@ -238,10 +261,10 @@ def _chosen_scale(site: Site, unit: str, sd: float, distance: float) -> float:
 def _refuse_independent(site: Site) -> None:
     """Raise where a large random push changes no output of any stimulus."""
     n_stimuli = 0
-    with torch.no_grad(), evaluating(site.module):
+    with torch.no_grad(), evaluating(site.model):
         for batch in site.batches:
             n_stimuli += len(batch)
-            if acts(site.module, batch, site.call, all_tensors, torch_rng(0, "steering", "dependence")):
+            if acts(site.model, batch, site.call, all_tensors, torch_rng(0, "steering", "dependence")):
                 return
     raise ValueError(
         f"the output does not depend on layer {site.call.label!r}: a large random push changed it for none of "
@@ -250,7 +273,7 @@ def _refuse_independent(site: Site) -> None:
 
 
 def _flips(
-    site: Site, predicted: Tensor, sides: Tensor, lengths: FloatArray, direction: Tensor, batch: int
+    site: Site, predicted: Tensor, sides: Tensor, lengths: FloatArray, direction: Tensor, batch_size: int
 ) -> FloatArray:
     """Return the share of the stimuli with a side whose prediction changes, `[length, feature]`.
 
@@ -258,7 +281,7 @@ def _flips(
     """
     flips = torch.zeros(len(lengths), predicted.shape[1], dtype=torch.float64)
     for one in site.batches:
-        for part in sides[one.rows].nonzero()[:, 0].split(max(1, batch // len(lengths))):
+        for part in sides[one.rows].nonzero()[:, 0].split(max(1, batch_size // len(lengths))):
             pushes = torch.outer(torch.from_numpy(lengths), sides[one.rows][part]).flatten()[:, None, None] * direction
             steered = site.predictions(one.take(part.repeat(len(lengths))), _adding(pushes))
             flips += (steered.reshape(len(lengths), len(part), -1) != predicted[one.rows][part]).sum(1)

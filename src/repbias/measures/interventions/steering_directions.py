@@ -33,6 +33,12 @@ def difference_vector(representation: ArrayLike, labels: ArrayLike, *, classes: 
     zero in expectation for a feature that is carried by the spread of its classes and not by their means.
 
     Source: Turner et al. (2023), arXiv 2308.10248; Rimsky et al. (2023), arXiv 2312.06681.
+
+    Examples
+    --------
+    >>> import repbias
+    >>> repbias.difference_vector([[0.0, 1.0], [4.0, 1.0]], [0, 1]).tolist()
+    [4.0, 0.0]
     """
     first, second = _class_arrays(representation, labels, classes)
     return np.asarray(second.mean(0) - first.mean(0))
@@ -71,6 +77,15 @@ def probe_direction(
     with the feature's direction, so they may point away from the difference of the means.
 
     Source: Alain & Bengio (2016), arXiv 1610.01644; scikit-learn's `LogisticRegression`.
+
+    Examples
+    --------
+    >>> import numpy as np, repbias
+    >>> rng = np.random.default_rng(0)
+    >>> labels = rng.integers(0, 2, (400, 2))
+    >>> x = labels @ [[3.0, 0.0], [0.0, 1.0]] + rng.normal(size=(400, 2))
+    >>> repbias.probe_direction(x, labels[:, 0]).round(1).tolist()
+    [1.0, 0.1]
     """
     if not inverse_penalty > 0:
         raise ValueError(f"inverse_penalty must be more than 0, got {inverse_penalty}")

@@ -10,21 +10,21 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from repbias.core.arrays import (
-    ArrayLike,
-    FloatArray,
-    as_labelled,
-    as_representation,
-)
+from repbias.core.arrays import ArrayLike, FloatArray, as_labelled, mapped_about
 from repbias.core.results import measures_table
+from repbias.figures.drawings import Curves
 from repbias.measures.interventions.site import reported_labels
+from repbias.measures.result import MeasureResult
 from repbias.measures.variance.components import Components
 from repbias.measures.variance.sums import as_float64
 
 
-@dataclass(frozen=True, eq=False)
-class ComponentsNeeded:
-    """How many of the top components a read-out needs for each feature."""
+@dataclass(frozen=True, eq=False, repr=False)
+class ComponentsNeeded(MeasureResult):
+    """How many of the top components a read-out needs for each feature.
+
+    `plot` draws the accuracy over the number of components kept, for each feature; dotted lines show chance.
+    """
 
     names: tuple[str, ...]
     """The features' names, `[feature]`."""
@@ -53,6 +53,13 @@ class ComponentsNeeded:
         measures = {"components_needed": self.needed, "untruncated_accuracy": self.untruncated, "chance": self.chance}
         return measures_table(self.names, measures)
 
+    def _drawing(self) -> Curves:
+        kept, labels = np.arange(self.curve.shape[1]), ("components kept", "accuracy")
+        return Curves(self.names, kept, self.curve, labels, levels=self.chance)
+
+    def _title(self) -> str:
+        return "Components that the read-out needs"
+
 
 def truncated(representation: ArrayLike, result: Components, k: int) -> Tensor:
     """Return a representation reduced to its top k components, in the coordinates of the units.
@@ -75,13 +82,20 @@ def truncated(representation: ArrayLike, result: Components, k: int) -> Tensor:
         out of range.
 
     When not to use it: to remove a feature. Components mix features, and small ones may carry it in full.
+
+    Examples
+    --------
+    >>> import numpy as np, repbias
+    >>> rng = np.random.default_rng(0)
+    >>> labels = rng.integers(0, 2, (400, 2))
+    >>> x = labels @ [[3.0, 0.0], [0.0, 1.0]] + rng.normal(size=(400, 2))
+    >>> found = repbias.components(x, labels)
+    >>> repbias.truncated(x, found, 1).std(0).round(decimals=1).tolist()  # the second unit is cut
+    [1.8, 0.0]
     """
-    x = as_representation(representation, "representation", n_units=result.axes.shape[1])
     if not 0 <= k <= len(result.axes):
         raise ValueError(f"k must be from 0 to {len(result.axes)}, the number of components of result, got {k}")
-    mean, axes = _on_device_of(x, result)
-    kept = mean + (x.double() - mean) @ axes[:k].T @ axes[:k]
-    return kept.to(x.dtype) if x.is_floating_point() else kept
+    return mapped_about(representation, result.mean, result.axes[:k].T, result.axes[:k])
 
 
 def components_needed(
@@ -127,6 +141,19 @@ def components_needed(
     components as have more variance than it.
 
     Source: the question is Lampinen, Chan & Hermann's (2024), arXiv 2405.05847; the formula is this project's choice.
+
+    Examples
+    --------
+    >>> import torch
+    >>> import numpy as np, repbias
+    >>> rng = np.random.default_rng(0)
+    >>> labels = rng.integers(0, 2, (400, 2))
+    >>> x = labels @ [[3.0, 0.0], [0.0, 1.0]] + rng.normal(size=(400, 2))
+    >>> found = repbias.components(x, labels)
+    >>> def read_out(kept):
+    ...     return kept > torch.tensor([1.5, 0.5])
+    >>> repbias.components_needed(read_out, x, labels, found).needed.tolist()
+    [1.0, 2.0]
     """
     if not 0 < fraction <= 1:
         raise ValueError(f"fraction must be above 0 and at most 1, got {fraction}")
@@ -157,7 +184,7 @@ def _needed(curve: FloatArray, untruncated: float, chance: float, fraction: floa
 
 def _accuracy_by_k(read_out: Callable[[Tensor], Tensor], x: Tensor, y: Tensor, result: Components) -> FloatArray:
     """Return the accuracy with 0, 1, ..., all components, `[feature, k]`, adding one component at a time."""
-    mean, axes = _on_device_of(x, result)
+    mean, axes = (torch.from_numpy(part).to(x.device) for part in (result.mean, result.axes))
     scores = (x.double() - mean) @ axes.T
     kept = mean.repeat(len(x), 1)
     curve = [_accuracy(read_out, kept, y)]
@@ -176,8 +203,3 @@ def _accuracy(read_out: Callable[[Tensor], Tensor], x: Tensor, y: Tensor) -> Flo
             f"got shape {tuple(answer.shape)}: give labels the features that it reports, in its order"
         )
     return as_float64((answer == y).double().mean(0))
-
-
-def _on_device_of(x: Tensor, result: Components) -> tuple[Tensor, Tensor]:
-    """Return the fit mean `[unit]` and the axes `[component, unit]`, float64."""
-    return torch.from_numpy(result.mean).to(x.device), torch.from_numpy(result.axes).to(x.device)

@@ -9,6 +9,8 @@ import pandas as pd
 from scipy.linalg import qr, svd, svdvals
 
 from repbias.core.arrays import ArrayLike, FloatArray, about_mean, as_float64, as_representation
+from repbias.figures.drawings import Line
+from repbias.measures.result import MeasureResult
 
 
 def procrustes(a: ArrayLike, b: ArrayLike) -> float:
@@ -41,10 +43,19 @@ def procrustes(a: ArrayLike, b: ArrayLike) -> float:
     TypeError : arrays that do not hold numbers.
 
     When not to use it: with fewer stimuli than units, where some rotation always brings independent representations
-    near; compare with the distance of shuffled stimuli then. Like CKA it weighs directions by their variance.
+    close together. Compare with the distance of shuffled stimuli then. Like CKA it weighs directions by their variance.
 
     Source: Schoenemann (1966), Psychometrika 31; Ding, Denain & Steinhardt (2021), NeurIPS, whose distance this is; for
     the metric, Williams et al. (2021), NeurIPS.
+
+    Examples
+    --------
+    >>> import numpy as np, repbias
+    >>> rng = np.random.default_rng(0)
+    >>> a = rng.normal(size=(100, 3))
+    >>> rotation = np.linalg.qr(rng.normal(size=(3, 3)))[0]
+    >>> round(repbias.procrustes(a, a @ rotation), 6)
+    0.0
     """
     x, y = (_compressed(z) for z in normalised_pair(a, b))
     return float(np.clip(2 - 2 * svdvals(x.T @ y).sum(), 0, 2))
@@ -58,9 +69,12 @@ def _compressed(x: FloatArray) -> FloatArray:
     return np.asarray(r[: len(x)].T)
 
 
-@dataclass(frozen=True, eq=False)
-class CanonicalCorrelations:
-    """The canonical correlations of two representations."""
+@dataclass(frozen=True, eq=False, repr=False)
+class CanonicalCorrelations(MeasureResult):
+    """The canonical correlations of two representations.
+
+    `plot` draws the canonical correlations, from the highest to the lowest.
+    """
 
     correlations: FloatArray
     """From high to low, between 0 and 1, `[dimension]`: as many as the smaller representation has dimensions."""
@@ -78,18 +92,21 @@ class CanonicalCorrelations:
 
     @property
     def n_trivial(self) -> int:
-        """How many correlations are 1 without a ridge whatever the data, as dimensions are too many for the stimuli."""
+        """Number of correlations that equal 1 for any data, without a ridge, as there are too many dimensions."""
         return max(0, sum(self.dimensions) - (self.n_stimuli - 1))
 
     def table(self) -> pd.DataFrame:
         """Return a tidy table with the columns dimension (0, 1, ...), measure (`canonical_correlation`) and value."""
-        return pd.DataFrame(
-            {
-                "dimension": np.arange(len(self.correlations)),
-                "measure": "canonical_correlation",
-                "value": self.correlations,
-            }
-        )
+        dimension = np.arange(len(self.correlations))
+        return pd.DataFrame({"dimension": dimension, "measure": "canonical_correlation", "value": self.correlations})
+
+    def _drawing(self) -> Line:
+        dimension = np.arange(1, len(self.correlations) + 1)
+        labels = "dimension", "canonical correlation"
+        return Line(dimension, self.correlations, labels)
+
+    def _title(self) -> str:
+        return f"Canonical correlations of {self.n_stimuli:,} stimuli, mean {self.mean:.3f}"
 
 
 def mean_cca(a: ArrayLike, b: ArrayLike, ridge: float = 0.0) -> CanonicalCorrelations:
@@ -104,8 +121,8 @@ def mean_cca(a: ArrayLike, b: ArrayLike, ridge: float = 0.0) -> CanonicalCorrela
     left out. The mean is over as many correlations as the smaller representation has dimensions.
 
     Invariances. Without a ridge: any invertible linear map of the units of either, and translation; every direction
-    counts the same, of whatever variance. With one: rotations, isotropic scaling and translation only. Not the
-    squashing of units by a nonlinear function.
+    counts the same, regardless of its variance. With one: rotations, isotropic scaling and translation only. Nonlinear
+    functions of the units change the result.
 
     Parameters
     ----------
@@ -123,11 +140,20 @@ def mean_cca(a: ArrayLike, b: ArrayLike, ridge: float = 0.0) -> CanonicalCorrela
         that are not finite.
     TypeError : arrays that do not hold numbers.
 
-    When not to use it: without a ridge where dimensions are many for the stimuli: `n_trivial` correlations are 1
-    whatever the data, and the others are too high as well (independent data of n stimuli have r^2 of the order of
-    (p + q) / n). Use a ridge or `svcca`, ten times as many stimuli as units, and compare with shuffled stimuli.
+    When not to use it: without a ridge where there are many dimensions for the number of stimuli: `n_trivial`
+    correlations are 1 for any data, and the others are too high as well (independent data of n stimuli have r^2 of the
+    order of (p + q) / n). Use a ridge or `svcca`, ten times as many stimuli as units, and compare with shuffled
+    stimuli.
 
     Source: Hotelling (1936), Biometrika 28; Vinod (1976), Journal of Econometrics 4, for the ridge.
+
+    Examples
+    --------
+    >>> import numpy as np, repbias
+    >>> rng = np.random.default_rng(0)
+    >>> a = rng.normal(size=(100, 3))
+    >>> round(repbias.mean_cca(a, a @ rng.normal(size=(3, 3))).mean, 6)  # any invertible map
+    1.0
     """
     if not 0 <= ridge < np.inf:
         raise ValueError(f"ridge must be 0 or more and finite, as a fraction of the mean unit's variance, got {ridge}")
@@ -162,9 +188,18 @@ def svcca(a: ArrayLike, b: ArrayLike, kept_variance: float = 0.99) -> CanonicalC
     TypeError : arrays that do not hold numbers.
 
     When not to use it: to look for features of little variance, which are cut off before anything is compared; where
-    the components kept are many for the stimuli, as for `mean_cca`.
+    many components are kept for the number of stimuli, as for `mean_cca`.
 
     Source: Raghu et al. (2017), NeurIPS.
+
+    Examples
+    --------
+    >>> import numpy as np, repbias
+    >>> rng = np.random.default_rng(0)
+    >>> a = rng.normal(size=(100, 3))
+    >>> found = repbias.svcca(a * [9.0, 1.0, 0.1], a)
+    >>> found.dimensions  # components kept of each
+    (2, 3)
     """
     if not 0 < kept_variance <= 1:
         raise ValueError(f"kept_variance must be a fraction above 0 and at most 1, got {kept_variance}")

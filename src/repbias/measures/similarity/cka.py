@@ -60,9 +60,10 @@ def cka(a: ArrayLike, b: ArrayLike, debiased: bool = False) -> float:
         biased      HSIC = || X'Y ||_F^2 / (n - 1)^2                                              0 to 1
         debiased    HSIC = [ tr(K~L~) + 1'K~1 1'L~1 / (n-1)(n-2) - 2 1'K~L~1 / (n-2) ] / n(n-3)   at most 1
 
-    with K~ and L~ the Gram matrices with zeros on their diagonals. The biased form is near 1 whenever stimuli are fewer
-    than units, however unlike the representations; the debiased one has a mean near 0 for independent ones, and may be
-    negative. Computed from the unit-by-unit or the stimulus-by-stimulus matrices, whichever is smaller.
+    with K~ and L~ the Gram matrices with zeros on their diagonals. The biased form is near 1 whenever there are fewer
+    stimuli than units, even for unrelated representations. The debiased form has a mean near 0 for independent
+    representations, and may be negative. Computed from the unit-by-unit or the stimulus-by-stimulus matrices, whichever
+    is smaller.
 
     Invariances: rotations and reflections of units, isotropic scaling, translation, and the order of stimuli (the same
     in both). Not invertible linear maps: units of large variance count for more, and so do features of large variance.
@@ -84,11 +85,21 @@ def cka(a: ArrayLike, b: ArrayLike, debiased: bool = False) -> float:
     TypeError : arrays that do not hold numbers.
 
     When not to use it: as a measure of whether two networks compute the same. CKA is dominated by the directions of
-    most variance, so two networks that share a simple feature look alike whatever else they compute, and one outlying
-    stimulus may decide it. `CKAFitter` takes batches.
+    most variance, so two networks that share a simple feature appear similar regardless of what else they compute, and
+    a single outlying stimulus can determine the value. For data in batches there is `CKAFitter`.
 
     Source: Kornblith et al. (2019), ICML (biased); Song et al. (2012), JMLR 13, and Nguyen, Raghu & Kornblith (2021),
     ICLR (debiased).
+
+    Examples
+    --------
+    >>> import numpy as np, repbias
+    >>> rng = np.random.default_rng(0)
+    >>> a, b = rng.normal(size=(2, 20, 200))  # independent, with few stimuli
+    >>> round(repbias.cka(a, 2 * a), 6)
+    1.0
+    >>> round(repbias.cka(a, b), 1), abs(repbias.cka(a, b, debiased=True)) < 0.2
+    (0.9, True)
     """
     x, y = normalised_pair(a, b, least=LEAST[debiased])
     if len(x) < x.shape[1] + y.shape[1]:
@@ -138,6 +149,14 @@ def kernel_cka(
     kernel that no stimulus has a neighbour: any two representations are then alike (biased) or the estimate is noise.
 
     Source: Kornblith et al. (2019), ICML.
+
+    Examples
+    --------
+    >>> import numpy as np, repbias
+    >>> rng = np.random.default_rng(0)
+    >>> a = rng.normal(size=(100, 3))
+    >>> round(repbias.kernel_cka(a, 2 * a + 1), 6)
+    1.0
     """
     refuse_unknown(kernel, KERNELS, "kernel")
     if not 0 < bandwidth < np.inf:

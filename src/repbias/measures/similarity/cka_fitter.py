@@ -8,6 +8,8 @@ from repbias.core.arrays import ArrayLike, FloatArray, about_mean
 from repbias.measures.similarity.alignment import as_float64_pair
 from repbias.measures.similarity.cka import LEAST, HSICTerms, cka_ratio
 
+PAIRS = ((0, 1), (0, 0), (1, 1))
+
 
 class CKAFitter:
     """Linear CKA, biased and debiased, in one pass over batches of any size.
@@ -29,16 +31,26 @@ class CKAFitter:
     When not to use it: where all responses fit in memory and stimuli are fewer than units (`cka` is faster then).
 
     Source: Song et al. (2012), JMLR 13, for the estimator; the sums are an expansion of it.
+
+    Examples
+    --------
+    >>> import numpy as np, repbias
+    >>> rng = np.random.default_rng(0)
+    >>> a = rng.normal(size=(100, 3))
+    >>> b, fitter = a @ rng.normal(size=(3, 5)), repbias.CKAFitter()
+    >>> for rows in (slice(0, 60), slice(60, 100)):
+    ...     fitter.update(a[rows], b[rows])
+    >>> bool(np.isclose(fitter.result(), repbias.cka(a, b)))
+    True
     """
 
     def __init__(self) -> None:
-        self._shifts: tuple[FloatArray, FloatArray] | None = None
-        self._pairs: tuple[_PairSums, _PairSums, _PairSums] | None = None
+        self._sums: _Sums | None = None
 
     @property
     def n_stimuli(self) -> int:
         """How many stimuli have been seen."""
-        return 0 if self._pairs is None else self._pairs[0].n
+        return 0 if self._sums is None else self._sums.n
 
     def update(self, a: ArrayLike, b: ArrayLike) -> None:
         """Add a batch.
@@ -53,15 +65,10 @@ class CKAFitter:
             fitter is then as it was before the batch.
         TypeError : arrays that do not hold numbers.
         """
-        before = (None, None) if self._shifts is None else (len(self._shifts[0]), len(self._shifts[1]))
-        x, y = as_float64_pair(a, b, n_units=before)
-        if self._shifts is None or self._pairs is None:
-            p, q = x.shape[1], y.shape[1]
-            self._shifts = about_mean(x)[1], about_mean(y)[1]
-            self._pairs = _PairSums(p, q), _PairSums(p, p), _PairSums(q, q)
-        x, y = x - self._shifts[0], y - self._shifts[1]
-        for sums, (u, v) in zip(self._pairs, ((x, y), (x, x), (y, y)), strict=True):
-            sums.update(u, v)
+        x, y = as_float64_pair(a, b, n_units=(None, None) if self._sums is None else self._sums.n_units)
+        if self._sums is None:
+            self._sums = _Sums(about_mean(x)[1], about_mean(y)[1])
+        self._sums.add(x, y)
 
     def result(self, debiased: bool = False) -> float:
         """Return the CKA of all stimuli so far; see `cka`.
@@ -70,51 +77,54 @@ class CKAFitter:
         ------
         ValueError : too few stimuli, or a representation that does not vary, as in `cka`.
         """
-        if self._pairs is None or self.n_stimuli < LEAST[debiased]:
+        if self._sums is None or self.n_stimuli < LEAST[debiased]:
             raise ValueError(
                 f"a and b must hold {LEAST[debiased]} stimuli or more, got {self.n_stimuli}: update with more batches"
             )
-        ab, aa, bb = (sums.terms() for sums in self._pairs)
+        ab, aa, bb = (self._sums.terms(*pair) for pair in PAIRS)
         return cka_ratio(ab, aa, bb, debiased)
 
 
-class _PairSums:
-    """Sums over stimuli of what HSIC needs of two representations, x and y, about any origin."""
+class _Sums:
+    """Sums over stimuli of what HSIC needs of two representations, each about a point of its own."""
 
-    def __init__(self, n_x: int, n_y: int) -> None:
-        self.n = 0
-        self.x, self.bx = np.zeros(n_x), np.zeros(n_x)
-        self.y, self.ay = np.zeros(n_y), np.zeros(n_y)
-        self.xy = np.zeros((n_x, n_y))
-        self.a = self.b = self.ab = 0.0
+    def __init__(self, *points: FloatArray) -> None:
+        self.points, self.n = points, 0
+        self.n_units = len(points[0]), len(points[1])
+        self.totals = [np.zeros(units) for units in self.n_units]
+        self.norms, self.overlaps = np.zeros(2), np.zeros((2, 2))
+        self.weighted = [np.zeros((2, units)) for units in self.n_units]  # by the norms of both representations
+        self.products = {(i, j): np.zeros((self.n_units[i], self.n_units[j])) for i, j in PAIRS}
 
-    def update(self, x: FloatArray, y: FloatArray) -> None:
-        a, b = np.einsum("su,su->s", x, x), np.einsum("su,su->s", y, y)
-        self.n += len(x)
-        self.x += x.sum(0)
-        self.y += y.sum(0)
-        self.xy += x.T @ y
-        self.a += float(a.sum())
-        self.b += float(b.sum())
-        self.ab += float(a @ b)
-        self.ay += a @ y
-        self.bx += b @ x
+    def add(self, *responses: FloatArray) -> None:
+        rows = [values - point for values, point in zip(responses, self.points, strict=True)]
+        norms = np.stack([np.einsum("su,su->s", values, values) for values in rows])
+        self.n += len(rows[0])
+        self.norms += norms.sum(1)
+        self.overlaps += norms @ norms.T
+        for i, values in enumerate(rows):
+            self.totals[i] += values.sum(0)
+            self.weighted[i] += norms @ values
+        for i, j in PAIRS:
+            self.products[i, j] += rows[i].T @ rows[j]
 
-    def terms(self) -> HSICTerms:
-        """Return the terms about the mean.
+    def terms(self, i: int, j: int) -> HSICTerms:
+        """Return the terms of a pair of representations, about their means.
 
-        The overlap is the expansion of sum (a - 2 mx.x + mx.mx)(b - 2 my.y + my.my).
+        With x and y the two, of means mx and my and squared norms a and b, the overlap is the expansion of
+        sum (a - 2 mx.x + mx.mx)(b - 2 my.y + my.my).
         """
-        n, mx, my = self.n, self.x / self.n, self.y / self.n
+        n, mx, my = self.n, self.totals[i] / self.n, self.totals[j] / self.n
         square_x, square_y = float(mx @ mx), float(my @ my)
         overlap = (
-            self.ab
-            - 2 * (my @ self.ay + mx @ self.bx)
-            + 4 * (mx @ self.xy @ my)
-            + square_y * self.a
-            + square_x * self.b
+            self.overlaps[i, j]
+            - 2 * (my @ self.weighted[j][i] + mx @ self.weighted[i][j])
+            + 4 * (mx @ self.products[i, j] @ my)
+            + square_y * self.norms[i]
+            + square_x * self.norms[j]
             - 3 * n * square_x * square_y
         )
-        covariance = self.xy - n * np.outer(mx, my)
+        covariance = self.products[i, j] - n * np.outer(mx, my)
         squares = float(np.vdot(covariance, covariance))
-        return HSICTerms(squares, float(overlap), self.a - n * square_x, self.b - n * square_y, n)
+        traces = float(self.norms[i] - n * square_x), float(self.norms[j] - n * square_y)
+        return HSICTerms(squares, float(overlap), *traces, n)

@@ -46,21 +46,24 @@ def mahalanobis_rdm(representation: ArrayLike, noise_covariance: ArrayLike) -> F
     ValueError : fewer than two stimuli; a covariance of another shape, asymmetric, or not positive definite.
     TypeError : arrays that do not hold numbers.
 
-    When not to use it: with a covariance over stimuli in the noise's place, which whitens the signal away; for noisy
-    responses, whose noise adds about 2 to every distance (`crossnobis_rdm` does not have this bias).
+    When not to use it: with the covariance over stimuli in place of that of the noise, which whitens the signal away;
+    for noisy responses, whose noise adds about 2 to every distance (`crossnobis_rdm` does not have this bias).
 
     Source: Walther et al. (2016), NeuroImage 137, 188-200.
+
+    Examples
+    --------
+    >>> import numpy as np, repbias
+    >>> responses = np.array([[0.0, 0.0], [2.0, 0.0]])
+    >>> repbias.mahalanobis_rdm(responses, np.diag([4.0, 1.0])).tolist()
+    [[0.0, 0.5], [0.5, 0.0]]
     """
     x = two_or_more(representation)
     return squared_distances(whitened(about_mean(x)[0], noise_covariance)) / x.shape[1]
 
 
 def crossnobis_rdm(
-    representation: ArrayLike,
-    conditions: ArrayLike,
-    folds: ArrayLike,
-    *,
-    noise_covariance: ArrayLike | None = None,
+    representation: ArrayLike, conditions: ArrayLike, folds: ArrayLike, *, noise_covariance: ArrayLike | None = None
 ) -> FloatArray:
     """Return the cross-validated squared Mahalanobis distance between each pair of conditions, per unit.
 
@@ -98,6 +101,16 @@ def crossnobis_rdm(
     the same; with folds that share noise (overlapping trials), which brings the bias back.
 
     Source: Walther et al. (2016), NeuroImage 137, 188-200; Diedrichsen & Kriegeskorte (2017), PLoS Comput Biol 13(4).
+
+    Examples
+    --------
+    >>> import numpy as np, repbias
+    >>> rng = np.random.default_rng(0)
+    >>> conditions, folds = np.tile([0, 1, 2], 20), np.repeat(np.arange(20), 3)
+    >>> means = np.array([[0.0, 0.0], [2.0, 0.0], [0.0, 0.0]])  # conditions 0 and 2 have the same mean
+    >>> responses = means[conditions] + rng.normal(size=(60, 2))
+    >>> (repbias.crossnobis_rdm(responses, conditions, folds).round(1)[0] + 0).tolist()
+    [0.0, 2.6, 0.0]
     """
     responses = as_representation(representation, "representation")
     condition, n_conditions = _numbers(conditions, responses, "conditions", "condition")
@@ -142,6 +155,16 @@ def noise_covariance(representation: ArrayLike, conditions: ArrayLike) -> FloatA
     When not to use it: for responses without noise, which have no noise covariance.
 
     Source: Ledoit & Wolf (2004), Journal of Multivariate Analysis 88, 365-411; Walther et al. (2016).
+
+    Examples
+    --------
+    >>> import numpy as np, repbias
+    >>> rng = np.random.default_rng(0)
+    >>> conditions, folds = np.tile([0, 1, 2], 20), np.repeat(np.arange(20), 3)
+    >>> means = np.array([[0.0, 0.0], [2.0, 0.0], [0.0, 0.0]])  # conditions 0 and 2 have the same mean
+    >>> responses = means[conditions] + rng.normal(size=(60, 2))
+    >>> repbias.noise_covariance(responses, conditions).shape
+    (2, 2)
     """
     responses = as_representation(representation, "representation")
     condition, n_conditions = _numbers(conditions, responses, "conditions", "condition")

@@ -53,6 +53,12 @@ def rdm(representation: ArrayLike, distance: str = "correlation") -> FloatArray:
 
     Source: Kriegeskorte, Mur & Bandettini (2008), Frontiers in Systems Neuroscience 2:4; the normalisation is that of
     Nili et al. (2014) and rsatoolbox.
+
+    Examples
+    --------
+    >>> import repbias
+    >>> repbias.rdm([[0.0, 0.0], [3.0, 4.0]], "squared_euclidean").tolist()
+    [[0.0, 12.5], [12.5, 0.0]]
     """
     refuse_unknown(distance, DISTANCES, "distance")
     x = two_or_more(representation)
@@ -125,7 +131,8 @@ def compare_rdms(a: ArrayLike, b: ArrayLike, by: str = "pearson") -> float:
     ----------
     a, b : distances `[stimulus, stimulus]`, symmetric with a zero diagonal, as `rdm` returns; the same three or more
         stimuli, in the same order.
-    by : one of the names above. Kendall's take n log n over the n pairs of stimuli, the others n (Spearman sorts once).
+    by : one of the names above. With n pairs of stimuli, the time grows as n log n for Kendall's taus and Spearman, and
+        as n for the others.
 
     Returns
     -------
@@ -139,10 +146,19 @@ def compare_rdms(a: ArrayLike, b: ArrayLike, by: str = "pearson") -> float:
 
     When not to use it: Spearman and tau-b where a model RDM has many ties (they favour models that tie; tau-a does
     not). Distances that are equal in exact arithmetic may differ by a rounding error: round RDMs of discrete stimuli
-    first (`np.round(rdm, 10)`), so that ranks see the ties. A p value from the n (n - 1) / 2 pairs as if they were
-    independent is wrong.
+    first (`np.round(rdm, 10)`), so that the ranks count them as ties. The n (n - 1) / 2 distances are not independent,
+    so a p value that treats them as independent is wrong.
 
     Source: Kriegeskorte, Mur & Bandettini (2008); Nili et al. (2014), PLoS Comput Biol 10(4) on ties and tau-a.
+
+    Examples
+    --------
+    >>> import numpy as np, repbias
+    >>> rng = np.random.default_rng(0)
+    >>> a = rng.normal(size=(100, 3))
+    >>> distances = repbias.rdm(a, "euclidean")
+    >>> round(repbias.compare_rdms(distances, 2 * distances), 6)
+    1.0
     """
     refuse_unknown(by, COMPARISONS, "comparison")
     return float(_compared(_distances([a, b], ("a", "b")), by, ("a", "b"))[0, 1])
@@ -151,8 +167,8 @@ def compare_rdms(a: ArrayLike, b: ArrayLike, by: str = "pearson") -> float:
 def compare_many(rdms: Sequence[ArrayLike], by: str = "pearson") -> FloatArray:
     """Return the similarity of each pair of RDMs, e.g. of many networks or layers: `compare_rdms` of all, at once.
 
-    All but Kendall's taus are one matrix product; a tau is computed for one pair of RDMs after another, which for
-    80 RDMs of 1,000 stimuli is slow (minutes and more).
+    All but Kendall's taus are one matrix product; a tau is computed for each pair of RDMs in turn, which takes minutes
+    or more for 80 RDMs of 1,000 stimuli.
 
     Parameters
     ----------
@@ -167,10 +183,19 @@ def compare_many(rdms: Sequence[ArrayLike], by: str = "pearson") -> FloatArray:
     ------
     ValueError, TypeError : as `compare_rdms`, naming the RDM by its index.
 
-    When not to use it: as for `compare_rdms`. Its rows are not independent of one another: a statistic over pairs of
-    networks needs the network as its replicate.
+    When not to use it: as for `compare_rdms`. Its rows are not independent of one another: statistics over pairs of
+    networks must count networks, not pairs, as the independent observations.
 
-    Source: Mehrer et al. (2020), Nature Communications 11, 5725, compare networks of different seeds so.
+    Source: Mehrer et al. (2020), Nature Communications 11, 5725, compare networks of different seeds in this way.
+
+    Examples
+    --------
+    >>> import numpy as np, repbias
+    >>> rng = np.random.default_rng(0)
+    >>> a = rng.normal(size=(100, 3))
+    >>> layers = [repbias.rdm(a), repbias.rdm(a[:, :2]), repbias.rdm(a)]
+    >>> repbias.compare_many(layers).shape
+    (3, 3)
     """
     refuse_unknown(by, COMPARISONS, "comparison")
     if len(rdms) < 2:

@@ -11,15 +11,10 @@ import torch
 from sklearn.linear_model import Ridge, RidgeCV
 from torch import Tensor
 
-from repbias.core.arrays import (
-    ArrayLike,
-    FloatArray,
-    about_mean,
-    as_labels,
-    as_names,
-    class_numbers,
-)
+from repbias.core.arrays import ArrayLike, FloatArray, about_mean, as_labels, as_names, class_numbers
 from repbias.core.results import measures_table
+from repbias.figures.drawings import Bars
+from repbias.measures.result import MeasureResult
 from repbias.measures.similarity.alignment import as_float64_pair
 from repbias.measures.variance.explained import variance_explained
 from repbias.measures.variance.regression import JointEncoding, fit_joint_encoding, ratio
@@ -28,11 +23,13 @@ ALPHAS = tuple(10.0**power for power in range(-8, 4))
 REMAINDER = "(remainder)"
 
 
-@dataclass(frozen=True, eq=False)
-class SystemRegression:
-    """How much of system B a ridge regression from system A explains, and of what that consists.
+@dataclass(frozen=True, eq=False, repr=False)
+class SystemRegression(MeasureResult):
+    """How much of system B a ridge regression from system A explains, and which features that part consists of.
 
     Without labels there are no features, and the remainder is everything.
+
+    `plot` draws the part of R2 that consists of each feature, and the remainder.
     """
 
     names: tuple[str, ...]
@@ -94,6 +91,13 @@ class SystemRegression:
         variance = measures_table(self.names, {"variance": self.feature_variance}, whole)
         return pd.concat([measures_table((*self.names, REMAINDER), by_part), variance], ignore_index=True)
 
+    def _drawing(self) -> Bars:
+        names, parts = (*self.names, REMAINDER), [*self.feature_contribution, self.remainder_contribution]
+        return Bars(names, parts, "part of R2", title=f"R2 {self.r2:.2f}")
+
+    def _title(self) -> str:
+        return f"Regression of B on A, R2 {self.r2:.3f} on {self.n_stimuli:,} test stimuli"
+
 
 def system_regression(
     a: ArrayLike,
@@ -127,9 +131,9 @@ def system_regression(
     Contributions and the remainder's add up to r2 exactly, whatever the features. Where features are independent and
     balanced, b_f is what each feature explains alone, and where B encodes each in directions orthogonal to those of
     the others and of the rest, feature_r2 is 1 - sum || H_f a - b_f ||^2 / sum || b_f ||^2, and no part depends on
-    another. Where directions overlap, what one part's prediction adds to another's is split between the two. Features
-    that go together share variance that belongs to neither alone: b_f follows the joint regression's coefficients, and
-    contributions still add up, but would be others with one feature more or less.
+    another. Where directions overlap, what one part's prediction adds to another's is split between the two. Correlated
+    features share variance that belongs to neither alone. Their b_f follow the coefficients of the joint regression:
+    contributions still add up, but they change when a feature is added or left out.
 
     Parameters
     ----------
@@ -152,10 +156,24 @@ def system_regression(
     ValueError, TypeError : as `variance_explained`; ValueError for penalties that are not above 0.
 
     When not to use it: with stimuli that occur more than once in the fit; leave-one-out then chooses too small a
-    penalty (average repeats first). To infer from r2 alone that systems compute alike: all of it may be one feature.
+    penalty (average repeats first). To infer from r2 alone that two systems compute the same: a single feature may
+    account for all of it.
 
     Source: Hoerl & Kennard (1970); the question is Lampinen, Chan & Hermann's (2024), arXiv 2405.05847; the split over
     features is this project's.
+
+    Examples
+    --------
+    >>> import numpy as np, repbias
+    >>> rng = np.random.default_rng(0)
+    >>> labels = rng.integers(0, 2, (400, 2))
+    >>> x = labels @ [[3.0, 0.0], [0.0, 1.0]] + rng.normal(size=(400, 2))
+    >>> fit, test = slice(0, 200), slice(200, None)
+    >>> found = repbias.system_regression(
+    ...     x[fit], x[fit, :1], labels[fit], test_a=x[test], test_b=x[test, :1], test_labels=labels[test]
+    ... )
+    >>> round(found.r2, 2), (found.feature_share.round(1) + 0).tolist()  # what both share is the first feature
+    (1.0, [0.7, 0.0])
     """
     if len(alphas) == 0 or not all(0 < alpha < np.inf for alpha in alphas):
         raise ValueError(f"alphas must be one or more penalties above 0, got {list(alphas)}")

@@ -10,14 +10,19 @@ import pandas as pd
 
 from repbias.core.arrays import ArrayLike, FloatArray, about_mean, as_float64, as_representation
 from repbias.core.results import measures_table
+from repbias.figures.drawings import OwnedBars
+from repbias.measures.result import MeasureResult
 from repbias.measures.variance.explained import variance_explained
 
 OWNER_THRESHOLD = 0.1
 
 
-@dataclass(frozen=True, eq=False)
-class Components:
-    """The principal components of a representation on the stimuli of the fit, from the largest, and what they show."""
+@dataclass(frozen=True, eq=False, repr=False)
+class Components(MeasureResult):
+    """The principal components of a representation on the stimuli of the fit, from the largest, and what they show.
+
+    `plot` draws the share of the variance of the first 20 components, coloured by their owners.
+    """
 
     names: tuple[str, ...]
     """The features' names, `[feature]`."""
@@ -62,6 +67,12 @@ class Components:
         return (
             pd.concat(tables, keys=range(len(tables)), names=["component", None]).reset_index(0).reset_index(drop=True)
         )
+
+    def _drawing(self) -> OwnedBars:
+        return OwnedBars(self.names, self.share, self.owner)
+
+    def _title(self) -> str:
+        return f"{len(self.share)} principal components of {len(self.mean)} units"
 
 
 def components(
@@ -113,6 +124,16 @@ def components(
 
     Source: Pearson (1901); that the top components show the simpler feature is the claim of Lampinen, Chan & Hermann
     (2024), arXiv 2405.05847. The owner and its threshold are this project's choice.
+
+    Examples
+    --------
+    >>> import numpy as np, repbias
+    >>> rng = np.random.default_rng(0)
+    >>> labels = rng.integers(0, 2, (400, 2))
+    >>> x = labels @ [[3.0, 0.0], [0.0, 1.0]] + rng.normal(size=(400, 2))
+    >>> found = repbias.components(x, labels, names=["strong", "weak"])
+    >>> found.share.round(1).tolist(), found.owner
+    ([0.7, 0.3], ('strong', 'weak'))
     """
     if not 0 < owner_threshold <= 1:
         raise ValueError(f"owner_threshold must be an R2 above 0 and at most 1, got {owner_threshold}")
@@ -130,12 +151,7 @@ def components(
     if test_representation is not None:
         test_scores = (as_float64(as_representation(test_representation, "test_representation")) - mean) @ axes.T
     by_component = variance_explained(
-        centred @ axes.T,
-        labels,
-        test_representation=test_scores,
-        test_labels=test_labels,
-        names=names,
-        folds=folds,
+        centred @ axes.T, labels, test_representation=test_scores, test_labels=test_labels, names=names, folds=folds
     )
     return Components(
         names=whole.names,

@@ -10,6 +10,8 @@ import pandas as pd
 
 from repbias.core.arrays import ArrayLike, FloatArray
 from repbias.core.results import measures_table
+from repbias.figures.drawings import Curves
+from repbias.measures.result import MeasureResult
 from repbias.measures.variance.explained import variance_explained
 from repbias.measures.variance.fitter import VarianceExplained
 from repbias.measures.variance.regression import ratio
@@ -17,11 +19,23 @@ from repbias.measures.variance.regression import ratio
 THRESHOLDS = (0.05, 0.1, 0.25)
 
 
-@dataclass(frozen=True, eq=False)
-class Density:
+@dataclass(frozen=True, eq=False, repr=False)
+class Density(MeasureResult):
     """Over how many of a layer's units each feature is spread.
 
     Constant units count as units with an R2 of 0.
+
+    `plot` draws the R2 of the units, from the highest to the lowest, for each feature.
+
+    Examples
+    --------
+    >>> import numpy as np, repbias
+    >>> rng = np.random.default_rng(0)
+    >>> labels = rng.integers(0, 2, (400, 2))
+    >>> x = labels @ [[3.0, 0.0], [0.0, 1.0]] + rng.normal(size=(400, 2))
+    >>> variance = repbias.variance_explained(x, labels)
+    >>> repbias.Density.from_variance(variance).fraction_above[:, 0].tolist()
+    [0.5, 0.5]
     """
 
     names: tuple[str, ...]
@@ -71,6 +85,14 @@ class Density:
         shares = {"participation": self.participation, "participation_fraction": self.participation_fraction}
         return measures_table(self.names, by_feature | shares)
 
+    def _drawing(self) -> Curves:
+        units = np.arange(1, self.curve.shape[1] + 1)
+        labels = "unit, sorted by R2", "variance explained (R2) of the unit"
+        return Curves(self.names, units, self.curve, labels)
+
+    def _title(self) -> str:
+        return f"Density over {self.curve.shape[1]} units"
+
 
 def density(
     representation: ArrayLike,
@@ -115,6 +137,16 @@ def density(
     When not to use it: to compare layers after a rotation. Unlike the pooled R2, density depends on the axes.
 
     Source: the claim is Lampinen, Chan & Hermann's (2024), arXiv 2405.05847; the statistics are this project's choice.
+
+    Examples
+    --------
+    >>> import numpy as np, repbias
+    >>> rng = np.random.default_rng(0)
+    >>> labels = rng.integers(0, 2, (400, 2))
+    >>> x = labels @ [[3.0, 0.0], [0.0, 1.0]] + rng.normal(size=(400, 2))
+    >>> found = repbias.density(x, labels)
+    >>> found.participation.round(1).tolist()  # each feature in one unit
+    [1.0, 1.0]
     """
     variance = variance_explained(
         representation,

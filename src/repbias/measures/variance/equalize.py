@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import torch
 from torch import Tensor
 
 from repbias.core.arrays import (
@@ -18,8 +17,11 @@ from repbias.core.arrays import (
     as_labelled,
     as_representation,
     class_numbers,
+    mapped_about,
 )
 from repbias.core.results import measures_table
+from repbias.figures.drawings import Bars
+from repbias.measures.result import MeasureResult
 from repbias.measures.variance.explained import variance_explained
 from repbias.measures.variance.regression import JointEncoding, fit_joint_encoding
 
@@ -28,9 +30,12 @@ NOISE_MULTIPLE = 5.0  # of the average of an unrelated feature: one in forty exc
 INDEPENDENT = 1e-6  # of the stacked unit-length directions: their smallest singular value
 
 
-@dataclass(frozen=True, eq=False)
-class Equalized:
-    """A fixed linear map of a layer's units that gives every feature the same share of the variance."""
+@dataclass(frozen=True, eq=False, repr=False)
+class Equalized(MeasureResult):
+    """A fixed linear map of a layer's units that gives every feature the same share of the variance.
+
+    `plot` draws the share of the variance that each feature explains after the map, and before it.
+    """
 
     names: tuple[str, ...]
     """The features' names, `[feature]`."""
@@ -65,10 +70,7 @@ class Equalized:
 
         A tensor `[stimulus, unit]` of the representation's precision (float64 for whole numbers), on its device.
         """
-        x = as_representation(representation, "representation", n_units=len(self.mean))
-        mean, matrix = torch.from_numpy(self.mean).to(x.device), torch.from_numpy(self.map).to(x.device)
-        mapped = mean + (x.double() - mean) @ matrix
-        return mapped.to(x.dtype) if x.is_floating_point() else mapped
+        return mapped_about(representation, self.mean, self.map)
 
     def table(self) -> pd.DataFrame:
         """Return a tidy table with the columns feature, measure and value.
@@ -77,6 +79,13 @@ class Equalized:
         """
         measures = ("gain", "variance_before", "r2_before", "r2_after")
         return measures_table(self.names, {measure: getattr(self, measure) for measure in measures})
+
+    def _drawing(self) -> Bars:
+        label = "variance explained (R2) after the map"
+        return Bars(self.names, self.r2_after, label, references={"before": self.r2_before})
+
+    def _title(self) -> str:
+        return f"Map of {len(self.mean)} units to equal variance of {len(self.names)} features"
 
 
 def equalize(
@@ -138,6 +147,16 @@ def equalize(
     When not to use it: to recover a feature that the representation barely holds. To remove a feature: that is erasure.
 
     Source: this project, a remedy for the biases of Lampinen, Chan & Hermann (2024), arXiv 2405.05847.
+
+    Examples
+    --------
+    >>> import numpy as np, repbias
+    >>> rng = np.random.default_rng(0)
+    >>> labels = rng.integers(0, 2, (400, 2))
+    >>> x = labels @ [[3.0, 0.0], [0.0, 1.0]] + rng.normal(size=(400, 2))
+    >>> found = repbias.equalize(x, labels)
+    >>> found.r2_before.round(1).tolist(), found.r2_after.round(1).tolist()
+    ([0.5, 0.1], [0.2, 0.2])
     """
     if not 1 <= max_gain < np.inf:
         raise ValueError(f"max_gain must be 1 or more, and finite, got {max_gain}")

@@ -89,6 +89,16 @@ def variance_explained(
     deviation; float32 matmuls that are set to lower precision (`torch.set_float32_matmul_precision`) lose that on CPUs.
 
     Source: Lampinen, Chan & Hermann (2024), arXiv 2405.05847.
+
+    Examples
+    --------
+    >>> import numpy as np, repbias
+    >>> rng = np.random.default_rng(0)
+    >>> labels = rng.integers(0, 2, (400, 2))
+    >>> x = labels @ [[3.0, 0.0], [0.0, 1.0]] + rng.normal(size=(400, 2))
+    >>> found = repbias.variance_explained(x, labels, names=["strong", "weak"])
+    >>> dict(zip(found.names, found.r2.round(2).tolist()))
+    {'strong': 0.5, 'weak': 0.06}
     """
     _refuse_unusable(test_representation, test_labels, permutations)
     x, y, names = as_labelled(representation, labels, names)

@@ -23,16 +23,30 @@ from repbias.core.arrays import (
 from repbias.core.results import ALL_FEATURES as ALL_FEATURES
 from repbias.core.results import measures_table
 from repbias.features.folds import running_folds
+from repbias.figures.drawings import Bars
+from repbias.measures.result import MeasureResult
 from repbias.measures.variance.regression import Regression, ratio
 from repbias.measures.variance.sums import OneHotCode, StimulusScores, Sums, SumsByFold, near_mean, pieces
 
 
-@dataclass(frozen=True, eq=False)
-class VarianceExplained:
+@dataclass(frozen=True, eq=False, repr=False)
+class VarianceExplained(MeasureResult):
     """The share of a representation's variance that each feature explains, on stimuli the fit never saw.
 
     A unit or a feature that does not vary has an R2 of 0, and so has a representation without variance: no value is
     NaN. R2 is negative where the fit predicts worse than the fit mean does.
+
+    `plot` draws the share of the variance that each feature explains.
+
+    Examples
+    --------
+    >>> import numpy as np, repbias
+    >>> rng = np.random.default_rng(0)
+    >>> labels = rng.integers(0, 2, (400, 2))
+    >>> x = labels @ [[3.0, 0.0], [0.0, 1.0]] + rng.normal(size=(400, 2))
+    >>> found = repbias.variance_explained(x, labels)
+    >>> (found.unit_r2.round(1) + 0).tolist()  # of each unit, for each feature
+    [[0.7, 0.0], [0.0, 0.2]]
     """
 
     names: tuple[str, ...]
@@ -78,11 +92,6 @@ class VarianceExplained:
         """What a feature explains that the others explain too, r2 - unique, `[feature]`; None unless `joint`."""
         return None if self.unique is None else self.r2 - self.unique
 
-    @property
-    def constant_units(self) -> npt.NDArray[np.bool_]:
-        """Whether a unit has no variance on the scored stimuli, `[unit]`."""
-        return self.unit_total == 0
-
     def grouped_r2(self, groups: npt.ArrayLike) -> FloatArray:
         """Return the R2 of groups of units, explained over total, each summed over the group, `[feature, group]`.
 
@@ -118,6 +127,12 @@ class VarianceExplained:
         by_feature = {measure: getattr(self, measure) for measure in measures}
         return measures_table(self.names, by_feature, {"total": self.total, "joint_r2": self.joint_r2})
 
+    def _drawing(self) -> Bars:
+        return Bars(self.names, self.r2, "variance explained (R2)", references={"unique": self.unique})
+
+    def _title(self) -> str:
+        return f"Variance explained of {len(self.unit_total)} units, on {self.n_stimuli:,} stimuli"
+
 
 class VarianceFitter:
     """Streaming form of `variance_explained`: `update` with each batch, then `result`.
@@ -142,6 +157,18 @@ class VarianceFitter:
     TypeError : for arrays that do not hold numbers.
 
     Source: Lampinen, Chan & Hermann (2024), arXiv 2405.05847; see `variance_explained` for the formulas.
+
+    Examples
+    --------
+    >>> import numpy as np, repbias
+    >>> rng = np.random.default_rng(0)
+    >>> labels = rng.integers(0, 2, (400, 2))
+    >>> x = labels @ [[3.0, 0.0], [0.0, 1.0]] + rng.normal(size=(400, 2))
+    >>> fitter = repbias.VarianceFitter(n_classes=[2, 2])
+    >>> for rows in (slice(0, 300), slice(300, 400)):
+    ...     fitter.update(x[rows], labels[rows])
+    >>> fitter.result().r2.round(2).tolist()
+    [0.5, 0.06]
     """
 
     def __init__(

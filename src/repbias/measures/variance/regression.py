@@ -124,14 +124,12 @@ class Regression:
         feature = int(np.searchsorted(self.code.starts, column, side="right")) - 1
         which = f"class {column - self.code.starts[feature]} of feature {names[feature]!r}"
         stimuli = f"{int(self.held.counts[fold, column])} stimuli"
+        where, cause = f"{stimuli} of test_labels but never in labels", "every class that is scored must be fitted"
         if cross_validated:
-            raise ValueError(
-                f"{which} occurs in {stimuli} only, all of them in fold {fold} of {len(self.fit.n)}, so that nothing "
-                "is left to fit it on: add stimuli of that class, merge it with another, or drop it"
-            )
+            where = f"{stimuli} only, all of them in fold {fold} of {len(self.fit.n)}"
+            cause = "nothing is left to fit it on"
         raise ValueError(
-            f"{which} occurs in {stimuli} of test_labels but never in labels: every class that is scored must occur "
-            "among the stimuli of the fit"
+            f"{which} occurs in {where}: {cause}; add stimuli of that class, merge it with another, or drop it"
         )
 
 

@@ -154,9 +154,7 @@ class Piece:
 
 
 def pieces(
-    representation: Tensor,
-    fold_of: IntArray | None,
-    shift_of: Callable[[int, Tensor], Tensor],
+    representation: Tensor, fold_of: IntArray | None, shift_of: Callable[[int, Tensor], Tensor]
 ) -> Iterator[Piece]:
     """Cut a batch into pieces, each of one fold.
 

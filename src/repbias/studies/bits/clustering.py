@@ -11,7 +11,7 @@ from repbias.studies.bits.complexity import STUDY as COMPLEXITY
 STUDY = Study(
     name="clustering",
     title="Clusters",
-    question="Which feature do the clusters of a layer's responses follow?",
+    question="Which feature do clusters of a layer's responses reflect?",
     conditions=conditions_with(*NONLINEAR["hard"], *AND["hard"]),
     scales=COMPLEXITY.scales,
     analysis=Analysis(

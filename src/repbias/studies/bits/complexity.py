@@ -65,7 +65,7 @@ def and_control(statement: str, measure: str, sesoi: float, illuminates: str) ->
 
 GROWS_ON = Claim(
     id="C3",
-    statement="The easy feature's variance goes on growing after it is mastered",
+    statement="The easy feature's variance keeps growing after the feature is mastered",
     contrast=Growth(feature="easy", over=("easy", END)),
     sesoi=0.02,
 )
@@ -91,7 +91,7 @@ STUDY = Study(
         GROWS_ON,
         Claim(
             id="C3",
-            statement="It grows most while the hard feature is being learned",
+            statement="The easy feature's variance grows most while the hard feature is being learned",
             contrast=Growth(feature="easy", over=("easy", "hard"), minus=("hard", END)),
             test="sign",
             sesoi=0.02,

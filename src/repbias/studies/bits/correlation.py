@@ -69,7 +69,7 @@ STUDY = Study(
         ),
         Claim(
             id="preference",
-            statement="Where the two agree, it is the easy one that is represented more strongly; every network counts",
+            statement="Where the two agree, the easy feature is represented more strongly; every network counts",
             contrast=Level(of=("easy",), less=("hard",), criterion=()),
             where={**HERE, "share": ("0.65", "0.8", "0.95")},
             sesoi=0.05,

@@ -46,14 +46,14 @@ STUDY = Study(
         GROWS_ON,
         Claim(
             id="C3",
-            statement="It grows most while the hard feature is being learned: by more than afterwards",
+            statement="The easy feature's variance grows more while the hard feature is learned than afterwards",
             contrast=Growth(feature="easy", over=BETWEEN, minus=AFTER),
             test="sign",
             sesoi=0.02,
         ),
         Claim(
             id="C3",
-            statement="It grows most while the hard feature is being learned: faster than afterwards",
+            statement="The easy feature's variance grows faster while the hard feature is learned than afterwards",
             contrast=Growth(feature="easy", over=BETWEEN, minus=AFTER, per_step=True),
             test="sign",
             sesoi=0.01,  # per 1,000 steps: 0.02 over the 2,000 steps after both masteries

@@ -45,7 +45,7 @@ STUDY = Study(
     claims=(
         Claim(
             id="C6",
-            statement="A feature learned alone is represented more strongly than one learned with seven more",
+            statement="A feature learned alone is represented more strongly than one learned with seven others",
             contrast=TARGET,
             compare=LevelDifference(factor="companions", more="0", less="7"),
             sesoi=0.05,

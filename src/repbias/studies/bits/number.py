@@ -30,7 +30,7 @@ def _condition(easy: int, hard: int) -> Condition:
 
 def _share_claim(kind: str, others: str) -> Claim:
     """Return the claim that the share of one feature falls with the number of features of the same or other kind."""
-    beside = "features of its own kind" if kind == others else f"{others} features"
+    beside = "features of the same kind" if kind == others else f"{others} features"
     return Claim(
         id=f"share of one {kind} feature",
         illuminates="C6",

@@ -15,7 +15,7 @@ FLIPS = "share of the feature's reports that flip"
 STUDY = Study(
     name="steering",
     title="Steering",
-    question="Does pushing a layer along a feature's direction flip that feature alone, and which flips more easily?",
+    question="Does steering along a feature's direction flip that feature's output alone, and which flips more easily?",
     conditions=conditions_with("XOR2", "parity3", "parity4"),
     scales=COMPLEXITY.scales,
     analysis=Analysis(
@@ -45,7 +45,7 @@ STUDY = Study(
         *(
             Claim(
                 id="C16",
-                statement=f"A push of one difference vector flips the {feature} feature's output",
+                statement=f"A step of one difference vector flips the {feature} feature's output",
                 contrast=Level(measure="own_flips", of=(feature,), criterion=(feature,)),
                 sesoi=0.9,
             )
@@ -53,21 +53,21 @@ STUDY = Study(
         ),
         Claim(
             id="C16",
-            statement="It leaves the other feature's output",
+            statement="A step along one feature's direction leaves the other feature's output",
             contrast=Level(measure="other_flips", of=("easy", "hard")),
             sesoi=0.05,
             test="equivalence",
         ),
         Claim(
             id="C16",
-            statement="The hard feature flips with a smaller push, in the layer's own units",
+            statement="The hard feature flips at a smaller step, in units of the layer",
             contrast=FeatureDifference(measure="flip_length", more="easy", less="hard"),
             test="sign",
             sesoi=1.0,  # pushes are some 5 to 15 units long
         ),
         favours(
             "in own difference vectors",
-            "In units of its own difference vector, either feature flips with the same push",
+            "Measured in units of its difference vector, both features flip at the same step size",
             measure="flip_length_difference",
             illuminates="C16",
             sesoi=0.1,

@@ -20,7 +20,7 @@ CHECKPOINTS = 3  # per decade of steps; greedy decoding of all held-out strings 
 TO_MASTERY = Phase(steps=LIMIT, extra=EXTRA)
 Features = Mapping[str, str | AnyStringFeature]
 NOTE = (
-    "Strings have 16 tokens, and each feature has tokens of its own. The encoder-decoder has two layers of width 64. "
+    "Strings have 16 tokens, and each feature has its own tokens. The encoder-decoder has two layers of width 64. "
     "Adam trains it with a learning rate of 0.001 and batches of 64, until "
     f"{EXTRA} steps after it has mastered every feature (99 %), or for {LIMIT:,} steps. Accuracy is that of greedy "
     "decoding. The order in which features are reported is balanced over seeds unless a study fixes it."

@@ -71,7 +71,7 @@ STUDY = Study(
         ),
         Claim(
             id="C11",
-            statement="The same with eight features",
+            statement="Features reported earlier explain more of the last encoder layer, among eight features",
             contrast=EIGHT,
             where={"features": ("8",)},
             primary={"model": (FIRST,)},  # beyond it, as are the other models
@@ -80,7 +80,7 @@ STUDY = Study(
         Claim(
             id="no order, no effect",
             illuminates="C11",
-            statement="Where every feature has an output of its own, and no order, place says nothing",
+            statement="With separate output heads and no reporting order, position has no effect",
             contrast=FOUR,
             where={"model": (CONTROL,)},
             sesoi=0.005,

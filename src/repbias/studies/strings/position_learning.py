@@ -68,7 +68,7 @@ STUDY = Study(
             Claim(
                 id=id,
                 illuminates="C11",
-                statement=f"Earlier features have more also {where}",
+                statement=f"Earlier features explain more also {where}",
                 contrast=SLOPE,
                 where=conditions,
                 sesoi=0.005,
@@ -99,7 +99,7 @@ STUDY = Study(
         Claim(
             id="alone",
             illuminates="C11",
-            statement="A feature that alone is in the loss has as much at the last position as at the first",
+            statement="A feature that is alone in the loss explains as much at the last position as at the first",
             contrast=LearnedLevel(of=FOUR),
             compare=LevelDifference(factor="regime", more=FIRST, less=LAST),
             where={"model": (TRANSFORMER,)},

@@ -34,13 +34,13 @@ def claims_on_methods(layer: str, easy: str, hard: str) -> tuple[Claim, ...]:
         ),
         Claim(
             id="C16",
-            statement="A push of one difference vector flips each feature's output",
+            statement="A step of one difference vector flips each feature's output",
             contrast=Level(measure="own_flips", of=("easy", "hard")),
             sesoi=0.9,
         ),
         Claim(
             id="C16",
-            statement=f"{hard.capitalize()} flips with a smaller push than {easy}, in the layer's own units",
+            statement=f"{hard.capitalize()} flips at a smaller step than {easy}, in units of the layer",
             contrast=FeatureDifference(measure="flip_length", more="easy", less="hard"),
             test="sign",
             sesoi=0.5,  # in the layer's own units, which differ between layers: only the sign is claimed

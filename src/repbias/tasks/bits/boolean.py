@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +35,12 @@ class BooleanFeature(BinaryFeature):
     inputs : how many bits it reads; by default what suits the kind.
     prevalence : the share of ones among the training items with a label for it; one half in validation and test.
     labelled : the share of training items with a label for it; elsewhere its label is -1.
+
+    Examples
+    --------
+    >>> import repbias
+    >>> repbias.BooleanFeature(function="parity", inputs=3, labelled=0.5).is_manipulated
+    True
     """
 
     function: str
@@ -154,6 +160,13 @@ class BooleanTask(BinaryTask):
     ------
     ValueError : the features need more bits than there are, or a manipulation leaves fewer than 30 training items
         of a class.
+
+    Examples
+    --------
+    >>> import repbias
+    >>> task = repbias.BooleanTask(features={"easy": "copy", "hard": "parity3"}, bits=8)
+    >>> task.positions()
+    {'easy': (0,), 'hard': (1, 2, 3)}
     """
 
     kind: Literal["boolean"] = "boolean"
@@ -161,6 +174,12 @@ class BooleanTask(BinaryTask):
     bits: int = Field(default=32, ge=1)
     agreement: Agreement | None = None
     probes: dict[Annotated[str, Field(min_length=1)], Probe] | None = None
+
+    if TYPE_CHECKING:  # what is accepted, and not only what the fields hold
+
+        def __init__(
+            self, *, features: Mapping[str, str | Mapping[str, Any] | BooleanFeature], **settings: Any
+        ) -> None: ...
 
     @model_validator(mode="after")
     def _feasible(self) -> BooleanTask:

@@ -7,7 +7,8 @@ such a task is the claim that the bias is stronger for larger output spaces; the
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,12 +53,24 @@ class SymbolTask(GeneratedTask):
     Raises
     ------
     ValueError : the features read more symbols than a stimulus has.
+
+    Examples
+    --------
+    >>> import repbias
+    >>> repbias.SymbolTask(features={"easy": 1, "hard": 2}).n_classes
+    (4, 4)
     """
 
     kind: Literal["symbol"] = "symbol"
     features: dict[Annotated[str, Field(min_length=1)], SymbolFeature] = Field(min_length=1)
     symbols: int = Field(default=4, ge=2)
     length: int = Field(default=8, ge=1)
+
+    if TYPE_CHECKING:  # what is accepted, and not only what the fields hold
+
+        def __init__(
+            self, *, features: Mapping[str, int | Mapping[str, Any] | SymbolFeature], **settings: Any
+        ) -> None: ...
 
     @model_validator(mode="after")
     def _long_enough(self) -> SymbolTask:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from math import ceil
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import numpy as np
 import torch
@@ -32,6 +32,12 @@ class ImageFeature(Spec):
         catalogue, 4 rotations, 4 positions, 5 sizes, 1 to 4 objects, and "different" and "same" of a relation.
     shares : how often each class occurs among the training items with a label for the feature; by default equally.
     labelled : the share of training items with a label for it; elsewhere its label is -1.
+
+    Examples
+    --------
+    >>> import repbias
+    >>> repbias.ImageFeature(factor="shape", classes=4).classes
+    4
     """
 
     factor: str
@@ -82,6 +88,12 @@ class ImageSpec(GeneratedTask):
     held_out: int | None = Field(default=None, ge=1)
     validation: int = Field(default=1024, ge=2)
     test: int = Field(default=2048, ge=2)
+
+    if TYPE_CHECKING:  # what is accepted, and not only what the fields hold
+
+        def __init__(
+            self, *, features: Mapping[str, str | Mapping[str, Any] | ImageFeature], **settings: Any
+        ) -> None: ...
 
     @model_validator(mode="after")
     def _feasible(self) -> Self:

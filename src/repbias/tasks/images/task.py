@@ -57,6 +57,13 @@ class ImageTask(ImageSpec):
     ValueError : factors that exclude each other or are named twice, unknown classes, images too small for their
         shapes, an agreement of features with unequal classes, too many classes held out, or a manipulation that leaves
         fewer than 30 training items of a class.
+
+    Examples
+    --------
+    >>> import repbias
+    >>> task = repbias.ImageTask(features={"colour": "colour", "shape": "shape"}, size=16)
+    >>> task.input_shape, task.n_classes
+    ((3, 16, 16), (10, 10))
     """
 
     def class_names(self, feature: str, seed: int = 0) -> tuple[str, ...]:

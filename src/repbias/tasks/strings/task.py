@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import count
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,6 +59,12 @@ class StringTask(BinaryTask):
     ------
     ValueError : the features need more positions or tokens than there are, an extent exceeds the string, an
         order is not a permutation of the names, or a manipulation leaves fewer than 30 training items of a value.
+
+    Examples
+    --------
+    >>> import repbias
+    >>> repbias.StringTask(features={"easy": "presence", "hard": "parity"}).feature_names
+    ('easy', 'hard')
     """
 
     kind: Literal["string"] = "string"
@@ -66,6 +72,12 @@ class StringTask(BinaryTask):
     length: int = Field(default=16, ge=1)
     fillers: int = Field(default=16, ge=1)
     order: Literal["declared", "rotated"] | tuple[str, ...] = "declared"
+
+    if TYPE_CHECKING:  # what is accepted, and not only what the fields hold
+
+        def __init__(
+            self, *, features: Mapping[str, str | Mapping[str, Any] | AnyStringFeature], **settings: Any
+        ) -> None: ...
 
     @field_validator("order", mode="before")
     @classmethod
