@@ -27,10 +27,6 @@ if TYPE_CHECKING:
     from repbias.figures.figure import Figure
     from repbias.figures.style import Style
 
-if TYPE_CHECKING:
-    from repbias.figures.figure import Figure
-    from repbias.figures.style import Style
-
 TABLE_COLUMNS = ["study", "condition", "seed", "step", "layer", "feature", "measure", "value"]
 NETWORK_COLUMNS = ["condition", "seed", "status", "steps", "failed_step", "failed_criterion", "run", "seconds"]
 StudyFigureKind = Literal[
