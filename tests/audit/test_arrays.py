@@ -249,7 +249,7 @@ def test_a_table_is_a_copy(report):
     assert report.table()["value"].abs().sum() > 0
 
 
-def test_a_report_shows_itself_in_one_line(report):
+def test_a_report_shows_the_status_and_r2_of_each_feature(report):
     shown = repr(report)
-    assert "\n" not in shown
-    assert all(name in shown for name in (*report.layers, *report.features))
+    assert len(shown.splitlines()) == 2 + len(report.features)
+    assert all(name in shown for name in (*report.layers, *report.features, "dominant"))

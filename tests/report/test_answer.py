@@ -102,7 +102,7 @@ def test_each_further_claim_has_one_sentence_and_its_parts_stay_together() -> No
         "(mean effect 41 to 42 percentage points)."
     )
     assert sentences[2].count("“") == 2
-    assert sentences[2].startswith("C3, mixed as a whole: “The easy feature's variance goes on growing")
+    assert sentences[2].startswith("C3, mixed as a whole: “The easy feature's variance keeps growing")
     assert "”: replicated in 2 of 2 conditions (mean effect" in sentences[2]
     assert "”: no effect in 2 of 2 conditions (mean effect" in sentences[2]
     assert "percentage points per layer" in sentences[3]

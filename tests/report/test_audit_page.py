@@ -16,12 +16,13 @@ import pytest
 from audit_reports import MEASURES, make_report
 
 from repbias.audit.measures import CAUSAL, READOUT, SCORES, TABLES, VARIANCE, Measure, all_measures
+from repbias.audit.plots import AuditFigure
 from repbias.audit.report import AuditReport
 from repbias.audit.status import Sentence
 from repbias.figures.audit import drawn_layers, variance_and_decodability
 from repbias.figures.audit_details import component_contents, scores_before_and_after, variance_shares
 from repbias.report import pages
-from repbias.report.pages import AuditFigure, save_html, table_view
+from repbias.report.pages import save_html, table_view
 
 
 class _Tags(HTMLParser):
@@ -263,7 +264,7 @@ def test_a_measure_and_a_figure_are_added_by_one_record_each(tmp_path: Path, mon
     more = dataclasses.replace(READOUT, measures=(*READOUT.measures, record))
     figure = dataclasses.replace(variance_shares(report), name="again", title="Once more")
     monkeypatch.setattr(pages, "TABLES", (*TABLES, more))
-    monkeypatch.setattr(pages, "FIGURES", (*pages.FIGURES, AuditFigure(lambda _: figure, needs=("kurtosis",))))
+    monkeypatch.setattr(pages, "FIGURES", (*pages.FIGURES, AuditFigure("other", lambda _: figure, needs=("kurtosis",))))
     text = parsed(save_html(report, tmp_path / "audit.html")).text
     assert "peakedness" in text
     assert "0.123" in text

@@ -12,6 +12,7 @@ import repbias
 from repbias.audit.report import AuditReport
 from repbias.core.results import HasPage
 from repbias.report.pages import save_html
+from repbias.runs.results import StudyResult
 
 SOURCE = Path(repbias.__file__).parent
 
@@ -44,12 +45,12 @@ def test_a_path_that_cannot_be_a_page_is_refused(name: str, advice: str, tmp_pat
 
 
 def test_what_has_no_page_is_refused_by_its_type(tmp_path: Path) -> None:
-    with pytest.raises(TypeError, match="AuditReport, got DataFrame"):
+    with pytest.raises(TypeError, match="got DataFrame"):
         save_html(make_report().results, tmp_path / "table.html")
 
 
 def test_every_result_with_a_page_offers_it_and_every_class_that_offers_one_has_it() -> None:
-    assert {AuditReport} == set(HasPage.__subclasses__())
+    assert {AuditReport, StudyResult} == set(HasPage.__subclasses__())
 
 
 def test_one_module_below_the_pages_reaches_up_to_them() -> None:

@@ -134,7 +134,8 @@ def test_what_describes_units_is_given_at_the_first_and_last_step_only(task, fix
 
 def test_progress_adds_up_to_all_steps(task, fixed):
     seen = []
-    train(task, MODEL, seeds=3, training=fixed(), on_progress=lambda steps, left: seen.append((steps, left)))
+    jobs = [Job(task, fixed(), seed, partial(build_network, MODEL, task, seed), ("readout",)) for seed in range(3)]
+    list(train_stack(jobs, on_progress=lambda steps, left: seen.append((steps, left))))
     assert sum(steps for steps, _ in seen) == 60
     assert seen[-1][1] == 0
 
