@@ -72,6 +72,17 @@ def editing(module: nn.Module, edits: Mapping[str, Edit]) -> Iterator[None]:
     TypeError : a layer returns no tensor, or an edit returns no tensor, or one of another dtype or device.
 
     When not to use it: to measure what an edit changes, `steer`, `ablate` and `patch` count it.
+
+    Examples
+    --------
+    >>> import torch, repbias
+    >>> from torch import nn
+    >>> model = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 2))
+    >>> inputs = torch.randn(200, 8, generator=torch.Generator().manual_seed(0))
+    >>> with repbias.editing(model, {"1": torch.zeros_like}), torch.no_grad():
+    ...     output = model(inputs)
+    >>> bool((output == model[2].bias).all())
+    True
     """
     called: set[str] = set()
 

@@ -79,6 +79,16 @@ def read_layers(
         that is not clear, no stimuli. TypeError : a layer's output holds no tensor of activity.
 
     When not to use it: where the activity of all stimuli does not fit in memory; see `stream_activity`.
+
+    Examples
+    --------
+    >>> import torch, repbias
+    >>> from torch import nn
+    >>> model = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 2))
+    >>> inputs = torch.randn(200, 8, generator=torch.Generator().manual_seed(0))
+    >>> activity = repbias.read_layers(model, inputs, ["0", "1"])
+    >>> {name: tuple(values.shape) for name, values in activity.items()}
+    {'0': (200, 16), '1': (200, 16)}
     """
     if isinstance(axes, str) and (former := re.fullmatch(r"flatten|mean|token:(-?\d+)", axes)):
         new: Pool = int(former[1]) if former[1] else "mean" if axes == "mean" else "flatten"

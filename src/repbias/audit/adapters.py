@@ -53,6 +53,17 @@ def from_xarray(
     TypeError : data that is neither a `DataArray` nor a `Dataset`.
 
     When not to use it: for activity over time, before one time is selected or times are averaged.
+
+    Examples
+    --------
+    >>> import numpy as np, repbias, xarray
+    >>> assembly = xarray.DataArray(
+    ...     np.ones((4, 3)), dims=("presentation", "neuroid"),
+    ...     coords={"shape": ("presentation", list("abab")), "region": ("neuroid", ["V4", "V4", "IT"])},
+    ... )
+    >>> arguments = repbias.from_xarray(assembly, ["shape"], layer="region")
+    >>> {name: tuple(values.shape) for name, values in arguments["arrays"].items()}
+    {'V4': (4, 2), 'IT': (4, 1)}
     """
     if not all(hasattr(data, name) for name in ("dims", "coords", "variables" if _is_set(data) else "values")):
         raise TypeError(f"data must be an xarray DataArray or Dataset, got {type(data).__name__}")
@@ -112,6 +123,14 @@ def from_rsatoolbox(
     TypeError : a `TemporalDataset`, or anything else that is not a `Dataset`.
 
     When not to use it: for several data sets with different observations; audit one at a time.
+
+    Examples
+    --------
+    >>> import numpy as np, repbias
+    >>> from rsatoolbox.data import Dataset
+    >>> dataset = Dataset(np.ones((4, 3)), obs_descriptors={"shape": list("abab")})
+    >>> sorted(repbias.from_rsatoolbox(dataset, ["shape"]))
+    ['arrays', 'features']
     """
     needed = ("measurements", "obs_descriptors", "channel_descriptors")
     if not all(hasattr(dataset, name) for name in needed):

@@ -106,6 +106,18 @@ def audit_arrays(
     Source: the question is that of Lampinen, Chan & Hermann (2024), arXiv 2405.05847; the product of independent
     estimates is that of crossnobis, Walther et al. (2016), NeuroImage 137, 188-200; the noise ceiling by products of
     repeats is the signal power of Sahani & Linden (2003), NIPS 15.
+
+    Examples
+    --------
+    >>> import numpy as np, repbias
+    >>> rng = np.random.default_rng(0)
+    >>> colour, shape = rng.integers(0, 2, (2, 300))
+    >>> signal = np.outer(colour, rng.normal(size=20)) + 0.3 * np.outer(shape, rng.normal(size=20))
+    >>> activity = {"IT": signal + rng.normal(size=(300, 20))}
+    >>> features = {"colour": colour, "shape": shape}
+    >>> report = repbias.audit_arrays(activity, features, resamples=100, permutations=50, progress=False)
+    >>> report.statuses()["status"].tolist()
+    ['dominant', 'weak but decodable']
     """
     settings = Settings(seed, resamples, permutations, missing, classifier)
     layers = check_layers(arrays)

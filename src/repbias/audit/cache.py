@@ -47,6 +47,14 @@ def from_cache(
 
     When not to use it: for attention patterns, whose axes are not units; and where a cache of all stimuli does not fit
     in memory: `repbias.audit` takes the model itself, and keeps only the pooled activity.
+
+    Examples
+    --------
+    >>> import torch, repbias
+    >>> cache = {"blocks.0.hook_resid_post": torch.zeros(10, 7, 4), "blocks.1.hook_resid_post": torch.ones(10, 7, 4)}
+    >>> arguments = repbias.from_cache(cache, pool="last")
+    >>> {name: tuple(values.shape) for name, values in arguments["arrays"].items()}
+    {'blocks.0.hook_resid_post': (10, 4), 'blocks.1.hook_resid_post': (10, 4)}
     """
     _refuse_no_cache(cache)
     mask = None if attention_mask is None else _as_mask(attention_mask, pool)

@@ -96,6 +96,17 @@ def audit(
     When not to use it: to conclude that a model does not use a feature because ablating it changes little: the model
     may read it nonlinearly, or on a path around the layer. If the labels of two features are associated, ablating or
     steering one of them also changes the other.
+
+    Examples
+    --------
+    >>> import torch, repbias
+    >>> from torch import nn
+    >>> model = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 2)).eval()
+    >>> inputs = torch.randn(200, 8, generator=torch.Generator().manual_seed(0))
+    >>> labels = dict(first=inputs[:, 0] > 0, second=inputs[:, 1] > 0)
+    >>> report = repbias.audit(model, inputs, labels, "1", resamples=100, permutations=50, progress=False)
+    >>> sorted(set(report.statuses()["feature"]))
+    ['first', 'second']
     """
     if reach is not None:
         warnings.warn("reach is now called interventions", FutureWarning, stacklevel=2)

@@ -35,6 +35,18 @@ class AuditReport(HasPage, Displayed):
 
     `table()` gives the numbers, `statuses()` the status of each feature in each layer, `sentences` the conclusions, and
     `save_html(path)` writes all of it, with figures, as one page.
+
+    Examples
+    --------
+    >>> import numpy as np, repbias
+    >>> rng = np.random.default_rng(0)
+    >>> colour, shape = rng.integers(0, 2, (2, 300))
+    >>> signal = np.outer(colour, rng.normal(size=20)) + 0.3 * np.outer(shape, rng.normal(size=20))
+    >>> activity = {"IT": signal + rng.normal(size=(300, 20))}
+    >>> labels = dict(colour=colour, shape=shape)
+    >>> report = repbias.audit_arrays(activity, labels, resamples=100, permutations=50, progress=False)
+    >>> report.table().columns.tolist()
+    ['layer', 'feature', 'measure', 'value', 'ci_low', 'ci_high', 'n', 'p', 'p_holm']
     """
 
     layers: tuple[str, ...]

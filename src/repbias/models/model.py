@@ -23,7 +23,16 @@ from repbias.tasks.task import Task
 
 
 class Model(Spec):
-    """A description of a network; `build` makes it."""
+    """A description of a network; `build` makes it.
+
+    Examples
+    --------
+    >>> import repbias
+    >>> isinstance(repbias.MLP(widths=(32, 32)), repbias.Model)
+    True
+    >>> repbias.MLP(widths=(32, 32)).layer_names
+    ('hidden.0', 'hidden.1')
+    """
 
     @abstractmethod
     def build(self, input_shape: tuple[int, ...], outputs: int, generator: torch.Generator) -> nn.Module:

@@ -39,6 +39,12 @@ class Recurrent(AnswersInSequence, SequenceModel):
     width : units of each layer, and of the embeddings.
     layers : layers of the encoder, and as many of the decoder.
     dropout : probability with which a layer's inputs are silenced in a training step, unit by unit.
+
+    Examples
+    --------
+    >>> import repbias
+    >>> repbias.Recurrent(cell="gru").layer_names
+    ('encoder.0.last',)
     """
 
     kind: Literal["recurrent"] = "recurrent"

@@ -123,7 +123,14 @@ class Encoding(Transformer):
 
 
 class EncoderDecoder(AnswersInSequence, Encoding):
-    """An encoder of the string, and a decoder that attends to it and reports one feature after another."""
+    """An encoder of the string, and a decoder that attends to it and reports one feature after another.
+
+    Examples
+    --------
+    >>> import repbias
+    >>> repbias.EncoderDecoder().layer_names
+    ('encoder.0.mean', 'encoder.1.mean')
+    """
 
     kind: Literal["encoder_decoder"] = "encoder_decoder"
 
@@ -148,6 +155,12 @@ class DecoderOnly(AnswersInSequence, Transformer):
     Attributes
     ----------
     residual : factor on the residual paths of all layers, for string and answers alike; 0 turns them off, None is 1.
+
+    Examples
+    --------
+    >>> import repbias
+    >>> repbias.DecoderOnly().layer_names
+    ('encoder.0.mean',)
     """
 
     kind: Literal["decoder_only"] = "decoder_only"
@@ -172,6 +185,12 @@ class EncoderHeads(Encoding):
     """An encoder of the string, and one read-out per feature from the tokens' mean, or the summary.
 
     Its outputs have no order: the control for effects of the order of reporting.
+
+    Examples
+    --------
+    >>> import repbias
+    >>> repbias.EncoderHeads().layer_names
+    ('encoder.0.mean', 'encoder.1.mean')
     """
 
     kind: Literal["encoder_heads"] = "encoder_heads"

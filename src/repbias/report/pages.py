@@ -47,6 +47,18 @@ def save_html(result: object, path: str | Path, *, overwrite: bool = False) -> P
     TypeError : a result that has no page.
     ValueError : a path that does not end in ``.html``, or that is a folder; a table of the result that lacks a column.
     FileExistsError : a file that repbias did not write is in the way.
+
+    Examples
+    --------
+    >>> import numpy as np, repbias
+    >>> rng = np.random.default_rng(0)
+    >>> colour, shape = rng.integers(0, 2, (2, 300))
+    >>> signal = np.outer(colour, rng.normal(size=20)) + 0.3 * np.outer(shape, rng.normal(size=20))
+    >>> activity = {"IT": signal + rng.normal(size=(300, 20))}
+    >>> labels = dict(colour=colour, shape=shape)
+    >>> report = repbias.audit_arrays(activity, labels, resamples=100, permutations=50, progress=False)
+    >>> repbias.save_html(report, "audit.html").name
+    'audit.html'
     """
     if isinstance(result, AuditReport):
         return write_whole(check_page_path(path, overwrite=overwrite), audit_page(result))

@@ -52,6 +52,23 @@ class StudyResult(HasPage, Displayed):
     ungated : `table` for the ungated twins of claims (see `repbias.experiments.verdicts`), where it differs: with the
         measures of an analysis of all networks together, those that failed the accuracy criterion among them.
     store : the store that it was read from.
+
+    Examples
+    --------
+    >>> import repbias
+    >>> from repbias.experiments import Condition, Study, favours, quick_and_full
+    >>> task = repbias.BooleanTask(features={"easy": "copy", "hard": "xor2"}, train=1024, validation=256, test=256)
+    >>> training = repbias.Training(phases=[repbias.Phase(until="steps", steps=20)])
+    >>> one = Condition(name="one", task=task, model=repbias.MLP(widths=(8, 8)), training=training)
+    >>> study = Study(
+    ...     name="tiny", question="Does the easy feature explain more?", conditions=[one], scales=quick_and_full(),
+    ...     claims=[favours("easy more", "The easy feature explains more variance", sesoi=0.05)],
+    ... )
+    >>> result = repbias.run(study, seeds=1, store="my-store", progress=False)
+    >>> result.verdicts["verdict"].tolist()
+    ['no data']
+    >>> len(result.networks("one"))
+    1
     """
 
     plan: Plan

@@ -56,6 +56,15 @@ def train(
         exist, a network that does not fit the task or draws random numbers other than dropout.
     TypeError : an argument of the wrong type, a `model` that makes no `nn.Module`, or a measured layer that returns no
         tensor.
+
+    Examples
+    --------
+    >>> import repbias
+    >>> task = repbias.BooleanTask(features={"easy": "copy", "hard": "xor2"})
+    >>> phase = repbias.Phase(until="steps", steps=50)
+    >>> networks = repbias.train(task, repbias.MLP(widths=(16, 16)), seeds=3, training={"phases": [phase]})
+    >>> networks.summary()["status"].tolist()
+    ['finished', 'finished', 'finished']
     """
     if not isinstance(task, Task):
         raise TypeError(f"task must be a repbias task, such as BooleanTask(...), got {type(task).__name__}")

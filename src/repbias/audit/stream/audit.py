@@ -95,6 +95,18 @@ def audit_stream(
     outliers, as p then depends on class sums being Gaussian.
 
     Source: as `audit_arrays`.
+
+    Examples
+    --------
+    >>> import numpy as np, repbias
+    >>> rng = np.random.default_rng(0)
+    >>> colour, shape = rng.integers(0, 2, (2, 1500))
+    >>> activity = np.outer(colour, rng.normal(size=10)) + rng.normal(size=(1500, 10))
+    >>> chunks = ({"IT": activity[start : start + 500]} for start in range(0, 1500, 500))
+    >>> labels = {"colour": colour, "shape": shape}
+    >>> report = repbias.audit_stream(chunks, labels, resamples=100, permutations=50, sample=1000, progress=False)
+    >>> report.statuses()["status"].tolist()
+    ['dominant', 'not detected']
     """
     settings = Settings(seed, resamples, permutations, missing)
     _refuse_small_sample(sample)
@@ -152,6 +164,16 @@ def stream_activity(
 
     Parameters, and what is refused, are those of `read_batches` and `Batches`; wrong settings are refused at
     once, the rest when it is read. Layers that differ in units between batches are refused by `audit_stream`.
+
+    Examples
+    --------
+    >>> import torch, repbias
+    >>> from torch import nn
+    >>> model = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 2))
+    >>> inputs = torch.randn(200, 8, generator=torch.Generator().manual_seed(0))
+    >>> parts = repbias.stream_activity(model, inputs, "1", batch_size=50)
+    >>> [len(part["1"]) for part in parts]
+    [50, 50, 50, 50]
     """
     refuse_unknown_pool(pool)
     names = match_layers(model, layers)

@@ -50,6 +50,15 @@ def boolean_function(name: str, *, inputs: int) -> Callable[[Function], Function
     Raises
     ------
     ValueError : the name is taken by another function, or the output is not 0/1, or is constant.
+
+    Examples
+    --------
+    >>> import repbias
+    >>> @repbias.boolean_function("at_most_one", inputs=3)
+    ... def at_most_one(bits):
+    ...     return bits.sum(axis=1) <= 1
+    >>> repbias.BooleanTask(features={"easy": "copy", "hard": "at_most_one"}).feature_names
+    ('easy', 'hard')
     """
 
     def register(function: Function) -> Function:
