@@ -47,14 +47,16 @@ class Figure:
     Examples
     --------
     >>> import repbias
-    >>> task = repbias.BooleanTask(features={"easy": "copy", "hard": "xor"}, n_train=256, n_validation=128, n_test=128)
-    >>> networks = repbias.train(task, repbias.MLP(widths=(16, 16)), seeds=2, training={"max_steps": 20})
+    >>> task = repbias.BooleanTask(features={"easy": "copy", "hard": "xor2"})
+    >>> phase = repbias.Phase(until="steps", steps=20)
+    >>> networks = repbias.train(task, repbias.MLP(widths=(16, 16)), seeds=2, training={"phases": [phase]})
     >>> figure = networks.plot("learning")
     >>> figure.title
     'Learning curves'
     >>> figure.numbers["mark"].unique().tolist()
     ['seed', 'mean', 'criterion']
-    >>> path = figure.save("learning.pdf")  # doctest: +SKIP
+    >>> figure.save("learning.pdf").name
+    'learning.pdf'
     """
 
     name: str

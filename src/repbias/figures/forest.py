@@ -14,14 +14,14 @@ from repbias.figures.figure import Figure, empty_figure
 TITLE = "Claims, condition by condition"
 CLAIMS = ("id", "condition", "statement", "statistic", "estimate", "ci_low", "ci_high", "n", "verdict")
 _COLUMNS = [*CLAIMS, "n_planned", "sesoi", "test", "family", "note", "detectable", "seeds_needed", "p"]
-_MARKS = {
-    "replicated": ("o", "#00695C", "#00695C"),
-    "no effect": ("s", "#B3341F", "white"),
-    "reversed": ("X", "#B3341F", "white"),
-    "contradicted": ("v", "#B3341F", "white"),
-    "inconclusive": ("o", "#59616b", "white"),
-    "no data": ("o", "#59616b", "#59616b"),
-    "descriptive": ("D", "#59616b", "white"),
+_MARKS: dict[str, tuple[str, str | None, bool]] = {  # marker, colour if it is not grey, whether it is filled
+    "replicated": ("o", "#00695C", True),
+    "no effect": ("s", "#B3341F", False),
+    "reversed": ("X", "#B3341F", False),
+    "contradicted": ("v", "#B3341F", False),
+    "inconclusive": ("o", None, False),
+    "no data": ("o", None, True),
+    "descriptive": ("D", None, False),
 }
 _BOTH_SIDES = ("equivalence", "change")
 _WIDTH, _LEFT, _RIGHT = 10.6, 2.6, 2.15
@@ -102,7 +102,7 @@ def _draw(axes: Axes, rows: pd.DataFrame, titles: dict[str, str]) -> None:
 
 def _draw_row(axes: Axes, place: int, row: pd.Series) -> None:
     """Estimate, interval and smallest effect of one condition, with verdict and n to the right."""
-    marker, edge, face = _MARKS.get(str(row["verdict"]), _MARKS["inconclusive"])
+    marker, edge, face = _mark(str(row["verdict"]))
     if place % 2 == 0:
         axes.axhspan(place - 0.5, place + 0.5, color=style.shade(0.085), zorder=0, linewidth=0)
     for bound in {row["sesoi"], -row["sesoi"] if row["test"] in _BOTH_SIDES else row["sesoi"]}:
@@ -120,6 +120,13 @@ def _draw_row(axes: Axes, place: int, row: pd.Series) -> None:
     marks.beside_row(axes, place, style.plain(row["verdict"], 18, 1), x=1.2, colour=edge)
 
 
+def _mark(verdict: str) -> tuple[str, str, str]:
+    """The marker of a verdict, and the colours of its edge and of its face."""
+    marker, colour, filled = _MARKS.get(verdict, _MARKS["inconclusive"])
+    edge = colour or style.muted()
+    return marker, edge, edge if filled else style.paper()
+
+
 def _count(value: object) -> str:
     return f"{value:g}" if isinstance(value, int | float | np.number) and np.isfinite(value) else "?"
 
@@ -129,7 +136,7 @@ def _verdict_key(drawing: matplotlib.figure.Figure, numbers: pd.DataFrame) -> No
     used = [name for name in _MARKS if (numbers["verdict"] == name).any()]
     handles = []
     for name in used:
-        marker, edge, face = _MARKS[name]
+        marker, edge, face = _mark(name)
         handles.append(Line2D([], [], color=edge, marker=marker, markerfacecolor=face, linewidth=1.7, label=name))
     if numbers["sesoi"].notna().any():
         handles.append(

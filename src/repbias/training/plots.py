@@ -43,10 +43,12 @@ def plot_networks(networks: NetworkTables, kind: str, ax: Axes | None, style_of_
         return draw(Curves.of_layers(networks.r2()), ax=ax, style=style_of_plot)
     if ax is not None:
         raise ValueError(f"{kind!r} is a figure of several panels and takes no ax; leave ax out, and save the figure")
-    conditions = pd.DataFrame({"condition": ["networks"], "penultimate": [networks.last_hidden]})
-    table = networks.table().assign(condition="networks")
+    layer = networks.last_hidden
+    title = f"layer {layer}"
+    conditions = pd.DataFrame({"condition": [title], "penultimate": [layer]})
+    table = networks.table().assign(condition=title)
     table = table[table["feature"] != ALL_FEATURES]
     with style.applied(style_of_plot):
         if kind == "learning":
             return learning_curves(table, conditions)
-        return unit_histogram(networks.units().assign(condition="networks"), table, conditions)
+        return unit_histogram(networks.units().assign(condition=title), table, conditions)
