@@ -19,6 +19,7 @@ from study_results import crossed, result
 
 import repbias
 from repbias.audit.report import AuditReport
+from repbias.figures import style
 from repbias.figures.figure import Figure
 from repbias.runs.results import StudyResult
 from repbias.runs.study_figures import study_figures
@@ -220,3 +221,14 @@ def test_names_of_features_are_text_in_an_svg(
     saved = request.getfixturevalue(name).plot(kind).save(tmp_path / "figure.svg").read_text(encoding="utf-8")
     for feature in ("shape", "colour") if name == "report" else ("easy", "hard"):
         assert f"{feature}</text>" in saved
+
+
+def test_interactive_mode_that_the_first_figure_turns_on_stays_on() -> None:
+    before = matplotlib.is_interactive()
+    try:
+        matplotlib.interactive(False)
+        with style.applied("repbias"):
+            matplotlib.interactive(True)
+        assert matplotlib.is_interactive()
+    finally:
+        matplotlib.interactive(before)

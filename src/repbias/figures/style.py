@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Literal, get_args
 
+import matplotlib
 import matplotlib.figure
 import matplotlib.style
 import numpy as np
@@ -81,10 +82,14 @@ def applied(style: Style | None = None) -> Iterator[None]:
     if style is not None:
         refuse_unknown(style, get_args(Style), "style of plots")
     token = _style.set(style or _style.get())
+    interactive = matplotlib.is_interactive()
     try:
         with matplotlib.rc_context() if _style.get() == "user" else matplotlib.style.context(["default", _STYLE]):
             yield
+            interactive = matplotlib.is_interactive()
     finally:
+        # The first figure of a notebook turns on interactive mode, by which the notebook shows figures; this must stay.
+        matplotlib.interactive(interactive)
         _style.reset(token)
 
 
