@@ -12,14 +12,17 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
+
+from repbias.core.display import Displayed
 
 Values = Sequence[float] | NDArray[np.floating]
 
 
-@dataclass(frozen=True)
-class Estimate:
+@dataclass(frozen=True, repr=False)
+class Estimate(Displayed):
     """A mean over seeds with its confidence interval.
 
     Attributes
@@ -35,6 +38,11 @@ class Estimate:
     ci_high: float
     n: int
     confidence: float
+
+    def _display(self) -> tuple[str, pd.DataFrame]:
+        share = f"{100 * self.confidence:g} % interval"
+        title = f"{self.mean:.3f} [{self.ci_low:.3f}, {self.ci_high:.3f}] ({share}, n = {self.n})"
+        return title, pd.DataFrame()
 
 
 def mean_interval(values: Values, confidence: float = 0.95) -> Estimate:

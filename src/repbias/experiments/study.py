@@ -68,6 +68,11 @@ class Study(Spec):
     effects: tuple[Effects, ...] = ()
     notes: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        return f"Study({self.name!r}: {self.question} {len(self.conditions)} conditions, {len(self.claims)} claims)"
+
+    __str__ = __repr__
+
     @field_validator("conditions")
     @classmethod
     def _different_names(cls, conditions: tuple[Condition, ...]) -> tuple[Condition, ...]:

@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import norm
 
+from repbias.core.display import Displayed
 from repbias.core.statistics import association_bound, cramers_v, v_from_phi
 from repbias.tasks.generated import stimulus_keys
 from repbias.tasks.task import SPLITS, UNLABELLED, Finding, Manipulation, Split, Task
@@ -22,9 +23,9 @@ from repbias.tasks.task import SPLITS, UNLABELLED, Finding, Manipulation, Split,
 _Splits = dict[str, Split]
 
 
-@dataclass(frozen=True)
-class DesignCheck:
-    """The findings of `check_design`."""
+@dataclass(frozen=True, repr=False)
+class DesignCheck(Displayed):
+    """The findings of `check_design`; it displays those that did not pass."""
 
     findings: tuple[Finding, ...]
 
@@ -36,6 +37,11 @@ class DesignCheck:
     def table(self) -> pd.DataFrame:
         """Return one row per finding: check, feature, split, value, bound, passed, note."""
         return pd.DataFrame([asdict(finding) for finding in self.findings])
+
+    def _display(self) -> tuple[str, pd.DataFrame]:
+        failed = [finding for finding in self.findings if not finding.passed]
+        title = f"design check: {len(self.findings) - len(failed)} of {len(self.findings)} checks passed"
+        return title, pd.DataFrame([asdict(finding) for finding in failed]).drop(columns="passed", errors="ignore")
 
     def failures(self) -> str:
         """Return the rows that failed, one per line; empty where all passed."""
