@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-FEWER = {"seeds=10": "seeds=2", "scale=\"quick\"": "scale=\"quick\", seeds=1"}
+FEWER = {"seeds=10": "seeds=2", 'scale="quick"': 'scale="quick", seeds=1'}
 
 
 def blocks(text: str, language: str = "python") -> list[str]:

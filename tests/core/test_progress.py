@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from io import StringIO
 from types import SimpleNamespace
@@ -40,7 +41,7 @@ def test_a_log_says_the_time_left_after_ten_seconds_and_then_less_and_less_often
     assert lines_of_work(9) == []
     lines = lines_of_work(1_000)
     assert lines[0].startswith("training: 10 done, 10 s elapsed")
-    assert "about 16 min left" in lines[2]
+    assert "about 16 min left" in lines[3]
     assert 8 <= len(lines) <= 14
 
 
@@ -50,8 +51,20 @@ def test_the_time_left_is_exact_for_work_at_a_constant_rate(share: float) -> Non
 
 
 def test_no_time_is_told_where_too_little_is_known() -> None:
-    assert time_left(None, 50) is None
     assert time_left(0.001, 50) is None
+
+
+def test_the_start_of_the_work_does_not_count_towards_the_time_left() -> None:
+    clock, file = Clock(), StringIO()
+    with Meter("training", stream=file, clock=clock) as meter:
+        for second in range(1, 81):
+            clock.now = second
+            meter.update(max(second - 20, 0) / 60, "")  # processes start for 20 s
+    said = [line for line in file.getvalue().splitlines() if "left" in line]
+    for line in said:
+        elapsed, left = (int(number) for number in re.findall(r"(\d+) s", line))
+        assert left == pytest.approx(80 - elapsed, abs=2)
+    assert said
 
 
 def test_nothing_is_shown_when_it_is_turned_off() -> None:

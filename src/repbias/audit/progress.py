@@ -36,7 +36,7 @@ class AuditProgress(Meter):
         """Show that `share` of the estimates and tests of all layers is done; `layer` is the current one."""
         took = self.elapsed - self._began
         left = took * (1 - share) / max(share, 1e-9) + self._causal
-        self.update(self.elapsed / (self.elapsed + left), f"estimates and tests, {layer}")
+        self.update(self.elapsed / (self.elapsed + left), f"estimates and tests, {layer}", left)
 
     def intervening(self) -> Callable[[float], None]:
         """Return the function that shows which share of ablation and steering is done."""
@@ -44,7 +44,7 @@ class AuditProgress(Meter):
 
         def on_pass(share: float) -> None:
             left = (self.elapsed - began) * (1 - share) / max(share, 1e-9)
-            self.update(self.elapsed / (self.elapsed + left), "ablation and steering")
+            self.update(self.elapsed / (self.elapsed + left), "ablation and steering", left)
 
         return on_pass
 

@@ -41,6 +41,7 @@ class Meter(AbstractContextManager["Meter"]):
         self._exit = ExitStack()
         self._display: _Display = _Nothing()
         self._started = clock()
+        self._first: tuple[float, float] | None = None  # seconds and share at the first sign of work
 
     def __enter__(self) -> Self:
         if self._enabled:
@@ -57,18 +58,31 @@ class Meter(AbstractContextManager["Meter"]):
         """Seconds since the work began."""
         return self._clock() - self._started
 
-    def update(self, share: float | None, words: str = "") -> None:
-        """Show that `share` (0 to 1) of the work is done, None if that cannot be known, with a few words on what."""
-        self._display.show(None if share is None else min(max(share, 0.0), 1.0), words, self.elapsed)
+    def update(self, share: float | None, words: str = "", left: float | None = None) -> None:
+        """Show how much is done, and how long the rest will take if it goes on as since the first share above 0.
+
+        Parameters
+        ----------
+        share : of the work that is done, 0 to 1; None if that cannot be known.
+        words : a few words on what is done.
+        left : seconds that the rest will take, where the caller knows better.
+        """
+        done = None if share is None else min(max(share, 0.0), 1.0)
+        if done and self._first is None:
+            self._first = self.elapsed, done
+        if left is None and done and self._first is not None:
+            left = time_left(done, self.elapsed, *self._first)
+        self._display.show(done, words, self.elapsed, left)
 
     def say(self, line: str) -> None:
         """Print a line beside the bar."""
         self._display.say(line)
 
 
-def time_left(share: float | None, elapsed: float) -> float | None:
-    """Return the seconds left if the work goes on as it did, or None where too little is known to tell."""
-    return None if share is None or share < LEAST_SHARE else elapsed * (1 - share) / share
+def time_left(share: float, elapsed: float, began: float = 0.0, share_then: float = 0.0) -> float | None:
+    """Return the seconds left if the work goes on as it did since `began`, or None where too little is done to tell."""
+    done = share - share_then
+    return None if done < LEAST_SHARE else (elapsed - began) * (1 - share) / done
 
 
 def duration(seconds: float) -> str:
@@ -79,7 +93,7 @@ def duration(seconds: float) -> str:
 
 
 class _Display(Protocol):
-    def show(self, share: float | None, words: str, elapsed: float) -> None: ...
+    def show(self, share: float | None, words: str, elapsed: float, left: float | None) -> None: ...
 
     def say(self, line: str) -> None: ...
 
@@ -87,7 +101,7 @@ class _Display(Protocol):
 
 
 class _Nothing:
-    def show(self, share: float | None, words: str, elapsed: float) -> None: ...
+    def show(self, share: float | None, words: str, elapsed: float, left: float | None) -> None: ...
 
     def say(self, line: str) -> None: ...
 
@@ -100,10 +114,10 @@ class _Lines:
     def __init__(self, title: str, stream: TextIO) -> None:
         self._title, self._stream, self._next = title, stream, FIRST_LINE
 
-    def show(self, share: float | None, words: str, elapsed: float) -> None:
+    def show(self, share: float | None, words: str, elapsed: float, left: float | None) -> None:
         if elapsed >= self._next:
             self._next = elapsed * (1 + BETWEEN_LINES)
-            self.say(f"{self._title}: {progress_words(share, words, elapsed)}")
+            self.say(f"{self._title}: {progress_words(words, elapsed, left)}")
 
     def say(self, line: str) -> None:
         print(line, file=self._stream, flush=True)
@@ -126,12 +140,12 @@ class _Terminal:
         )  # fmt: skip
         self._task = self._bars.add_task(title, total=1.0, words="")
 
-    def show(self, share: float | None, words: str, elapsed: float) -> None:
+    def show(self, share: float | None, words: str, elapsed: float, left: float | None) -> None:
         self._bars.update(
             self._task,
             total=None if share is None else 1.0,
             completed=share or 0.0,
-            words=progress_words(share, words, elapsed),
+            words=progress_words(words, elapsed, left),
         )
 
     def say(self, line: str) -> None:
@@ -152,8 +166,8 @@ class _Notebook:
                 tqdm(total=100, desc=title, bar_format="{desc}: {percentage:3.0f}%|{bar}| {postfix}", leave=True)
             )
 
-    def show(self, share: float | None, words: str, elapsed: float) -> None:
-        self._bar.set_postfix_str(progress_words(share, words, elapsed), refresh=False)
+    def show(self, share: float | None, words: str, elapsed: float, left: float | None) -> None:
+        self._bar.set_postfix_str(progress_words(words, elapsed, left), refresh=False)
         self._bar.update(100 * (share or 0.0) - self._bar.n)
 
     def say(self, line: str) -> None:
@@ -164,9 +178,8 @@ class _Notebook:
             self._bar.set_postfix_str(duration(elapsed))
 
 
-def progress_words(share: float | None, words: str, elapsed: float) -> str:
+def progress_words(words: str, elapsed: float, left: float | None) -> str:
     """Return what is done, how long it took, and about how long the rest will take."""
-    left = time_left(share, elapsed)
     rest = f"about {duration(left)} left" if left else ""
     return ", ".join(part for part in (words, f"{duration(elapsed)} elapsed", rest) if part)
 

@@ -6,10 +6,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TextIO
 
+import numpy as np
+
 from repbias.core.progress import Meter, duration
 from repbias.experiments.condition import Condition
 from repbias.runs.plan import Plan
 from repbias.runs.runner import OnProgress
+from repbias.training.curriculum import checkpoint_steps
+
+STEPS_OF_A_CHECKPOINT = 50  # measured on studies of bit vectors, where it is 27 to 87
 
 
 class RunProgress:
@@ -72,11 +77,13 @@ def counted(number: int, what: str) -> str:
 
 
 class _Work:
-    """How much is done of what was expected."""
+    """How much is done of what was expected, in steps; measuring the layers at a checkpoint counts as some steps."""
 
     def __init__(self, missing: Sequence[Condition]) -> None:
         self.networks, self.finished = len(missing), 0
         self._expected = sum(condition.steps for condition in missing) / max(len(missing), 1)
+        per_decade = max((condition.training.checkpoints_per_decade for condition in missing), default=1)
+        self._checkpoints = checkpoint_steps(max(int(self._expected), 1), per_decade)
         self._steps, self._steps_of_finished = 0, 0
 
     def note(self, steps: int, saved: str | None, taken: int) -> None:
@@ -87,9 +94,14 @@ class _Work:
 
     def share(self) -> float:
         """The share of the work that is done; a network in training counts by its steps, and as less than one."""
-        in_training = max(self._steps - self._steps_of_finished, 0) / self._expected
         left = self.networks - self.finished
-        return min((self.finished + min(in_training, 0.95 * left)) / self.networks, 1.0)
+        step = max(self._steps - self._steps_of_finished, 0) / max(left, 1)  # of each, if all advance together
+        in_training = left * min(self._work(step) / self._work(self._expected), 0.95)
+        return min((self.finished + in_training) / self.networks, 1.0)
+
+    def _work(self, step: float) -> float:
+        checkpoints = int(np.searchsorted(self._checkpoints, step, side="right")) if step > 0 else 0
+        return step + STEPS_OF_A_CHECKPOINT * checkpoints
 
     def words(self, elapsed: float) -> str:
         rate = self._steps / max(elapsed, 1e-9)
