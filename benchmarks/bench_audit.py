@@ -52,7 +52,7 @@ def _row(what: str, model: nn.Module, inputs: Tensor, layers: list[str]) -> dict
     own, bare = [], []
     for _ in range(TIMES):
         bare.append(_seconds(lambda: _bare(model, inputs)))
-        own.append(_seconds(lambda: read_layers(model, inputs, layers, pool="mean", batch=BATCH)))
+        own.append(_seconds(lambda: read_layers(model, inputs, layers, pool="mean", batch_size=BATCH)))
     return {
         "what": f"read {what}, {len(inputs):,} stimuli ({min(own) / min(bare):.2f} x the bare forward pass)",
         "seconds": min(own),

@@ -160,7 +160,7 @@ def _clause(agent: list[str], patient: list[str], verb: list[str], chosen: Mappi
 
 def activity_of(encoder: nn.Module, inputs: Mapping[str, Tensor], layers: Sequence[str]) -> dict[str, npt.NDArray[Any]]:
     """Return the layers' activity, the mean over tokens that are no padding."""
-    read = read_layers(encoder, inputs, layers, pool="mean", batch=256)
+    read = read_layers(encoder, inputs, layers, pool="mean", batch_size=256)
     return {layer: tensor.numpy() for layer, tensor in read.items()}
 
 

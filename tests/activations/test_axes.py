@@ -150,7 +150,7 @@ def test_units_are_read_along_their_axis(name):
     output = outputs_of(randomised(model), layer, inputs)
     others = tuple(axis for axis in range(1, output.ndim) if axis != unit)
     for batch in (N, 3, 4):
-        read = read_layers(model, inputs, layer, pool="mean", batch=batch)[layer]
+        read = read_layers(model, inputs, layer, pool="mean", batch_size=batch)[layer]
         torch.testing.assert_close(read, output.mean(others), rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(read_layers(model, inputs, layer)[layer], output.flatten(1))
 
@@ -182,12 +182,12 @@ def test_stimuli_are_told_from_time_where_time_comes_first(name, batch):
         with torch.no_grad():
             output = forward(model, inputs)
         output = output[0] if isinstance(output, tuple) else output
-        read = read_layers(model, inputs, "layer", pool="mean", batch=batch)["layer"]
+        read = read_layers(model, inputs, "layer", pool="mean", batch_size=batch)["layer"]
         torch.testing.assert_close(read, output.mean(0), rtol=1e-4, atol=1e-5)
-        last = read_layers(model, inputs, "layer", pool="last", batch=batch)["layer"]
+        last = read_layers(model, inputs, "layer", pool="last", batch_size=batch)["layer"]
         torch.testing.assert_close(last, output[-1], rtol=1e-4, atol=1e-5)
         torch.testing.assert_close(
-            read_layers(model, inputs, "layer", batch=batch)["layer"], output.transpose(0, 1).flatten(1)
+            read_layers(model, inputs, "layer", batch_size=batch)["layer"], output.transpose(0, 1).flatten(1)
         )
 
 

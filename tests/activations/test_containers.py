@@ -185,7 +185,7 @@ def test_models_of_two_tensors_are_read_by_name(inputs):
     with torch.no_grad():
         expected = model(inputs, inputs.flip(0))
     given = {"right": inputs.flip(0), "left": inputs}
-    torch.testing.assert_close(read_layers(model, given, "add", batch=5)["add"], expected)
+    torch.testing.assert_close(read_layers(model, given, "add", batch_size=5)["add"], expected)
     with pytest.raises(TypeError, match="forward takes"):
         read_layers(model, {"left": inputs, "write": inputs}, "add")
 
@@ -231,7 +231,7 @@ def test_packed_sequences_are_read_without_padding_and_edited(enforce_sorted):
         alone = [model.rnn(row[None, :length])[0][0] for row, length in zip(x, lengths, strict=True)]
     given = {"x": x, "lengths": lengths}
     for pool, pick in (("mean", lambda s: s.mean(0)), ("last", lambda s: s[-1]), ("first", lambda s: s[0])):
-        read = read_layers(model, given, "rnn", pool=pool, batch=4)["rnn"]
+        read = read_layers(model, given, "rnn", pool=pool, batch_size=4)["rnn"]
         torch.testing.assert_close(read, torch.stack([pick(states) for states in alone]))
     with torch.no_grad(), editing(model, {"rnn": lambda states: 2 * states}):
         torch.testing.assert_close(model(x, lengths), torch.stack([2 * states.mean(0) for states in alone]))
@@ -298,7 +298,7 @@ def test_a_module_under_two_names_is_read_where_it_is_named(make, inputs):
     with torch.no_grad():
         model(inputs)
     handle.remove()
-    read = read_layers(model, inputs, names, batch=5)
+    read = read_layers(model, inputs, names, batch_size=5)
     for name, output in zip(names, seen, strict=True):
         torch.testing.assert_close(read[name], output)
         torch.testing.assert_close(read_layers(model, inputs, name)[name], output)
@@ -458,7 +458,7 @@ def test_a_mapping_of_options_reaches_the_model(inputs):
     with torch.no_grad():
         expected = model.hidden(2 * inputs)
     given = {"x": inputs, "options": SimpleNamespace(scale=2)}
-    torch.testing.assert_close(read_layers(model, given, "hidden", batch=5)["hidden"], expected)
+    torch.testing.assert_close(read_layers(model, given, "hidden", batch_size=5)["hidden"], expected)
 
 
 # --- edits along the right axis -------------------------------------------------------------------------------------

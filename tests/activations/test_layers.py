@@ -100,7 +100,7 @@ def test_a_name_unlike_any_other_lists_them_all():
 @pytest.mark.parametrize("batch", [1, 3, 10, 99])
 def test_batches_add_up_to_the_whole(network, inputs, batch):
     whole = read_layers(network, inputs, ["blocks.3", "readout"])
-    parts = read_layers(network, inputs, ["blocks.3", "readout"], batch=batch)
+    parts = read_layers(network, inputs, ["blocks.3", "readout"], batch_size=batch)
     for name, response in whole.items():
         torch.testing.assert_close(parts[name], response, rtol=1e-5, atol=1e-6)
 

@@ -1,4 +1,4 @@
-"""Capture and edit what the layers of a module return."""
+"""Capture and edit what the layers of a model return."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ Edit: TypeAlias = Callable[[Tensor], Tensor]
 
 
 @contextmanager
-def capture(module: nn.Module, names: Sequence[str]) -> Iterator[dict[str, Tensor]]:
-    """Inside the block, each forward pass of `module` leaves what the named layers return in the dictionary.
+def capture(model: nn.Module, names: Sequence[str]) -> Iterator[dict[str, Tensor]]:
+    """Inside the block, each forward pass of `model` leaves what the named layers return in the dictionary.
 
     Tensors are copies, with all their axes, that carry gradients. Of a layer called several times in a forward pass,
     the keys are `name#0`, `name#1`, ...; see `find_part` for layers that return no plain tensor.
@@ -41,17 +41,14 @@ def capture(module: nn.Module, names: Sequence[str]) -> Iterator[dict[str, Tenso
             seen[f"{name}#0"] = seen.pop(name)
         seen[f"{name}#{number}" if number else name] = tensor
 
-    with hooked(module, {name: partial(keep, name) for name in names}, on_start=seen.clear):
+    with hooked(model, {name: partial(keep, name) for name in names}, on_start=seen.clear):
         yield seen
         _refuse_silent(names, called, "read")
 
 
 @contextmanager
-def editing(module: nn.Module, edits: Mapping[str, Edit]) -> Iterator[None]:
+def editing(model: nn.Module, edits: Mapping[str, Edit]) -> Iterator[None]:
     """Inside the block, what each named layer returns is replaced by a function of it.
-
-        with repbias.editing(network, {"hidden.2": lambda h: h + push}):
-            pushed = network(images)
 
     What follows the layer sees the edited output, and so does a `capture` that begins inside the block. The edit gets
     a copy, and what it returns is copied, so neither the network nor a later module in place changes tensors of the
@@ -59,10 +56,10 @@ def editing(module: nn.Module, edits: Mapping[str, Edit]) -> Iterator[None]:
 
     Parameters
     ----------
-    module : any `nn.Module`.
+    model : any `nn.Module`.
     edits : from a layer's name (not a pattern) to a function of its output with all axes, which returns a tensor of the
         same shape, dtype and device. The function is called at every call of the layer, or, for a name such as `act#1`,
-        only at that call in each forward pass of `module`. Of a layer that returns a tuple, the first tensor is edited;
+        only at that call in each forward pass of `model`. Of a layer that returns a tuple, the first tensor is edited;
         see `read_layers`. Packed and nested sequences are edited in their padded form `[stimulus, token, unit]`.
 
     Raises
@@ -71,7 +68,7 @@ def editing(module: nn.Module, edits: Mapping[str, Edit]) -> Iterator[None]:
         called.
     TypeError : a layer returns no tensor, or an edit returns no tensor, or one of another dtype or device.
 
-    When not to use it: to measure what an edit changes, `steer`, `ablate` and `patch` count it.
+    When not to use it: to measure what an edit changes; `steer`, `ablate` and `patch` do that.
 
     Examples
     --------
@@ -91,7 +88,7 @@ def editing(module: nn.Module, edits: Mapping[str, Edit]) -> Iterator[None]:
         return _checked(name, edit(part.tensor.clone()), part.tensor).clone()
 
     changes = {name: partial(edited, name, edit) for name, edit in edits.items()}
-    with _changing(module, changes):
+    with _changing(model, changes):
         yield
         _refuse_silent(list(edits), called, "edit")
 
@@ -113,12 +110,12 @@ def run_edited(model: nn.Module, batch: Batch, call: Call, change: Change | None
 
 
 @contextmanager
-def _changing(module: nn.Module, changes: Mapping[str, Callable[[Part], Tensor | None]]) -> Iterator[None]:
+def _changing(model: nn.Module, changes: Mapping[str, Callable[[Part], Tensor | None]]) -> Iterator[None]:
     """Inside the block, a function of what a layer or one of its calls returns takes its place, unless it is None."""
     by_layer: dict[str, dict[int | None, Callable[[Part], Tensor | None]]] = {}
     for name, change in changes.items():
         layer, number = split_call(name)
-        refuse_unknown_layer(module, layer)
+        refuse_unknown_layer(model, layer)
         by_layer.setdefault(layer, {})[number] = change
 
     def replace(layer: str, output: object, number: int) -> object:
@@ -129,7 +126,7 @@ def _changing(module: nn.Module, changes: Mapping[str, Callable[[Part], Tensor |
                 output = output if tensor is None else part.put(tensor)
         return output
 
-    with hooked(module, {layer: partial(replace, layer) for layer in by_layer}):
+    with hooked(model, {layer: partial(replace, layer) for layer in by_layer}):
         yield
 
 

@@ -41,31 +41,29 @@ class Activity:
 
 
 def read_layers(
-    module: nn.Module,
+    model: nn.Module,
     inputs: Any,
     layers: str | Sequence[str],
     *,
     pool: Pool = "flatten",
     axes: Axes | None = None,
-    batch: int = 4096,
+    batch_size: int = 4096,
     device: str | torch.device | None = None,
     attention_mask: ArrayLike | None = None,
 ) -> dict[str, Tensor]:
     """Return the activity of each layer as a tensor `[stimulus, unit]`, in eval mode and without gradients.
 
-        hidden = repbias.read_layers(network, images, "hidden.*")["hidden.0"]
-
     Parameters
     ----------
-    module : any `nn.Module`, which is left as it was.
+    model : any `nn.Module`, which is left as it was.
     inputs : a tensor or array `[stimulus, ...]`; a mapping of arguments by name; or a list or loader of batches.
     layers : glob patterns of layer names; `*` does not cross a dot, and `act#1` is the second call of `act`.
     pool : "flatten" makes every value of a stimulus a unit; "mean", "first" and "last" leave the axis of units, and
         read the mean over tokens, the first or the last of them; a number is that token. Maps of images and of
         one-dimensional convolutions are averaged over space.
     axes : names of all axes, such as "stimulus channel time", where the modules do not show which holds the units.
-    batch : stimuli in one forward pass.
-    device : where batches are run; by default where the module's parameters are.
+    batch_size : stimuli in one forward pass.
+    device : where batches are run; by default where the model's parameters are.
     attention_mask : `[stimulus, token]`, 0 at padding; by default the inputs' argument of that name.
 
     Returns
@@ -94,9 +92,9 @@ def read_layers(
         new: Pool = int(former[1]) if former[1] else "mean" if axes == "mean" else "flatten"
         warnings.warn(f"axes={axes!r} is now pool={new!r}; axes names the axes", FutureWarning, stacklevel=2)
         pool, axes = new, None
-    names = match_layers(module, layers)
-    batches = Batches(inputs, module, batch_size=batch, device=device, attention_mask=attention_mask)
-    rows, _ = _read(module, batches, names, pool, axes, as_float32=False)
+    names = match_layers(model, layers)
+    batches = Batches(inputs, model, batch_size=batch_size, device=device, attention_mask=attention_mask)
+    rows, _ = _read(model, batches, names, pool, axes, as_float32=False)
     return {label: of_layer.tensor() for label, of_layer in rows.items()}
 
 
