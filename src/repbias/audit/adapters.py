@@ -213,11 +213,11 @@ def _labels(
     repeated = sorted({name for name in features if list(features).count(name) > 1}, key=str)
     if repeated:
         raise ValueError(f"features must differ from one another, got {repeated} more than once: name each once")
-    found: dict[str, Any] = {"features": {name: _named(known, name, "features", what) for name in features}}
-    for role, name in (("groups", groups), ("repeats", repeats)):
-        if name is not None:
-            found[role] = _named(known, name, role, what)
-    return found
+    given = {role: name for role, name in (("groups", groups), ("repeats", repeats)) if name is not None}
+    return {
+        "features": {name: _named(known, name, "features", what) for name in features},
+        **{role: _named(known, name, role, what) for role, name in given.items()},
+    }
 
 
 def _named(known: Mapping[str, AnyArray], name: str, role: str, what: str) -> AnyArray:

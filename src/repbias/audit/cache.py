@@ -61,7 +61,10 @@ def from_cache(
     if isinstance(pool, bool) or not isinstance(pool, str | int):
         raise TypeError(f"pool must be a name or the number of a position, got {pool!r}")
     refuse_unknown_pool(pool)
-    entries = {name: _entry(cache[name], name) for name in _matching(list(cache), names)}
+    matched = match_names(list(cache), names, "entry of the cache")
+    if not matched:
+        raise ValueError("names must hold a pattern or more, got none")
+    entries = {name: _entry(cache[name], name) for name in matched}
     layouts = {name: Layout(name, pool, tuple(entry.shape), unit=2, masked=True) for name, entry in entries.items()}
     return {"arrays": {name: layouts[name].read(entry, mask) for name, entry in entries.items()}}
 
@@ -76,13 +79,6 @@ def _refuse_no_cache(cache: Any) -> None:
         )
 
 
-def _matching(known: Sequence[str], patterns: str | Sequence[str]) -> tuple[str, ...]:
-    found = match_names(known, patterns, "entry of the cache")
-    if not found:
-        raise ValueError("names must hold a pattern or more, got none")
-    return found
-
-
 def _entry(values: Any, name: str) -> Tensor:
     """Return one entry as a tensor `[stimulus, position, unit]`."""
     if not isinstance(values, Tensor | np.ndarray):
@@ -91,16 +87,16 @@ def _entry(values: Any, name: str) -> Tensor:
     shape = list(entry.shape)
     if not entry.is_floating_point():
         raise TypeError(f"the entry {name!r} must be in floating point, got {entry.dtype}: leave it out")
-    if entry.ndim == 2:
-        raise ValueError(
-            f"the entry {name!r} must be [stimulus, position, unit], got shape {shape}: if it lacks stimuli, run the "
-            "model on a batch; if it is [stimulus, unit], give it to audit_arrays as it is"
-        )
     if entry.ndim != 3:
-        raise ValueError(
-            f"the entry {name!r} must be [stimulus, position, unit], got shape {shape}: leave it out, or, if the last "
-            f"axes are heads and their units, put cache[{name!r}].flatten(2) in a dict"
+        advice = (
+            f"leave it out, or, if the last axes are heads and their units, put cache[{name!r}].flatten(2) in a dict"
         )
+        if entry.ndim == 2:
+            advice = (
+                "if it lacks stimuli, run the model on a batch; if it is [stimulus, unit], give it to audit_arrays as "
+                "it is"
+            )
+        raise ValueError(f"the entry {name!r} must be [stimulus, position, unit], got shape {shape}: {advice}")
     if 0 in shape:
         raise ValueError(f"the entry {name!r} is empty, got shape {shape}: at least one of each axis is needed")
     return entry

@@ -8,6 +8,7 @@ from sklearn.covariance import ledoit_wolf_shrinkage
 
 from repbias.audit.intervals import TAILS, Interval, Resamples, mean_share_interval
 from repbias.core.arrays import FloatArray, IntArray
+from repbias.features.folds import each_fold
 from repbias.features.labels import Labellings
 from repbias.measures.decoding.linear_classifiers import Classifier
 
@@ -21,8 +22,7 @@ def held_out_right(x: FloatArray, labels: IntArray, fold_of: IntArray, classifie
     A class that is in one fold only, as may happen with groups, is never predicted there.
     """
     right = np.zeros(len(x))
-    for fold in range(int(fold_of.max()) + 1):
-        held = fold_of == fold
+    for held in each_fold(fold_of):
         if (labels[~held] == labels[~held][0]).all():
             right[held] = labels[held] == labels[~held][0]
             continue
@@ -65,9 +65,8 @@ def fold_maps(x: FloatArray, fold_of: IntArray) -> FoldMaps:
     It does not depend on labels, so it serves all features and all permutations.
     """
     maps = []
-    for fold in range(int(fold_of.max()) + 1):
-        fitted = x[fold_of != fold]
-        fitted = fitted - fitted.mean(0)
+    for held in each_fold(fold_of):
+        fitted = x[~held] - x[~held].mean(0)
         shrinkage = ledoit_wolf_shrinkage(fitted, assume_centered=True)
         covariance = (1 - shrinkage) * (fitted.T @ fitted) / len(fitted)
         scale = float(np.vdot(fitted, fitted)) / fitted.size
@@ -94,8 +93,7 @@ def balanced_accuracy(
     """
     n_labellings, n_classes = fitted.shape[1:3]
     right = np.zeros((n_labellings, n_classes))
-    for fold, (means, inverse) in enumerate(zip(fitted, maps, strict=True)):
-        held = fold_of == fold
+    for held, means, inverse in zip(each_fold(fold_of), fitted, maps, strict=True):
         weights = means @ inverse
         offset = (weights * means).sum(2) / 2
         scores = deviations[held] @ weights.reshape(-1, weights.shape[2]).T

@@ -20,6 +20,7 @@ import numpy as np
 
 from repbias.audit.intervals import Contributions
 from repbias.core.arrays import FloatArray, IntArray
+from repbias.features.folds import each_fold
 from repbias.features.permutations import Feature
 from repbias.measures.variance.regression import Designs, Regression, block, ratio
 from repbias.measures.variance.sums import OneHotCode, Sums
@@ -92,8 +93,7 @@ class FoldedActivity:
 def folded(x: FloatArray, fold_of: IntArray) -> FoldedActivity:
     """Return centred activity `[stimulus, unit]` with its folds `[stimulus]`."""
     deviations = np.empty_like(x)
-    for fold in range(int(fold_of.max()) + 1):
-        held = fold_of == fold
+    for held in each_fold(fold_of):
         deviations[held] = x[held] - x[~held].mean(0)
     return FoldedActivity(x, fold_of, deviations)
 
@@ -107,7 +107,7 @@ def cross_validated(x: FloatArray, design: FloatArray, fold_of: IntArray) -> Reg
     design : codes, of one feature or several side by side, `[stimulus, column]`.
     fold_of : `[stimulus]`.
     """
-    by_fold = [(x[held], design[held]) for held in (fold_of == fold for fold in range(int(fold_of.max()) + 1))]
+    by_fold = [(x[held], design[held]) for held in each_fold(fold_of)]
     folds = Sums(
         n=np.array([float(len(one)) for one, _ in by_fold]),
         counts=np.stack([code.sum(0) for _, code in by_fold]),
@@ -125,9 +125,9 @@ def held_out_predictions(x: FloatArray, design: FloatArray, fold_of: IntArray) -
     found = cross_validated(x, design, fold_of)
     designs, columns = found.designs(), np.arange(design.shape[1])
     predictions = np.empty_like(x)
-    for fold, weights in enumerate(designs.inverse(columns) @ designs.measured):
-        held = fold_of == fold
-        predictions[held] = (design[held] - found.code_mean[fold]) @ weights
+    by_fold = zip(each_fold(fold_of), found.code_mean, designs.inverse(columns) @ designs.measured, strict=True)
+    for held, mean, weights in by_fold:
+        predictions[held] = (design[held] - mean) @ weights
     return predictions
 
 
@@ -199,8 +199,8 @@ def encodings(activity: FoldedActivity, features: Sequence[Feature]) -> Encoding
     design = np.hstack([feature.code for feature in features])
     found = cross_validated(activity.x, design, activity.fold_of)
     designs, loads = found.designs(), []
-    for fold in range(activity.n_folds):
-        rows = np.flatnonzero(activity.fold_of == fold)
+    for fold, held in enumerate(each_fold(activity.fold_of)):
+        rows = np.flatnonzero(held)
         x, z = activity.x[rows], activity.deviations[rows]
         totals = np.stack([np.einsum("su,su->s", one, z) for one in (x, z)])
         loads.append(Loads(rows, design[rows] - found.code_mean[fold], z @ designs.measured[fold].T, totals))

@@ -17,7 +17,7 @@ from torch import Tensor
 from repbias.audit.repeats import Repeats, find_repeats, refuse_confounded
 from repbias.core.arrays import ArrayLike, FloatArray, IntArray, as_numpy
 from repbias.core.results import ALL_FEATURES
-from repbias.core.specs import did_you_mean
+from repbias.core.specs import refuse_unknown
 from repbias.features.labels import Labels, as_classes, is_missing, refuse_one_group, refuse_unscorable
 from repbias.measures.decoding.linear_classifiers import CLASSIFIERS
 
@@ -43,16 +43,17 @@ class Settings:
             ("resamples", self.resamples, 100, "fewer do not determine the ends of a 95 % interval"),
             ("permutations", self.permutations, 50, "fewer do not determine a p value of 5 %"),
         ):
-            if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-                raise TypeError(f"{name} must be a whole number, got {value!r}")
-            if value < least:
-                raise ValueError(f"{name} must be {least} or more, got {value}: {why}")
-        if self.missing not in MISSING:
-            hint = did_you_mean(str(self.missing), MISSING)
-            raise ValueError(f'missing must be "refuse" or "drop", got {self.missing!r}; {hint}')
-        if self.classifier not in CLASSIFIERS:
-            hint = did_you_mean(str(self.classifier), CLASSIFIERS)
-            raise ValueError(f"no classifier is called {self.classifier!r}; {hint}")
+            refuse_below(name, value, least, why)
+        refuse_unknown(self.missing, MISSING, "policy for missing labels")
+        refuse_unknown(self.classifier, CLASSIFIERS, "classifier")
+
+
+def refuse_below(name: str, value: object, least: int, why: str) -> None:
+    """Raise where a setting is not a whole number, or is too small."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"{name} must be a whole number, got {value!r}")
+    if value < least:
+        raise ValueError(f"{name} must be {least:,} or more, got {value}: {why}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,40 +114,43 @@ def check_stimuli(
     n : number of stimuli, where it is known; otherwise it is that of the first feature.
     of : what has `n` stimuli, in words.
     """
-    columns = {name: _column(values, f"the feature {name!r}") for name, values in _columns(features).items()}
-    bound = {what: _column(v, what) for what, v in {"groups": groups, "repeats": repeats}.items() if v is not None}
+    named = _columns(features)
+    given = {f"the feature {name!r}": values for name, values in named.items()}
+    given |= {what: values for what, values in (("groups", groups), ("repeats", repeats)) if values is not None}
+    columns = {what: _column(values, what) for what, values in given.items()}
     if n is None:
-        first = next(iter(columns))
-        n, of = len(columns[first]), f"feature {first!r}"
-    for what, column in ({f"the feature {name!r}": column for name, column in columns.items()} | bound).items():
+        what, column = next(iter(columns.items()))
+        n, of = len(column), what.removeprefix("the ")
+    for what, column in columns.items():
         if len(column) != n:
             raise ValueError(
                 f"{what} must have one label for each of the {n} stimuli of the {of}, got {len(column)}: check that "
                 "both are of the same stimuli, in the same order"
             )
-    kept, notes = _kept(columns, bound, missing, n)
+    kept, notes = _kept(columns, missing, n)
     rows = np.flatnonzero(kept)
     left = "" if kept.all() else f" (after {n - len(rows)} of {n} stimuli were dropped, as labels are missing)"
     if len(rows) < LEAST_STIMULI:
         raise ValueError(
             f"an audit needs {LEAST_STIMULI} stimuli or more to cross-validate, got {len(rows)}{left}: record more"
         )
-    labels = {name: as_classes(column[kept], f"the feature {name!r}{left}") for name, column in columns.items()}
-    clusters = {what: as_classes(column[kept], what) for what, column in bound.items()}
-    return _clustered(labels, clusters, rows, n, left, (*notes, *_class_notes(labels)))
+    classes = {what: as_classes(column[kept], f"{what}{left}") for what, column in columns.items()}
+    labels = {name: classes[f"the feature {name!r}"] for name in named}
+    cluster, found = _clusters(labels, classes.get("groups"), classes.get("repeats"), left)
+    notes = (*notes, *_class_notes(labels))
+    return Stimuli(labels, rows, n, cluster, groups is not None, found, notes)
 
 
-def _clustered(
-    labels: dict[str, Labels], bound: dict[str, Labels], kept: IntArray, n: int, left: str, notes: tuple[str, ...]
-) -> Stimuli:
-    """Return the stimuli with what is kept together, or raise where a feature cannot be scored that way.
+def _clusters(
+    labels: dict[str, Labels], group: Labels | None, stimulus: Labels | None, left: str
+) -> tuple[IntArray, Repeats | None]:
+    """Return what is kept together, `[stimulus]`, and the repeats; raise where a feature cannot be scored that way.
 
     Parameters
     ----------
     left : how many stimuli were dropped, in words; "" for none.
     """
-    group, stimulus = bound.get("groups"), bound.get("repeats")
-    cluster, clusters, repeats = np.arange(len(kept)), None, None
+    cluster, clusters, repeats = np.arange(len(next(iter(labels.values())).numbers)), None, None
     if group is not None:
         refuse_one_group(group)
         cluster, clusters = group.numbers, "groups"
@@ -157,7 +161,14 @@ def _clustered(
         refuse_unscorable(of_feature, cluster, f"the feature {name!r}{left}", clusters=clusters)
         if repeats is not None:
             refuse_confounded(of_feature, repeats, f"the feature {name!r}")
-    return Stimuli(labels, kept, n, cluster, group is not None, repeats, notes)
+    return cluster, repeats
+
+
+def refuse_other_counts(arrays: Mapping[str, npt.NDArray[Any]], expected: str) -> None:
+    """Raise where arrays differ in their number of stimuli; `expected` says which must hold the same."""
+    counts = {name: len(array) for name, array in arrays.items()}
+    if len(set(counts.values())) > 1:
+        raise ValueError(f"{expected}, got {counts}: align them first")
 
 
 def named_values(values: object, what: str, form: str) -> dict[str, Any]:
@@ -223,12 +234,9 @@ def refuse_masked(values: object, what: str) -> None:
         raise TypeError(f"{what} is a masked array, whose mask would be lost: drop or fill what is masked first")
 
 
-def _kept(
-    columns: dict[str, pd.Series[Any]], bound: dict[str, pd.Series[Any]], missing: Missing, n: int
-) -> tuple[BoolArray, tuple[str, ...]]:
+def _kept(columns: dict[str, pd.Series[Any]], missing: Missing, n: int) -> tuple[BoolArray, tuple[str, ...]]:
     """Return which stimuli have all their labels, `[stimulus]`, and a note on the others."""
-    needed = {f"the feature {name!r}": column for name, column in columns.items()} | bound
-    absent = {what: is_missing(column) for what, column in needed.items()}
+    absent = {what: is_missing(column) for what, column in columns.items()}
     counts = {what: int(where.sum()) for what, where in absent.items() if where.any()}
     kept = ~np.any(list(absent.values()), axis=0)
     if not counts:

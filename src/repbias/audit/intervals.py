@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from scipy import stats
@@ -21,12 +22,25 @@ NO_INTERVAL = (float("nan"), float("nan"))
 Interval = tuple[float, float]
 
 
+def group_sums(group: IntArray, n: int | None = None, dtype: type[np.floating[Any]] = np.float64) -> csr_array:
+    """Return the matrix `[group, stimulus]` whose product with an array adds up the stimuli of each group.
+
+    Parameters
+    ----------
+    group : the group of each stimulus, 0, 1, ..., `[stimulus]`; or several of each, `[which, stimulus]`.
+    n : number of groups, where the last may have no stimulus.
+    """
+    stimulus = np.broadcast_to(np.arange(group.shape[-1]), group.shape).ravel()
+    shape = (int(group.max()) + 1 if n is None else n, group.shape[-1])
+    return csr_array((np.ones(group.size, dtype), (group.ravel(), stimulus)), shape=shape)
+
+
 class Resamples:
     """How often each cluster is drawn in each bootstrap resample; the same draws for all measures."""
 
     def __init__(self, cluster: IntArray, resamples: int, *, seed: int) -> None:
         n_clusters = int(cluster.max()) + 1
-        self._gather = csr_array((np.ones(len(cluster)), (cluster, np.arange(len(cluster)))))
+        self._sums = group_sums(cluster)
         self.weights: FloatArray = (
             rng(seed, "audit", "bootstrap")
             .multinomial(n_clusters, np.full(n_clusters, 1 / n_clusters), size=resamples)
@@ -35,7 +49,7 @@ class Resamples:
 
     def by_cluster(self, values: FloatArray) -> FloatArray:
         """Return the sums over the stimuli of each cluster, `[stimulus, ...]` to `[cluster, ...]`."""
-        return np.asarray(self._gather @ values)
+        return np.asarray(self._sums @ values)
 
     def sums(self, values: FloatArray) -> FloatArray:
         """Return the sum of `values` `[stimulus, ...]` over each resample, `[resample, ...]`."""

@@ -9,20 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-import numpy.typing as npt
 from scipy import stats
 
 from repbias.audit.decoding import FoldMaps, balanced_accuracy
 from repbias.audit.estimates import FoldedActivity
 from repbias.audit.findings import Share
+from repbias.audit.inputs import BoolArray
 from repbias.audit.intervals import CONFIDENCE
 from repbias.core.arrays import FloatArray
+from repbias.features.folds import each_fold
 from repbias.features.labels import Labellings
 from repbias.features.permutations import FEW_CLUSTERS
 from repbias.measures.variance.regression import Regression
 from repbias.measures.variance.sums import OneHotCode, Sums
-
-BoolArray = npt.NDArray[np.bool_]
 
 POWER = 0.8
 LEVEL = 0.05
@@ -38,12 +37,11 @@ def class_sums(activity: FoldedActivity, labels: Labellings, n_classes: int) -> 
     x, fold_of = activity.x, activity.fold_of
     shape = (activity.n_folds, len(labels), n_classes)
     counts, sums = np.empty(shape), np.empty((*shape, x.shape[1]))
-    for fold in range(activity.n_folds):
-        held = fold_of == fold
+    for fold, held in enumerate(each_fold(fold_of)):
         code = (labels[:, held, None] == np.arange(n_classes)).transpose(0, 2, 1).astype(float)  # [labelling, class, s]
         counts[fold] = code.sum(2)
         sums[fold] = (code.reshape(-1, code.shape[2]) @ x[held]).reshape(sums[fold].shape)
-    totals = np.stack([x[fold_of == fold].sum(0) for fold in range(activity.n_folds)])
+    totals = np.stack([x[held].sum(0) for held in each_fold(fold_of)])
     folds = Sums(np.bincount(fold_of).astype(float)[:, None], counts, sums, totals[:, None])
     return Regression(OneHotCode((n_classes,)), folds.others(), folds)
 

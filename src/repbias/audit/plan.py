@@ -9,7 +9,7 @@ import numpy as np
 
 from repbias.audit.inputs import Settings, Stimuli
 from repbias.audit.intervals import Resamples
-from repbias.audit.repeats import Repeats, design_note, exchange_notes
+from repbias.audit.repeats import Repeats, design_note
 from repbias.core.arrays import IntArray
 from repbias.features.folds import assign_folds
 from repbias.features.labels import associated
@@ -65,18 +65,28 @@ def _exchange(stimuli: Stimuli, labels: IntArray, fold_of: IntArray) -> Exchange
 
 def plan_notes(stimuli: Stimuli, plan: Plan) -> Iterator[str]:
     """Yield in words how folds, intervals and permutations treat the stimuli."""
-    labels = {name: of_feature.numbers for name, of_feature in stimuli.labels.items()}
-    if stimuli.repeats is not None:
-        yield f"{plan.n_folds} cross-validation folds."
-        yield design_note(stimuli.repeats)
-        yield from exchange_notes(stimuli.repeats, labels)
-    elif stimuli.grouped:
+    if stimuli.repeats is None and not stimuli.grouped:
+        yield f"{plan.n_folds} cross-validation folds; stimuli are taken to be independent, as no groups were given."
+        return
+    if stimuli.repeats is None:
         n_groups = int(stimuli.cluster.max()) + 1
         yield f"{plan.n_folds} cross-validation folds, which keep {n_groups} groups whole; intervals are over groups."
-        between = [name for name, numbers in labels.items() if one_label_each(numbers, stimuli.cluster)]
-        if between:
-            yield f"Permuted between groups, as each group has one label: {', '.join(between)}."
-        if within := [name for name in labels if name not in between]:
-            yield f"Permuted within groups: {', '.join(within)}."
     else:
-        yield f"{plan.n_folds} cross-validation folds; stimuli are taken to be independent, as no groups were given."
+        yield f"{plan.n_folds} cross-validation folds."
+        yield design_note(stimuli.repeats)
+    permuted: dict[str, list[str]] = {}
+    for name, labels in stimuli.labels.items():
+        permuted.setdefault(_how_permuted(stimuli, labels.numbers), []).append(name)
+    for how, names in permuted.items():
+        yield f"Permuted {how}: {', '.join(names)}."
+
+
+def _how_permuted(stimuli: Stimuli, labels: IntArray) -> str:
+    repeats = stimuli.repeats
+    if (repeats is None or repeats.keeps_groups) and one_label_each(labels, stimuli.cluster):
+        return "between groups, as each group has one label"
+    if repeats is None:
+        return "within groups"
+    if repeats.bound(labels):
+        return f"between stimuli{' of a group' * repeats.keeps_groups}, as each has one label in all presentations"
+    return f"between the presentations of a stimulus{' in a group' * repeats.crossed}"

@@ -25,10 +25,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_array
 
 from repbias.audit.findings import Row, row
-from repbias.audit.intervals import NO_INTERVAL, Contributions, Resamples
+from repbias.audit.intervals import NO_INTERVAL, Contributions, Resamples, group_sums
 from repbias.core.arrays import FloatArray, IntArray
 from repbias.core.results import ALL_FEATURES
 from repbias.features.labels import Labels
@@ -153,20 +152,6 @@ def design_note(repeats: Repeats) -> str:
     return text
 
 
-def exchange_notes(repeats: Repeats, labels: Mapping[str, IntArray]) -> tuple[str, ...]:
-    """Return in words how each feature is permuted."""
-    grouped: dict[str, list[str]] = {}
-    for name, numbers in labels.items():
-        if repeats.keeps_groups and one_label_each(numbers, repeats.cluster):
-            what = "between groups, as each group has one label"
-        elif repeats.bound(numbers):
-            what = f"between stimuli{' of a group' * repeats.keeps_groups}, as each has one label in all presentations"
-        else:
-            what = f"between the presentations of a stimulus{' in a group' * repeats.crossed}"
-        grouped.setdefault(what, []).append(name)
-    return tuple(f"Permuted {what}: {', '.join(names)}." for what, names in grouped.items())
-
-
 def pairs_of(*numbers: IntArray) -> IntArray:
     """Return a number 0, 1, ... for each combination of numbers, `[presentation]`."""
     return np.unique(np.column_stack(numbers), axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
@@ -236,5 +221,4 @@ def reproduced(x: FloatArray, total: FloatArray, repeats: Repeats) -> Contributi
 
 def _sums(values: FloatArray, block: IntArray) -> FloatArray:
     """Return for each row the sum over the rows of its block, `[presentation, unit]`."""
-    gather = csr_array((np.ones(len(block)), (block, np.arange(len(block)))))
-    return np.asarray(gather @ values)[block]
+    return np.asarray(group_sums(block) @ values)[block]

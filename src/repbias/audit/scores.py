@@ -16,10 +16,12 @@ import torch
 
 from repbias.audit.estimates import FoldedActivity, contributions, held_out_predictions
 from repbias.audit.findings import Row, row
+from repbias.audit.inputs import BoolArray
 from repbias.audit.intervals import NO_INTERVAL, Contributions, Interval, normal_interval
 from repbias.audit.plan import Plan
 from repbias.core.arrays import FloatArray, IntArray
 from repbias.core.randomness import rng
+from repbias.features.folds import each_fold
 from repbias.features.permutations import Feature
 from repbias.measures.similarity.rdm import squared_distances
 from repbias.measures.variance.equalize import equalize
@@ -116,9 +118,9 @@ class Distances:
         side does not vary."""
         w, n = self.weights, self.weights.sum(1)
         classes = [np.flatnonzero(labels == label) for label in np.unique(labels)]
-        sizes = np.stack([w[:, networks].sum(1) for networks in classes], axis=1)
+        sizes = np.stack([w[:, stimuli].sum(1) for stimuli in classes], axis=1)
         others = n[:, None] - sizes[:, np.searchsorted(np.unique(labels), labels)]  # a model's sum of each row
-        within = sum(_form(w[:, networks], self.values[np.ix_(networks, networks)]) for networks in classes)
+        within = sum(_form(w[:, stimuli], self.values[np.ix_(stimuli, stimuli)]) for stimuli in classes)
         total, model_total = (w * self.rows).sum(1), (w * others).sum(1)
         crossed = total - within
         pairs = n**2 - (w**2).sum(1)
@@ -206,8 +208,7 @@ class Equalising:
     def added(self, deviations: FloatArray) -> FloatArray:
         """Return what the maps add to held-out deviations, or to predictions of them, `[stimulus, unit]`."""
         found = np.zeros_like(deviations)
-        for fold, (basis, change) in enumerate(self.maps):
-            held = self.fold_of == fold
+        for held, (basis, change) in zip(each_fold(self.fold_of), self.maps, strict=True):
             found[held] = deviations[held] @ basis.T @ change @ basis
         return found
 
@@ -227,7 +228,7 @@ def fit_equalising(activity: FoldedActivity, features: Sequence[Feature], streng
     chosen = [feature for feature in features if feature.name in strength]
     while len(chosen) > 1:
         try:
-            maps = tuple(_fold_map(activity, fold, chosen) for fold in range(activity.n_folds))
+            maps = tuple(_map(activity, ~held, chosen) for held in each_fold(activity.fold_of))
         except ValueError:  # its message speaks of the arguments of `equalize`
             chosen.remove(min(chosen, key=lambda feature: strength[feature.name]))
         else:
@@ -235,9 +236,8 @@ def fit_equalising(activity: FoldedActivity, features: Sequence[Feature], streng
     return Equalising((), (), activity.fold_of)
 
 
-def _fold_map(activity: FoldedActivity, fold: int, features: Sequence[Feature]) -> tuple[FloatArray, FloatArray]:
-    """Fit the map on all folds but one, within the span of the features' directions: elsewhere it is the identity."""
-    fitted = activity.fold_of != fold
+def _map(activity: FoldedActivity, fitted: BoolArray, features: Sequence[Feature]) -> tuple[FloatArray, FloatArray]:
+    """Fit the map on some of the stimuli, within the span of the features' directions: elsewhere it is the identity."""
     x = activity.x[fitted] - activity.x[fitted].mean(0)
     labels = torch.from_numpy(np.column_stack([feature.labels.numbers[fitted] for feature in features]))
     encoding = fit_joint_encoding(x, labels, tuple(feature.n_classes for feature in features))

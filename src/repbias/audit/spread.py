@@ -11,17 +11,16 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from scipy import stats
-from scipy.sparse import csr_array
 
 from repbias.audit.estimates import FoldedActivity
-from repbias.audit.intervals import CONFIDENCE, TAILS, Interval, Resamples
+from repbias.audit.intervals import CONFIDENCE, TAILS, Interval, Resamples, group_sums
+from repbias.audit.measures import DENSE
 from repbias.core.arrays import FloatArray, IntArray
 from repbias.measures.variance.regression import ratio
 
+DENSITY = f"density_{DENSE:g}"
 BLOCKS = 20
 LEAST_BLOCKS = 3  # a jackknife leaves out one, and one must be fitted and another scored
-DENSE = 0.1
-DENSITY = f"density_{DENSE:g}"
 GRID = 2000
 LEAST_P = 1e-300
 CLUSTERS_AT_ONCE = 1000  # to keep memory small
@@ -134,9 +133,8 @@ def block_sums(x: FloatArray, labels: IntArray, cluster: IntArray) -> tuple[Floa
     block_of = np.empty(n_clusters, dtype=np.int64)
     block_of[np.argsort(held.argmax(1), kind="stable")] = np.arange(n_clusters) % blocks
     part = block_of[cluster] * n_classes + labels
-    gather = csr_array((np.ones(len(part)), (part, np.arange(len(part)))), shape=(blocks * n_classes, len(part)))
-    sums = np.asarray(gather @ x).reshape(blocks, n_classes, x.shape[1])
-    return sums, np.asarray(gather.sum(1)).reshape(blocks, n_classes)
+    gather = group_sums(part, blocks * n_classes)
+    return np.reshape(gather @ x, (blocks, n_classes, -1)), np.reshape(gather.sum(1), (blocks, n_classes))
 
 
 def _moments(sums: FloatArray, counts: FloatArray) -> FloatArray:

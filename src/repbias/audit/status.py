@@ -52,13 +52,8 @@ WEAK_R2 = 0.05
 WEAK_RATIO = 0.2
 _MOST_NAMES = 3  # layers that a summary names; more are counted
 
-DOMINANT, DETECTED, WEAK, NOT_DETECTED, INCONCLUSIVE = (
-    "dominant",
-    "detected",
-    "weak but decodable",
-    "not detected",
-    "inconclusive",
-)
+DOMINANT, DETECTED, WEAK = "dominant", "detected", "weak but decodable"
+NOT_DETECTED, INCONCLUSIVE = "not detected", "inconclusive"
 MEANINGS = {
     DOMINANT: "it explains more of the layer's variance than any other feature, and at least "
     f"{short(WEAK_R2, 0)} %. Analyses that follow variance (PCA, clustering, RSA, CKA, regression) show it first.",

@@ -8,6 +8,8 @@ stimulus's running index alone.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import numpy.typing as npt
 
@@ -21,6 +23,12 @@ DEALT_SINGLY = 20_000  # stimuli up to which the folds are balanced one by one; 
 def one_hot(labels: IntArray, n_classes: int) -> FloatArray:
     """Return the one-hot code `[stimulus, class]` of labels 0, 1, ..., `[stimulus]`."""
     return np.asarray(np.eye(n_classes)[labels])
+
+
+def each_fold(fold_of: IntArray) -> Iterator[npt.NDArray[np.bool_]]:
+    """Yield for each fold 0, 1, ... which stimuli are in it, `[stimulus]`."""
+    for fold in range(int(fold_of.max()) + 1):
+        yield fold_of == fold
 
 
 def assign_folds(strata: IntArray, cluster: IntArray | None = None, *, seed: int) -> IntArray:

@@ -258,7 +258,7 @@ def test_layers_of_one_name_a_folder_and_no_file_are_refused(tmp_path: Path) -> 
 def test_inputs_that_differ_in_length_or_have_no_axis_are_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "two.npz", a=np.ones(3), b=np.ones(4))
     np.save(tmp_path / "one.npy", np.array(3.0))
-    with pytest.raises(ValueError, match="differ in their number of stimuli"):
+    with pytest.raises(ValueError, match="must be the same stimuli"):
         read_inputs(tmp_path / "two.npz")
     with pytest.raises(ValueError, match="single number"):
         read_inputs(tmp_path / "one.npy")

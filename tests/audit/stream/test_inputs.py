@@ -37,7 +37,7 @@ REFUSED = {
     "a layer more": ({"chunks": [{"V4": X[:12]}, {"V4": X[12:], "IT": X[12:]}]}, "give the same layers in all"),
     "no layers": ({"chunks": [{}]}, "chunk 0 names no layer"),
     "a layer whose name is a number": ({"chunks": [{3: X}]}, "layers must have names, got 3 in chunk 0"),
-    "layers of other stimuli": ({"chunks": [{"V4": X, "IT": X[1:]}]}, "got {'V4': 24, 'IT': 23} in chunk 0"),
+    "layers of other stimuli": ({"chunks": [{"V4": X, "IT": X[1:]}]}, "the same stimuli, got {'V4': 24, 'IT': 23}"),
     "one axis": ({"chunks": [X[:, 0]]}, "layer 'activity' of chunk 0 must be an array [stimulus, unit]"),
     "three axes": ({"chunks": [X[:, :, None]]}, "average or flatten the axes"),
     "an empty chunk": ({"chunks": [X[:12], X[:0], X[12:]]}, "layer 'activity' of chunk 1 has shape (0, 4)"),

@@ -5,6 +5,7 @@ import pytest
 
 from repbias.audit.decoding import balanced_accuracy, fold_maps
 from repbias.audit.estimates import coordinates, folded
+from repbias.audit.inputs import check_stimuli
 from repbias.audit.intervals import Resamples
 from repbias.audit.nulls import class_sums, explained, planted_power
 from repbias.audit.stream.layer import UnitVariance
@@ -14,15 +15,12 @@ from repbias.audit.stream.readout import readouts
 from repbias.audit.stream.sums import read_sums
 from repbias.audit.stream.variance import regressions, stream_encodings, variation
 from repbias.features.folds import assign_folds, one_hot
-from repbias.features.labels import Labels
 from repbias.features.permutations import exchange
 
 
 def planned(labels, *, sampled=10_000, seed=0):
     """Return the plan of features given as columns of numbers."""
-    features = {str(at): Labels(y, tuple(map(str, range(y.max() + 1)))) for at, y in enumerate(labels)}
-    n = len(labels[0])
-    return stream_plan(features, np.arange(n), n, sampled, seed)
+    return stream_plan(check_stimuli({str(at): y for at, y in enumerate(labels)}), sampled, seed)
 
 
 def read(x, plan):

@@ -11,11 +11,11 @@ from torch import nn
 
 from repbias.audit.arrays import audit_arrays
 from repbias.audit.estimates import contributions, coordinates, folded, held_out_predictions
+from repbias.audit.inputs import check_stimuli
 from repbias.audit.stream.audit import audit_stream, stream_activity
 from repbias.audit.stream.plan import stream_plan
 from repbias.audit.stream.sums import read_sums
 from repbias.features.folds import assign_folds
-from repbias.features.labels import Labels
 
 QUICK = {"resamples": 100, "permutations": 50}
 OF_ALL = ["r2", "r2_unbiased", "r2_unique", "r2_common", "density_0.1", "rdm_share", "chance"]
@@ -207,8 +207,7 @@ def test_a_seed_gives_the_same_report_and_another_seed_another():
 
 def test_memory_does_not_grow_with_the_stimuli():
     def peak(n):
-        side = Labels(np.arange(n) % 2, ("0", "1"))
-        plan = stream_plan({"side": side}, np.arange(n), n, 1000, 0)
+        plan = stream_plan(check_stimuli({"side": np.arange(n) % 2}), 1000, 0)
         generator = np.random.default_rng(0)
         chunks = (generator.standard_normal((500, 300), dtype=np.float32) for _ in range(n // 500))
         tracemalloc.start()

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from repbias.audit.files.table import TABLE_SUFFIXES, check_file, guarded, read_table
+from repbias.audit.inputs import refuse_other_counts
 
 Array: TypeAlias = npt.NDArray[np.generic]
 
@@ -57,11 +58,7 @@ def read_inputs(path: Path) -> Array | dict[str, Array]:
     arrays = _read(path)
     if scalar := [name for name, array in arrays.items() if array.ndim == 0]:
         raise ValueError(f"{path}: {scalar[0]!r} is a single number; the first axis of inputs must be the stimuli")
-    counts = {name: len(array) for name, array in arrays.items()}
-    if len(set(counts.values())) > 1:
-        raise ValueError(
-            f"{path}: the arrays differ in their number of stimuli, {counts}; the first axis must be the stimuli"
-        )
+    refuse_other_counts(arrays, f"{path}: the first axis of all arrays must be the same stimuli")
     return next(iter(arrays.values())) if len(arrays) == 1 else arrays
 
 
@@ -98,9 +95,7 @@ def read_chunks(paths: Sequence[Path]) -> Iterator[dict[str, Array]]:
         if path.stem in layers:
             raise ValueError(f"{path}: a layer called {path.stem!r} was named before; rename one file")
         layers[path.stem] = _mapped(path)
-    counts = {name: len(array) for name, array in layers.items()}
-    if len(set(counts.values())) > 1:
-        raise ValueError(f"all arrays must hold the same stimuli, in the same order, got {counts}: align them first")
+    refuse_other_counts(layers, "all arrays must hold the same stimuli, in the same order")
     return _parts(layers)
 
 
@@ -139,7 +134,8 @@ def _read_safetensors(path: Path) -> Mapping[str, object]:
 def _units(table: pd.DataFrame, path: Path) -> Array:
     """Return a table of numbers as responses, its columns as units."""
     names = list(table.columns)
-    if all(map(_is_number, names)) and not _counts(names):
+    counted = [[str(first + place) for place in range(len(names))] for first in (0, 1)]
+    if names not in counted and _are_numbers(names):
         raise ValueError(
             f"{path}: the first line holds numbers; it must name the units, followed by one line per stimulus"
         )
@@ -149,17 +145,12 @@ def _units(table: pd.DataFrame, path: Path) -> Array:
     return table.to_numpy(dtype=np.float64, na_value=np.nan)
 
 
-def _is_number(name: str) -> bool:
+def _are_numbers(names: Sequence[str]) -> bool:
     try:
-        float(name)
+        np.array(names, dtype=float)
     except ValueError:
         return False
     return True
-
-
-def _counts(names: Sequence[str]) -> bool:
-    """Return whether the names only number the units, from 0 or 1."""
-    return any(names == [str(start + place) for place in range(len(names))] for start in (0, 1))
 
 
 def _numbers(array: object, name: str, path: Path) -> Array:

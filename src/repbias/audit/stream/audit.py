@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import torch
 from torch import nn
@@ -17,7 +16,7 @@ from repbias.activations.layers import match_layers
 from repbias.activations.layout import Pool, refuse_unknown_pool
 from repbias.activations.reading import Float32Array, iterate_batches
 from repbias.audit.arrays import unit_notes
-from repbias.audit.inputs import Missing, Settings, check_stimuli
+from repbias.audit.inputs import Missing, Settings, check_stimuli, refuse_below
 from repbias.audit.intervals import CONFIDENCE
 from repbias.audit.progress import AuditProgress
 from repbias.audit.report import AuditReport, make_report
@@ -109,9 +108,9 @@ def audit_stream(
     ['dominant', 'not detected']
     """
     settings = Settings(seed, resamples, permutations, missing)
-    _refuse_small_sample(sample)
+    refuse_below("sample", sample, LEAST_SAMPLE, "fewer do not determine the intervals")
     stimuli = check_stimuli(features, missing=missing)
-    plan = stream_plan(stimuli.labels, stimuli.kept, stimuli.n_given, sample, seed)
+    plan = stream_plan(stimuli, sample, seed)
     with AuditProgress(enabled=progress) as shown:
         layers = read_sums(chunks, plan, lambda read: shown.has_read_part(read, stimuli.n_given))
     n_units = {layer: len(sums.varies) for layer, sums in layers.items()}
@@ -127,13 +126,6 @@ def audit_stream(
         "sample": len(plan.representative),
     }
     return make_report(found, stimuli, n_units, notes, asdict(settings) | more)
-
-
-def _refuse_small_sample(sample: int) -> None:
-    if isinstance(sample, bool) or not isinstance(sample, (int, np.integer)):
-        raise TypeError(f"sample must be a whole number, got {sample!r}")
-    if sample < LEAST_SAMPLE:
-        raise ValueError(f"sample must be {LEAST_SAMPLE:,} or more, got {sample}: fewer do not determine the intervals")
 
 
 def _plan_notes(plan: StreamPlan) -> tuple[str, ...]:

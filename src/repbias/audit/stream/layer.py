@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from repbias.audit.findings import N_COMPONENTS, LayerAudit, LayerFindings, Share, Tests, UnitR2
-from repbias.audit.intervals import Resamples
+from repbias.audit.intervals import Resamples, group_sums
 from repbias.audit.spread import DENSITY, UnitSums, density_of_sums, participation_interval
 from repbias.audit.stream.nulls import detectable_r2, false_positives, null_r2
 from repbias.audit.stream.plan import StreamPlan
 from repbias.audit.stream.readout import readouts
 from repbias.audit.stream.sums import LayerSums
 from repbias.audit.stream.variance import Variation, regressions, stream_encodings, variation
-from repbias.core.arrays import FloatArray, IntArray
+from repbias.core.arrays import FloatArray
 from repbias.core.randomness import rng
 from repbias.features.labels import associated
 from repbias.measures.variance.regression import Regression, ratio
@@ -110,10 +109,10 @@ class _Blocks:
             columns = plan.columns[plan.representative[rows]]
             z = sums.sample[plan.sample.representative[rows]] - found.mean[fold].astype(np.float32)
             x = z + (found.mean[fold] - varied.mean).astype(np.float32)
-            gather = _gather(block * plan.code.n_columns + columns.T, n * plan.code.n_columns)
+            gather = group_sums(block * plan.code.n_columns + columns.T, n * plan.code.n_columns, np.float32)
             self._class_sums.append((gather @ z).reshape(n, plan.code.n_columns, -1))
             self._counts.append(np.asarray(gather.sum(1)).reshape(n, -1))
-            totals.append(_gather(block[None], n) @ (x * z))
+            totals.append(group_sums(block, n, np.float32) @ (x * z))
         self.totals: FloatArray = np.concatenate(totals).astype(float)
 
     def gains(self, means: FloatArray, of: slice) -> FloatArray:
@@ -139,10 +138,3 @@ def axis_r2(found: Regression, varied: Variation, plan: StreamPlan) -> dict[str,
         feature: (ratio(gain[of].sum(0), squares), ratio(cross[of].sum(0), totals))
         for feature, of in plan.columns_of.items()
     }
-
-
-def _gather(group: IntArray, n: int) -> csr_array:
-    """Return the matrix `[group, stimulus]` that adds up the stimuli of each group, `group` being `[of, stimulus]`."""
-    stimulus = np.broadcast_to(np.arange(group.shape[1]), group.shape).ravel()
-    ones = np.ones(group.size, np.float32)
-    return csr_array((ones, (group.ravel(), stimulus)), shape=(n, group.shape[1]))

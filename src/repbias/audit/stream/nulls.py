@@ -28,7 +28,7 @@ from repbias.audit.stream.plan import StreamPlan
 from repbias.audit.stream.sums import LayerSums
 from repbias.core.arrays import FloatArray
 from repbias.core.randomness import rng
-from repbias.features.folds import one_hot
+from repbias.features.folds import each_fold, one_hot
 from repbias.features.permutations import exchange
 
 LEAST_SKEW = 1e-6
@@ -151,7 +151,7 @@ def false_positives(sums: LayerSums, plan: StreamPlan, n_planted: int) -> dict[s
     for feature, labels in plan.labels.items():
         numbers, n_classes = labels.numbers[stimuli], len(labels.classes)
         code = one_hot(numbers, n_classes)
-        counts = np.stack([code[fold_of == fold].sum(0) for fold in range(activity.n_folds)])
+        counts = np.stack([code[held].sum(0) for held in each_fold(fold_of)])
         critical = null_r2(counts, of_layer.shares).critical_value()
         labellings = exchange(numbers, np.arange(len(chosen)), fold_of).permuted(numbers, n_planted, generator)
         r2 = [explained(class_sums(activity, some, n_classes)) for some in batches(activity, labellings, n_classes)]

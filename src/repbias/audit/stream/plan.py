@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy.sparse import csr_array
 
+from repbias.audit.inputs import Stimuli
+from repbias.audit.intervals import group_sums
 from repbias.core.arrays import FloatArray, IntArray
 from repbias.core.randomness import rng
-from repbias.features.folds import assign_folds
+from repbias.features.folds import assign_folds, each_fold
 from repbias.features.labels import Labels
 from repbias.measures.variance.sums import OneHotCode
 
@@ -37,17 +38,13 @@ class Sample:
 class StreamPlan:
     """The labels of all stimuli, how they are dealt to folds, and which are kept."""
 
-    labels: dict[str, Labels]
-    """By feature, of the stimuli that are audited."""
+    stimuli: Stimuli
 
-    kept: IntArray
-    """Running numbers, in the stream, of the stimuli that are audited, increasing."""
-
-    n_stream: int
-    """Number of stimuli in the stream."""
+    code: OneHotCode
+    """The codes of all features, side by side."""
 
     columns: IntArray
-    """The column of each stimulus's class in the codes of all features side by side, `[stimulus, feature]`."""
+    """The columns of `code` that stand for the classes of each stimulus, `[stimulus, feature]`."""
 
     fold_of: IntArray
     """`[stimulus]`."""
@@ -59,8 +56,12 @@ class StreamPlan:
     seed: int
 
     @property
+    def labels(self) -> dict[str, Labels]:
+        return self.stimuli.labels
+
+    @property
     def n_stimuli(self) -> int:
-        return len(self.kept)
+        return self.stimuli.n_stimuli
 
     @property
     def n_folds(self) -> int:
@@ -71,10 +72,6 @@ class StreamPlan:
         return int(self.part_of.max()) + 1
 
     @cached_property
-    def code(self) -> OneHotCode:
-        return OneHotCode(tuple(len(labels.classes) for labels in self.labels.values()))
-
-    @cached_property
     def columns_of(self) -> dict[str, slice]:
         """The columns of each feature."""
         return dict(zip(self.labels, self.code.features, strict=True))
@@ -82,12 +79,8 @@ class StreamPlan:
     @cached_property
     def together(self) -> FloatArray:
         """Number of stimuli that are in both of two classes, `[fold, column, column]`; of one class on the diagonal."""
-        return np.stack([self._together(self.columns[self.fold_of == fold]) for fold in range(self.n_folds)])
-
-    def _together(self, columns: IntArray) -> FloatArray:
-        starts = np.arange(0, columns.size + 1, columns.shape[1])
-        code = csr_array((np.ones(columns.size), columns.ravel(), starts), shape=(len(columns), self.code.n_columns))
-        return np.asarray((code.T @ code).toarray())
+        codes = [group_sums(self.columns[held].T, self.code.n_columns) for held in each_fold(self.fold_of)]
+        return np.stack([(code @ code.T).toarray() for code in codes])
 
     @cached_property
     def counts(self) -> FloatArray:
@@ -114,26 +107,23 @@ class StreamPlan:
     @cached_property
     def representative_by_fold(self) -> list[IntArray]:
         """Which of the representative stimuli are in each fold."""
-        fold_of = self.fold_of[self.representative]
-        return [np.flatnonzero(fold_of == fold) for fold in range(self.n_folds)]
+        return [np.flatnonzero(held[self.representative]) for held in each_fold(self.fold_of)]
 
 
-def stream_plan(labels: dict[str, Labels], kept: IntArray, n_stream: int, n_sampled: int, seed: int) -> StreamPlan:
+def stream_plan(stimuli: Stimuli, n_sampled: int, seed: int) -> StreamPlan:
     """Return the plan of a stream.
 
     Parameters
     ----------
-    labels : by feature, of the stimuli that are audited.
-    kept, n_stream : as in `StreamPlan`.
     n_sampled : size of the representative sample.
     seed : of folds and samples.
     """
+    labels = stimuli.labels
     numbers = np.stack([of_feature.numbers for of_feature in labels.values()], axis=1)
-    starts = np.cumsum([0, *(len(of_feature.classes) for of_feature in labels.values())])
-    columns = numbers + starts[:-1]
-    fold_of = assign_folds(numbers, seed=seed)
-    sample = _sample(labels, len(kept), n_sampled, seed)
-    return StreamPlan(labels, kept, n_stream, columns, fold_of, _parts(columns, fold_of), sample, seed)
+    code = OneHotCode(tuple(len(of_feature.classes) for of_feature in labels.values()))
+    columns, fold_of = numbers + code.starts, assign_folds(numbers, seed=seed)
+    sample = _sample(labels, stimuli.n_stimuli, n_sampled, seed)
+    return StreamPlan(stimuli, code, columns, fold_of, _parts(columns, fold_of), sample, seed)
 
 
 def _parts(columns: IntArray, fold_of: IntArray) -> IntArray:

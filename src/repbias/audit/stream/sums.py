@@ -17,6 +17,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from repbias.audit.inputs import refuse_other_counts
 from repbias.audit.stream.plan import StreamPlan
 from repbias.core.arrays import ArrayLike, FloatArray, IntArray, as_representation
 
@@ -49,7 +50,8 @@ def checked_chunks(chunks: Iterable[Chunk], n: int) -> Iterator[tuple[int, dict[
             what = f"layer {layer!r} of chunk {number}"
             found[layer] = _floats(as_representation(values, what, first=first, n_units=n_units.get(layer)))
             n_units[layer] = found[layer].shape[1]
-        size = _size(found, number)
+        refuse_other_counts(found, f"all layers of chunk {number} must hold the same stimuli")
+        size = len(next(iter(found.values())))
         if first + size > n:
             raise ValueError(
                 f"features have labels of {n} stimuli, and the chunks up to number {number} hold {first + size}: check "
@@ -91,13 +93,6 @@ def _floats(tensor: Tensor) -> AnyFloats:
     return np.asarray(tensor.to("cpu", torch.float32 if narrow else torch.float64).numpy())
 
 
-def _size(found: dict[str, AnyFloats], number: int) -> int:
-    sizes = {layer: len(values) for layer, values in found.items()}
-    if len(set(sizes.values())) > 1:
-        raise ValueError(f"all layers of a chunk must hold the same stimuli, got {sizes} in chunk {number}: align them")
-    return next(iter(sizes.values()))
-
-
 @dataclass(frozen=True, eq=False)
 class LayerSums:
     """The sums of one layer about a common point, `[fold, ...]` each.
@@ -133,7 +128,7 @@ def read_sums(
     `on_read` is called with the number of stimuli that were read so far.
     """
     layers: dict[str, _Layer] = {}
-    for first, chunk in checked_chunks(chunks, plan.n_stream):
+    for first, chunk in checked_chunks(chunks, plan.stimuli.n_given):
         for name, values in chunk.items():
             if name not in layers:
                 layers[name] = _Layer(name, values, plan)
@@ -165,8 +160,9 @@ class _Layer:
     def add(self, values: AnyFloats, first: int) -> None:
         """Add the activity of a chunk, `[stimulus, unit]`, `first` being the running number of its first stimulus."""
         plan = self._plan
-        start, stop = np.searchsorted(plan.kept, [first, first + len(values)])
-        where = plan.kept[start:stop] - first
+        kept = plan.stimuli.kept
+        start, stop = np.searchsorted(kept, [first, first + len(values)])
+        where = kept[start:stop] - first
         for fold in range(plan.n_folds):
             here = np.flatnonzero(plan.fold_of[start:stop] == fold)
             self._wait(values, where[here], start + here, fold)
