@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from repbias.figures.figure import Figure
     from repbias.figures.style import Style
 
+MOST_LAYERS = 5  # that the title of the display names
 AuditFigureKind = Literal["plane", "shares", "components", "similarity", "layers", "units"]
 RESULT_COLUMNS = ("layer", "feature", "measure", "value", "ci_low", "ci_high", "n", "p", "p_holm")
 UNIT_COLUMNS = ("layer", "unit", "feature", "r2", "r2_unbiased")
@@ -86,23 +87,22 @@ class AuditReport(HasPage, Displayed):
     """The settings of the audit."""
 
     def _display(self) -> tuple[str, pd.DataFrame]:
-        title = f"Audit of {self.n_stimuli:,} stimuli in {listed(self.layers)}"
-        r2 = self.results[self.results["measure"] == EXPLAINED]
+        where = listed(self.layers) if len(self.layers) <= MOST_LAYERS else f"{len(self.layers)} layers"
+        title = f"Audit of {self.n_stimuli:,} stimuli in {where}"
+        return title, pd.DataFrame([self._displayed(feature) for feature in self.features])
+
+    def _displayed(self, feature: str) -> dict[str, object]:
+        """Return what is displayed of a feature, by column: R2 and status where it explains most, and R2 by layer."""
+        rows = self.results[(self.results["measure"] == EXPLAINED) & (self.results["feature"] == feature)]
+        most = rows.iloc[int(rows["value"].to_numpy().argmax())]
         status = self.statuses().set_index(["feature", "layer"])["status"]
-        rows = []
-        for feature in self.features:
-            layers = r2[r2["feature"] == feature]
-            most = layers.iloc[int(layers["value"].to_numpy().argmax())]
-            rows.append(
-                {
-                    "feature": feature,
-                    "most in": most["layer"],
-                    "status there": status[feature, most["layer"]],
-                    "R2 there": f"{most['value']:.3f} [{most['ci_low']:.3f}, {most['ci_high']:.3f}]",
-                    "R2 by layer": Sparkline(tuple(layers["value"])),
-                }
-            )
-        return title, pd.DataFrame(rows)
+        shown = {
+            "feature": feature,
+            "largest R2 [95 %]": f"{most['value']:.3f} [{most['ci_low']:.3f}, {most['ci_high']:.3f}]",
+            "in layer": most["layer"],
+            "status there": status[feature, most["layer"]],
+        }
+        return shown | ({"R2 by layer": Sparkline(tuple(rows["value"]))} if len(rows) > 1 else {})
 
     @overload
     def plot(self, kind: Literal["plane"], *, layer: str | None = None, ax: Axes, style: Style = "repbias") -> Axes: ...
