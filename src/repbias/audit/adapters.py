@@ -29,30 +29,28 @@ def from_xarray(
 ) -> dict[str, Any]:
     """Return the arguments of `audit_arrays` for an xarray `DataArray` or `Dataset`.
 
-        repbias.audit_arrays(**from_xarray(assembly, ["shape", "colour"], layer="region"))
-        repbias.audit_arrays(**from_xarray(counts, ["shape"], groups="session", repeats="stimulus_id"))
-
     Parameters
     ----------
-    data : a `DataArray` with a dimension of stimuli and one of units, in any order, and perhaps others of size 1, such
-        as an assembly of Brain-Score; or a `Dataset`, whose variables with a dimension of units are the layers.
-    features : names of the coordinates along the dimension of stimuli that hold class labels; of a `Dataset`, also of
-        its variables.
+    data : a `DataArray`, such as an assembly of Brain-Score, with a dimension of stimuli and one of units, in any
+        order; further dimensions must have size 1. Or a `Dataset`: each variable with a dimension of units is a layer.
+    features : names of coordinates along the dimension of stimuli that hold class labels. In a `Dataset`, variables
+        along that dimension may be named too.
     stimulus : name of the dimension of stimuli.
-    layer : name of the coordinate along the dimension of units that holds the layer of each, such as "region"; by
-        default all units are one layer, with the name of the array.
-    groups, repeats : names of coordinates, like `features`; see `audit_arrays`.
+    layer : name of a coordinate along the dimension of units that says to which layer each unit belongs, such as
+        "region". By default all units form one layer, which has the name of the array.
+    groups, repeats : names of coordinates along the dimension of stimuli; see `audit_arrays`.
 
     Returns
     -------
-    `arrays`, `features` and, where named, `groups` and `repeats`.
+    A dict of `arrays`, `features` and, where named, `groups` and `repeats`.
 
     Raises
     ------
-    ValueError : no such dimension or coordinate, a further dimension such as time, a unit without a layer.
-    TypeError : data that is neither a `DataArray` nor a `Dataset`.
+    ValueError : a dimension or coordinate does not exist, there is a further dimension such as time, or a unit has no
+        layer.
+    TypeError : data is neither a `DataArray` nor a `Dataset`.
 
-    When not to use it: for activity over time, before one time is selected or times are averaged.
+    When not to use it: for activity over time. Select one time or average over time first.
 
     Examples
     --------
@@ -64,6 +62,8 @@ def from_xarray(
     >>> arguments = repbias.from_xarray(assembly, ["shape"], layer="region")
     >>> {name: tuple(values.shape) for name, values in arguments["arrays"].items()}
     {'V4': (4, 2), 'IT': (4, 1)}
+
+    ``repbias.audit_arrays(**arguments)`` audits them.
     """
     if not all(hasattr(data, name) for name in ("dims", "coords", "variables" if _is_set(data) else "values")):
         raise TypeError(f"data must be an xarray DataArray or Dataset, got {type(data).__name__}")
@@ -103,26 +103,24 @@ def from_rsatoolbox(
 ) -> dict[str, Any]:
     """Return the arguments of `audit_arrays` for an rsatoolbox `Dataset`.
 
-        repbias.audit_arrays(**from_rsatoolbox(dataset, ["shape"], layer="roi", groups="session"))
-
     Parameters
     ----------
-    dataset : a `Dataset`, measurements `[observation, channel]`.
+    dataset : a `Dataset` with measurements `[observation, channel]`.
     features : names of the observation descriptors that hold class labels.
-    layer : name of the channel descriptor that holds the layer of each channel, such as "roi"; by default all channels
-        are one layer, "measurements".
+    layer : name of a channel descriptor that says to which layer each channel belongs, such as "roi". By default all
+        channels form one layer, "measurements".
     groups, repeats : names of observation descriptors; see `audit_arrays`.
 
     Returns
     -------
-    `arrays`, `features` and, where named, `groups` and `repeats`.
+    A dict of `arrays`, `features` and, where named, `groups` and `repeats`.
 
     Raises
     ------
-    ValueError : no such descriptor, a channel without a layer.
-    TypeError : a `TemporalDataset`, or anything else that is not a `Dataset`.
+    ValueError : a descriptor does not exist, or a channel has no layer.
+    TypeError : dataset is a `TemporalDataset`, or no `Dataset` at all.
 
-    When not to use it: for several data sets with different observations; audit one at a time.
+    When not to use it: for several data sets with different observations. Audit one at a time.
 
     Examples
     --------
@@ -131,6 +129,8 @@ def from_rsatoolbox(
     >>> dataset = Dataset(np.ones((4, 3)), obs_descriptors={"shape": list("abab")})
     >>> sorted(repbias.from_rsatoolbox(dataset, ["shape"]))
     ['arrays', 'features']
+
+    Give the result to the audit, as in ``repbias.audit_arrays(**repbias.from_rsatoolbox(dataset, ["shape"]))``.
     """
     needed = ("measurements", "obs_descriptors", "channel_descriptors")
     if not all(hasattr(dataset, name) for name in needed):
@@ -173,7 +173,7 @@ def _matrix(data: Any, stimulus: str) -> AnyArray:
 
 
 def _squeezed(data: Any, stimulus: str) -> Any:
-    """Return a `DataArray` of more than two dimensions without those of size 1, of which two are kept at least."""
+    """Drop dimensions of size 1 from a `DataArray` of more than two dimensions, until two are left."""
     single = [dim for dim, size in data.sizes.items() if size == 1 and dim != stimulus]
     single.sort(key=lambda dim: "time" not in str(dim).lower())
     return data.squeeze(single[: max(len(data.dims) - 2, 0)])
@@ -221,7 +221,7 @@ def _labels(
 
 
 def _named(known: Mapping[str, AnyArray], name: str, role: str, what: str) -> AnyArray:
-    """Return the values of one name."""
+    """Return the values of one name, or raise and suggest the nearest name."""
     if not isinstance(name, str):
         raise TypeError(f"{role} must be given by name, as text, got {type(name).__name__}: name one of the {what}")
     if name not in known:

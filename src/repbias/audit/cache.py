@@ -23,30 +23,28 @@ def from_cache(
 ) -> dict[str, dict[str, Tensor]]:
     """Return the arguments of `audit_arrays` for a cache of activations `[stimulus, position, unit]`.
 
-        _, cache = model.run_with_cache(tokens)
-        repbias.audit_arrays(**from_cache(cache, pool="last", attention_mask=mask), features=labels)
-
     Parameters
     ----------
-    cache : TransformerLens' `ActivationCache`, or any mapping from names to tensors or arrays of three axes.
+    cache : an `ActivationCache` of TransformerLens, or any mapping from names to tensors or arrays
+        `[stimulus, position, unit]`.
     names : glob patterns of the entries to audit; `*` does not match a dot.
-    pool : how positions are pooled: "mean", "first", "last", "flatten" (the units of each position are separate units),
-        or the number of one position, counted from the end if negative.
-    attention_mask : `[stimulus, position]`, 0 at padding, which is left out. Without it, "last" is the last position,
-        which in shorter stimuli is padding.
+    pool : how positions are pooled: "mean", "first" or "last"; "flatten", which makes each value at each position a
+        unit; or the number of one position, counted from the end if negative.
+    attention_mask : `[stimulus, position]`, 0 at padding, which is then left out. Without a mask, "last" reads the last
+        position, which is padding in shorter stimuli.
 
     Returns
     -------
-    `arrays`: activity `[stimulus, unit]` by name, on the device of each entry.
+    A dict of `arrays`: activity `[stimulus, unit]` by name, on the device of each entry.
 
     Raises
     ------
-    ValueError : a pattern that matches nothing, entries that are not of three axes, a cache without an axis of stimuli,
-        a position beyond the last, a mask of another shape, an unknown `pool`.
-    TypeError : a cache that is not a mapping, or entries that are not in floating point.
+    ValueError : a pattern matches nothing, an entry does not have three axes, the cache has no axis of stimuli, there
+        is no such position, the mask has another shape, or `pool` is unknown.
+    TypeError : the cache is not a mapping, or an entry is not in floating point.
 
-    When not to use it: for attention patterns, whose axes are not units; and where a cache of all stimuli does not fit
-    in memory: `repbias.audit` takes the model itself, and keeps only the pooled activity.
+    When not to use it: for attention patterns, because their axes are not units; and for a cache that does not fit in
+    memory. `repbias.audit` takes the model itself and keeps only the pooled activity.
 
     Examples
     --------
@@ -55,6 +53,9 @@ def from_cache(
     >>> arguments = repbias.from_cache(cache, pool="last")
     >>> {name: tuple(values.shape) for name, values in arguments["arrays"].items()}
     {'blocks.0.hook_resid_post': (10, 4), 'blocks.1.hook_resid_post': (10, 4)}
+
+    ``repbias.audit_arrays(**arguments, features=labels)`` audits them. With TransformerLens,
+    ``_, cache = model.run_with_cache(tokens)`` gives the cache.
     """
     _refuse_no_cache(cache)
     mask = None if attention_mask is None else _as_mask(attention_mask, pool)

@@ -1,6 +1,6 @@
 """The settings of an audit and the labels of its stimuli, each checked once.
 
-Every refusal names the array or the feature, says what was expected and what came, and what to do next.
+Every error names the array or the feature, what was expected, what came, and what to do next.
 """
 
 from __future__ import annotations
@@ -64,30 +64,30 @@ class Stimuli:
     """The labels of each feature."""
 
     kept: IntArray
-    """The running numbers of the audited stimuli among all that were given, increasing, `[stimulus]`."""
+    """Indices of the audited stimuli among all stimuli that were given, increasing, `[stimulus]`."""
 
     n_given: int
     """Number of stimuli that were given, including those dropped for a missing label."""
 
     cluster: IntArray
-    """What is resampled together and kept in one fold: the group, the stimulus that is repeated, or each stimulus by
-    itself, 0, 1, ..., `[stimulus]`."""
+    """What is resampled together and kept in one fold (a group, all presentations of a stimulus, or a single stimulus),
+    numbered 0, 1, ..., `[stimulus]`."""
 
     grouped: bool
     """Whether groups were given."""
 
     repeats: Repeats | None
-    """Which rows are presentations of one stimulus, where that was given."""
+    """Which rows are presentations of the same stimulus; None where `repeats` was not given."""
 
     notes: tuple[str, ...]
-    """The policies that were applied, with counts."""
+    """What was done about missing labels and unequal classes, with counts."""
 
     @property
     def n_stimuli(self) -> int:
         return len(self.kept)
 
     def of(self, layers: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
-        """Return the activity of the audited stimuli, `[stimulus, unit]` by layer, from that of all stimuli."""
+        """Select the audited stimuli from the activity of all stimuli, `[stimulus, unit]` by layer."""
         n = len(next(iter(layers.values())))
         if n != self.n_given:
             raise ValueError(
@@ -107,12 +107,12 @@ def check_stimuli(
     n: int | None = None,
     of: str = "arrays",
 ) -> Stimuli:
-    """Return the labels of an audit in one form, or say what is wrong with them; see `audit_arrays`.
+    """Return the labels of an audit in one form, or raise where they cannot be audited; see `audit_arrays`.
 
     Parameters
     ----------
-    n : number of stimuli, where it is known; otherwise it is that of the first feature.
-    of : what has `n` stimuli, in words.
+    n : number of stimuli; by default the number of labels of the first feature.
+    of : where `n` comes from, in words, for errors.
     """
     named = _columns(features)
     given = {f"the feature {name!r}": values for name, values in named.items()}
@@ -172,7 +172,7 @@ def refuse_other_counts(arrays: Mapping[str, npt.NDArray[Any]], expected: str) -
 
 
 def named_values(values: object, what: str, form: str) -> dict[str, Any]:
-    """Return a mapping of names to values, or raise where it is none, is empty, or has other keys than text."""
+    """Return a mapping of names to values; raise where it is no mapping, is empty, or has keys that are not text."""
     if not isinstance(values, Mapping):
         came = type(values).__name__
         hint = "; for xarray objects see from_xarray" if hasattr(values, "dims") and hasattr(values, "coords") else ""
@@ -217,7 +217,7 @@ def _column(values: Any, what: str) -> pd.Series[Any]:
 
 
 def _as_array(values: Any, what: str) -> npt.NDArray[Any]:
-    """Return a list as an array without mixing its kinds: NumPy would turn [1, "a"] and ["a", None] into text."""
+    """Return a list as an array that keeps the type of each value; NumPy would turn [1, "a"] into text."""
     if isinstance(values, (list, tuple)) and any(isinstance(value, str) or value is None for value in values):
         array = np.empty(len(values), dtype=object)
         array[:] = values
@@ -229,7 +229,7 @@ def _as_array(values: Any, what: str) -> npt.NDArray[Any]:
 
 
 def refuse_masked(values: object, what: str) -> None:
-    """Raise for a masked array."""
+    """Raise for a masked array, because the mask would be lost."""
     if isinstance(values, np.ma.MaskedArray):
         raise TypeError(f"{what} is a masked array, whose mask would be lost: drop or fill what is masked first")
 

@@ -1,4 +1,4 @@
-"""The audit of activity that does not fit in memory, chunk by chunk in one pass; a model's activity in chunks."""
+"""The audit of activity that does not fit in memory, in one pass over chunks; and the activity of a model in chunks."""
 
 from __future__ import annotations
 
@@ -40,42 +40,42 @@ def audit_stream(
     sample: int = 10_000,
     progress: bool = True,
 ) -> AuditReport:
-    """Audit activity that comes in chunks and does not fit in memory, in one pass.
+    """Audit activity that does not fit in memory, in one pass over chunks of it.
 
-        report = repbias.audit_stream(repbias.stream_activity(model, loader, "blocks.*"), labels)
+    `stream_activity` gives such chunks for a model.
 
-    The measures have the names and the meaning that they have in `audit_arrays`. Those of variance (`r2`, `r2_unique`,
-    `r2_common`, `density_0.1`, `participation`, `rdm_share`, both R2 of units and components) use all stimuli, and all
-    but `participation`, whose jackknife has other blocks, equal those of `audit_arrays` with the same folds, which up
-    to 20,000 stimuli have. The differences are:
+    The measures have the same names and the same meaning as in `audit_arrays`. Measures of variance (`r2`, `r2_unique`,
+    `r2_common`, `density_0.1`, `participation`, `rdm_share`, both R2 of units and components) use all stimuli. Up to
+    20,000 stimuli the folds are those of `audit_arrays`, and so are the values of these measures, except for
+    `participation`, whose jackknife has other blocks. These are estimated differently:
 
-        intervals        of both R2: as wide as over a random sample of m stimuli, times sqrt(m / n); of density: with
-                         standard errors from blocks of that sample, scaled alike
-        decodability     of a shrinkage discriminant with equal priors, fitted on all stimuli of the other folds, and
-                         scored on the sample, with 20 stimuli of each class at least, where there are as many; p is
-                         that of `exchanged_p`
+        intervals        of both R2: the width over a random sample of m of the n stimuli, times sqrt(m / n); of
+                         density: from standard errors over blocks of that sample, scaled in the same way
+        decodability     a shrinkage discriminant with equal priors is fitted on all stimuli of the other folds and
+                         scored on the sample, to which rare classes are added up to 20 stimuli each; p is that of
+                         `exchanged_p`
         p of r2, detectable_r2
-                         from the distribution that permutations have for many stimuli, see `null_r2` and
+                         from the distribution that permutations approach with many stimuli; see `null_r2` and
                          `detectable_r2`
-        false_positives  share of shuffled labels that this test detects, among 1,000 stimuli of the sample
+        false_positives  share of shuffled labels that this test detects, in 1,000 stimuli of the sample
 
-    There are no groups, no repeats, and no scores of RSA and CKA.
+    A stream has no groups, no repeats, and no scores of RSA and CKA.
 
-    Memory does not grow with the number of stimuli, except for their labels. With u units, each layer takes 48 u^2
-    bytes (folds, and their sum; half as much again during the analysis), 128 MB for stimuli that wait, and 4 u bytes
-    for each stimulus of the sample. A pass takes about n u^2 multiplications; all layers are read together.
+    Only the labels need more memory with more stimuli. With u units, a layer takes 48 u^2 bytes for the folds and their
+    sum (half as much again during the analysis), 128 MB for stimuli that are not yet added up, and 4 u bytes for each
+    stimulus of the sample. All layers are read together. A pass takes about n u^2 multiplications per layer.
 
     Parameters
     ----------
-    chunks : an iterable that is read once: arrays `[stimulus, unit]` of one layer, or mappings of layers to such
-        arrays, NumPy or torch, float16, float32 or float64, with any number of stimuli in each, in the order of the
-        labels.
+    chunks : an iterable, read once, of arrays `[stimulus, unit]` of one layer, or of mappings from layers to such
+        arrays: NumPy arrays or torch tensors, float16, float32 or float64, with any number of stimuli, in the order of
+        the labels.
     features : class labels of all stimuli by name, `[stimulus]` each, as in `audit_arrays`; or a data frame.
     seed : seed of folds, samples, resamples and planted features.
     resamples : number of bootstrap resamples, 100 or more.
     permutations : number of planted features, and of shuffled labels, 50 or more.
     missing : "refuse", or "drop" to leave out the stimuli that lack a label of any feature.
-    sample : number of stimuli whose activity is kept, 1,000 or more.
+    sample : number of stimuli whose activity is kept in memory, 1,000 or more.
     progress : whether to show how many stimuli were read, on standard error or in the notebook.
 
     Returns
@@ -84,14 +84,15 @@ def audit_stream(
 
     Raises
     ------
-    ValueError, TypeError : labels that `audit_arrays` refuses, before anything is read; chunks that are not
-        `[stimulus, unit]`, not finite, empty, or have other layers or units than earlier ones; more or fewer stimuli
-        than labels; values so large, compared with the first chunk, that their squares overflow.
+    ValueError, TypeError : labels are wrong as in `audit_arrays`, which is found before anything is read; a chunk is not
+        `[stimulus, unit]`, is empty or not finite, or differs from earlier ones in its layers or units; there are more
+        or fewer stimuli than labels; or values are so large, compared with the first chunk, that their squares
+        overflow.
 
-    When not to use it: for activity that fits in memory, as `audit_arrays` permutes; for stimuli that are not
-    independent (sessions, subjects, repeats), as there are no groups here: average what belongs together first, or
-    audit a part of it with `audit_arrays` and groups; for a hundred stimuli or fewer of a class in activity with
-    outliers, as p then depends on class sums being Gaussian.
+    When not to use it: for activity that fits in memory, where `audit_arrays` makes permutation tests; for stimuli that
+    are not independent (sessions, subjects, repeats): average what belongs together first, or audit a part with
+    `audit_arrays` and groups; for classes of a hundred stimuli or fewer in activity with outliers, because p assumes
+    that class sums are nearly Gaussian.
 
     Source: as `audit_arrays`.
 
@@ -151,11 +152,19 @@ def stream_activity(
 ) -> Iterator[dict[str, Float32Array]]:
     """Return an iterator over the activity of a model's layers, batch by batch, for `audit_stream`.
 
-    Each part is float32 `[stimulus in batch, unit]` by layer, and nothing is kept. The model is in eval mode, and
-    hooked, only while it runs; between batches it is as it was.
+    Each part maps layers to float32 arrays `[stimulus in batch, unit]`; nothing is kept in memory. The model is in eval
+    mode and has hooks only while a batch runs; between batches it is as it was.
 
-    Parameters, and what is refused, are those of `read_batches` and `Batches`; wrong settings are refused at
-    once, the rest when it is read. Layers that differ in units between batches are refused by `audit_stream`.
+    Parameters
+    ----------
+    model, inputs, layers, batch_size, device, pool, axes, attention_mask : as in `audit`.
+
+    Raises
+    ------
+    ValueError, TypeError : as in `audit`. Wrong settings are refused at once, wrong inputs and outputs when they are
+        read. `audit_stream` refuses layers whose number of units differs between batches.
+
+    When not to use it: where the activity of all stimuli fits in memory; `audit` reads it itself.
 
     Examples
     --------
