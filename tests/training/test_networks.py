@@ -1,5 +1,6 @@
 """Trained networks are sequences that slice, compare, display themselves and survive saving."""
 
+import json
 from pathlib import Path
 from typing import assert_type
 
@@ -113,3 +114,57 @@ def test_a_module_of_a_named_class_is_found_again_and_a_lambda_is_asked_for(tmp_
     with pytest.raises(ValueError, match="model="):
         repbias.load_networks(folder)
     assert repbias.load_networks(folder, model=as_lambda) == local
+
+
+def test_a_network_without_its_weights_is_never_made_with_others(networks: Networks, tmp_path: Path) -> None:
+    folder = networks.save(tmp_path / "saved")
+    index = json.loads((folder / "networks.json").read_text())
+    del index["sha256"]["weights-0001.safetensors"]
+    (folder / "networks.json").write_text(json.dumps(index))
+    with pytest.raises(ValueError, match="weights-0001"):
+        repbias.load_networks(folder)
+
+
+@pytest.mark.parametrize("field", ["format", "task", "model", "networks", "sha256"])
+def test_an_index_that_lacks_a_field_is_refused_by_name(networks: Networks, tmp_path: Path, field: str) -> None:
+    folder = networks[:1].save(tmp_path / "saved")
+    index = json.loads((folder / "networks.json").read_text())
+    del index[field]
+    (folder / "networks.json").write_text(json.dumps(index))
+    with pytest.raises(ValueError, match=field):
+        repbias.load_networks(folder)
+
+
+def test_networks_that_diverged_are_saved_without_weights(tmp_path: Path) -> None:
+    settings = repbias.Training(optimizer=repbias.SGD(lr=1e9), phases=[repbias.Phase(until="steps", steps=20)])
+    diverged = repbias.train(TASK, repbias.MLP(widths=(8,)), seeds=2, training=settings)
+    folder = diverged.save(tmp_path / "diverged")
+    assert not list(folder.glob("*.safetensors"))
+    loaded = repbias.load_networks(folder)
+    assert loaded == diverged
+    with pytest.raises(ValueError, match="diverged"):
+        _ = loaded[0].module
+
+
+def test_networks_that_are_not_alike_are_not_saved_together(networks: Networks, tmp_path: Path) -> None:
+    wider = repbias.train(TASK, repbias.MLP(widths=(24,)), seeds=[9], training=SHORT)
+    with pytest.raises(ValueError, match="different tasks or models"):
+        Networks([*networks, *wider]).save(tmp_path / "mixed")
+    with pytest.raises(ValueError, match="different seeds"):
+        Networks([networks[0], networks[0]]).save(tmp_path / "twice")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_model_other_than_the_trained_one_is_refused(networks: Networks, tmp_path: Path) -> None:
+    folder = networks[:1].save(tmp_path / "saved")
+    for model in (TwoLayers, repbias.MLP(widths=(16, 24)), repbias.MLP(widths=(16, 16, 16)), repbias.MLP(widths=(16,))):
+        with pytest.raises(ValueError, match="model"):
+            _ = repbias.load_networks(folder, model=model)[0].module
+
+
+def test_no_networks_have_empty_tables(networks: Networks) -> None:
+    empty = networks[:0]
+    assert (len(empty.table()), len(empty.units()), len(empty.summary())) == (0, 0, 0)
+    assert list(empty.table()) == list(networks.table())
+    assert list(empty.units()) == list(networks.units())
+    assert list(empty.summary()) == list(networks.summary())

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, overload
 
 import pandas as pd
-import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -22,8 +21,9 @@ from repbias.models.model import made_by
 from repbias.tasks.task import Split, Stimuli, Task
 from repbias.training.batches import responses
 from repbias.training.job import Outcome
-from repbias.training.record import OUTPUT
+from repbias.training.record import COLUMNS, OUTPUT, UNIT_COLUMNS
 from repbias.training.saving import ModelLike, read_outcomes, write_outcomes
+from repbias.training.weights import put_weights
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -83,17 +83,14 @@ class Network(Displayed):
 
         Raises
         ------
-        ValueError : the network diverged and has no weights.
+        ValueError : the network diverged and has no weights, or the model does not make the module that was trained.
         """
         if self.outcome.status == "failed":
             raise ValueError(
                 f"the network of seed {self.seed} diverged at step {self.outcome.failed_step} and has no weights"
             )
         module = build_network(self.model, self.task, self.seed)
-        own = dict(module.named_parameters()) | dict(module.named_buffers())
-        with torch.no_grad():  # `load_state_dict` expects tied weights twice, and no buffers outside the state dict
-            for name, tensor in self.outcome.state.items():
-                own[name].copy_(tensor)
+        put_weights(module, self.outcome)
         return module.eval()
 
     @cached_property
@@ -169,11 +166,11 @@ class Networks(Displayed, Sequence[Network]):
 
     def table(self) -> pd.DataFrame:
         """Return all measurements as a tidy table: seed, step, layer, feature, measure, value."""
-        return _stacked({network.seed: network.outcome.table for network in self})
+        return _stacked({network.seed: network.outcome.table for network in self}, COLUMNS)
 
     def units(self) -> pd.DataFrame:
         """Return the R2 of every unit by every feature at the last step: seed, layer, unit, feature, r2."""
-        return _stacked({network.seed: network.outcome.units for network in self})
+        return _stacked({network.seed: network.outcome.units for network in self}, UNIT_COLUMNS)
 
     def r2(self, measure: str = "r2") -> pd.DataFrame:
         """Return the mean R2 of each layer and feature at the last step, with its 95 % interval over seeds.
@@ -234,18 +231,12 @@ class Networks(Displayed, Sequence[Network]):
 
     def summary(self) -> pd.DataFrame:
         """Return one row per network: status, steps, the step it failed at, features that failed the criterion."""
-        return pd.DataFrame(
-            [
-                {
-                    "seed": n.seed,
-                    "status": n.outcome.status,
-                    "steps": n.outcome.steps,
-                    "failed_step": n.outcome.failed_step,
-                    "failed_criterion": ", ".join(n.outcome.failed_criterion),
-                }
-                for n in self
-            ]
-        )
+        columns = ["seed", "status", "steps", "failed_step", "failed_criterion"]
+        endings = [
+            (n.seed, n.outcome.status, n.outcome.steps, n.outcome.failed_step, ", ".join(n.outcome.failed_criterion))
+            for n in self
+        ]
+        return pd.DataFrame(endings, columns=columns)
 
     def save(self, folder: str | Path) -> Path:
         """Write the networks, with weights and measurements, into a folder; see `repbias.load_networks`.
@@ -254,10 +245,13 @@ class Networks(Displayed, Sequence[Network]):
 
         Raises
         ------
-        FileExistsError : something is there already. ValueError : there are no networks.
+        FileExistsError : something is there already. ValueError : there are no networks, several of one seed, or
+        networks of different tasks or models.
         """
         if not self:
             raise ValueError("there are no networks to save")
+        if any((n.task, n.model) != (self[0].task, self[0].model) for n in self):
+            raise ValueError("these networks have different tasks or models; save those of each in a separate folder")
         return write_outcomes([n.outcome for n in self], self[0].task, self[0].model, folder)
 
     @property
@@ -269,8 +263,7 @@ class Networks(Displayed, Sequence[Network]):
     def _at_last_step(self) -> pd.DataFrame:
         tables = [n.outcome.table for n in self if n.outcome.status != "failed"]
         ends = [table[table["step"] == table["step"].max()] for table in tables]
-        columns = ["step", "layer", "feature", "measure", "value"]
-        return pd.concat(ends, ignore_index=True) if ends else pd.DataFrame(columns=columns)
+        return pd.concat(ends, ignore_index=True) if ends else pd.DataFrame(columns=COLUMNS)
 
     def _display(self) -> tuple[str, pd.DataFrame]:
         if not self:
@@ -338,6 +331,6 @@ def _ending(outcome: Outcome) -> str:
     return f"{outcome.status} after {outcome.steps:,} steps{failed if outcome.failed_criterion else ''}"
 
 
-def _stacked(tables: Mapping[int, pd.DataFrame]) -> pd.DataFrame:
+def _stacked(tables: Mapping[int, pd.DataFrame], columns: Sequence[str]) -> pd.DataFrame:
     frames = [table.assign(seed=seed)[["seed", *table.columns]] for seed, table in tables.items()]
-    return pd.concat(frames, ignore_index=True)
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=["seed", *columns])

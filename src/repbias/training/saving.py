@@ -12,24 +12,57 @@ import io
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import pandas as pd
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from repbias.core import VERSION, atomic
 from repbias.core.functions import resolve_function
-from repbias.core.specs import explain
+from repbias.core.specs import Spec, explain
 from repbias.models import AnyModel, Model
 from repbias.tasks import AnyTask
 from repbias.tasks.task import Task
-from repbias.training.job import Outcome
+from repbias.training.job import Outcome, Status
 
 FORMAT, INDEX = 1, "networks.json"
-_FIELDS = ("seed", "status", "steps", "failed_step", "seconds")
+TABLES = ("measures", "units")
 ModelLike = Model | Callable[[], nn.Module]
+
+
+class SavedNetwork(Spec):
+    """What the index says of one network; see `Outcome`."""
+
+    seed: Annotated[int, Field(ge=0)]
+    status: Status
+    steps: int
+    failed_step: int | None
+    seconds: float
+    failed_criterion: tuple[str, ...]
+
+    @property
+    def weights(self) -> str | None:
+        """The name of the file of its weights; None for a network that diverged."""
+        return None if self.status == "failed" else f"weights-{self.seed:04d}.safetensors"
+
+
+class Index(Spec):
+    """The content of `networks.json`.
+
+    Attributes
+    ----------
+    format : of the folder. repbias : the version that wrote it.
+    model : `spec`, a repbias model, or `function`, the name of what makes the modules, None where it has no such name.
+    """
+
+    format: Literal[1]
+    repbias: str
+    task: dict[str, Any]
+    model: dict[str, Any]
+    networks: Annotated[tuple[SavedNetwork, ...], Field(min_length=1)]
+    sha256: dict[str, str]
 
 
 def write_outcomes(outcomes: Sequence[Outcome], task: Task, model: ModelLike, folder: str | Path) -> Path:
@@ -37,30 +70,27 @@ def write_outcomes(outcomes: Sequence[Outcome], task: Task, model: ModelLike, fo
 
     Raises
     ------
-    FileExistsError : something is there already. ValueError : there are no networks.
+    FileExistsError : something is there already. ValueError : there are no networks, or several of one seed.
     """
     path = Path(folder).expanduser().absolute()
-    if not outcomes:
-        raise ValueError("there are no networks to save")
-    if path.exists():
-        raise FileExistsError(f"{path} exists already; name a new folder, or delete it first")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    files = {f"weights-{one.seed:04d}.safetensors": _packed(one.state) for one in outcomes if one.state}
-    for name, tables in {"measures": [o.table for o in outcomes], "units": [o.units for o in outcomes]}.items():
-        stacked = pd.concat([t.assign(seed=o.seed) for t, o in zip(tables, outcomes, strict=True)], ignore_index=True)
+    seeds = [one.seed for one in outcomes]
+    if not seeds or len(set(seeds)) < len(seeds):
+        raise ValueError(f"networks of at least one seed, and of different seeds, can be saved, got seeds {seeds}")
+    saved = [SavedNetwork(**{name: getattr(one, name) for name in SavedNetwork.model_fields}) for one in outcomes]
+    files = {one.weights: _packed(o.state) for one, o in zip(saved, outcomes, strict=True) if one.weights}
+    for name, tables in zip(TABLES, ([o.table for o in outcomes], [o.units for o in outcomes]), strict=True):
+        stacked = pd.concat([t.assign(seed=seed) for t, seed in zip(tables, seeds, strict=True)], ignore_index=True)
         files[f"{name}.parquet"] = stacked.to_parquet(None, engine="pyarrow")
-    index = {
-        "format": FORMAT,
-        "repbias": VERSION,
-        "task": task.model_dump(mode="json"),
-        "model": _described(model),
-        "networks": [
-            {**{name: getattr(one, name) for name in _FIELDS}, "failed_criterion": list(one.failed_criterion)}
-            for one in outcomes
-        ],
-        "sha256": {name: hashlib.sha256(data).hexdigest() for name, data in files.items()},
-    }
-    if not atomic.write_folder(path, {**files, INDEX: json.dumps(index, indent=2).encode()}):
+    index = Index(
+        format=FORMAT,
+        repbias=VERSION,
+        task=task.model_dump(mode="json"),
+        model=_described(model),
+        networks=tuple(saved),
+        sha256={name: hashlib.sha256(data).hexdigest() for name, data in files.items()},
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists() or not atomic.write_folder(path, {**files, INDEX: index.model_dump_json(indent=2).encode()}):
         raise FileExistsError(f"{path} exists already; name a new folder, or delete it first")
     return path
 
@@ -77,41 +107,38 @@ def read_outcomes(folder: str | Path, model: ModelLike | None) -> tuple[list[Out
     ValueError : no such folder, a file of it is missing or not as it was saved, or its model is not known.
     """
     path = Path(folder).expanduser().absolute()
+    index = _index(path)
+    names = [*(f"{name}.parquet" for name in TABLES), *(one.weights for one in index.networks if one.weights)]
+    files = {name: _verified(path / name, index.sha256.get(name)) for name in names}
     try:
-        index = json.loads((path / INDEX).read_bytes())
-    except FileNotFoundError:
+        task = TypeAdapter[Task](AnyTask).validate_python(index.task)
+    except ValidationError as error:
+        remedy = "define again, as before saving, what the task uses: boolean functions by their names, and arrays"
+        raise ValueError(f"{explain(error, f'the task in {path / INDEX}')}\n{remedy}") from error
+    return _outcomes(index.networks, files), task, model or _restored(index.model, path)
+
+
+def _index(path: Path) -> Index:
+    try:
+        content = json.loads((path / INDEX).read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
         came = f"that folder has no {INDEX}" if path.is_dir() else "there is no such folder"
         raise ValueError(f"expected a folder that networks.save wrote at {path}, but {came}") from None
     except ValueError as error:
         raise ValueError(f"{path / INDEX} is not JSON ({error})") from None
-    if not isinstance(index, dict) or index.get("format") != FORMAT:
-        raise ValueError(f"{path / INDEX} is not of format {FORMAT}, which this version of repbias reads")
-    files = {name: _verified(path / name, digest) for name, digest in index["sha256"].items()}
     try:
-        task = TypeAdapter[Task](AnyTask).validate_python(index["task"])
+        return Index.model_validate(content)
     except ValidationError as error:
-        raise ValueError(explain(error, f"the task in {path / INDEX}")) from error
-    return _outcomes(index["networks"], files), task, model or _restored(index["model"], path)
+        raise ValueError(explain(error, str(path / INDEX))) from error
 
 
-def _outcomes(networks: Sequence[Mapping[str, Any]], files: Mapping[str, bytes]) -> list[Outcome]:
-    tables = {name: pd.read_parquet(io.BytesIO(files[f"{name}.parquet"])) for name in ("measures", "units")}
+def _outcomes(networks: Sequence[SavedNetwork], files: Mapping[str, bytes]) -> list[Outcome]:
+    stacked = [pd.read_parquet(io.BytesIO(files[f"{name}.parquet"])) for name in TABLES]
     found = []
     for one in networks:
-        mine = {
-            name: table[table["seed"] == one["seed"]].drop(columns="seed").reset_index(drop=True)
-            for name, table in tables.items()
-        }
-        weights = files.get(f"weights-{one['seed']:04d}.safetensors")
-        found.append(
-            Outcome(
-                **{name: one[name] for name in _FIELDS},
-                failed_criterion=tuple(one["failed_criterion"]),
-                table=mine["measures"],
-                units=mine["units"],
-                state={} if weights is None else load(weights),
-            )
-        )
+        table, units = (t[t["seed"] == one.seed].drop(columns="seed").reset_index(drop=True) for t in stacked)
+        state = load(files[one.weights]) if one.weights else {}
+        found.append(Outcome(**dict(one), table=table, units=units, state=state))
     return found
 
 
@@ -146,7 +173,9 @@ def _packed(state: Mapping[str, Tensor]) -> bytes:
     return save({name: tensor.detach().cpu().clone().contiguous() for name, tensor in state.items()})
 
 
-def _verified(path: Path, sha256: str) -> bytes:
+def _verified(path: Path, sha256: str | None) -> bytes:
+    if sha256 is None:
+        raise ValueError(f"{path.parent / INDEX} has no SHA-256 of {path.name}; the folder is not as it was saved")
     try:
         data = path.read_bytes()
     except OSError as error:
