@@ -63,6 +63,8 @@ from .models import ResNet as ResNet
 from .models import UserModule as UserModule
 from .models import ViT as ViT
 from .report.pages import save_html as save_html
+from .report.publish import publish as publish
+from .report.publish import read_published as read_published
 from .runs.results import StudyResult as StudyResult
 from .runs.studies import StudyStore as StudyStore
 from .runs.studies import open_store as open_store

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pandas as pd
 import pytest
 from study_results import result
 
+from repbias.core import atomic
 from repbias.experiments.evaluation import judged_again
 from repbias.report.publish import VALUES, publish, read_published
 from repbias.runs.results import StudyResult
@@ -66,3 +68,50 @@ def test_publishing_again_gives_the_same_bytes_and_replaces_nothing_else(made: S
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="absent"):
         read_published(tmp_path / "absent")
+
+
+def test_an_earlier_publication_stays_where_a_new_one_cannot_be_written(
+    made: StudyResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = publish(made, tmp_path)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(atomic, "_write_synced", full)
+    with pytest.raises(OSError, match="No space"):
+        publish(made, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [folder.name]
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_a_file_that_was_put_beside_published_results_is_not_deleted(made: StudyResult, tmp_path: Path) -> None:
+    folder = publish(made, tmp_path)
+    (folder / "notes.md").write_text("mine")
+    with pytest.raises(ValueError, match=r"notes\.md"):
+        publish(made, tmp_path)
+    assert (folder / "notes.md").read_text() == "mine"
+
+
+def test_figures_of_an_earlier_publication_do_not_remain(made: StudyResult, tmp_path: Path) -> None:
+    folder = publish(made, tmp_path)
+    (folder / "trend.png").write_bytes(b"earlier")
+    publish(made, tmp_path)
+    assert not (folder / "trend.png").exists()
+
+
+def test_the_provenance_names_no_machine_and_has_the_seconds_of_every_condition(
+    made: StudyResult, tmp_path: Path
+) -> None:
+    folder = publish(made, str(tmp_path))
+    text = (folder / "provenance.json").read_text()
+    assert socket.gethostname() not in text
+    assert str(Path.home()) not in text
+    seconds = read_published(tmp_path)[0].provenance["seconds"]
+    assert set(seconds) == set(made.outcomes.dropna(subset="seconds")["condition"])
+
+
+def test_only_the_result_of_a_study_is_published(tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match="DataFrame"):
+        publish(pd.DataFrame(), tmp_path)  # type: ignore[arg-type]

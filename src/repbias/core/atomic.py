@@ -14,7 +14,7 @@ import secrets
 import shutil
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 PREFIX = ".partial-"
@@ -38,6 +38,33 @@ def write_folder(final: Path, contents: Mapping[str, bytes]) -> bool:
     ------
     OSError : it could not be written, and nothing of it is left.
     """
+    with _written(final, contents) as partial:
+        if not _renamed(partial, final):
+            return False
+        _sync_folder(final.parent)
+    return True
+
+
+def replace_folder(final: Path, contents: Mapping[str, bytes]) -> None:
+    """Write a folder of files in place of an earlier one, which stays until the new one is complete and on the disk.
+
+    Parameters
+    ----------
+    final, contents : as `write_folder` takes them; `final` may be a folder, of which nothing is kept.
+
+    Raises
+    ------
+    OSError : the new folder could not be written; an earlier one is unchanged.
+    """
+    with _written(final, contents) as partial:
+        discard(final)
+        os.rename(partial, final)
+        _sync_folder(final.parent)
+
+
+@contextlib.contextmanager
+def _written(final: Path, contents: Mapping[str, bytes]) -> Iterator[Path]:
+    """Give a folder of files beside `final` that is complete and on the disk; what is left of it is deleted."""
     partial = _partial(final)
     try:
         partial.mkdir()
@@ -46,12 +73,9 @@ def write_folder(final: Path, contents: Mapping[str, bytes]) -> bool:
             _write_synced(partial / name, data)
         for folder in {(partial / name).parent for name in contents} | {partial}:
             _sync_folder(folder)
-        if not _renamed(partial, final):
-            return False
-        _sync_folder(final.parent)
+        yield partial
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-    return True
 
 
 def write_file(path: Path, data: bytes) -> None:
