@@ -85,8 +85,8 @@ def audit_stream(
     Raises
     ------
     ValueError, TypeError : labels are wrong as in `audit_arrays`, which is found before anything is read; a chunk is
-        not `[stimulus, unit]`, is empty or not finite, or differs from earlier ones in its layers or units; there are more
-        or fewer stimuli than labels; or values are so large, compared with the first chunk, that their squares
+        not `[stimulus, unit]`, is empty or not finite, or differs from earlier ones in its layers or units; there are
+        more or fewer stimuli than labels; or values are so large, compared with the first chunk, that their squares
         overflow.
 
     When not to use it: for activity that fits in memory, where `audit_arrays` makes permutation tests; for stimuli that
