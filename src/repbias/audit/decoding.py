@@ -1,4 +1,4 @@
-"""Decoding of features: cross-validated linear classifiers, and a discriminant that is refitted at little cost."""
+"""Decoding of features: cross-validated linear classifiers, and a discriminant that is cheap to fit again."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ from repbias.features.labels import Labellings
 from repbias.measures.decoding.linear_classifiers import Classifier
 
 FoldMaps = list[FloatArray]
-REGULARIZATION = 1e-2  # for activity of mean variance 1; the studies' 1e-3 overfits where units are many beside stimuli
+REGULARIZATION = (
+    1e-2  # for activity of mean variance 1; the 1e-3 of the studies overfits with many units and few stimuli
+)
 
 
 def held_out_right(x: FloatArray, labels: IntArray, fold_of: IntArray, classifier: str) -> FloatArray:
     """Return 1.0 where a classifier fitted on the other folds predicts a stimulus's class, else 0.0, `[stimulus]`.
 
-    A class that is in one fold only, as may happen with groups, is never predicted there.
+    A class that occurs in one fold only, which is possible with groups, is never predicted there.
     """
     right = np.zeros(len(x))
     for held in each_fold(fold_of):
@@ -34,11 +36,11 @@ def held_out_right(x: FloatArray, labels: IntArray, fold_of: IntArray, classifie
 def accuracy_interval(right: FloatArray, code: FloatArray, draws: Resamples, null: FloatArray) -> Interval:
     """Return the interval of the expected balanced accuracy of a classifier fitted on as many stimuli.
 
-    It is that of the mean share of the classes, see `mean_share_interval`, with the number of stimuli divided by the
-    factor by which the accuracy varies more than that of independent answers. The factor is the larger of two: that
-    between clusters, and, as folds share their stimuli, the root of the factor for permuted labels (which holds at
-    chance, and is smaller the better a feature is decoded; the root covers for both). In simulations the interval
-    covers 95 to 99 %; 91 to 94 % with few groups, most of them without errors.
+    It is the interval of `mean_share_interval`, with the number of stimuli divided by the factor by which the variance
+    of the accuracy exceeds that of independent answers. The larger of two factors is taken. One is estimated between
+    clusters. The other accounts for the stimuli that the fits of several folds share: it is the root of the factor that
+    permuted labels show, since their factor holds at chance and shrinks as decoding improves. In simulations the
+    interval covers 95 to 99 %, and 91 to 94 % with few groups most of which have no errors.
 
     Parameters
     ----------
@@ -55,14 +57,14 @@ def accuracy_interval(right: FloatArray, code: FloatArray, draws: Resamples, nul
     observed = float((moved**2).sum()) * clusters / (clusters - 1)
     at_chance = float(null.var(ddof=1)) / (float(((1 - 1 / n_classes) / n).sum()) / n_classes**3)
     excess = max(observed / independent if independent > 0 else 1.0, float(np.sqrt(at_chance)), 1.0)
-    tail = float(stats.norm.sf(stats.t.ppf(TAILS[1], clusters - 1)))  # Student's, as clusters may be few
+    tail = float(stats.norm.sf(stats.t.ppf(TAILS[1], clusters - 1)))  # Student's t, because there may be few clusters
     return mean_share_interval(share, n / excess, tail)
 
 
 def fold_maps(x: FloatArray, fold_of: IntArray) -> FoldMaps:
-    """Return for each fold the inverse covariance of all others, shrunk as by Ledoit & Wolf, `[unit, unit]` each.
+    """Return for each fold the inverse of the Ledoit-Wolf covariance of all others, `[unit, unit]` each.
 
-    It does not depend on labels, so it serves all features and all permutations.
+    It does not depend on the labels, and is the same for all features and permutations.
     """
     maps = []
     for held in each_fold(fold_of):
@@ -80,13 +82,13 @@ def balanced_accuracy(
 ) -> FloatArray:
     """Return the balanced accuracy of the linear discriminant with equal priors, `[labelling]`.
 
-    With m_c the mean of class c and S the covariance over the stimuli of the fit, both about their mean, a stimulus z
-    is given to the class with the largest m_c' S^-1 (z - m_c / 2).
+    With m_c the mean of class c and S the covariance over the stimuli of the fit, both about their mean, the predicted
+    class of a stimulus z is that of the largest m_c' S^-1 (z - m_c / 2).
 
     Parameters
     ----------
-    deviations, fold_of, maps : of one representation.
-    fitted : class means of the fit, `[fold, labelling, class, unit]`, as `class_sums` returns.
+    deviations, fold_of, maps : of one representation; see `FoldedActivity` and `fold_maps`.
+    fitted : class means of the fit, `[fold, labelling, class, unit]`, from `class_sums`.
     labels : `[labelling, stimulus]`.
 
     Source: Friedman (1989), JASA 84, 165-175; the shrinkage is Ledoit & Wolf's (2004).

@@ -1,14 +1,15 @@
-"""A layer's activity, and its cross-validated variance explained, stimulus by stimulus, by linear regressions.
+"""The variance of a layer's activity that linear regressions on features explain, cross-validated, by stimulus.
 
-The regressions are from features' codes. With z a stimulus's activity about the mean of the folds it is not in, q what
-the regression fitted on those folds predicts for it, and x its activity about the mean of all,
+For a stimulus, let z be its activity about the mean of the folds that it is not in, q the prediction of z by a
+regression that was fitted on those folds, and x its activity about the mean of all stimuli:
 
     cross = q.z,    gain = ||z||^2 - ||q - z||^2 = 2 q.z - ||q||^2,    total = x.z,    squares = ||z||^2
 
     r2_unbiased = sum(cross) / sum(total)        r2 = sum(gain) / sum(squares)
 
-as in `repbias.measures.variance`. Intervals of both have the spread of the gains: the fit minimises their loss, so an
-error of the fit enters in second order only, and stimuli may be resampled without fitting again.
+as in `repbias.measures.variance`. The intervals of both are computed from the gains. The fit minimises the loss that
+they measure, so an error of the fit changes them in second order only, and stimuli can be resampled without fitting
+again.
 """
 
 from __future__ import annotations
@@ -25,34 +26,37 @@ from repbias.features.permutations import Feature
 from repbias.measures.variance.regression import Designs, Regression, block, ratio
 from repbias.measures.variance.sums import OneHotCode, Sums
 
-LEAST_SHARE = 1e-14  # of the largest component's variance; less is the rounding of the eigenvalues
+LEAST_SHARE = 1e-14  # of the largest component's variance; eigenvalues below are rounding errors
 
 
 @dataclass(frozen=True, eq=False)
 class Coordinates:
-    """One layer. Scaling the activity changes no measure of the audit, and rotating it no pooled measure, so these are
-    computed along the axes that have variance, which may be far fewer than the units."""
+    """One layer, along its principal components.
+
+    No measure of the audit depends on the scale of the activity, and no pooled measure on its rotation. So pooled
+    measures are computed along the components that have variance, which may be far fewer than the units.
+    """
 
     centred: FloatArray
-    """Activity about each unit's mean, its mean square over stimuli and units 1, `[stimulus, unit]`; a unit that never
-    changes is exactly 0."""
+    """Activity about each unit's mean, scaled to a mean square of 1 over stimuli and units, `[stimulus, unit]`. A unit
+    that never changes is exactly 0."""
 
     scores: FloatArray
-    """Principal components' scores, from the largest, `[stimulus, component]`."""
+    """Scores of the principal components, largest first, `[stimulus, component]`."""
 
     shares: FloatArray
-    """Share of the variance, `[component]`; adds up to 1."""
+    """Their shares of the variance, which add up to 1, `[component]`."""
 
     @property
     def kernel_scores(self) -> FloatArray:
-        """The scores times their own standard deviation. With K the centred linear kernel of the stimuli, the sum of
-        their squares is || K ||^2: their variance is the kernel's."""
+        """The scores, each times its standard deviation. With K the centred linear kernel of the stimuli, the sum of
+        their squares is || K ||^2, so a share of their variance is a share of the variance of K."""
         return self.scores * np.sqrt(self.shares / (self.shares[0] or 1.0))
 
 
 def coordinates(values: FloatArray) -> Coordinates:
-    """Return the coordinates of activity `[stimulus, unit]`; a layer without variance keeps one component, of zeros."""
-    size = float(np.abs(values - values[0]).max()) or 1.0  # before anything is squared
+    """Return the coordinates of activity `[stimulus, unit]`; a layer without variance has one component, of zeros."""
+    size = float(np.abs(values - values[0]).max()) or 1.0  # scaled first, so that no square overflows
     centred = (values - values[0]) / size
     centred -= centred.mean(0)
     centred[:, np.ptp(values, axis=0) == 0] = 0.0
@@ -69,7 +73,7 @@ def coordinates(values: FloatArray) -> Coordinates:
 
 @dataclass(frozen=True, eq=False)
 class FoldedActivity:
-    """A representation and its cross-validation folds."""
+    """A representation with its cross-validation folds."""
 
     x: FloatArray
     """Centred activity, `[stimulus, unit]`."""
@@ -78,7 +82,7 @@ class FoldedActivity:
     """`[stimulus]`."""
 
     deviations: FloatArray
-    """Activity about the mean of the folds that a stimulus is not in, `[stimulus, unit]`."""
+    """Activity of each stimulus about the mean of the folds that it is not in, `[stimulus, unit]`."""
 
     @property
     def n_folds(self) -> int:
@@ -99,11 +103,11 @@ def folded(x: FloatArray, fold_of: IntArray) -> FoldedActivity:
 
 
 def cross_validated(x: FloatArray, design: FloatArray, fold_of: IntArray) -> Regression:
-    """Return the regressions on a design of each fold, fitted on the others, for `designs`.
+    """Return for each fold the regression on a design that is fitted on the other folds.
 
     Parameters
     ----------
-    x : `[stimulus, unit]`, centred, so that sums of squares lose nothing.
+    x : `[stimulus, unit]`, centred, so that sums of squares lose no digits.
     design : codes, of one feature or several side by side, `[stimulus, column]`.
     fold_of : `[stimulus]`.
     """
@@ -120,8 +124,7 @@ def cross_validated(x: FloatArray, design: FloatArray, fold_of: IntArray) -> Reg
 
 
 def held_out_predictions(x: FloatArray, design: FloatArray, fold_of: IntArray) -> FloatArray:
-    """Return the predictions of the deviations of `folded`, `[stimulus, unit]`, by regressions on `design` that are
-    fitted without each stimulus's fold; see `cross_validated`."""
+    """Return what the regressions of `cross_validated` predict of the deviations of `folded`, `[stimulus, unit]`."""
     found = cross_validated(x, design, fold_of)
     designs, columns = found.designs(), np.arange(design.shape[1])
     predictions = np.empty_like(x)
@@ -132,7 +135,7 @@ def held_out_predictions(x: FloatArray, design: FloatArray, fold_of: IntArray) -
 
 
 def contributions(x: FloatArray, predictions: FloatArray, deviations: FloatArray) -> Contributions:
-    """Return what each stimulus adds, pooled over units; `x` is centred, the others are held out."""
+    """Return what each stimulus adds to R2, pooled over units; `x` is centred, and predictions are held out."""
     cross = np.einsum("su,su->s", predictions, deviations)
     gain = 2 * cross - np.einsum("su,su->s", predictions, predictions)
     totals = (np.einsum("su,su->s", one, deviations) for one in (x, deviations))
@@ -140,7 +143,7 @@ def contributions(x: FloatArray, predictions: FloatArray, deviations: FloatArray
 
 
 def unit_r2(x: FloatArray, predictions: FloatArray, deviations: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return `r2` and `r2_unbiased` of each unit, `[unit]` each; 0 where it does not vary."""
+    """Return `r2` and `r2_unbiased` of each unit, `[unit]` each; 0 for a unit that does not vary."""
     cross = np.einsum("su,su->u", predictions, deviations)
     gain = 2 * cross - np.einsum("su,su->u", predictions, predictions)
     total, squares = (np.einsum("su,su->u", one, deviations) for one in (x, deviations))
@@ -149,12 +152,12 @@ def unit_r2(x: FloatArray, predictions: FloatArray, deviations: FloatArray) -> t
 
 @dataclass(frozen=True, eq=False)
 class Loads:
-    """Some stimuli of one fold, in terms of the columns of all features' codes.
+    """What regressions on any features need to know of some stimuli of one fold.
 
-    rows : which of the stimuli they are, `[stimulus]`.
-    code : their codes about the mean of the fit, `[stimulus, column]`.
-    activity : their activity times the fit's sums of products of code and activity, `[stimulus, column]`.
-    totals : the terms total and squares, `[2, stimulus]`.
+    rows : their indices among all stimuli of the encodings, `[stimulus]`.
+    code : their codes of all features about the mean of the fit, `[stimulus, column]`.
+    activity : their activity, times the sums of products of code and activity over the fit, `[stimulus, column]`.
+    totals : their terms total and squares, `[2, stimulus]`.
     """
 
     rows: IntArray
@@ -165,20 +168,20 @@ class Loads:
 
 @dataclass(frozen=True, eq=False)
 class Encodings:
-    """What regressions on any of the features side by side explain of single stimuli."""
+    """What regressions on any set of features explain, stimulus by stimulus."""
 
     designs: Designs
     loads: Sequence[Loads]
-    """Of each fold."""
+    """One for each fold."""
 
     columns_of: dict[str, IntArray]
     """The columns of each feature's code."""
 
     of_all: tuple[float, float, int] | None = None
-    """The sums of total and squares over all stimuli, and their number, where the loads are of a sample."""
+    """The sums of total and squares over all stimuli, and their number; None where the loads are of all stimuli."""
 
     def explained(self, features: Iterable[str]) -> Contributions:
-        """Return what each stimulus adds to the R2 of one regression on several features."""
+        """Return what each stimulus adds to the R2 of one regression on all of these features."""
         columns = np.concatenate([self.columns_of[name] for name in features])
         inverses = self.designs.inverse(columns)
         fitted = block(self.designs.fitted_fitted, columns)

@@ -1,4 +1,4 @@
-"""The results of one layer, assembled alike from activity in memory and from the sums of a stream."""
+"""The results of one layer, assembled in the same way from activity in memory and from the sums of a stream."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ N_COMPONENTS = 10
 Row = tuple[str, str, float, float, float, float]  # feature, measure, value, ci_low, ci_high, p
 Share = tuple[float, Interval]
 UnitR2 = tuple[FloatArray, FloatArray]  # `r2` and `r2_unbiased`, `[unit]` or `[component]` each
-Shared = list[tuple[str, str, float, float, float]]  # two features, the `r2_unbiased` that they share, and its interval
+Shared = list[tuple[str, str, float, float, float]]  # two features, their shared `r2_unbiased`, and its interval
 
 
 class Decodability(NamedTuple):
     """How well a feature is decoded."""
 
     accuracy: float
-    """Balanced."""
+    """Balanced accuracy."""
     interval: Interval
     p: float
 
 
 @dataclass(frozen=True)
 class Tests:
-    """The tests of one feature: the p value of its `r2_unbiased`, its decodability, and the power of that test."""
+    """The tests of one feature: p of its `r2_unbiased`, the power of that test, and decodability."""
 
     p: float
     decodability: Decodability
@@ -43,7 +43,7 @@ class Tests:
 
 @dataclass(frozen=True, eq=False)
 class LayerFindings:
-    """The results of one layer; tuples in the order of the columns of an `AuditReport`, without the layer."""
+    """The results of one layer, as rows of the tables of an `AuditReport` without the column of the layer."""
 
     rows: list[Row]
     units: list[tuple[object, ...]]
@@ -63,8 +63,8 @@ class LayerAudit(ABC):
 
     Parameters
     ----------
-    labels : of each feature.
-    pairs : pairs of features whose labels are associated.
+    labels : by feature.
+    pairs : features whose labels are associated, in pairs.
     draws : resamples of the stimuli.
     variance, kernel : what regressions explain of the layer, and of its linear kernel.
     """
@@ -85,11 +85,11 @@ class LayerAudit(ABC):
 
     @abstractmethod
     def spread(self, feature: str) -> tuple[UnitR2, dict[str, Share]]:
-        """Return both R2 of each unit by a feature, and over how many units the feature is spread."""
+        """Return both R2 of each unit, and the measures of how many units carry the feature, by name."""
 
     @abstractmethod
     def components(self, feature: str) -> tuple[FloatArray, *UnitR2]:
-        """Return the share of the variance of the leading principal components, and both R2 of each by a feature."""
+        """Return the shares of variance of the leading principal components, and both R2 of each by the feature."""
 
     @cached_property
     def alone(self) -> dict[str, Contributions]:
@@ -103,7 +103,7 @@ class LayerAudit(ABC):
 
     @cached_property
     def unique(self) -> dict[str, Contributions]:
-        """What all features explain beyond all but one of them."""
+        """What each feature adds to all others: what all explain together, less what the others explain."""
         others = {name: [other for other in self._labels if other != name] for name in self._labels}
         return {
             name: self.joint - self._variance.explained(rest) if rest else self.joint for name, rest in others.items()
@@ -126,12 +126,12 @@ class LayerAudit(ABC):
         return found
 
     def _r2(self, feature: str, found: Contributions, p: float = float("nan")) -> Iterator[Row]:
-        """Yield the rows of both kinds of R2; a permutation test is a test of either."""
+        """Yield the rows of both kinds of R2; the permutation test is the same for both."""
         for measure, one in (("r2", found.held_out()), ("r2_unbiased", found)):
             yield row(feature, measure, one.r2_unbiased, one.interval(self._draws), p)
 
     def _tested(self, feature: str) -> Iterator[Row]:
-        """Yield what has a test or comes from one: R2, decodability, chance and power."""
+        """Yield R2, decodability and chance, and the power and false positives of the test of R2."""
         tests = self.tests(feature)
         yield from self._r2(feature, self.alone[feature], tests.p)
         yield row(feature, "decodability", *tests.decodability)
@@ -140,7 +140,7 @@ class LayerAudit(ABC):
         yield row(feature, "false_positives", *tests.false_positives)
 
     def _parts(self, feature: str) -> Iterator[Row]:
-        """Yield the unique and the common part of what a feature explains, and its share of the kernel."""
+        """Yield the unique and the shared part of what a feature explains, and its share of the kernel."""
         parts = {
             "r2_unique": self.unique[feature],
             "r2_common": self.alone[feature] - self.unique[feature],
@@ -150,7 +150,7 @@ class LayerAudit(ABC):
             yield row(feature, measure, part.r2_unbiased, part.interval(self._draws))
 
     def _shared(self) -> Iterator[tuple[str, str, float, float, float]]:
-        """Yield what both of two associated features explain: R2 of one + R2 of the other - R2 of both together."""
+        """Yield what two associated features share: R2 of one + R2 of the other - R2 of both together."""
         for first, second in self._pairs:
             both = self.alone[first] - (self._variance.explained([first, second]) - self.alone[second])
             yield first, second, both.r2_unbiased, *both.interval(self._draws)

@@ -1,4 +1,4 @@
-"""What each stimulus adds to either R2, and 95 % intervals by resampling stimuli, or whole groups of them."""
+"""What each stimulus adds to both kinds of R2, and 95 % intervals by resampling stimuli or whole clusters of them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CONFIDENCE = 0.95
 TAILS = ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2)
 TINY = 1e-9
 FEWEST_RESAMPLED = 5
-SAME = 1e-6  # equal clusters differ by rounding errors alone, some 1e-8
+SAME = 1e-6  # a resample's error below this share of the whole sample's is rounding, which is about 1e-8
 NO_INTERVAL = (float("nan"), float("nan"))
 
 Interval = tuple[float, float]
@@ -58,13 +58,13 @@ class Resamples:
 
 @dataclass(frozen=True, eq=False)
 class Contributions:
-    """What each stimulus adds to the sums of a pooled R2, over all units.
+    """What each stimulus adds to the sums of an R2 that is pooled over units.
 
-    The stimuli may be a random sample; then `sums` and `n` are those of all stimuli.
+    Where the stimuli are a random sample, `sums` and `n` are still those of all stimuli.
     """
 
     parts: FloatArray
-    """The terms cross, gain, total and squares of each stimulus, see `estimates`, `[4, stimulus]`."""
+    """The terms cross, gain, total and squares of each stimulus, `[4, stimulus]`; see `repbias.audit.estimates`."""
 
     sums: FloatArray
     """Their sums over all stimuli, `[4]`."""
@@ -90,14 +90,14 @@ class Contributions:
         return self.held_out().r2_unbiased
 
     def held_out(self) -> Contributions:
-        """Return the contributions to `r2`, in the place of those to `r2_unbiased`."""
+        """Return contributions whose `r2_unbiased` is the `r2` of these."""
         return replace(self, parts=self.parts[[1, 1, 3, 3]], sums=self.sums[[1, 1, 3, 3]])
 
     def interval(self, draws: Resamples) -> Interval:
         """Return the 95 % interval of `r2_unbiased`, or of a difference of two.
 
-        It is that of `ratio_interval`, and ends at 1 at most: a share is at most 1 in any population, though its
-        estimate may lie above.
+        It is that of `ratio_interval`, cut at 1, the largest share in any population, or at the estimate if that is
+        larger.
         """
         _, gain, total, _ = self.parts
         narrower = float(np.sqrt(len(total) / self.n))
@@ -114,18 +114,18 @@ class Contributions:
 def ratio_interval(
     value: float, gain: FloatArray, total: FloatArray, draws: Resamples, *, narrower: float = 1.0
 ) -> Interval:
-    """Return the interval of a ratio of two sums over stimuli: the studentised bootstrap.
+    """Return the interval of a ratio of two sums over stimuli, by the studentised bootstrap.
 
     With R the ratio of the sums of gains and totals, s its standard error by linearisation, and * a resample, the
-    quantiles of (R* - R) / s* are laid about the estimate. That allows for few and for skewed clusters, for which the
-    percentiles of R* are too narrow. With fewer than 5 clusters there are too few different resamples, and Student's
-    interval is given: with 2 groups of equal size it covers 94 %, where the bootstrap would cover 26 %.
+    interval is [value - s q_high, value - s q_low], q the quantiles of (R* - R) / s*. It stays valid for few or skewed
+    clusters, for which percentiles of R* are too narrow. Fewer than 5 clusters have too few different resamples, so
+    Student's interval is returned: with 2 groups of equal size it covers 94 %, where the bootstrap would cover 26 %.
 
     Parameters
     ----------
     value : the estimate.
-    gain, total : what each stimulus adds to either sum, `[stimulus]`.
-    narrower : ratio of the standard error of the estimate to that of these stimuli, where they are a sample.
+    gain, total : what each stimulus adds to the two sums, `[stimulus]`.
+    narrower : if the stimuli are a sample, the standard error over all stimuli divided by that over the sample.
 
     Source: Efron & Tibshirani (1993), An Introduction to the Bootstrap, section 12.5.
     """
@@ -139,7 +139,7 @@ def ratio_interval(
         half = float(stats.t.ppf(TAILS[1], max(n - 1, 1)) * error) * narrower
         return value - half, value + half
     ratios, errors = _ratio_and_error(draws.weights[:, counts], gain[counts], total[counts])
-    usable = errors > SAME * max(error, 1e-300)  # resamples of a single cluster have no error to divide by
+    usable = errors > SAME * max(error, 1e-300)  # a resample of one cluster alone has no error
     if error == 0 or not usable.any():
         return value, value
     low, high = np.quantile((ratios[usable] - ratio) / errors[usable], TAILS) * error * narrower
@@ -147,9 +147,9 @@ def ratio_interval(
 
 
 def normal_interval(value: float, resampled: FloatArray, n_clusters: int, least: float, most: float) -> Interval:
-    """Return Student's interval from the standard deviation over resamples of clusters, within a measure's range.
+    """Return Student's interval from the standard deviation over resamples of clusters, cut to a measure's range.
 
-    Resampling makes it too small by a factor sqrt(1 - 1 / clusters), which is corrected.
+    Over resamples the deviation is too small by a factor sqrt(1 - 1 / clusters), which is corrected.
     """
     spread = float(resampled.std()) * np.sqrt(n_clusters / (n_clusters - 1))
     half = float(stats.t.ppf(TAILS[1], n_clusters - 1)) * spread
@@ -157,12 +157,12 @@ def normal_interval(value: float, resampled: FloatArray, n_clusters: int, least:
 
 
 def mean_share_interval(share: FloatArray, n: FloatArray, tail: float) -> Interval:
-    """Return the interval of the mean of several shares, made of Clopper & Pearson's interval of each.
+    """Return the interval of the mean of several shares, from the Clopper-Pearson interval of each.
 
     Parameters
     ----------
-    share, n : the shares, and the number of independent stimuli behind each, not always a whole number.
-    tail : probability beyond either end.
+    share, n : the shares, and the number of independent stimuli of each, which need not be whole.
+    tail : probability beyond each end.
 
     Source: Clopper & Pearson (1934), Biometrika 26, 404-413; the interval of a mean from those of its parts is the
     MOVER of Zou & Donner (2008), Statistics in Medicine 27, 1693-1702.
@@ -180,7 +180,7 @@ def mean_share_interval(share: FloatArray, n: FloatArray, tail: float) -> Interv
 def _ratio_and_error(weights: FloatArray, gain: FloatArray, total: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return sum(gain) / sum(total) and its standard error under each row of weights `[resample, cluster]`.
 
-    Both are 0 where the sum of totals is not above 0, as where no cluster with repeats is drawn.
+    Both are 0 where the sum of totals is not above 0, for example where no cluster with repeats is drawn.
     """
     sums = weights @ np.column_stack([gain, total, gain**2, gain * total, total**2])
     whole, positive = sums[:, 1], sums[:, 1] > 0

@@ -1,7 +1,7 @@
 """The measures of an audit, in the order in which tables, pages and docstrings show them.
 
-To add a measure, compute it where its layer is audited and add its record here: the tables of the page, the table in
-the terminal and the docstrings of the audit read these records, and Holm's correction applies to every measure that has
+To add a measure, compute it where the layer is audited, and add its record here. The tables of the page and the
+terminal and the docstrings of the audit are made from these records. Holm's correction applies to every measure with
 p values.
 """
 
@@ -26,28 +26,28 @@ _CONTROL = "t test, one-sided, of an effect larger than that of the shuffled-lab
 
 @dataclass(frozen=True)
 class Measure:
-    """What an audit reports of each feature in each layer."""
+    """A measure that an audit reports of each feature in each layer."""
 
     name: str
-    """Its name in `AuditReport.results`."""
+    """The name in `AuditReport.results`."""
 
     heading: str
-    """The heading of its column on the page."""
+    """The heading of the column on the page."""
 
     meaning: str
-    """What it is, in words."""
+    """What is measured, in words."""
 
     interval: str = ""
-    """How its 95 % interval is computed; "" where it has none."""
+    """How the 95 % interval is computed; "" without an interval."""
 
     test: str = ""
-    """How its p value is computed; "" where it has none."""
+    """How the p value is computed; "" without a test."""
 
     interval_shown: bool = False
-    """Whether its column on the page shows the interval."""
+    """Whether the column on the page shows the interval."""
 
     short: str = ""
-    """The heading of its column in the terminal; "" where the terminal does not show it."""
+    """The heading of the column in the terminal; "" for measures that the terminal does not show."""
 
     formula: str = ""
 
@@ -65,7 +65,7 @@ class MeasureTable:
     measures: tuple[Measure, ...]
 
     tested: str = ""
-    """The measure whose corrected p value is the last column; "" for none."""
+    """The measure whose corrected p value is the last column; "" without such a column."""
 
     whole: bool = False
     """Whether there is a row for all features together."""
@@ -73,8 +73,8 @@ class MeasureTable:
 
 R2 = Measure(
     EXPLAINED, "R²",
-    "share of the layer's variance that the feature explains, without the bias by the noise of the fit; intervals, "
-    "tests, statuses and derived shares rest on it; for (all), that all features together explain",
+    "share of the layer's variance that the feature explains, without the bias from noise in the fit; intervals, "
+    "tests, statuses and derived shares rest on it; for (all), the share that all features together explain",
     _BOOTSTRAP, "permutation of the labels", interval_shown=True, short="R2",
     formula="sum q.z / sum x.z, x the activity about the mean of all stimuli",
 )  # fmt: skip
@@ -86,19 +86,19 @@ VARIANCE = MeasureTable(
         Measure(
             "r2", "held-out R²",
             "the held-out R2, 1 - SS_res / SS_tot as in scikit-learn and `variance_explained`: the share of the "
-            "variance of new stimuli that is predicted, lower by the noise of the fit",
+            "variance of new stimuli that is predicted; noise in the fit lowers it",
             _BOOTSTRAP, "permutation of the labels", formula="1 - sum ||q - z||^2 / sum ||z||^2",
         ),
         Measure(
             "noise_ceiling", "noise ceiling",
-            "for the feature (all), where `repeats` are given: the share of the variance that repeats reproduce",
+            "for the feature (all), if `repeats` are given: the share of the variance that repeats reproduce",
             _BOOTSTRAP, interval_shown=True,
             formula="sum q.z / sum ||z||^2 with q the mean of the other presentations of the stimulus",
         ),
         Measure(
             "r2_of_ceiling", "R² of ceiling",
-            "the ratio r2_unbiased / noise_ceiling in the stimuli that were repeated, for features with one label in "
-            "all presentations of a stimulus; NaN where the interval of the ceiling includes 0",
+            "r2_unbiased / noise_ceiling over repeated presentations, for features with one label in all presentations "
+            "of a stimulus; NaN if the interval of the ceiling includes 0",
             _BOOTSTRAP, interval_shown=True,
         ),
         Measure(
@@ -116,8 +116,8 @@ VARIANCE = MeasureTable(
         ),
         Measure(
             "detectable_r2", "detectable R²",
-            "smallest share of variance of a planted feature that the test of r2_unbiased detects, at a level of 5 %, "
-            "with 80 % power",
+            "smallest share of variance that the test of r2_unbiased detects with 80 % power, at a level of 5 %, from "
+            "planted features",
             "exact, of a quantile", short="detectable",
         ),
         Measure(
@@ -136,8 +136,8 @@ READOUT = MeasureTable(
     (
         Measure(
             "decodability", "decodability", "balanced accuracy of a linear classifier on held-out folds",
-            "Clopper-Pearson", "permutation of the labels, for a shrinkage discriminant with equal priors that is "
-            "fitted anew each time, whatever the classifier", interval_shown=True, short="decoded",
+            "Clopper-Pearson", "permutation of the labels, of the accuracy of a shrinkage discriminant with equal "
+            "priors, whatever the classifier", interval_shown=True, short="decoded",
         ),
         Measure("chance", "chance", "1 / number of classes", short="chance"),
         Measure(
@@ -148,7 +148,7 @@ READOUT = MeasureTable(
         ),
         Measure(
             "participation", "units used",
-            "number of units over which the feature is spread, as a participation ratio", "Fieller's, by a jackknife",
+            "number of units that carry the feature, as a participation ratio", "Fieller's, by a jackknife",
             formula="(sum_u e_u)^2 / sum_u e_u^2, with e_u the sum of squares explained in unit u",
         ),
     ),
@@ -166,8 +166,8 @@ SCORES = MeasureTable(
         ),
         Measure(
             "rsa_equalised", "RSA, equal shares",
-            "RSA after the linear map of `equalize`, fitted on the other folds, which gives all features with unique "
-            "variance (interval of r2_unique above 0) equal shares; unchanged where there are fewer than two",
+            "RSA after the linear map of `equalize`, fitted on the other folds, has given equal shares to all features "
+            "with unique variance (interval of r2_unique above 0); unchanged with fewer than two such features",
             _SCORE, interval_shown=True,
         ),
         Measure("cka", "CKA", "debiased linear CKA with the one-hot code of the feature", _SCORE, interval_shown=True),
@@ -190,14 +190,14 @@ CAUSAL = MeasureTable(
         _causal("ablation_output", "ablated: outputs",
                 "without `predict`: sum of the squared changes of the output over its variance"),
         _causal("ablation_control", "ablated: control",
-                "the first of these that was measured, with the labels of the feature shuffled", test=""),
+                "the first of these that was measured, with shuffled labels of the feature", test=""),
         _causal("steering_own", "steered: own report",
-                "share of the stimuli whose reported class changes to the class steered towards, minus the share that "
-                "changes away from it"),
+                "share of the stimuli whose report changes to the class steered towards, minus the share whose report "
+                "changes from that class"),
         _causal("steering_others", "steered: others", "mean share of the reports of the other features that change"),
         _causal("steering_output", "steered: outputs", "without `predict`: as ablation_output"),
         _causal("steering_control", "steered: control",
-                "the first of these that was measured, steered as far by shuffled labels", test=""),
+                "the first of these that was measured, for steering of the same length by shuffled labels", test=""),
     ),
 )  # fmt: skip
 
@@ -205,7 +205,7 @@ TABLES = (VARIANCE, READOUT, CAUSAL, SCORES)
 
 
 def all_measures(tables: Sequence[MeasureTable] = TABLES) -> tuple[Measure, ...]:
-    """Return the measures of some tables, each once, in their order."""
+    """Return the measures of these tables in order, each once."""
     return tuple(dict.fromkeys(measure for table in tables for measure in table.measures))
 
 

@@ -1,7 +1,7 @@
 """Permutation tests of the variance that a feature explains and of how well it is decoded, and their power.
 
-All need only the number and the sum of the stimuli of each class in each fold, under any labels; so a permutation
-costs no more than one matrix product.
+For any labels, the tests need only the number and the sum of the stimuli of each class in each fold, so a permutation
+costs one matrix product.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ LEVEL = 0.05
 STRENGTHS: FloatArray = np.geomspace(1e-6, 0.99, 600)  # R2 in steps of 2.3 %
 VALUES_PER_BATCH = 2**22
 FEW_EXCEEDANCES = 10
-LEAST_P = 1e-6  # a few hundred permutations do not reach tails beyond
+LEAST_P = 1e-6  # a few hundred permutations do not determine smaller tails
 ROUNDING = 1e-12
 
 
 def class_sums(activity: FoldedActivity, labels: Labellings, n_classes: int) -> Regression:
-    """Return the regressions on several labellings `[labelling, stimulus]`; leading axes `[fold, labelling]`."""
+    """Return the regressions on labellings `[labelling, stimulus]`, one for each fold and labelling, in this order."""
     x, fold_of = activity.x, activity.fold_of
     shape = (activity.n_folds, len(labels), n_classes)
     counts, sums = np.empty(shape), np.empty((*shape, x.shape[1]))
@@ -63,7 +63,7 @@ def null_scores(
 ) -> tuple[FloatArray, FloatArray]:
     """Return R2 and the balanced accuracy of the discriminant under each labelling `[labelling, stimulus]`.
 
-    R2 here is the numerator of `r2_unbiased` over the sum of squares, which is the same for all labellings.
+    R2 here is the numerator of `r2_unbiased`, divided by a sum of squares that is the same for all labellings.
     """
     r2, accuracy = [], []
     for some in batches(activity, labels, n_classes):
@@ -74,11 +74,12 @@ def null_scores(
 
 
 def p_value(observed: float, null: FloatArray, n_clusters: int) -> float:
-    """Return the p value of a permutation test, one-sided.
+    """Return the one-sided p value of a permutation test.
 
-    It is (1 + b) / (1 + permutations), b the number of permutations that score as high. Where b is below 10, too few to
-    estimate a small p, and there are 20 clusters or more to permute, a gamma distribution (Pearson's type III) with the
-    mean, variance and skewness of the permutations gives the tail, down to 1e-6.
+    It is (1 + b) / (1 + permutations), with b the number of permutations that score as high as the data or higher. If b
+    is below 10, which is too few to estimate a small p, and 20 clusters or more are permuted, the tail comes from a
+    gamma distribution (Pearson's type III) with the mean, variance and skewness of the permutations; p is then 1e-6 or
+    more.
 
     Source: Winkler et al. (2016), NeuroImage 141, 502-516.
     """
@@ -91,7 +92,7 @@ def p_value(observed: float, null: FloatArray, n_clusters: int) -> float:
 
 
 def critical_value(null: FloatArray, level: float) -> float:
-    """Return what a score must exceed for (1 + b) / (1 + permutations) to be at most `level`; infinite if none can."""
+    """Return what a score must exceed for (1 + b) / (1 + permutations) to be at most `level`; infinity if none does."""
     allowed = int(np.floor(level * (1 + len(null)) + ROUNDING)) - 1
     return float(np.sort(null)[::-1][allowed]) + ROUNDING if allowed >= 0 else float("inf")
 
@@ -99,24 +100,23 @@ def critical_value(null: FloatArray, level: float) -> float:
 def planted_power(
     activity: FoldedActivity, labels: Labellings, n_classes: int, critical: float, generator: np.random.Generator
 ) -> tuple[Share, Share]:
-    """Return the smallest R2 of planted features that is found with 80 % power, and the rate of false positives.
+    """Return the smallest R2 of planted features that is detected with 80 % power, and the rate of false positives.
 
-    A feature with labels `y` (a permutation of the real feature's labels, so that classes have the same sizes) is
-    planted by adding s D_y to the activity, with D a random direction for each class, isotropic over the axes along
-    which activity varies, about their weighted mean; s sets its share of the variance. It is found where its R2 is
-    above `critical`, the 5 % point of the permutation test. A planted feature of strength 0 that is found is a false
-    positive.
+    A feature with labels `y`, a permutation of the real labels, is planted by adding s D_y to the activity. D has one
+    random direction for each class, isotropic over the axes along which the activity varies, about their weighted mean;
+    s sets the share of the variance. The feature is detected if its R2 is above `critical`, the 5 % point of the
+    permutation test. A planted feature of strength 0 that is detected is a false positive.
 
-    Both sums of squares are quadratic in s, so that all strengths cost no more than one. So the smallest strength from
-    which on a planted feature is found is known for each, and the detectable R2 is its 80 % quantile.
+    Both sums of squares of R2 are quadratic in s, so all strengths cost little more than one. For each planted feature
+    they give the smallest strength from which on it is detected; the detectable R2 is the 80 % quantile of these.
 
     Parameters
     ----------
-    activity : `[stimulus, unit]`, and its folds.
-    labels : labels of the planted features, `[planted, stimulus]`.
-    n_classes : number of classes.
-    critical : R2 above which the test finds a feature.
-    generator : of the directions.
+    activity : of the layer.
+    labels : of the planted features, `[planted, stimulus]`.
+    n_classes : number of classes of the feature.
+    critical : R2 above which the test detects a feature.
+    generator : draws the directions.
     """
     found = [_found(activity, some, n_classes, critical, generator) for some in batches(activity, labels, n_classes)]
     at_zero = np.concatenate([zero for zero, _ in found])
@@ -125,8 +125,11 @@ def planted_power(
 
 
 def found_with_power(smallest: FloatArray) -> Share:
-    """Return the 80 % quantile of the R2 from which on planted features are found, `[planted]`, and its exact 95 %
-    interval; NaN stands for a feature that is never found, and is returned where more than a fifth are."""
+    """Return the R2 at which 80 % of planted features are detected, and its exact 95 % interval.
+
+    `smallest` is the R2 from which on each is detected, NaN for never, `[planted]`. The result is NaN where more than a
+    fifth are never detected.
+    """
     smallest, n = np.sort(smallest), len(smallest)
     rank = int(np.ceil(POWER * n)) - 1
     low, high = stats.binom.ppf([(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2], n, POWER).astype(int)
@@ -134,13 +137,13 @@ def found_with_power(smallest: FloatArray) -> Share:
 
 
 def rate(found: int, n: int) -> Share:
-    """Return the share of `n` tests that found something, and its exact 95 % interval."""
+    """Return the share of `n` tests that were significant, and its exact 95 % interval."""
     exact = stats.binomtest(found, n).proportion_ci(CONFIDENCE)
     return found / n, (float(exact.low), float(exact.high))
 
 
 def _smallest(hits: BoolArray) -> FloatArray:
-    """Return the R2 from which on a planted feature is found, `[planted]`; NaN (sorted last) where it never is."""
+    """Return the R2 from which on each planted feature is detected, `[planted]`; NaN, which sorts last, for never."""
     lasting = np.logical_and.accumulate(hits[:, ::-1], axis=1)[:, ::-1]
     return np.where(lasting.any(1), STRENGTHS[lasting.argmax(1)], np.nan)
 
@@ -148,7 +151,7 @@ def _smallest(hits: BoolArray) -> FloatArray:
 def _found(
     activity: FoldedActivity, labels: Labellings, n_classes: int, critical: float, generator: np.random.Generator
 ) -> tuple[BoolArray, BoolArray]:
-    """Return whether features of strength zero are found, `[planted]`, and of each strength, `[planted, strength]`."""
+    """Return which features are detected at strength 0, `[planted]`, and at each strength, `[planted, strength]`."""
     sums = class_sums(activity, labels, n_classes)
     shares = sums.held.counts.sum(0) / labels.shape[1]
     directions = generator.normal(size=(len(labels), n_classes, activity.x.shape[1]))

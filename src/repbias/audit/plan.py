@@ -1,4 +1,4 @@
-"""What all layers of an audit share: features with the labellings of their tests, folds and resamples."""
+"""What all layers of an audit have in common: features with the labellings of their tests, folds and resamples."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from repbias.features.permutations import Exchange, Feature, exchange, one_label
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """What all layers share."""
+    """What all layers of an audit have in common."""
 
     features: tuple[Feature, ...]
     cluster: IntArray
@@ -37,7 +37,7 @@ class Plan:
 
 
 def make_plan(stimuli: Stimuli, settings: Settings) -> Plan:
-    """Return the plan of an audit; all that is random in it depends on the seed and the labels alone."""
+    """Return the plan of an audit; its random parts depend on nothing but the seed and the labels."""
     strata = np.column_stack([labels.numbers for labels in stimuli.labels.values()])
     fold_of = assign_folds(strata, stimuli.cluster, seed=settings.seed)
     rules = {name: _exchange(stimuli, labels.numbers, fold_of) for name, labels in stimuli.labels.items()}

@@ -3,18 +3,18 @@
 A classifier that is fitted on one presentation of a stimulus and scored on another decodes the stimulus, not the
 feature; so all presentations of a stimulus are in the same fold. With groups there are two designs:
 
-    nested     Each stimulus is shown in one group. Groups are kept whole, and the numbers hold for new groups. Any two
-               presentations of a stimulus are repeats, so that what the presentations of a group have in common (drift)
-               is reproduced and is part of the noise ceiling.
-    crossed    Some stimuli are shown in several groups. Stimuli are kept whole and groups are not, and the numbers hold
+    nested     Each stimulus is shown in one group. Folds keep groups whole, and the numbers hold for new groups. All
+               presentations of a stimulus are repeats of one another. What the presentations of a group have in common
+               (drift) is therefore reproduced, and is part of the noise ceiling.
+    crossed    Some stimuli are shown in several groups. Folds keep stimuli whole but not groups, and the numbers hold
                for new stimuli in these groups. Repeats are presentations of a stimulus in different groups, about the
-               mean of each group, so that drift is not reproduced. A feature with one label per group is refused, as
-               its groups would be both fitted and scored.
+               mean of each group, so drift is not reproduced. A feature with one label per group is refused, because
+               the same groups would be fitted and scored.
 
-The noise ceiling is the share of a layer's variance that repeats of a stimulus reproduce. With z and x the activity in
-two presentations of a stimulus, noise that is independent between them averages out of z.x, so that its mean is the
-variance between stimuli, without bias, whatever the number of repeats. A feature that has one label in all
-presentations of a stimulus cannot explain more than that.
+The noise ceiling is the share of a layer's variance that repeats of a stimulus reproduce. Let z and x be the activity
+in two presentations of a stimulus. If their noise is independent, the mean of z.x is the variance between stimuli,
+without bias and for any number of repeats. A feature that has one label in all presentations of a stimulus cannot
+explain more than that.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ class Repeats:
     """The group of each presentation, 0, 1, ..., `[presentation]`."""
 
     crossed: bool
-    """Whether any stimulus is in more than one group."""
+    """Whether some stimulus is shown in more than one group."""
 
     @property
     def keeps_groups(self) -> bool:
-        """Whether groups are kept whole, rather than stimuli."""
+        """Whether folds keep groups whole, rather than stimuli."""
         return self.group is not None and not self.crossed
 
     @property
@@ -59,25 +59,26 @@ class Repeats:
 
     @property
     def cell(self) -> IntArray:
-        """The presentations of a stimulus in a group, 0, 1, ..., `[presentation]`."""
+        """The combination of stimulus and group, 0, 1, ..., `[presentation]`."""
         return self.stimulus if self.group is None else pairs_of(self.stimulus, self.group)
 
     @property
     def n_others(self) -> IntArray:
-        """Number of repeats of each presentation, `[presentation]`."""
+        """Number of other presentations that are repeats of each one, `[presentation]`."""
         of_stimulus = np.bincount(self.stimulus)[self.stimulus]
         return of_stimulus - (np.bincount(self.cell)[self.cell] if self.crossed else 1)
 
     def bound(self, labels: IntArray) -> bool:
-        """Return whether a feature belongs to the stimulus: one label in all presentations of each stimulus."""
+        """Return whether a feature has one label in all presentations of each stimulus."""
         return one_label_each(labels, self.stimulus)
 
     def exchange(self, labels: IntArray, fold_of: IntArray) -> Exchange:
         """Return how labels `[presentation]` change places in permutations; see `repbias.features.permutations`.
 
-        A label that all presentations of a stimulus share goes with all of them: between stimuli of the same fold; in a
-        nested design between groups where each has one label, else between the stimuli of each group. Others change
-        places among the presentations of a stimulus (in a group), which keeps what stimulus and group share.
+        If each stimulus has one label, its presentations keep sharing one, and labels change places between stimuli: in
+        a nested design between groups if each group has one label, or else between the stimuli of each group; otherwise
+        between the stimuli of each fold. If not, labels change places among the presentations of a stimulus (in a
+        group), so that what is common to a stimulus or a group stays.
         """
         if not self.bound(labels):
             return exchange(labels, self.cell, fold_of)
@@ -87,7 +88,7 @@ class Repeats:
 
 
 def find_repeats(stimulus: Labels, group: Labels | None) -> Repeats:
-    """Return the repeats of an experiment, or raise where there are none or too few."""
+    """Return the repeats, or raise where there are none or too few."""
     numbers = stimulus.numbers
     if len(stimulus.classes) < 2:
         raise ValueError(
@@ -115,7 +116,7 @@ def find_repeats(stimulus: Labels, group: Labels | None) -> Repeats:
 
 
 def refuse_confounded(labels: Labels, repeats: Repeats, what: str) -> None:
-    """Raise where stimuli and groups cross and the effect of a feature is confounded with that of the groups."""
+    """Raise where, in a crossed design, the effect of a feature is confounded with that of the groups."""
     if repeats.group is None or not repeats.crossed:
         return
     if one_label_each(labels.numbers, repeats.group):
@@ -131,7 +132,7 @@ def refuse_confounded(labels: Labels, repeats: Repeats, what: str) -> None:
 
 
 def design_note(repeats: Repeats) -> str:
-    """Return in words how many repeats there are, and to what the numbers generalise."""
+    """Return in words how many repeats there are, and what the numbers generalise to."""
     n_stimuli, n_once = int(repeats.stimulus.max()) + 1, int((repeats.n_others == 0).sum())
     text = f"{len(repeats.stimulus)} presentations of {n_stimuli} stimuli; elsewhere, each counts as one stimulus. "
     if repeats.group is None:
@@ -170,10 +171,10 @@ def _refuse_lone_groups(stimulus: npt.NDArray[Any], group: Labels) -> None:
 def ceiling_rows(
     x: FloatArray, alone: Mapping[str, Contributions], features: tuple[Feature, ...], repeats: Repeats, draws: Resamples
 ) -> Iterator[Row]:
-    """Yield the noise ceiling, and the share of it that each feature of the stimuli explains.
+    """Yield the noise ceiling, and the share of it that each feature with one label per stimulus explains.
 
-    That share is the feature's `r2_unbiased` in the presentations that have repeats, over the ceiling; NaN where the
-    ceiling's interval reaches 0, since a ratio to what may be 0 has no bounds.
+    That share is the feature's `r2_unbiased` in the presentations that have repeats, divided by the ceiling. It is NaN
+    where the interval of the ceiling includes 0, because a ratio to a number that may be 0 has no bounds.
 
     Parameters
     ----------
@@ -197,11 +198,11 @@ def ceiling_rows(
 
 
 def reproduced(x: FloatArray, total: FloatArray, repeats: Repeats) -> Contributions:
-    """Return what each presentation adds to the noise ceiling: z.q, q the mean of its repeats; nothing without any.
+    """Return what each presentation adds to the noise ceiling: z.q, with q the mean of its repeats; 0 without repeats.
 
-    q is about the mean of all presentations, z about the mean of all that are not of the same cluster; both within its
-    group where stimuli and groups cross. So the errors of the two means cancel, and the ceiling has no bias with few
-    stimuli either.
+    q is taken about the mean of all presentations, and z about the mean of all that are not in the same cluster; in a
+    crossed design both within the group. The errors of the two means then cancel, so the ceiling is unbiased with few
+    stimuli too.
 
     Parameters
     ----------

@@ -1,9 +1,9 @@
 """Scores of a model that represents one feature alone against a layer, before and after shares are made equal.
 
-Such a model's squared distances between stimuli are 0 within a class of the feature and a constant between classes.
-RSA correlates them with the layer's. Debiased CKA with linear kernels is a correlation of the same distances, less
-their means over rows and columns (Szekely & Rizzo 2014, Annals of Statistics 42, 2382-2412), so that both scores, and
-all their resamples, are made of the same sums over pairs of stimuli.
+The squared distances between stimuli in such a model are 0 within a class of the feature and a constant between
+classes. RSA is their correlation with the distances in the layer. Debiased CKA with linear kernels is the correlation
+of the same distances after the means of rows and columns are subtracted (Szekely & Rizzo 2014, Annals of Statistics 42,
+2382-2412). Both scores and all their resamples therefore follow from the same sums over pairs of stimuli.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ ROUNDING = 1e-10
 def score_rows(
     activity: FoldedActivity, plan: Plan, alone: dict[str, Contributions], unique: dict[str, Contributions]
 ) -> tuple[list[Row], tuple[str, ...]]:
-    """Return the rows of RSA, CKA and R2, before and after, and the features whose shares were made equal.
+    """Return the rows of RSA, CKA and R2 before and after shares are made equal, and the features whose shares were.
 
-    Those are the features whose `r2_unique` has an interval above 0, since the map's parts are those of a regression on
-    all features together. With fewer than two of them, scores do not change.
+    These are the features whose interval of `r2_unique` is above 0, because the map rests on a regression on all of
+    them together. With fewer than two such features nothing changes.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def _equalised_row(feature: str, found: Contributions, plan: Plan) -> Row:
 
 
 def _equalised_r2(activity: FoldedActivity, equalising: Equalising, feature: Feature) -> Contributions:
-    """Return what a feature explains of the mapped layer; a map of the activity maps its regression alike."""
+    """Return what a feature explains of the mapped layer; the map applies to predictions as it does to activity."""
     predictions = held_out_predictions(activity.x, feature.code, activity.fold_of)
     x, predictions, deviations = (
         values + equalising.added(values) for values in (activity.x, predictions, activity.deviations)
@@ -71,7 +71,7 @@ def _equalised_r2(activity: FoldedActivity, equalising: Equalising, feature: Fea
 
 
 def _similarities(x: FloatArray, plan: Plan, suffix: str) -> Iterator[Row]:
-    """Yield RSA and CKA of each feature with activity `[stimulus, unit]`, over a sample of the stimuli."""
+    """Yield RSA and CKA of each feature with activity `[stimulus, unit]`, over at most 1,000 stimuli."""
     sample = sampled(len(x), plan.seed)
     cluster = plan.cluster[sample]
     weights, n_clusters = plan.draws.weights[:MOST_RESAMPLES, cluster], len(np.unique(cluster))
@@ -82,7 +82,7 @@ def _similarities(x: FloatArray, plan: Plan, suffix: str) -> Iterator[Row]:
 
 
 def sampled(n: int, seed: int) -> IntArray:
-    """Return the stimuli of the distance matrices: all, or as many as are allowed, in their order."""
+    """Return the indices of the stimuli of the distance matrices: all, or 1,000 at random, increasing."""
     if n <= MOST_STIMULI:
         return np.arange(n)
     return np.sort(rng(seed, "audit", "scores").choice(n, MOST_STIMULI, replace=False))
@@ -90,9 +90,9 @@ def sampled(n: int, seed: int) -> IntArray:
 
 @dataclass(frozen=True, eq=False)
 class Distances:
-    """A layer's squared distances, and their sums under weights of the stimuli; the first row of weights is all 1.
+    """The squared distances of a layer, and their sums under weights of the stimuli, of which the first row is all 1.
 
-    A stimulus that is drawn twice is at distance 0 from itself, in the layer and in every feature.
+    A stimulus that is drawn twice has distance 0 from itself, in the layer and in every feature.
     """
 
     values: FloatArray
@@ -114,12 +114,14 @@ class Distances:
         return cls(values, weights, weights @ values, _form(weights, values**2))
 
     def scores(self, labels: IntArray) -> dict[str, FloatArray]:
-        """Return RSA and debiased CKA with a feature's classes `[stimulus]`, for each row of weights; NaN where either
-        side does not vary."""
+        """Return RSA and debiased CKA with the classes of a feature `[stimulus]`, `[resample]` each; NaN where the
+        layer or the feature does not vary."""
         w, n = self.weights, self.weights.sum(1)
         classes = [np.flatnonzero(labels == label) for label in np.unique(labels)]
         sizes = np.stack([w[:, stimuli].sum(1) for stimuli in classes], axis=1)
-        others = n[:, None] - sizes[:, np.searchsorted(np.unique(labels), labels)]  # a model's sum of each row
+        others = (
+            n[:, None] - sizes[:, np.searchsorted(np.unique(labels), labels)]
+        )  # the sum of each row in a model of the feature
         within = sum(_form(w[:, stimuli], self.values[np.ix_(stimuli, stimuli)]) for stimuli in classes)
         total, model_total = (w * self.rows).sum(1), (w * others).sum(1)
         crossed = total - within
@@ -145,15 +147,15 @@ def _form(weights: FloatArray, matrix: FloatArray) -> FloatArray:
 def _centred(
     products: FloatArray, of_rows: FloatArray, total: FloatArray, other: FloatArray, n: FloatArray
 ) -> FloatArray:
-    """Return the sum of products of two matrices that are centred without their diagonals, `[resample]`.
+    """Return the sum of products of two matrices after centring that leaves out their diagonals, `[resample]`.
 
-    products, of_rows : sum of products of entries, and of sums of rows. total, other : the matrices' sums.
+    products, of_rows : sum of products of entries, and of sums of rows. total, other : sums of the two matrices.
     """
     return products - 2 * of_rows / (n - 2) + total * other / ((n - 1) * (n - 2))
 
 
 def _ratio(both: FloatArray, one: tuple[FloatArray, FloatArray], other: tuple[FloatArray, FloatArray]) -> FloatArray:
-    """Return both / sqrt(one other), `[resample]`; NaN where either is nothing but rounding beside its second part."""
+    """Return both / sqrt(one other), `[resample]`; NaN where one of the two is a rounding error of its second part."""
     (first, first_size), (second, second_size) = one, other
     varies = (first > ROUNDING * first_size) & (second > ROUNDING * second_size)
     return np.divide(both, np.sqrt(np.where(varies, first * second, 1.0)), out=np.full_like(both, np.nan), where=varies)
@@ -162,7 +164,8 @@ def _ratio(both: FloatArray, one: tuple[FloatArray, FloatArray], other: tuple[Fl
 def score_interval(found: FloatArray, n_clusters: int) -> Interval:
     """Return the interval of a score from its value and those of the resamples, `[1 + resample]`.
 
-    Near 0 it is too wide: there the score's spread vanishes faster with the number of stimuli than the bootstrap's.
+    Near a score of 0 it is too wide, because the spread of the score falls faster with the number of stimuli than that
+    of the bootstrap.
     """
     resampled = found[1:][np.isfinite(found[1:])]
     if not np.isfinite(found[0]) or not len(resampled):
@@ -171,7 +174,7 @@ def score_interval(found: FloatArray, n_clusters: int) -> Interval:
 
 
 def equal_share_notes(equalised: dict[str, tuple[str, ...]], features: Sequence[str], n: int) -> tuple[str, ...]:
-    """Return for which features shares were made equal in which layers, and how many stimuli RSA and CKA use."""
+    """Return notes on which shares were made equal in which layers, and on how many stimuli RSA and CKA use."""
     layers: dict[tuple[str, ...], list[str]] = {}
     for layer, names in equalised.items():
         layers.setdefault(names, []).append(layer)
@@ -190,17 +193,17 @@ def equal_share_notes(equalised: dict[str, tuple[str, ...]], features: Sequence[
 
 @dataclass(frozen=True, eq=False)
 class Equalising:
-    """Linear maps of a layer's activity about its mean, one per fold, that give features equal shares.
+    """Linear maps of the centred activity of a layer, one per fold, that give features equal shares.
 
-    A map is `I + B' C B`: it changes only the span of the features' directions, of which B `[direction, unit]` is an
-    orthonormal basis.
+    A map is `I + B' C B`, with B `[direction, unit]` an orthonormal basis of the directions of the features. It changes
+    nothing outside their span.
     """
 
     features: tuple[str, ...]
-    """The features whose shares are made equal; none where there are not two."""
+    """The features whose shares are made equal; none, or two or more."""
 
     maps: tuple[tuple[FloatArray, FloatArray], ...]
-    """B and C for the stimuli of each fold, fitted on all others; none where no features are made equal."""
+    """B and C for the stimuli of each fold, fitted on all other folds; none where no shares are made equal."""
 
     fold_of: IntArray
     """`[stimulus]`."""
@@ -208,28 +211,28 @@ class Equalising:
     def added(self, deviations: FloatArray) -> FloatArray:
         """Return what the maps add to held-out deviations, or to predictions of them, `[stimulus, unit]`."""
         found = np.zeros_like(deviations)
-        for held, (basis, change) in zip(each_fold(self.fold_of), self.maps, strict=True):
+        for held, (basis, change) in zip(each_fold(self.fold_of), self.maps, strict=False):
             found[held] = deviations[held] @ basis.T @ change @ basis
         return found
 
 
 def fit_equalising(activity: FoldedActivity, features: Sequence[Feature], strength: Mapping[str, float]) -> Equalising:
-    """Return the maps that `equalize` finds for the features in `strength`, by fold.
+    """Return the maps that `equalize` finds for the features in `strength`, one for each fold.
 
-    Where it refuses them (a direction that it cannot distinguish from noise or from another feature's, or that it would
-    stretch too far) the weakest is left out, until it takes the others or fewer than two are left.
+    `equalize` refuses a direction that it cannot distinguish from noise or from that of another feature, or that it
+    would stretch too far. The weakest feature is then left out, until the others are accepted or fewer than two remain.
 
     Parameters
     ----------
     activity : of the layer.
-    features : of the audit.
-    strength : of each feature that may be equalised, by name.
+    features : all features of the audit.
+    strength : what each feature that may be equalised explains, by name.
     """
     chosen = [feature for feature in features if feature.name in strength]
     while len(chosen) > 1:
         try:
             maps = tuple(_map(activity, ~held, chosen) for held in each_fold(activity.fold_of))
-        except ValueError:  # its message speaks of the arguments of `equalize`
+        except ValueError:  # its message is about arguments of `equalize`, which the user did not give
             chosen.remove(min(chosen, key=lambda feature: strength[feature.name]))
         else:
             return Equalising(tuple(feature.name for feature in chosen), maps, activity.fold_of)
@@ -237,7 +240,7 @@ def fit_equalising(activity: FoldedActivity, features: Sequence[Feature], streng
 
 
 def _map(activity: FoldedActivity, fitted: BoolArray, features: Sequence[Feature]) -> tuple[FloatArray, FloatArray]:
-    """Fit the map on some of the stimuli, within the span of the features' directions: elsewhere it is the identity."""
+    """Fit a map on some of the stimuli; outside the span of the directions of the features it is the identity."""
     x = activity.x[fitted] - activity.x[fitted].mean(0)
     labels = torch.from_numpy(np.column_stack([feature.labels.numbers[fitted] for feature in features]))
     encoding = fit_joint_encoding(x, labels, tuple(feature.n_classes for feature in features))

@@ -1,4 +1,4 @@
-"""The conclusions that an audit allows, and those that it does not, in plain sentences with numbers."""
+"""The conclusions that an audit allows, and the limits of them, in sentences with numbers."""
 
 from __future__ import annotations
 
@@ -28,9 +28,8 @@ def conclusions(
     Parameters
     ----------
     results : as in `AuditReport`.
-    shared : by layer, pairs of features whose labels are associated, the `r2_unbiased` that they share, and its
-        interval.
-    equalised : by layer, the features whose shares were made equal for the scores; none where they were not.
+    shared : by layer, pairs of features whose labels are associated, with their shared `r2_unbiased` and its interval.
+    equalised : by layer, the features whose shares were made equal for the scores.
     """
     sentences = []
     for layer, of_layer in results.groupby("layer", sort=False):
@@ -62,7 +61,7 @@ def _calibration(results: pd.DataFrame) -> Sentence:
 
 
 def _statuses(facts: list[Facts], pairs: Shared) -> Iterator[str]:
-    """State the status of each feature and its numbers, beginning with the feature that explains most."""
+    """State the status and the numbers of each feature, detected ones first, in the order of what they explain."""
     detected = detected_in(facts)
     if not detected:
         yield "no feature was detected after correction for the number of tests."
@@ -90,7 +89,7 @@ def _statuses(facts: list[Facts], pairs: Shared) -> Iterator[str]:
 
 
 def _confounded(fact: Facts, facts: list[Facts], pairs: Shared) -> str:
-    """Return a warning where a feature may be decoded from a stronger one with which its labels are associated."""
+    """Return a warning where a feature may be decoded by way of a stronger one, because their labels are associated."""
     partners = {name for pair in pairs if fact.name in pair[:2] for name in pair[:2]}
     stronger = [one.name for one in facts if one.name in partners and one.explained > fact.explained]
     if not stronger:
@@ -99,7 +98,7 @@ def _confounded(fact: Facts, facts: list[Facts], pairs: Shared) -> str:
 
 
 def _bound(fact: Facts) -> str:
-    """Return which effect of a feature that was not detected these data could have shown."""
+    """Return which effect these data could have shown of a feature that was not detected."""
     detectable = fact.value("detectable_r2")
     if not np.isfinite(detectable):
         return "no feature of this kind would have been detected with 80 % power, so nothing can be concluded"
@@ -130,7 +129,7 @@ def _similarity(facts: list[Facts]) -> Iterator[str]:
     shown = sorted((fact for fact in facts if fact.varies), key=lambda fact: -fact.value("rdm_share"))
     if shown:
         shares = "; ".join(f"{fact.name} {fact.percent('rdm_share')}" for fact in shown)
-        yield f"shares of the variance of the similarities in RSA, or in CKA with a linear kernel: {shares}."
+        yield f"of the variance of the similarities that RSA and linear CKA compare, features explain: {shares}."
 
 
 def _reproduced(whole: Facts, facts: list[Facts]) -> Iterator[str]:

@@ -1,7 +1,7 @@
-"""Over how many units a feature is spread, with 95 % intervals: density and participation.
+"""How many units carry a feature: density and participation, with 95 % intervals.
 
-Both count units by noisy estimates. Near a threshold noise moves units to either side, and squares of noise add up, so
-that the bias of plain counts and of their resamples is as large as their spread, or larger.
+Both are computed from noisy estimates of single units. Noise moves units across a threshold, and its squares add up, so
+plain counts and their resamples have a bias that is as large as their spread, or larger.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from repbias.measures.variance.regression import ratio
 
 DENSITY = f"density_{DENSE:g}"
 BLOCKS = 20
-LEAST_BLOCKS = 3  # a jackknife leaves out one, and one must be fitted and another scored
+LEAST_BLOCKS = 3  # a jackknife leaves out one; of the others, one is fitted and one scored
 GRID = 2000
 LEAST_P = 1e-300
 CLUSTERS_AT_ONCE = 1000  # to keep memory small
@@ -33,7 +33,7 @@ def density(
 
     Parameters
     ----------
-    activity, predictions : of the units, and what the feature predicts of them, see `held_out_predictions`.
+    activity : of the units. predictions : of this activity by the feature, from `held_out_predictions`.
     """
     z = activity.deviations
     cross, squares = np.einsum("su,su->u", predictions, z), np.einsum("su,su->u", predictions, predictions)
@@ -47,10 +47,10 @@ def density(
 class UnitSums:
     """What a feature explains of each unit, and how that varies over independent parts of the stimuli.
 
-    cross, squares, total : sums of q.z, q.q and x.z as in `estimates`, `[unit]`.
+    cross, squares, total : sums of q.z, q.q and x.z as in `repbias.audit.estimates`, `[unit]`.
     gains, totals : what each part adds to the sums of gains and totals, `[part, unit]`.
-    noise : what share of `squares - cross` is the noise of one degree of freedom.
-    narrower : ratio of the standard error over all stimuli to that over those of the parts.
+    noise : share of `squares - cross` that is the noise of one degree of freedom.
+    narrower : standard error over all stimuli, divided by that over the stimuli of the parts.
     """
 
     cross: FloatArray
@@ -65,12 +65,12 @@ class UnitSums:
 def density_of_sums(units: UnitSums, threshold: float = DENSE) -> tuple[float, Interval]:
     """Return the share of units whose `r2_unbiased` is above a threshold, and its interval in the population.
 
-    Each unit's R2 is tested against the threshold, from above and from below, and Brown's test combines the p values
-    of any set of units. By closed testing, the largest set that may all be at or below the threshold leaves the least
-    number that is above it, and the largest set that may all be above is the greatest.
+    Each unit's R2 is tested for being above and for being below the threshold, and Brown's test combines the p values
+    of a set of units. By closed testing, the lower end is the number of units outside the largest set whose units may
+    all lie at or below the threshold, and the upper end is the size of the largest set whose units may all lie above.
 
-    The interval holds whatever R2 the units have. In simulations it covers 93 to 99 % where all of them are at the
-    threshold; elsewhere it is conservative: units that the data cannot place are counted on both sides.
+    The interval holds whatever R2 the units have. In simulations it covers 93 to 99 % where all units are at the
+    threshold. Elsewhere it is conservative, because units that the data cannot place count on both sides.
 
     Source: closed testing for the number of true discoveries is Goeman & Solari (2011), Statistical Science 26,
     584-597; the combination of dependent p values is Brown (1975), Biometrics 31, 987-992.
@@ -86,12 +86,12 @@ def density_of_sums(units: UnitSums, threshold: float = DENSE) -> tuple[float, I
 def participation_interval(sums: FloatArray, counts: FloatArray) -> tuple[float, Interval]:
     """Return the participation ratio (sum_u e_u)^2 / sum_u e_u^2 and its interval, from class sums of blocks.
 
-    With e_u the sum of squares that the feature explains in unit u, scored on each block by the others, S the square of
-    their sum and Q the sum of their squares, a jackknife over blocks takes the bias out of S and Q and gives their
-    covariance. The ratio is S / Q; its interval is Fieller's: all P for which S - P Q may be 0. For a feature that
-    explains nothing, and with fewer than three blocks, it reaches from one unit to all. Where S or Q is not above 0,
-    the feature explains nothing, and the ratio is given as 0. In simulations the interval covers 95 to 97 % where
-    shares differ by unit, and more where few units carry a feature, or all carry it alike.
+    Let e_u be the sum of squares that the feature explains in unit u, fitted on all blocks but one and scored on that
+    one, S the square of the sum of the e_u, and Q the sum of their squares. A jackknife over blocks removes the bias of
+    S and Q and gives their covariance. The ratio is S / Q, and its interval is Fieller's: all P for which S - P Q may
+    be 0. For a feature that explains nothing, or with fewer than three blocks, the interval reaches from one unit to
+    all. Where S or Q is not above 0, the ratio is 0. In simulations the interval covers 95 to 97 % where shares differ
+    between units, and more where few units carry a feature or all carry it equally.
 
     Parameters
     ----------
@@ -110,9 +110,9 @@ def participation_interval(sums: FloatArray, counts: FloatArray) -> tuple[float,
     pseudo = blocks * whole - (blocks - 1) * without
     s, q = pseudo.mean(0)
     covariance = np.cov(pseudo.T) / blocks
-    ratio = np.geomspace(1, n_units, GRID)
-    variance = covariance[0, 0] - 2 * ratio * covariance[0, 1] + ratio**2 * covariance[1, 1]
-    tenable = ratio[(s - ratio * q) ** 2 <= stats.t.ppf(TAILS[1], blocks - 1) ** 2 * variance]
+    p = np.geomspace(1, n_units, GRID)
+    variance = covariance[0, 0] - 2 * p * covariance[0, 1] + p**2 * covariance[1, 1]
+    tenable = p[(s - p * q) ** 2 <= stats.t.ppf(TAILS[1], blocks - 1) ** 2 * variance]
     value = float(np.clip(s / q, 1, n_units)) if min(s, q) > 0 else 0.0
     return value, (float(min(tenable.min(initial=value), value)), float(max(tenable.max(initial=value), value)))
 
@@ -120,7 +120,7 @@ def participation_interval(sums: FloatArray, counts: FloatArray) -> tuple[float,
 def block_sums(x: FloatArray, labels: IntArray, cluster: IntArray) -> tuple[FloatArray, FloatArray]:
     """Return class sums `[block, class, unit]` and counts `[block, class]` of blocks of clusters, 20 or fewer.
 
-    Clusters are dealt to the blocks in turn, those that hold most of one class after those of another.
+    Clusters are sorted by their most frequent class and dealt to the blocks in turn.
 
     Parameters
     ----------
@@ -138,7 +138,7 @@ def block_sums(x: FloatArray, labels: IntArray, cluster: IntArray) -> tuple[Floa
 
 
 def _moments(sums: FloatArray, counts: FloatArray) -> FloatArray:
-    """Return the square of the sum, and the sum of squares, of the sum of squares explained of each unit."""
+    """Return S and Q of `participation_interval`, with the bias that the jackknife removes."""
     others, other_counts = sums.sum(0) - sums, counts.sum(0) - counts
     mean = (others.sum(1) / other_counts.sum(1)[:, None])[:, None]
     present = other_counts[:, :, None]
@@ -148,14 +148,15 @@ def _moments(sums: FloatArray, counts: FloatArray) -> FloatArray:
 
 
 def _unit_scores(units: UnitSums, threshold: float) -> tuple[FloatArray, FloatArray]:
-    """Return how many standard errors each unit's R2 is above a threshold, `[unit]`, and its errors by part.
+    """Return how many standard errors each unit's R2 is above a threshold, and the influence of each part on it.
 
-    On Fisher's scale, atanh(sqrt(R2)), on which the standard error of a binary feature's R2 does not depend on R2. The
-    scale is made for an R2 that is a square, so the noise of one degree of freedom is added to the unbiased estimate.
+    Scores are on Fisher's scale, atanh(sqrt(R2)), where the standard error of a binary feature's R2 does not depend on
+    R2. The scale is made for an R2 that is a square, so the noise of one degree of freedom is added to the unbiased
+    estimate.
 
     Returns
     -------
-    scores : `[unit]`. errors : the influence of each part on each R2, of length 1, `[part, unit]`.
+    scores : `[unit]`. errors : influences, scaled to length 1 for each unit, `[part, unit]`.
     """
     cross, squares = units.cross, units.squares
     varies = (units.total > 0) & (squares > 0)
@@ -173,10 +174,10 @@ def _unit_scores(units: UnitSums, threshold: float) -> tuple[FloatArray, FloatAr
 
 
 def largest_tenable(p: FloatArray, errors: FloatArray) -> int:
-    """Return the size of the largest set of units for all of which the hypothesis that was tested may be true.
+    """Return the size of the largest set of units for which the tested hypothesis may be true of all.
 
-    Of all sets of a size, that of the largest p values is the last to be rejected. Its -2 sum log p has two degrees of
-    freedom per unit, fewer where their errors are correlated, to match its variance.
+    Of all sets of one size, the one with the largest p values is rejected last. Its -2 sum log p has two degrees of
+    freedom per unit; where the errors of units are correlated, fewer, which match its variance.
     """
     order = np.argsort(-p, kind="stable")
     sizes = np.arange(1, len(p) + 1)

@@ -1,4 +1,4 @@
-"""The status of every feature in every layer, and how the sentences of an audit write it and its numbers."""
+"""The status of every feature in every layer, and how sentences state numbers and statuses."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from repbias.core.results import EXPLAINED
 
 @dataclass(frozen=True)
 class Sentence:
-    """A conclusion about one layer, or about the audit as a whole; `str` gives it with the name of its layer."""
+    """A conclusion about one layer or about the audit as a whole; `str` puts the name of the layer before it."""
 
     layer: str | None
-    """The layer that it is about; None for the whole audit."""
+    """The layer that the sentence is about; None for the whole audit."""
 
     text: str
 
@@ -26,14 +26,14 @@ class Sentence:
 
 
 def percent(value: float, low: float, high: float) -> str:
-    """Return a share and its interval in percent, all with the number of decimals that suits the largest of them."""
+    """Return a share and its interval in percent, all with as many decimals as the largest of them needs."""
     decimals = _decimals(np.nanmax(np.abs([value, low, high])))
     low_text, high_text = short(low, decimals), short(high, decimals)
     return f"{short(value, decimals)} % [{low_text}, {high_text}]"
 
 
 def short(share: float, decimals: int | None = None) -> str:
-    """Return a share in percent, with about two significant digits where the number of decimals is not given."""
+    """Return a share in percent, by default with about two significant digits."""
     text = f"{100 * share:.{_decimals(abs(share)) if decimals is None else decimals}f}"
     return text.removeprefix("-") if float(text) == 0 else text
 
@@ -50,7 +50,7 @@ def _decimals(share: float) -> int:
 TESTS = (EXPLAINED, "decodability")
 WEAK_R2 = 0.05
 WEAK_RATIO = 0.2
-_MOST_NAMES = 3  # layers that a summary names; more are counted
+_MOST_NAMES = 3  # layers that a summary names; more than that it counts
 
 DOMINANT, DETECTED, WEAK = "dominant", "detected", "weak but decodable"
 NOT_DETECTED, INCONCLUSIVE = "not detected", "inconclusive"
@@ -115,19 +115,22 @@ def facts_of(of_layer: pd.DataFrame) -> list[Facts]:
 
 
 def detected_in(facts: Sequence[Facts]) -> list[Facts]:
-    """Return the features that are detected in a layer, the one that explains most first."""
+    """Return the features that are detected in a layer, sorted by the variance that they explain, largest first."""
     return sorted((fact for fact in facts if fact.varies or fact.decodable), key=lambda fact: -fact.explained)
 
 
 def status_of(fact: Facts, detected: Sequence[Facts]) -> str:
     """Return the status of a feature in a layer in which the features `detected` were detected.
 
-    A feature varies if the p value of its R2 (`r2_unbiased`) is at most .05 after Holm's correction, and is decodable
-    if that of its decodability is and the interval of its decodability lies above chance; it is detected if it varies
-    or is decodable. The detected feature with the largest R2 is dominant if it varies and this R2 is .05 or more. A
-    detected feature is weak but decodable if it is decodable and its R2 is below .05 or below a fifth of the largest. A
-    feature is not detected if neither p value is at most .05 before correction; in the remaining cases the audit is
-    inconclusive.
+    p values are at a level of .05, after Holm's correction unless stated otherwise, and R2 is `r2_unbiased`.
+
+        varies               the p value of R2 is significant
+        decodable            the p value of decodability is significant, and its interval is above chance
+        detected             the feature varies or is decodable
+        dominant             of the detected features the one with the largest R2, if it varies and R2 is .05 or more
+        weak but decodable   detected and decodable, but R2 is below .05, or below a fifth of the largest
+        not detected         neither p value is significant, even before correction
+        inconclusive         all other cases
     """
     if fact not in detected:
         return NOT_DETECTED if fact.insignificant else INCONCLUSIVE
@@ -170,7 +173,7 @@ def summary(table: pd.DataFrame) -> dict[str, str]:
 
 
 def meanings(table: pd.DataFrame) -> dict[str, str]:
-    """Return what each status that occurs in a table of `statuses` means, from dominant to inconclusive."""
+    """Return the meaning of each status that occurs in a table of `statuses`, from dominant to inconclusive."""
     used = set(table["status"])
     return {status: meaning for status, meaning in MEANINGS.items() if status in used}
 

@@ -19,32 +19,32 @@ Kind = Literal["ablation", "steering"]
 KINDS: tuple[Kind, ...] = ("ablation", "steering")
 
 STIMULI_A_UNIT = 2
-"""Stimuli of the fit per unit that LEACE needs: with fewer, the inverse covariance is mostly noise."""
+"""Stimuli per unit that LEACE needs for its fit; with fewer, the inverse covariance is mostly noise."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """What is edited."""
+    """What an edit changes: one feature in one layer."""
 
     layer: str
     feature: str
     kind: Kind
     control: bool
-    """Whether it is the control: the feature's labels, shuffled."""
+    """Whether the edit is fitted on shuffled labels of the feature."""
 
 
 @dataclass(frozen=True, eq=False)
 class Erasure:
-    """A feature erased from one layer, for each stimulus by a map that was fitted on other stimuli."""
+    """Erasure of a feature from one layer, for each stimulus by a map that was fitted on other stimuli."""
 
     target: Target
 
     erasers: tuple[Eraser, ...]
-    """The maps: for the first half of the stimuli, fitted on the second, and the other way round; for the control, of
-    each shuffle."""
+    """The maps: one for each half of the stimuli, fitted on the other half; for the control, such a pair for each
+    shuffle."""
 
     which: IntArray
-    """The map for each of the model's stimuli, -1 for those that are not audited, `[stimulus]`."""
+    """The map of each stimulus of the model, -1 for those that are not audited, `[stimulus]`."""
 
     def on(self, rows: slice) -> Change:
         """Return the change of the layer for a batch of the model's stimuli."""
@@ -60,21 +60,21 @@ class Erasure:
         return erase
 
     def effect(self, outcome: Outcome, before: FloatArray, after: FloatArray, rows: slice) -> FloatArray:
-        """Return what of the outcome of a batch was lost, `[stimulus, change]`."""
+        """Return how much of the outcome of a batch was lost, `[stimulus, change]`."""
         return outcome.lost(before, after, rows)
 
 
 @dataclass(frozen=True, eq=False)
 class Steering:
-    """Each stimulus pushed in one layer from its class of a feature to another, by the class means of other stimuli."""
+    """Steering of each stimulus in one layer from its class of a feature to the next, by means of other stimuli."""
 
     target: Target
 
     pushes: Float32Array
-    """The pushes, `[push, unit]`."""
+    """Differences of class means that are added to the activity, `[push, unit]`."""
 
     which: IntArray
-    """The push for each of the model's stimuli, -1 for those that are not audited, `[stimulus]`."""
+    """The push of each stimulus of the model, -1 for those that are not audited, `[stimulus]`."""
 
     towards: IntArray
     """The class that each stimulus is steered towards, -1 for those that are not audited, `[stimulus]`."""
@@ -96,7 +96,8 @@ Edit: TypeAlias = Erasure | Steering
 class EraserFitter:
     """Fits maps that erase class labels from the activity of some stimuli.
 
-    With fewer than two stimuli per unit, what the class means span is projected out about the mean, instead of LEACE.
+    They are those of LEACE. With fewer than two stimuli per unit, the span of the class means about the mean is
+    projected out instead.
 
     Parameters
     ----------
@@ -111,7 +112,7 @@ class EraserFitter:
         self._leace = LeaceFitter(torch.from_numpy(activity)) if enough else None
 
     def fit(self, labels: IntArray) -> Eraser:
-        """Return the map that erases labels `[stimulus]` of any whole numbers."""
+        """Return the map that erases these labels, whole numbers `[stimulus]`."""
         code = (labels[:, None] == np.unique(labels)).astype(np.float64)
         if self._leace is not None:
             return self._leace.fit(torch.from_numpy(code))
@@ -124,14 +125,12 @@ class EraserFitter:
 
 
 def next_class(labels: IntArray, n_classes: int) -> IntArray:
-    """Return the class that each stimulus is steered towards: the next, and from the last the first."""
+    """Return the class that each stimulus is steered towards: the next class, or the first after the last."""
     return (labels + 1) % n_classes
 
 
 def class_pushes(activity: FloatArray, labels: IntArray, n_classes: int) -> FloatArray:
-    """Return the difference of class means from each class to the next, `[class, unit]`.
-
-    It is 0 where either class has no stimulus.
+    """Return the mean of the next class less that of each class, `[class, unit]`; 0 where either has no stimulus.
 
     Parameters
     ----------
@@ -146,6 +145,6 @@ def class_pushes(activity: FloatArray, labels: IntArray, n_classes: int) -> Floa
 
 
 def as_long_as(pushes: FloatArray, lengths_of: FloatArray) -> FloatArray:
-    """Return pushes `[push, unit]` scaled to the lengths of others; one of length 0 stays."""
+    """Return pushes `[push, unit]` scaled to the lengths of others; a push of length 0 stays 0."""
     own, wanted = (np.linalg.norm(values, axis=1, keepdims=True) for values in (pushes, lengths_of))
     return np.asarray(pushes * np.divide(wanted, own, out=np.zeros_like(own), where=own > 0))

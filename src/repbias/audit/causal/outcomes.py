@@ -1,4 +1,4 @@
-"""What an edit is to change: the labels that a model reports, or, without `predict`, its outputs."""
+"""The outcome on which the effect of an edit is measured: what a model reports, or, without `predict`, its output."""
 
 from __future__ import annotations
 
@@ -24,30 +24,30 @@ TRUTH_VALUES = {"False": "0", "True": "1"}
 
 
 class Reports:
-    """The class that the model reports of each feature.
+    """The class that the model reports for each feature.
 
     Parameters
     ----------
-    predict : from what the model returns to labels: an array `[stimulus, feature]` of all features in their order, or a
-        mapping from the names of those that the model reports to labels `[stimulus]`. Labels are as in the features:
-        the same numbers or the same text.
+    predict : a function from the output of the model to labels: an array `[stimulus, feature]` of all features in their
+        order, or a mapping from the names of reported features to labels `[stimulus]`. Labels are the same numbers or
+        the same text as in the features.
     labels : the features of the audited stimuli.
-    kept : the running numbers of those among all stimuli. n : the number of all stimuli.
+    kept : the indices of the audited stimuli among all. n : the number of all stimuli.
     """
 
     def __init__(self, predict: Predict, labels: Mapping[str, Labels], kept: IntArray, n: int) -> None:
         self._predict = predict
         self._classes = {name: of_feature.classes for name, of_feature in labels.items()}
-        # A reported text that is no class of the feature gets a number after those of the classes.
+        # A report that is no class of the feature gets a number above those of the classes.
         self._numbers = {name: {text: k for k, text in enumerate(known)} for name, known in self._classes.items()}
         self._correct = {name: np.full(n, -1) for name in labels}
         for name, of_feature in labels.items():
             self._correct[name][kept] = of_feature.numbers
         self.features: tuple[str, ...] = ()
-        """The features that the model reports, known once an output was read."""
+        """The features that the model reports; empty until an output was read."""
 
     def read(self, output: Any, batch: Batch) -> FloatArray:
-        """Return the number of the class that is reported, `[stimulus, reported feature]`."""
+        """Return the numbers of the reported classes, `[stimulus, reported feature]`."""
         predicted = self._by_name(self._predict(output), len(batch))
         if not self.features:
             self.features = tuple(predicted)
@@ -60,23 +60,23 @@ class Reports:
         return np.column_stack([self._numbered(name, reported) for name, reported in predicted.items()])
 
     def depends_on(self, output: Any, batch: Batch) -> Iterator[Tensor]:
-        """Yield all tensors of an output, as `predict` may read any."""
+        """Yield all tensors of an output, because `predict` may read any of them."""
         return all_tensors(output)
 
     def correct(self, reports: FloatArray, rows: slice | IntArray) -> FloatArray:
-        """Return 1 where a report is correct and 0 where not, `[stimulus, reported feature]`."""
+        """Return 1 where a report is correct, else 0, `[stimulus, reported feature]`."""
         labels = np.column_stack([self._correct[name][rows] for name in self.features])
         return (reports == labels).astype(np.float64)
 
     def lost(self, before: FloatArray, after: FloatArray, rows: slice) -> FloatArray:
-        """Return 1 where a correct report was lost, -1 where one was won, `[stimulus, reported feature]`."""
+        """Return 1 where a correct report became wrong, -1 where a wrong one became correct, else 0, like `correct`."""
         return self.correct(before, rows) - self.correct(after, rows)
 
     def turned(self, before: FloatArray, after: FloatArray, feature: str, towards: IntArray) -> FloatArray:
         """Return where reports changed, `[stimulus, reported feature]`.
 
-        Of the steered feature, 1 where its report turned to the class that it was steered towards, and -1 where it
-        turned from it; of the others, 1 where the report changed.
+        For the steered feature, 1 where the report changed to the class steered towards, and -1 where it changed from
+        that class; for the other features, 1 where the report changed.
         """
         changed = (before != after).astype(np.float64)
         for column, name in enumerate(self.features):
@@ -114,7 +114,7 @@ class Reports:
 
 
 class Outputs:
-    """The model's output, pooled like its layers; a change is a squared distance."""
+    """The output of the model, pooled like its layers; changes are squared distances."""
 
     def __init__(self, model: nn.Module, pool: Pool, axes: Axes | None = None) -> None:
         self._model, self._pool, self._axes = model, pool, axes
@@ -132,7 +132,7 @@ class Outputs:
         return self._layout.read(tensor, batch.mask).double().cpu().numpy()
 
     def depends_on(self, output: Any, batch: Batch) -> Iterator[Tensor]:
-        """Yield what is read of an output."""
+        """Yield the part of an output that is read."""
         yield torch.from_numpy(self.read(output, batch))
 
     def lost(self, before: FloatArray, after: FloatArray, rows: slice) -> FloatArray:
@@ -152,7 +152,7 @@ def _as_array(values: Any) -> npt.NDArray[Any]:
 
 
 def _as_text(values: npt.NDArray[Any], classes: tuple[str, ...]) -> npt.NDArray[np.object_]:
-    """Return labels in the notation of the classes."""
+    """Return labels as text, written as the classes are."""
     if values.dtype.kind == "b":
         values = values.astype(np.int64)
     found = np.array([str(int(v)) if isinstance(v, int | float | np.number) else str(v) for v in values], dtype=object)

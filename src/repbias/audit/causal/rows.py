@@ -1,4 +1,4 @@
-"""Rows and sentences of an audit's report on the effects of erasing each feature and of steering along it."""
+"""Rows and sentences of the report on the effects of erasing each feature and of steering along it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Row = tuple[str, str, str, float, float, float, float]
 
 @dataclass(frozen=True, eq=False)
 class _Scores:
-    """Changes of all stimuli as shares, with intervals."""
+    """Makes rows of the report: the sum of changes as a share of the sum of `total`, with interval and p."""
 
     cluster: IntArray
     draw: IntArray
@@ -41,19 +41,10 @@ class _Scores:
 def causal_rows(
     effects: CausalEffects, reported: Sequence[str] | None, cluster: IntArray, *, seed: int, resamples: int
 ) -> pd.DataFrame:
-    """Return the rows of the report, one for each layer, feature and measure.
+    """Return the rows of the report, one for each layer, feature and measure of `measures.CAUSAL` that applies.
 
-    ablation_own      accuracy lost on the feature itself, where the model reports it
-    ablation_others   accuracy lost on the other reported features, their mean
-    ablation_output   without reports: sum of squared changes of the output over its variance
-    ablation_control  the first of these that applies, with shuffled labels of the feature
-    steering_own      share of the stimuli whose report of the feature turns to the class that they are steered towards,
-                      less those whose report turns from it
-    steering_others   share of the reports of the other features that change, their mean
-    steering_output   without reports: as ablation_output
-    steering_control  the first of these that applies, steered as far by shuffled labels
-
-    The p of all but the control's is that of `excess_p`; `p_holm` is over features and layers for each measure.
+    p is that of `excess_p`, except for the control, which has none; `p_holm` is over features and layers for each
+    measure.
 
     Parameters
     ----------
@@ -77,15 +68,16 @@ def causal_rows(
 
 
 def excess_p(changes: FloatArray, control: FloatArray, total: FloatArray, draw: IntArray, cluster: IntArray) -> float:
-    """Return the one-sided p value of a larger change than the control's, both as shares of the sum of `total`.
+    """Return the one-sided p value of a larger change than that of the control, both as shares of the sum of `total`.
 
-    Student's t with the square error  e^2 + v / 2 : e is that of the difference over clusters, and v the variance of
-    the control's change over its shuffles, beyond what their few stimuli account for. An absent feature is erased
-    by two maps, one for each half, that are as random as the control's. p is 1e-6 or more.
+    It is that of Student's t with the squared standard error e^2 + v / 2. e is the error of the difference over
+    clusters. v is the variance of the control over its shuffles, beyond what their few stimuli explain: without an
+    effect of the feature, its two maps, one for each half of the stimuli, are as random as those of the control. p is
+    1e-6 or more.
 
     Parameters
     ----------
-    changes, control, total, draw, cluster : `[stimulus]`; `draw` is the control's shuffle of each, 0, 1, ...
+    changes, control, total, draw, cluster : `[stimulus]`; `draw` is the shuffle of the control, 0, 1, ...
     """
     excess, whole = _ratio_and_error(changes - control, total, cluster)
     of_draws = [_ratio_and_error(control[draw == d], total[draw == d], None) for d in np.unique(draw)]
@@ -108,7 +100,7 @@ def _ratio_and_error(values: FloatArray, total: FloatArray, cluster: IntArray | 
 
 
 def _parts(changes: FloatArray, feature: str, reported: Sequence[str] | None) -> dict[str, FloatArray]:
-    """Return the changes `[stimulus]` by what changes."""
+    """Return the changes `[stimulus]` of the feature itself, of others, or of the output."""
     if reported is None:
         return {OUTPUT: changes[:, 0]}
     own = np.array([name == feature for name in reported])
@@ -118,7 +110,7 @@ def _parts(changes: FloatArray, feature: str, reported: Sequence[str] | None) ->
 
 @dataclass(frozen=True)
 class _Words:
-    """The sentences on the effects of one kind of edit."""
+    """How the effects of one kind of edit are stated."""
 
     largest: str
     not_shown: str
@@ -154,9 +146,9 @@ _WORDS: dict[Kind, _Words] = {
 
 
 def causal_sentences(rows: pd.DataFrame) -> tuple[Sentence, ...]:
-    """Return one sentence per feature and kind: in which layer the effect most exceeds the control, or that none does.
+    """Return a sentence for each feature and kind: where the effect most exceeds the control, or that it nowhere does.
 
-    Each compares all layers, so it is about the whole audit.
+    Each compares all layers, so it is about the audit as a whole.
     """
     return tuple(
         _sentence(str(feature), kind, of_kind.assign(measure=of_kind["measure"].str.removeprefix(f"{kind}_")))

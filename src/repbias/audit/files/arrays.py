@@ -1,4 +1,4 @@
-"""Arrays that an audit reads from files: activity by layer, whole or in parts; inputs of a model; masks."""
+"""Read the arrays of an audit from files: activity by layer, whole or in parts; the inputs of a model; masks."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ BYTES_PER_CHUNK = 2**26
 
 
 def read_arrays(paths: Sequence[Path]) -> dict[str, Array]:
-    """Read responses `[stimulus, unit]` by layer.
+    """Read activity `[stimulus, unit]` by layer.
 
     Parameters
     ----------
-    paths : ``.npz`` and ``.safetensors`` hold one layer per array, named by it; ``.npy``, ``.csv`` and ``.parquet``
-        hold one layer, named by the file; the first line of a ``.csv`` names the units.
+    paths : in a ``.npz`` or ``.safetensors`` file each array is a layer of that name. A ``.npy``, ``.csv`` or
+        ``.parquet`` file is one layer, named after the file; the first line of a ``.csv`` file names the units.
 
     Returns
     -------
-    arrays of real numbers by layer, in the order of the files and of what is in them.
+    Arrays of real numbers by layer, in the order of the files and of their contents.
 
     Raises
     ------
-    ValueError : no file, one that is missing, empty, damaged, pickled or of an unknown kind, two layers of one name, or
-        an array that does not hold real numbers or does not have two axes.
+    ValueError : there is no file; a file is missing, empty, damaged, pickled or of an unknown kind; two layers have the
+        same name; or an array does not hold real numbers or does not have two axes.
     """
     if not paths:
         raise ValueError("no array is given: name at least one file, such as data.npz")
@@ -49,11 +49,11 @@ def read_arrays(paths: Sequence[Path]) -> dict[str, Array]:
 
 
 def read_inputs(path: Path) -> Array | dict[str, Array]:
-    """Read a model's inputs, the first axis the stimuli: one array, or several by name, as keyword arguments.
+    """Read the inputs of a model: one array `[stimulus, ...]`, or several by name, which are keyword arguments.
 
     Raises
     ------
-    ValueError : as `read_arrays`; any number of axes from one is allowed.
+    ValueError : as `read_arrays`, but arrays may have any number of axes from one.
     """
     arrays = _read(path)
     if scalar := [name for name, array in arrays.items() if array.ndim == 0]:
@@ -67,7 +67,7 @@ def read_mask(path: Path) -> Array:
 
     Raises
     ------
-    ValueError : as `read_arrays`; several arrays in the file.
+    ValueError : as `read_arrays`; or the file holds several arrays.
     """
     arrays = read_arrays([path])
     if len(arrays) > 1:
@@ -76,17 +76,15 @@ def read_mask(path: Path) -> Array:
 
 
 def read_chunks(paths: Sequence[Path]) -> Iterator[dict[str, Array]]:
-    """Return an iterator over parts of responses `[stimulus, unit]`, by layer; each file is one layer, named by the
-    file.
+    """Return an iterator over parts of the activity `[stimulus, unit]`, by layer.
 
     Parameters
     ----------
-    paths : ``.npy`` files, the only kind that can be read in parts.
+    paths : ``.npy`` files, the only kind that can be read in parts. Each is one layer, named after the file.
 
     Raises
     ------
-    ValueError : at once: no file, one that is missing, empty, damaged, pickled or of another kind, two of one name,
-        an array that does not hold real numbers or does not have two axes, or files with different numbers of stimuli.
+    ValueError : as `read_arrays`, or the files hold different numbers of stimuli; at once, before the first part.
     """
     if not paths:
         raise ValueError("no array is given: name at least one file, such as data.npy")
@@ -100,7 +98,7 @@ def read_chunks(paths: Sequence[Path]) -> Iterator[dict[str, Array]]:
 
 
 def _read(path: Path) -> dict[str, Array]:
-    """Return the arrays of a file by name, of real numbers and any shape."""
+    """Return the arrays of a file by name: real numbers of any shape."""
     check_file(path, ARRAY_SUFFIXES)
     if path.suffix.lower() in TABLE_SUFFIXES:
         arrays: Mapping[str, object] = {path.stem: _units(read_table(path), path)}
@@ -132,7 +130,7 @@ def _read_safetensors(path: Path) -> Mapping[str, object]:
 
 
 def _units(table: pd.DataFrame, path: Path) -> Array:
-    """Return a table of numbers as responses, its columns as units."""
+    """Return a table of numbers as activity; its columns are units."""
     names = list(table.columns)
     counted = [[str(first + place) for place in range(len(names))] for first in (0, 1)]
     if names not in counted and _are_numbers(names):

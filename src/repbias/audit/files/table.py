@@ -1,6 +1,6 @@
-"""Tables that an audit reads from files, and the checks that all files go through.
+"""Read tables of labels from files, and check all files of an audit.
 
-Nothing here executes what a file holds: pickled content is refused, and the error names a safe format.
+Reading a file never runs code that it holds: pickled content is refused, and the error names a safe format.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ _UNREADABLE = (
 
 @dataclass(frozen=True)
 class FeatureTable:
-    """The features of the stimuli, and what each row belongs to.
+    """The labels of the stimuli, with their groups and repeats.
 
     Attributes
     ----------
     features : one row per stimulus, one column per feature.
-    groups : the session or subject of each row, `[stimulus]`, or None where no column was named.
-    repeats : which stimulus each row is a presentation of, `[stimulus]`, or None where no column was named.
+    groups : the group of each row, such as its session, `[stimulus]`; None if no column was named.
+    repeats : the stimulus of which each row is a presentation, `[stimulus]`; None if no column was named.
     """
 
     features: pd.DataFrame
@@ -54,16 +54,16 @@ def read_features(
 
     Parameters
     ----------
-    path : a ``.csv`` whose first line names the columns, separated by commas, semicolons or tabs, or a ``.parquet``;
-        empty cells are missing labels.
-    columns : the columns that are features; by default all but those of the groups and repeats.
-    groups : the column that says to which session or subject a stimulus belongs.
-    repeats : the column that says which stimulus a row is a presentation of.
+    path : a ``.csv`` file whose first line names the columns, separated by commas, semicolons or tabs; or a
+        ``.parquet`` file. Empty cells are missing labels.
+    columns : the columns that are features; by default all but those of groups and repeats.
+    groups : the column with the group of each row.
+    repeats : the column with the stimulus of which each row is a presentation.
 
     Raises
     ------
-    ValueError : a file that is missing, empty, damaged, pickled or of an unknown kind, a column that does not exist,
-        two columns of one name, or no column that is a feature.
+    ValueError : the file is missing, empty, damaged, pickled or of an unknown kind; a column does not exist; two
+        columns have the same name; or no column is a feature.
     """
     check_file(path, TABLE_SUFFIXES)
     table = read_table(path, labels=True)
@@ -90,7 +90,7 @@ def read_features(
 
 
 def check_file(path: Path, suffixes: Sequence[str]) -> None:
-    """Refuse a file that does not exist, is empty, or has another suffix; for a pickled one, name a safe format."""
+    """Raise for a file that does not exist, is empty or has another suffix; for a pickled file, name a safe format."""
     suffix = path.suffix.lower()
     if suffix in _PICKLED_SUFFIXES:
         raise ValueError(
@@ -108,7 +108,7 @@ def check_file(path: Path, suffixes: Sequence[str]) -> None:
 
 
 def guarded(path: Path, read: Callable[[Path], _Content]) -> _Content:
-    """Return what `read` returns; for a damaged file, raise with what to do, then the message of the library."""
+    """Return what `read` returns; for a damaged file, raise an error with what to do and the message of the library."""
     try:
         return read(path)
     except MemoryError as error:
@@ -128,12 +128,12 @@ def guarded(path: Path, read: Callable[[Path], _Content]) -> _Content:
 
 
 def read_table(path: Path, *, labels: bool = False) -> pd.DataFrame:
-    """Read a table with at least one row and different column names.
+    """Read a table, which must have a row or more and column names that differ.
 
     Parameters
     ----------
-    labels : whether its columns are labels: in a ``.csv`` only empty cells are then missing, as "NA" and "None" may be
-        classes.
+    labels : whether the columns are labels. Only empty cells of a ``.csv`` file are then missing, because "NA" and
+        "None" may be classes.
     """
     table = guarded(path, pd.read_parquet if path.suffix.lower() == ".parquet" else partial(_read_csv, labels=labels))
     names = [str(name) for name in table.columns]
@@ -150,14 +150,14 @@ def read_table(path: Path, *, labels: bool = False) -> pd.DataFrame:
 def _read_csv(path: Path, *, labels: bool) -> pd.DataFrame:
     """Read columns separated by commas, or by semicolons or tabs where the first line has no comma.
 
-    Column names stay as written: pandas would name empty ones, and rename the second of two equal ones.
+    Column names stay as written; pandas would rename empty ones and the second of two equal ones.
     """
     with path.open(encoding="utf-8") as file:
         first = file.readline()
     separator = next((one for one in _SEPARATORS if one in first and "," not in first), ",")
     header = pd.read_csv(path, sep=separator, header=None, nrows=1, dtype=str, keep_default_na=False)
     with warnings.catch_warnings():
-        # Without this, a row longer than the first line would be shortened.
+        # Without this, pandas would cut a row that is longer than the first line.
         warnings.simplefilter("error", pd.errors.ParserWarning)
         table = pd.read_csv(path, sep=separator, index_col=False, keep_default_na=not labels, na_values=[""])
     return table.set_axis(header.iloc[0].tolist(), axis=1)

@@ -1,4 +1,4 @@
-"""One layer of a stream, its units and its principal axes, measured from its sums."""
+"""The measures of one layer of a stream, of its units and of its principal axes, from sums."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class _Layer(LayerAudit):
 
 
 class UnitVariance:
-    """What each feature explains of each unit of a layer, and over how many units that is spread."""
+    """What each feature explains of each unit of a layer, and how many units carry it."""
 
     def __init__(self, sums: LayerSums, found: Regression, varied: Variation, plan: StreamPlan) -> None:
         self._sums, self._found, self._plan, self._mean = sums, found, plan, varied.mean
@@ -69,20 +69,23 @@ class UnitVariance:
         self._blocks = _Blocks(sums, found, varied, plan)
 
     def r2(self, feature: str) -> UnitR2:
-        """Return both R2 of each unit; 0 where it does not vary."""
+        """Return both R2 of each unit; 0 for a unit that does not vary."""
         of = self._plan.columns_of[feature]
         return ratio(self._gain[of].sum(0), self._squares), ratio(self._cross[of].sum(0), self._totals)
 
     def participation(self, feature: str) -> Share:
-        """Return the participation and its interval; the blocks of its jackknife are the parts of the folds."""
+        """Return the participation and its interval, by a jackknife over the parts of the folds."""
         of, n_units = self._plan.columns_of[feature], len(self._totals)
         counts = self._plan.part_counts[:, :, of].reshape(-1, of.stop - of.start)
         sums = self._sums.part_sums[:, :, of].reshape(*counts.shape, n_units)
         return participation_interval(sums - counts[:, :, None] * self._mean, counts)
 
     def density(self, feature: str) -> Share:
-        """Return the density and its interval, with the standard error of each unit's `r2_unbiased` from blocks of the
-        representative sample, times sqrt(m / n); see `density_of_sums`."""
+        """Return the density and its interval; see `density_of_sums`.
+
+        The standard error of the `r2_unbiased` of each unit comes from blocks of the representative sample, times
+        sqrt(m / n).
+        """
         plan, of = self._plan, self._plan.columns_of[feature]
         cross = self._cross[of].sum(0)
         sums = UnitSums(
@@ -98,7 +101,7 @@ class UnitVariance:
 
 
 class _Blocks:
-    """The representative sample in blocks: sums of each class, of the stimuli and of their squares."""
+    """Sums over blocks of the representative sample: of the activity of each class, and of squares."""
 
     def __init__(self, sums: LayerSums, found: Regression, varied: Variation, plan: StreamPlan) -> None:
         self._class_sums, self._counts, totals = [], [], []
@@ -116,7 +119,7 @@ class _Blocks:
         self.totals: FloatArray = np.concatenate(totals).astype(float)
 
     def gains(self, means: FloatArray, of: slice) -> FloatArray:
-        """Return the sums of gains over each block, `[block, unit]`; `means` `[fold, class, unit]` are of the fit."""
+        """Return the sum of gains over each block, `[block, unit]`; `means` of the fit are `[fold, class, unit]`."""
         found = []
         for class_sums, counts, mean in zip(self._class_sums, self._counts, means, strict=True):
             found.append(2 * np.einsum("bcu,cu->bu", class_sums[:, of], mean) - counts[:, of] @ mean**2)

@@ -1,17 +1,17 @@
-"""The permutation test of the variance explained, and its power, by their distribution for many stimuli.
+"""The permutation test of the variance explained, and its power, from their distribution with many stimuli.
 
-Under labels that change places within folds, the sums s_fc of class c in fold f, about the fold's mean, are nearly
-Gaussian where stimuli are many, with the covariance (n_fc [c = d] - n_fc n_fd / n_f) S between classes c and d, S that
-of the activity. The explained sum of squares
+Let labels be permuted within folds, and s_fc be the sum of class c in fold f about the mean of the fold. With many
+stimuli these sums are nearly Gaussian, with the covariance (n_fc [c = d] - n_fc n_fd / n_f) S between classes c and d,
+where S is the covariance of the activity. The explained sum of squares
 
     T = sum_c sum_{f != g} s_fc . s_gc / n_c(-f),      n_c(-f) the stimuli of class c in the other folds,
 
-is a quadratic form in them, and the k-th cumulant of such a form is 2^(k-1) (k-1)! times the trace of a power of a
-small matrix, times that of S. A gamma distribution (Pearson's type III) with the first three cumulants is the null
-distribution, as in `p_value` where few permutations exceed the score. The mean is 0 and the variance the same
-whatever the activity's distribution, since the sums of different folds are independent. S is
-estimated, and its square is somewhat too large where units are not few compared with stimuli, or where there are
-outliers: the test is then conservative.
+is a quadratic form in them. Its k-th cumulant is 2^(k-1) (k-1)! times the trace of the k-th power of a small matrix,
+times the trace of the k-th power of S. The null distribution is the gamma distribution (Pearson's type III) with the
+first three cumulants, as in `p_value` where few permutations exceed the score. The sums of different folds are
+independent, so the mean is 0, and the variance does not depend on the distribution of the activity. The estimate of the
+trace of S^2 is somewhat too large with outliers, or with many units compared with stimuli; the test is then
+conservative.
 """
 
 from __future__ import annotations
@@ -37,30 +37,30 @@ MOST_STIMULI = 1_000
 
 @dataclass(frozen=True)
 class Null:
-    """The distribution of an R2 under labels that have nothing to do with activity; its mean is 0."""
+    """The distribution of R2 under labels that are independent of the activity; its mean is 0."""
 
     deviation: float
     skewness: float
 
     def p_value(self, observed: float) -> float:
-        """Return the probability of such an R2 or a larger one, at least 1e-6."""
+        """Return the probability of this R2 or a larger one, at least 1e-6."""
         if self.deviation == 0:
             return 1.0
         return max(float(stats.pearson3.sf(observed / self.deviation, self.skewness)), LEAST_P)
 
     def critical_value(self) -> float:
-        """Return the R2 that is exceeded with a chance of 5 %; infinite where activity does not vary."""
+        """Return the R2 that is exceeded with a probability of 5 %; infinity where activity does not vary."""
         if self.deviation == 0:
             return float("inf")
         return self.deviation * float(stats.pearson3.isf(LEVEL, self.skewness))
 
     def draw(self, n: int, generator: np.random.Generator) -> FloatArray:
-        """Return R2 under such labels, `[draw]`."""
+        """Return `n` random values, `[draw]`."""
         return self.deviation * np.asarray(stats.pearson3.ppf(generator.random(n), self.skewness))
 
 
 def null_r2(counts: FloatArray, shares: FloatArray) -> Null:
-    """Return the null distribution of a feature's R2.
+    """Return the null distribution of the R2 of a feature.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def null_r2(counts: FloatArray, shares: FloatArray) -> Null:
     """
     second, third = _traces(counts)
     n = counts.sum()
-    spread = n - len(counts)  # the sum of squares about the folds' means is that of so many stimuli
+    spread = n - len(counts)  # degrees of freedom about the means of the folds
     if shares.sum() == 0 or second <= 0:
         return Null(0.0, 0.0)
     variance = 2 * second * float((shares**2).sum()) / spread**2
@@ -78,7 +78,7 @@ def null_r2(counts: FloatArray, shares: FloatArray) -> Null:
 
 
 def _traces(counts: FloatArray) -> tuple[float, float]:
-    """Return the traces of the second and third power of the quadratic form times the covariance of the class sums."""
+    """Return the traces of the second and third power of quadratic form times covariance of the class sums."""
     folds, classes = counts.shape
     others = np.maximum(counts.sum(0) - counts, 1)
     form = (1 / others[:, None] + 1 / others[None]) / 2 * (1 - np.eye(folds))[:, :, None]  # [fold, fold, class]
@@ -91,26 +91,26 @@ def _traces(counts: FloatArray) -> tuple[float, float]:
 def detectable_r2(
     null: Null, counts: FloatArray, shares: FloatArray, n_planted: int, generator: np.random.Generator
 ) -> Share:
-    """Return the smallest R2 of a planted feature that the test finds with 80 % power, and its 95 % interval.
+    """Return the smallest R2 of a planted feature that the test detects with 80 % power, and its 95 % interval.
 
     As in `planted_power`, a feature in random directions, isotropic over the axes along which activity varies, is added
     to activity that is independent of it. With b^2 = R2 / (1 - R2), its R2 is
 
         (N + L b + b^2) / (1 + L b + b^2)
 
-    N is what labels explain by chance, and L, of variance 4 v / n, twice the chance overlap of noise and planted means,
-    with v the share of the variance along a random direction.
+    N is the R2 of the labels by chance. L is twice the overlap by chance of noise and planted means; its variance is
+    4 v / n, with v the share of the variance along a random direction.
 
     Parameters
     ----------
-    null : of the feature's R2.
+    null : the null distribution of the R2 of the feature.
     counts, shares : as in `null_r2`.
     n_planted : number of planted features.
-    generator : of the chance overlap of planted features and noise.
+    generator : draws N and L.
 
     Returns
     -------
-    NaN where no R2 would be found.
+    R2 and its interval; NaN where no R2 would be detected.
     """
     critical = null.critical_value()
     if critical >= 1:
@@ -124,8 +124,10 @@ def detectable_r2(
 
 
 def _along_random_directions(shares: FloatArray, dimensions: int, n: int, generator: np.random.Generator) -> FloatArray:
-    """Return the share of the variance along random directions, the mean over `dimensions` of them, `[draw]`: a gamma
-    distribution with the mean and the variance that this has."""
+    """Return the mean share of the variance along `dimensions` random directions, `[draw]`.
+
+    It is drawn from the gamma distribution with the right mean and variance.
+    """
     axes = len(shares)
     mean = 1 / axes
     variance = max(float((shares**2).sum()) - mean, 0.0) * mean / (axes * dimensions / 2 + 1)
@@ -137,8 +139,8 @@ def _along_random_directions(shares: FloatArray, dimensions: int, n: int, genera
 def false_positives(sums: LayerSums, plan: StreamPlan, n_planted: int) -> dict[str, Share]:
     """Return, by feature, the share of shuffled labels whose R2 is significant, and its exact 95 % interval.
 
-    The test is that of `null_r2`, with up to 1,000 stimuli, for which class sums are less nearly Gaussian than for all.
-    Labels are shuffled within folds.
+    The test is that of `null_r2`, on up to 1,000 stimuli, whose class sums are less nearly Gaussian than those of all
+    stimuli. Labels are shuffled within folds.
     """
     generator = rng(plan.seed, "audit", "stream calibration")
     n = len(plan.representative)

@@ -1,4 +1,4 @@
-"""The plan of a stream, made from its labels before it is read: folds, codes, and which stimuli are kept."""
+"""The plan of a stream, made from its labels before it is read: folds, codes, and the stimuli that are sampled."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from repbias.features.folds import assign_folds, each_fold
 from repbias.features.labels import Labels
 from repbias.measures.variance.sums import OneHotCode
 
-LEAST_OF_CLASS = 20  # stimuli of each class kept to score its readout, or all where there are fewer
+LEAST_OF_CLASS = 20  # stimuli of each class that are sampled to score decodability, or all if there are fewer
 PARTS = 4
 
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """The stimuli whose activity is kept, a few of all."""
+    """The stimuli whose activity is kept in memory."""
 
     rows: IntArray
-    """Their running numbers among the stimuli that are audited, increasing, `[kept]`."""
+    """Their indices among the audited stimuli, increasing, `[sampled]`."""
 
     representative: IntArray
-    """Positions in `rows` of a simple random sample of all stimuli, increasing."""
+    """Positions in `rows` of a simple random sample of the audited stimuli, increasing."""
 
     scored: dict[str, IntArray]
-    """By feature, positions in `rows` of a random sample of each of its classes: those of the representative sample,
-    and more of the classes that have few in it."""
+    """By feature, positions in `rows` of the stimuli that score its decodability: those of `representative`, and more
+    stimuli of the classes that are rare in it."""
 
 
 @dataclass(frozen=True, eq=False)
 class StreamPlan:
-    """The labels of all stimuli, how they are dealt to folds, and which are kept."""
+    """The stimuli with their labels, their folds, and the sample."""
 
     stimuli: Stimuli
 
@@ -50,7 +50,7 @@ class StreamPlan:
     """`[stimulus]`."""
 
     part_of: IntArray
-    """Each fold is in up to four parts, for jackknives, 0, 1, ..., `[stimulus]`."""
+    """The part of its fold that each stimulus is in, for jackknives, 0 to 3 at most, `[stimulus]`."""
 
     sample: Sample
     seed: int
@@ -73,12 +73,12 @@ class StreamPlan:
 
     @cached_property
     def columns_of(self) -> dict[str, slice]:
-        """The columns of each feature."""
+        """The columns of `code` of each feature."""
         return dict(zip(self.labels, self.code.features, strict=True))
 
     @cached_property
     def together(self) -> FloatArray:
-        """Number of stimuli that are in both of two classes, `[fold, column, column]`; of one class on the diagonal."""
+        """Number of stimuli in both of two classes, `[fold, column, column]`; on the diagonal, in one class."""
         codes = [group_sums(self.columns[held].T, self.code.n_columns) for held in each_fold(self.fold_of)]
         return np.stack([(code @ code.T).toarray() for code in codes])
 
@@ -101,12 +101,12 @@ class StreamPlan:
 
     @cached_property
     def representative(self) -> IntArray:
-        """The running numbers, among the stimuli that are audited, of the representative sample."""
+        """Indices of the representative sample among the audited stimuli."""
         return self.sample.rows[self.sample.representative]
 
     @cached_property
     def representative_by_fold(self) -> list[IntArray]:
-        """Which of the representative stimuli are in each fold."""
+        """For each fold, which of the representative stimuli are in it."""
         return [np.flatnonzero(held[self.representative]) for held in each_fold(self.fold_of)]
 
 
@@ -127,7 +127,7 @@ def stream_plan(stimuli: Stimuli, n_sampled: int, seed: int) -> StreamPlan:
 
 
 def _parts(columns: IntArray, fold_of: IntArray) -> IntArray:
-    """Return which part of its fold each stimulus is in: those with the same labels are dealt to the parts in turn."""
+    """Return the part of its fold that each stimulus is in; stimuli with the same labels are dealt in turn."""
     sizes = np.bincount(fold_of)
     order = np.lexsort([*columns.T, fold_of])
     part_of = np.empty_like(fold_of)

@@ -1,4 +1,4 @@
-"""How well features are read out of a stream: a discriminant fitted on all stimuli, scored on those that were kept."""
+"""Decodability in a stream: a discriminant that is fitted on all stimuli and scored on the sample."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def readouts(
 ) -> Iterator[tuple[str, Decodability]]:
     """Yield how well each feature is decoded.
 
-    The discriminant is that of `decoding.balanced_accuracy`: with equal priors, and the covariance of all folds but the
-    stimulus's own, shrunk as by Ledoit & Wolf. The interval is over the stimuli that were kept, each classified
-    correctly or not; as in `decoding`, it is widened for the stimuli that folds share, by the root of the factor at
-    chance, see `exchanged_p`.
+    The discriminant is that of `decoding.balanced_accuracy`: it has equal priors and the Ledoit-Wolf covariance of all
+    folds but that of the stimulus. The interval is over the stimuli of the sample. As in `decoding.accuracy_interval`,
+    it is widened by the root of the factor that holds at chance, because the fits of several folds share stimuli; see
+    `exchanged_p` for the factor.
     """
     scores = _scores(sums, found, varied, plan)
     for feature, labels in plan.labels.items():
@@ -44,16 +44,16 @@ def readouts(
 def exchanged_p(named: FloatArray, share: float) -> float:
     """Return the one-sided p value of the balanced accuracy, for labels that are permuted within folds.
 
-    With the classifications held fixed, the accuracy of permuted labels has a mean and a variance in closed form
-    (Hoeffding 1951), and is nearly normal. Labels that are permuted before the fit also change the classifications, and
-    correlate the accuracies of folds, each of which is scored on stimuli that the others are fitted on. That adds the
-    variance once more where all stimuli are scored, and `share` of it where a share of them is: what two products of
-    class means, of the form s_f . s_g and s_g . s_f, have in common. p is 1e-6 or more.
+    If the predicted classes are held fixed, the accuracy of permuted labels is nearly normal, with a mean and a
+    variance in closed form (Hoeffding 1951). Labels that are permuted before the fit also change the predictions. This
+    correlates the accuracies of folds, because each fold is scored on stimuli on which the others are fitted. If all
+    stimuli are scored, it adds the same variance once more (what the products of class means s_f . s_g and s_g . s_f
+    have in common); if a share of them is scored, that share of it. p is 1e-6 or more.
 
     Parameters
     ----------
     named : number of stimuli by fold, class and predicted class, `[fold, class, class]`.
-    share : the stimuli that were scored over those of the fit; the largest such share of a class.
+    share : scored stimuli divided by all stimuli, in the class where this is largest.
 
     Source: Hoeffding (1951), Annals of Mathematical Statistics 22, 558-566.
     """
@@ -76,12 +76,12 @@ def exchanged_p(named: FloatArray, share: float) -> float:
 
 
 def _scores(sums: LayerSums, found: Regression, varied: Variation, plan: StreamPlan) -> FloatArray:
-    """Return the score of each class of each feature, for the stimuli that were kept, `[kept, column]`."""
+    """Return the score of each class of each feature for the stimuli of the sample, `[sampled, column]`."""
     scores = np.empty((len(plan.sample.rows), plan.code.n_columns))
     fold_of = plan.fold_of[plan.sample.rows]
     for fold, means in enumerate(found.class_means):
         covariance = _covariance(sums, found, varied, plan, fold)
-        # Symmetric, so that its transpose, in the order of LAPACK's arrays, is factored where it is.
+        # The transpose of a symmetric matrix is in the order of LAPACK's arrays, so it is factored in place.
         factor = linalg.cho_factor(covariance.T, overwrite_a=True, check_finite=False)
         weights = linalg.cho_solve(factor, means.T)
         held = np.flatnonzero(fold_of == fold)
@@ -109,11 +109,10 @@ def _fourths_about(centre: FloatArray, n: float, gram: FloatArray, cubes: FloatA
 
 
 def _shrunk(scatter: FloatArray, n: float, fourths: float, varied: Variation) -> FloatArray:
-    """Return a covariance shrunk towards a multiple of the identity as Ledoit & Wolf (2004) say, computed in place.
+    """Return a covariance shrunk towards a multiple of the identity by the rule of Ledoit & Wolf (2004), in place.
 
-    Their measure of how uncertain the covariance is asks for the sum over stimuli of the fourth power of the length,
-    and nothing else that the covariance does not tell. Axes that float32 products do not resolve are given the variance
-    of those that they just do.
+    Beside the covariance, the rule needs only the sum over stimuli of the fourth power of the length. Axes that float32
+    products do not resolve get the least variance that they do resolve.
     """
     n_units = len(scatter)
     scatter /= n

@@ -1,8 +1,9 @@
-"""One pass over a stream: its chunks, checked, the sums of each fold, and the stimuli that are kept.
+"""One pass over a stream: the checks of its chunks, the sums of each fold, and the activity of the sample.
 
-Activity is taken about a point near its mean and at size 1 or so, in the precision it came in, and is then multiplied
-in float32, some thousand stimuli at a time; what comes out is added up in float64. So nothing is lost where the mean is
-large beside the standard deviation, and the error of a sum does not grow with the stimuli.
+In the precision in which it comes, activity is shifted to a point near its mean and scaled to a size of about 1. It is
+then multiplied in float32, some thousand stimuli at a time, and the products are added up in float64. So no digits are
+lost where the mean is large compared with the standard deviation, and the error of a sum does not grow with the number
+of stimuli.
 """
 
 from __future__ import annotations
@@ -29,12 +30,12 @@ BUFFER_VALUES = 2**25  # 128 MB per layer
 
 
 def checked_chunks(chunks: Iterable[Chunk], n: int) -> Iterator[tuple[int, dict[str, AnyFloats]]]:
-    """Yield the running number of each chunk's first stimulus, and its activity by layer, float32 or float64.
+    """Yield the index of the first stimulus of each chunk, and its activity by layer, float32 or float64.
 
     Parameters
     ----------
-    chunks : as in `audit_stream`; a bare array is of a layer called "activity".
-    n : number of stimuli that there are labels for.
+    chunks : as in `audit_stream`; an array without a name is the layer "activity".
+    n : number of stimuli that have labels.
     """
     first = 0
     n_units: dict[str, int] = {}
@@ -88,21 +89,21 @@ def _layers(chunk: object, number: int) -> dict[str, Any]:
 
 
 def _floats(tensor: Tensor) -> AnyFloats:
-    """Return float64 for tensors that float32 cannot represent, else float32."""
+    """Return tensors that float32 can represent as float32, others as float64."""
     narrow = tensor.is_floating_point() and tensor.itemsize <= 4
     return np.asarray(tensor.to("cpu", torch.float32 if narrow else torch.float64).numpy())
 
 
 @dataclass(frozen=True, eq=False)
 class LayerSums:
-    """The sums of one layer about a common point, `[fold, ...]` each.
+    """The sums of one layer about a common point, by fold.
 
-    part_sums : activity of each class, `[fold, part, column, unit]`.
-    gram : products of units, `[fold, unit, unit]`.
-    cubes : each stimulus's squared length times its activity, `[fold, unit]`.
-    fourths : squares of the squared lengths, `[fold]`.
-    sample : the activity of the stimuli that are kept, `[kept, unit]`.
-    varies : whether a unit ever changes, `[unit]`; one that does not is 0 in all of these.
+    part_sums : sum of the activity of each class, `[fold, part, column, unit]`.
+    gram : sum of products of units, `[fold, unit, unit]`.
+    cubes : sum over stimuli of the squared length of the activity, times the activity, `[fold, unit]`.
+    fourths : sum over stimuli of the square of the squared length, `[fold]`.
+    sample : activity of the sampled stimuli, `[sampled, unit]`.
+    varies : whether a unit ever changes, `[unit]`; a unit that does not is 0 in all of the above.
     silent : whether a unit is always 0, `[unit]`.
     """
 
@@ -116,14 +117,14 @@ class LayerSums:
 
     @cached_property
     def class_sums(self) -> FloatArray:
-        """Activity of each class, `[fold, column, unit]`."""
+        """Sum of the activity of each class, `[fold, column, unit]`."""
         return np.asarray(self.part_sums.sum(1))
 
 
 def read_sums(
     chunks: Iterable[Chunk], plan: StreamPlan, on_read: Callable[[int], None] | None = None
 ) -> dict[str, LayerSums]:
-    """Go through a stream once, and return the sums of each layer.
+    """Read a stream once, and return the sums of each layer.
 
     `on_read` is called with the number of stimuli that were read so far.
     """
@@ -139,7 +140,7 @@ def read_sums(
 
 
 class _Layer:
-    """One layer's sums so far, and for each fold the stimuli that wait to be added to them."""
+    """The sums of one layer so far, and a buffer for each fold of stimuli that are not added yet."""
 
     def __init__(self, name: str, values: AnyFloats, plan: StreamPlan) -> None:
         n_units, folds = values.shape[1], plan.n_folds
@@ -158,7 +159,7 @@ class _Layer:
         self._filled = np.zeros(folds, np.int64)
 
     def add(self, values: AnyFloats, first: int) -> None:
-        """Add the activity of a chunk, `[stimulus, unit]`, `first` being the running number of its first stimulus."""
+        """Add the activity of a chunk, `[stimulus, unit]`; `first` is the index of its first stimulus."""
         plan = self._plan
         kept = plan.stimuli.kept
         start, stop = np.searchsorted(kept, [first, first + len(values)])
@@ -170,7 +171,7 @@ class _Layer:
         self._sample[begin:end] = self._standard(values[where[plan.sample.rows[begin:end] - start]])
 
     def finish(self) -> LayerSums:
-        """Add what still waits, and return the sums."""
+        """Add what is left in the buffers, and return the sums."""
         for fold in range(self._plan.n_folds):
             self._empty(fold)
         if not (np.isfinite(np.einsum("fuu->f", self._gram)).all() and np.isfinite(self._fourths).all()):
@@ -191,7 +192,7 @@ class _Layer:
             return np.asarray((values - self._point) * self._scale, dtype=np.float32)
 
     def _wait(self, values: AnyFloats, where: IntArray, stimuli: IntArray, fold: int) -> None:
-        """Put the stimuli at `where` of a chunk with those of their fold that wait."""
+        """Put the stimuli at `where` of a chunk into the buffer of their fold."""
         done = 0
         while done < len(where):
             filled = int(self._filled[fold])
@@ -205,7 +206,7 @@ class _Layer:
                 self._empty(fold)
 
     def _empty(self, fold: int) -> None:
-        """Add what waits to the sums of its fold."""
+        """Add the buffer of a fold to its sums."""
         n = int(self._filled[fold])
         self._filled[fold] = 0
         if n == 0:
@@ -225,6 +226,6 @@ class _Layer:
 
 
 def _near_mean(values: AnyFloats) -> AnyFloats:
-    """Return the mean of the first chunk; exactly the value of a unit that does not change there."""
+    """Return the mean of the first chunk; for a unit that is constant there, exactly its value."""
     mean = values.mean(0, dtype=np.float64).astype(values.dtype)
     return np.where(np.ptp(values, axis=0) == 0, values[0], mean)

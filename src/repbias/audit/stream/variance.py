@@ -1,7 +1,7 @@
-"""How a layer varies, and how much of that features explain, from the sums of a stream.
+"""The variance of a layer, and how much of it features explain, from the sums of a stream.
 
-The estimates are those of `estimates`, over all stimuli. As stimuli are independent, an interval is as wide as over the
-m stimuli that were kept times sqrt(m / n).
+The estimates are those of `repbias.audit.estimates` over all n stimuli. Stimuli are independent, so an interval has the
+width over the m stimuli of the sample, times sqrt(m / n).
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from repbias.core.randomness import rng
 from repbias.measures.variance.regression import Regression
 from repbias.measures.variance.sums import Sums
 
-RESOLVED = 1e-6  # of the largest axis's variance; the error of float32 products is well below
+RESOLVED = 1e-6  # of the variance of the largest axis; the error of float32 products is well below
 FEW_UNITS = 512
 
 
 def regressions(sums: LayerSums, plan: StreamPlan) -> Regression:
-    """Return the regressions of each fold of one layer, fitted on the others."""
+    """Return for each fold of one layer the regressions that are fitted on the other folds."""
     total = sums.class_sums[:, : plan.code.n_classes[0]].sum(1)  # each stimulus has one class of the first feature
     squares = np.einsum("fuu->fu", sums.gram)
     folds = Sums(plan.sizes.astype(float), plan.counts, sums.class_sums, total, squares, plan.together)
@@ -36,11 +36,11 @@ def regressions(sums: LayerSums, plan: StreamPlan) -> Regression:
 class Variation:
     """How a layer varies about its mean.
 
-    scatter : sums of products of units about the mean of all, `[unit, unit]`.
-    shares : share of the variance along each principal axis, from the largest, `[axis]`; axes with less than a
-        millionth of the largest one's variance cannot be told from rounding errors, and are left out.
+    scatter : sums of products of units about the mean, `[unit, unit]`.
+    shares : share of the variance along each principal axis, largest first, `[axis]`. Axes with less than a millionth
+        of the variance of the largest cannot be distinguished from rounding errors, and are left out.
     axes : the leading principal axes, `[unit, axis]`.
-    mean : of all stimuli, about the common point, `[unit]`.
+    mean : of all stimuli, from the common point of the sums, `[unit]`.
     """
 
     scatter: FloatArray
@@ -55,7 +55,7 @@ class Variation:
 
 
 def variation(sums: LayerSums, plan: StreamPlan, n_axes: int) -> Variation:
-    """Return how a layer varies, with up to `n_axes` of its leading axes; one without variance keeps one, of zeros."""
+    """Return how a layer varies, with up to `n_axes` leading axes; a layer without variance has one axis, of zeros."""
     mean = sums.class_sums[:, : plan.code.n_classes[0]].sum((0, 1)) / plan.n_stimuli
     scatter = sums.gram.sum(0)
     add_outer(scatter, mean, -plan.n_stimuli)
@@ -68,7 +68,7 @@ def variation(sums: LayerSums, plan: StreamPlan, n_axes: int) -> Variation:
 
 
 def add_outer(matrix: FloatArray, vector: FloatArray, times: float) -> None:
-    """Add `times` the outer product of a vector with itself to a matrix, which is large, in place."""
+    """Add `times` the outer product of a vector with itself to a large matrix, in place."""
     torch.from_numpy(matrix).addr_(torch.from_numpy(vector), torch.from_numpy(vector), alpha=times)
 
 
@@ -88,9 +88,9 @@ def _leading(scatter: FloatArray, n_axes: int, seed: int) -> FloatArray:
 def stream_encodings(
     sums: LayerSums, found: Regression, varied: Variation, plan: StreamPlan, *, kernel: bool = False
 ) -> Encodings:
-    """Return the encodings of a layer, or of its linear kernel, in which axes count by their variance.
+    """Return the encodings of a layer, or of its linear kernel, where each axis is weighted by its variance.
 
-    The squares of the kernel are NaN: `r2_unbiased` alone is reported of it.
+    The squares of the kernel are NaN, because only `r2_unbiased` is reported of it.
     """
     metric = varied.scatter / (varied.total or 1.0) if kernel else None
     single = None if metric is None else metric.astype(np.float32)
