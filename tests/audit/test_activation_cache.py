@@ -85,7 +85,7 @@ CACHE_REFUSED = {
     "an unknown pool": ((CACHE,), {"pool": "men"}, "did you mean 'mean'"),
     "a truth value for a pool": ((CACHE,), {"pool": True}, "got True"),
     "a mask of other positions": ((CACHE,), {"attention_mask": MASK[:, :4]}, "attention_mask is [24, 4]"),
-    "a mask of one axis": ((CACHE,), {"attention_mask": MASK[:, 0]}, "attention_mask is [24]"),
+    "a mask of one axis": ((CACHE,), {"attention_mask": MASK[:, 0]}, "must be [stimulus, token], got shape (24,)"),
     "a stimulus of padding": ((CACHE,), {"attention_mask": MASK & (np.arange(N) != 3)[:, None]}, "none at stimulus 3"),
     "a mask beside a position": ((CACHE,), {"pool": 0, "attention_mask": MASK}, "leave the mask out"),
     "a mask of what is kept whole": ((CACHE,), {"pool": "flatten", "attention_mask": MASK}, "padding included"),

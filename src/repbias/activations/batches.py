@@ -1,4 +1,4 @@
-"""A model's inputs, batch by batch: arrays, mappings of arrays, lists of batches, or a `DataLoader`."""
+"""The inputs of a model, batch by batch: arrays, mappings of arrays, lists of batches, or a `DataLoader`."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ class Batch:
     """The model's only argument, or its arguments by name."""
 
     mask: Tensor | None
-    """Where tokens are no padding, Boolean `[stimulus, token]`."""
+    """Which tokens are not padding, Boolean `[stimulus, token]`."""
 
     rows: slice
-    """The running numbers of its stimuli."""
+    """The indices of its stimuli among those of all batches."""
 
     by_name: bool = False
     """Whether `inputs` are arguments by name."""
@@ -51,7 +51,7 @@ class Batch:
         return model(**self.inputs) if self.by_name else model(self.inputs)
 
     def take(self, stimuli: Tensor) -> Batch:
-        """Return a batch of some of its stimuli, by their numbers in it, which may repeat."""
+        """Return a batch of some of its stimuli, given by their indices in it, which may repeat."""
 
         def taken(value: Any) -> Any:
             return value[stimuli.to(value.device)] if _has_rows(value) and len(value) == len(self) else value
@@ -62,7 +62,7 @@ class Batch:
 
 
 class Batches:
-    """A model's inputs, which can be gone through more than once, always in the same order.
+    """The inputs of a model, which can be read more than once, always in the same order.
 
     Parameters
     ----------
@@ -96,11 +96,11 @@ class Batches:
         _refuse_unreadable(inputs)
         self._inputs, self._batch_size, self._model = inputs, batch_size, model
         self._device, self._dtypes = _device(model, device), _float_types(model)
-        self._mask = None if attention_mask is None else _as_mask(attention_mask, 0)
+        self._mask = None if attention_mask is None else as_mask(attention_mask)
         self.mask_given = attention_mask is not None
         """Whether the mask was given apart from the inputs."""
         self.n_stimuli = _count(inputs)
-        """How many stimuli there are; None where only going through them shows it."""
+        """Number of stimuli; None if only reading the batches shows it."""
         if self.n_stimuli == 0:
             raise ValueError("inputs must hold at least one stimulus, got none")
         if self._mask is not None and self.n_stimuli not in (None, len(self._mask)):
@@ -108,7 +108,7 @@ class Batches:
                 f"attention_mask must have a row for each of the {self.n_stimuli} stimuli, got {len(self._mask)}"
             )
         self.notes: tuple[str, ...] = ()
-        """The policies that were applied in going through the batches."""
+        """How inputs and padding were treated, in words."""
 
     def __iter__(self) -> Iterator[Batch]:
         first = 0
@@ -125,7 +125,7 @@ class Batches:
         return self.mask_given or MASK_OF_INPUTS in self.notes
 
     def count(self) -> int:
-        """Return how many stimuli there are, going through the batches where only that shows it."""
+        """Return the number of stimuli, by reading the batches if only that shows it."""
         return sum(map(len, self)) if self.n_stimuli is None else self.n_stimuli
 
     def _raw(self) -> Iterable[Any]:
@@ -160,14 +160,16 @@ class Batches:
         if not isinstance(own, Tensor) or own.ndim != 2:
             return Batch(inputs, None, rows, by_name)
         self._note(MASK_OF_INPUTS)
-        return Batch(inputs, _as_mask(own, first), rows, by_name)
+        return Batch(inputs, as_mask(own, first), rows, by_name)
 
     def _placed(self, value: Any) -> Any:
-        """Return a tensor on the model's device; what is no array stays as it is."""
+        """Return an array as a tensor on the device of the model; other values stay as they are."""
         if isinstance(value, np.ndarray):
             if value.dtype.kind not in "buif":
                 raise TypeError(f"inputs must hold numbers, got an array of {value.dtype}: turn text into tokens first")
-            value = torch.from_numpy(np.array(value))  # copied, as torch refuses negative strides, read-only memory
+            value = torch.from_numpy(
+                np.array(value)
+            )  # copied, because torch refuses negative strides and read-only memory
             value = value.to(self._dtypes[0]) if value.is_floating_point() else value
         if not isinstance(value, Tensor):
             return value
@@ -187,7 +189,7 @@ def _refuse_unreadable(inputs: Any) -> None:
     if isinstance(inputs, str | bytes) or not isinstance(inputs, Iterable):
         raise TypeError(f"inputs must be arrays, batches or a DataLoader, got {type(inputs).__name__}")
     if isinstance(inputs, Iterator):
-        raise TypeError("inputs can be gone through only once, and are read twice: give a list or a DataLoader")
+        raise TypeError("inputs can be read only once, and are needed twice: give a list or a DataLoader")
     if isinstance(inputs, DataLoader) and isinstance(
         getattr(inputs.batch_sampler, "sampler", inputs.sampler), SHUFFLED
     ):
@@ -206,7 +208,7 @@ def _refuse_unreadable(inputs: Any) -> None:
 
 
 def _count(inputs: Any) -> int | None:
-    """Return the number of stimuli, where it is known without running anything."""
+    """Return the number of stimuli; None if it is not known before the batches are read."""
     if isinstance(inputs, Tensor | np.ndarray | Mapping):
         return _length(inputs)
     if isinstance(inputs, list):
@@ -233,8 +235,8 @@ def _has_rows(value: Any) -> bool:
     return isinstance(value, Tensor | np.ndarray) and value.ndim > 0
 
 
-def _as_mask(values: ArrayLike, first: int) -> Tensor:
-    """Return a mask as Boolean, and refuse a stimulus that is nothing but padding."""
+def as_mask(values: ArrayLike, first: int = 0) -> Tensor:
+    """Return a mask `[stimulus, token]` as Boolean, or raise where a stimulus has no token; `first` is its index."""
     mask = torch.as_tensor(np.asarray(values) if not isinstance(values, Tensor) else values)
     if mask.ndim != 2:
         raise ValueError(f"attention_mask must be [stimulus, token], got shape {tuple(mask.shape)}")
@@ -246,7 +248,7 @@ def _as_mask(values: ArrayLike, first: int) -> Tensor:
 
 
 def _takes_names(model: nn.Module, inputs: Mapping[str, Any]) -> bool:
-    """Return whether a model takes a mapping as arguments by name, and not as one argument."""
+    """Return whether a model takes a mapping as arguments by name, rather than as one argument."""
     try:
         signature = inspect.signature(unwrapped(model).forward)
     except (TypeError, ValueError):  # of a builtin
@@ -283,6 +285,6 @@ def _device(model: nn.Module, device: str | torch.device | None) -> torch.device
 
 
 def _float_types(model: nn.Module) -> tuple[torch.dtype, ...]:
-    """Return the floating-point types of a model's parameters; of a model without, two that arrays and tensors have."""
+    """Return the floating-point types of the parameters of a model; without parameters, float32 and float64."""
     types = {parameter.dtype: None for parameter in model.parameters() if parameter.is_floating_point()}
     return tuple(types) or (torch.float32, torch.float64)

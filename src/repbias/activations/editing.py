@@ -21,7 +21,7 @@ Edit: TypeAlias = Callable[[Tensor], Tensor]
 
 @contextmanager
 def capture(model: nn.Module, names: Sequence[str]) -> Iterator[dict[str, Tensor]]:
-    """Inside the block, each forward pass of `model` leaves what the named layers return in the dictionary.
+    """Inside the block, each forward pass of `model` stores what the named layers return in the dictionary.
 
     Tensors are copies, with all their axes, that carry gradients. Of a layer called several times in a forward pass,
     the keys are `name#0`, `name#1`, ...; see `find_part` for layers that return no plain tensor.
@@ -50,9 +50,9 @@ def capture(model: nn.Module, names: Sequence[str]) -> Iterator[dict[str, Tensor
 def editing(model: nn.Module, edits: Mapping[str, Edit]) -> Iterator[None]:
     """Inside the block, what each named layer returns is replaced by a function of it.
 
-    What follows the layer sees the edited output, and so does a `capture` that begins inside the block. The edit gets
-    a copy, and what it returns is copied, so neither the network nor a later module in place changes tensors of the
-    user. Gradients flow through the edit.
+    What follows the layer gets the edited output, and so does a `capture` that begins inside the block. The edit gets a
+    copy, and its result is copied too, so modules that work in place change no tensor of the user. Gradients flow
+    through the edit.
 
     Parameters
     ----------
@@ -96,8 +96,8 @@ def editing(model: nn.Module, edits: Mapping[str, Edit]) -> Iterator[None]:
 def run_edited(model: nn.Module, batch: Batch, call: Call, change: Change | None) -> Any:
     """Return what the model returns while what is read of one call of a layer is changed.
 
-    None changes nothing. The layer is hooked all the same: some modules take a faster path, and round otherwise, where
-    there is no hook.
+    None changes nothing, but the layer still has a hook: without one, some modules take a faster path, with other
+    rounding errors.
     """
 
     def changed(part: Part) -> Tensor | None:
@@ -111,7 +111,7 @@ def run_edited(model: nn.Module, batch: Batch, call: Call, change: Change | None
 
 @contextmanager
 def _changing(model: nn.Module, changes: Mapping[str, Callable[[Part], Tensor | None]]) -> Iterator[None]:
-    """Inside the block, a function of what a layer or one of its calls returns takes its place, unless it is None."""
+    """Inside the block, what layers or single calls return is replaced by a function of it, unless that is None."""
     by_layer: dict[str, dict[int | None, Callable[[Part], Tensor | None]]] = {}
     for name, change in changes.items():
         layer, number = split_call(name)
@@ -131,7 +131,7 @@ def _changing(model: nn.Module, changes: Mapping[str, Callable[[Part], Tensor | 
 
 
 def _checked(name: str, edited: object, output: Tensor) -> Tensor:
-    """Return what an edit returned; refuse what cannot take the output's place."""
+    """Return what an edit returned, or raise where it cannot replace the output."""
     if not isinstance(edited, Tensor):
         raise TypeError(f"the edit of layer {name!r} must return a tensor, got {type(edited).__name__}")
     if edited.shape != output.shape:

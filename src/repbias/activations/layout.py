@@ -1,4 +1,4 @@
-"""From a layer's output with any axes to activity `[stimulus, unit]`, and an edit of exactly what was read."""
+"""Reduce the output of a layer with any axes to activity `[stimulus, unit]`, and edit exactly what was read."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Change: TypeAlias = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Layout:
-    """What the axes of one layer's output are, and what is read of it.
+    """What the axes of the output of a layer are, and what is read of it.
 
     ============================================  =================================================================
     `[stimulus, unit]`                            as it is
@@ -41,27 +41,27 @@ class Layout:
     """Shape of the output for a few stimuli, which errors show."""
 
     stimulus: int = 0
-    """Which axis is the stimuli."""
+    """The axis of the stimuli."""
 
     unit: int | None = None
-    """Which axis is the units; None where it is unknown."""
+    """The axis of the units; None if it is unknown."""
 
     masked: bool = False
-    """Whether a mask of padding applies to its tokens."""
+    """Whether a mask of padding applies to the tokens."""
 
     @property
     def tokens(self) -> bool:
-        """Whether there is one axis of tokens, before the units: a mask applies to it."""
+        """Whether there is an axis of tokens, before that of the units, to which a mask applies."""
         return len(self.shape) == 3 and self.unit is not None and self.unit > 3 - self.stimulus - self.unit
 
     @property
     def n_tokens(self) -> int:
-        """How many tokens there are in a layout of tokens, for the stimuli of `shape`."""
+        """Number of tokens of the stimuli of `shape`, in a layout with tokens."""
         return self.shape[3 - self.stimulus - (self.unit or 0)]
 
     @property
     def n_stimuli(self) -> int:
-        """How many stimuli the output of `shape` is for."""
+        """Number of stimuli of `shape`."""
         return self.shape[self.stimulus]
 
     @property
@@ -71,7 +71,7 @@ class Layout:
 
     @property
     def n_units(self) -> int:
-        """How many units are read, for stimuli as long as those of `shape`."""
+        """Number of units that are read, for stimuli as long as those of `shape`."""
         return prod(self.stimulus_shape) if self.pool == "flatten" or self.unit is None else self.shape[self.unit]
 
     def refuse_unclear(self) -> None:
@@ -100,7 +100,7 @@ class Layout:
         return f"[{', '.join('space ...' if name == 'space' else name for name, _ in groupby(names))}]"
 
     def policy(self) -> str:
-        """Return in words what is done with the axes beyond stimulus and unit; "" where there are none."""
+        """Return in words how axes other than stimulus and unit are treated; "" if there are none."""
         if len(self.shape) == 2:
             return ""
         if self.pool == "flatten":
@@ -132,8 +132,8 @@ class Layout:
     def edit(self, output: Tensor, mask: Tensor | None, change: Change) -> Tensor:
         """Return a copy of the output in which what is read is changed, and nothing else.
 
-        Where a mean over positions is read, every position is changed: an affine change of all of them is the same
-        change of their mean.
+        Where the mean over positions is read, every position is changed: if all undergo the same affine change, their
+        mean does too.
         """
         places = self.places(output)
         if self.tokens and self.pool not in ("mean", "flatten"):
@@ -165,7 +165,7 @@ class Layout:
         return view.movedim(self.unit + (self.stimulus > self.unit), -1).flatten(1, -2)
 
     def _fitting(self, places: Tensor, mask: Tensor | None) -> Tensor | None:
-        """Return the mask where it applies; refuse one of another number of tokens."""
+        """Return the mask if it applies, or raise where it has another number of tokens."""
         if mask is None or not self.masked or not self.tokens or self.pool == "flatten":
             return None
         if mask.shape != places.shape[:2]:
@@ -176,7 +176,7 @@ class Layout:
         return mask.to(places.device)
 
     def _place(self, places: Tensor, mask: Tensor | None) -> Tensor:
-        """Return which position of each stimulus is read, `[stimulus]`."""
+        """Return the position that is read of each stimulus, `[stimulus]`."""
         n = places.shape[1]
         if isinstance(self.pool, int):
             if not -n <= self.pool < n:

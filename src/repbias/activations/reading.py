@@ -31,13 +31,13 @@ class Activity:
     """The activity of a model's layers."""
 
     arrays: dict[str, Float32Array]
-    """Activity by layer, float32 `[stimulus, unit]`; of a layer called several times, by `name#0`, `name#1`, ..."""
+    """Activity by layer, float32 `[stimulus, unit]`; a layer called several times is `name#0`, `name#1`, ..."""
 
     calls: dict[str, Call]
-    """Where in the model each array is from."""
+    """The call of a layer that each array comes from."""
 
     notes: tuple[str, ...]
-    """The policies that were applied."""
+    """How axes, tokens and padding were treated, in words."""
 
 
 def read_layers(
@@ -160,7 +160,7 @@ def run_and_read(
 ) -> Any:
     """Run one batch, pass the activity `[stimulus, unit]` of each call to `keep` by label, and return the output.
 
-    A later module may change in place what `keep` was given: it must copy what it keeps.
+    `keep` must copy what it keeps, because a later module may change it in place.
     """
     by_layer: dict[str, dict[int, Call]] = {}
     for call in calls.values():
@@ -195,7 +195,7 @@ def refuse_other_stimuli(call: Call, output: Tensor, n_stimuli: int) -> None:
 
 
 class _Rows:
-    """Activity of the batches so far, in memory that is allocated once where the number of stimuli is known."""
+    """The activity of the batches so far, in memory that is allocated once if the number of stimuli is known."""
 
     def __init__(self, layer: str, n: int | None, first: Tensor, as_float32: bool) -> None:
         self._layer, self._filled = layer, 0
@@ -225,7 +225,7 @@ class _Rows:
 def _read(
     model: nn.Module, batches: Batches, names: Sequence[str], pool: Pool, axes: Axes | None, *, as_float32: bool
 ) -> tuple[dict[str, _Rows], dict[str, Call]]:
-    """Return the activity of all batches, and where it is from, by label."""
+    """Return the activity of all batches, and the calls of layers that it comes from, by label."""
     rows: dict[str, _Rows] = {}
     calls: dict[str, Call] | None = None
 
@@ -257,7 +257,7 @@ def _surveyed(
 
 
 def _notes(calls: Mapping[str, Call], batches: Batches) -> tuple[str, ...]:
-    """Return what was done, with the layers that it was done to."""
+    """Return notes on how layers were read, each with the layers that it is about."""
     which = {call.layer: call.which for call in calls.values() if call.which}
     several = {
         call.label: "a layer called several times, read at each call" for call in calls.values() if call.times > 1
@@ -275,7 +275,7 @@ def _notes(calls: Mapping[str, Call], batches: Batches) -> tuple[str, ...]:
 
 
 def _by_policy(policies: Mapping[str, str], form: str) -> tuple[str, ...]:
-    """Return a note for each policy, with the layers it was applied to."""
+    """Return a note for each text, with the layers that have it."""
     grouped: dict[str, list[str]] = {}
     for layer, policy in policies.items():
         if policy:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from repbias.activations.batches import as_mask
 from repbias.activations.layers import match_names
 from repbias.activations.layout import Layout, Pool, refuse_unknown_pool
 from repbias.core.arrays import ArrayLike
@@ -58,7 +59,7 @@ def from_cache(
     ``_, cache = model.run_with_cache(tokens)`` gives the cache.
     """
     _refuse_no_cache(cache)
-    mask = None if attention_mask is None else _as_mask(attention_mask, pool)
+    mask = None if attention_mask is None else _mask(attention_mask, pool)
     if isinstance(pool, bool) or not isinstance(pool, str | int):
         raise TypeError(f"pool must be a name or the number of a position, got {pool!r}")
     refuse_unknown_pool(pool)
@@ -103,13 +104,9 @@ def _entry(values: Any, name: str) -> Tensor:
     return entry
 
 
-def _as_mask(values: ArrayLike, pool: object) -> Tensor:
+def _mask(values: ArrayLike, pool: object) -> Tensor:
     if isinstance(pool, int):
         raise ValueError(f"pool={pool} reads one position and ignores attention_mask: leave the mask out")
     if pool == "flatten":
         raise ValueError('pool="flatten" keeps every position, padding included: leave attention_mask out')
-    mask = torch.as_tensor(values) != 0
-    if mask.ndim == 2 and not bool((kept := mask.any(1)).all()):
-        empty = int((~kept).nonzero()[0, 0])
-        raise ValueError(f"attention_mask must leave each stimulus a position, got none at stimulus {empty}: drop it")
-    return mask
+    return as_mask(values)

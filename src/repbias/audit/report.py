@@ -1,4 +1,4 @@
-"""The report of an audit: tables of numbers, the conclusions from them, and the policies that were applied."""
+"""The report of an audit: tables of numbers, conclusions from them, and notes on how the data were treated."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class AuditReport(HasPage, Displayed):
     """The names of the features."""
 
     classes: dict[str, tuple[str, ...]]
-    """The classes of each feature, sorted, as text."""
+    """The classes of each feature as text, sorted."""
 
     n_stimuli: int
     """Number of stimuli that were audited, without those dropped for a missing label."""
@@ -67,8 +67,8 @@ class AuditReport(HasPage, Displayed):
 
     results: pd.DataFrame
     """One row for each layer, feature and measure: `value`, its 95 % interval (`ci_low`, `ci_high`), the number of
-    stimuli `n`, the `p` of its test, and `p_holm`, the same after Holm's correction over features and layers; NaN where
-    a measure has none. What concerns all features together, such as the noise ceiling, has the feature `(all)`."""
+    stimuli `n`, the `p` of its test, and `p_holm`, which is p after Holm's correction over features and layers; NaN
+    where a measure has none. Measures of all features together, such as the noise ceiling, have the feature `(all)`."""
 
     units: pd.DataFrame
     """R2 of each unit by each feature: the columns layer, unit, feature, r2, r2_unbiased; may be negative."""
@@ -78,10 +78,10 @@ class AuditReport(HasPage, Displayed):
     r2_unbiased."""
 
     sentences: tuple[Sentence, ...]
-    """The conclusions that the audit allows, and those that it does not: ``print(*report.sentences, sep="\\n")``."""
+    """The conclusions that the audit allows, and their limits: ``print(*report.sentences, sep="\\n")``."""
 
     notes: tuple[str, ...]
-    """The policies that were applied, with counts."""
+    """How stimuli, labels and layers were treated, with counts."""
 
     settings: dict[str, Any]
     """The settings of the audit."""
@@ -89,20 +89,20 @@ class AuditReport(HasPage, Displayed):
     def _display(self) -> tuple[str, pd.DataFrame]:
         where = listed(self.layers) if len(self.layers) <= MOST_LAYERS else f"{len(self.layers)} layers"
         title = f"Audit of {self.n_stimuli:,} stimuli in {where}"
-        return title, pd.DataFrame([self._displayed(feature) for feature in self.features])
-
-    def _displayed(self, feature: str) -> dict[str, object]:
-        """Return what is displayed of a feature, by column: R2 and status where it explains most, and R2 by layer."""
-        rows = self.results[(self.results["measure"] == EXPLAINED) & (self.results["feature"] == feature)]
-        most = rows.iloc[int(rows["value"].to_numpy().argmax())]
+        r2 = self.results[self.results["measure"] == EXPLAINED]
         status = self.statuses().set_index(["feature", "layer"])["status"]
-        shown = {
-            "feature": feature,
-            "largest R2 [95 %]": f"{most['value']:.3f} [{most['ci_low']:.3f}, {most['ci_high']:.3f}]",
-            "in layer": most["layer"],
-            "status there": status[feature, most["layer"]],
-        }
-        return shown | ({"R2 by layer": Sparkline(tuple(rows["value"]))} if len(rows) > 1 else {})
+        rows: list[dict[str, object]] = []
+        for feature in self.features:
+            layers = r2[r2["feature"] == feature]
+            most = layers.iloc[int(layers["value"].to_numpy().argmax())]
+            shown = {
+                "feature": feature,
+                "largest R2 [95 %]": f"{most['value']:.3f} [{most['ci_low']:.3f}, {most['ci_high']:.3f}]",
+                "in layer": most["layer"],
+                "status there": status[feature, most["layer"]],
+            }
+            rows.append(shown | ({"R2 by layer": Sparkline(tuple(layers["value"]))} if len(layers) > 1 else {}))
+        return title, pd.DataFrame(rows)
 
     @overload
     def plot(self, kind: Literal["plane"], *, layer: str | None = None, ax: Axes, style: Style = "repbias") -> Axes: ...

@@ -1,1 +1,1 @@
-"""The audit of activity that is gone through once and never held whole."""
+"""The audit of activity that is read once, in chunks, and does not fit in memory."""
