@@ -166,8 +166,8 @@ SCORES = MeasureTable(
         ),
         Measure(
             "rsa_equalised", "RSA, equal shares",
-            "RSA after the linear map of `equalize`, fitted on the other folds, has given equal shares to all features "
-            "with unique variance (interval of r2_unique above 0); unchanged with fewer than two such features",
+            "RSA after a linear map, that of `equalize` fitted on the other folds, which gives equal shares to all "
+            "features with unique variance (interval of r2_unique above 0); unchanged with fewer than two of these",
             _SCORE, interval_shown=True,
         ),
         Measure("cka", "CKA", "debiased linear CKA with the one-hot code of the feature", _SCORE, interval_shown=True),
