@@ -65,9 +65,9 @@ from .models import ViT as ViT
 from .report.pages import save_html as save_html
 from .report.publish import publish as publish
 from .report.publish import read_published as read_published
+from .runs.opened import StudyStore as StudyStore
+from .runs.opened import open_store as open_store
 from .runs.results import StudyResult as StudyResult
-from .runs.studies import StudyStore as StudyStore
-from .runs.studies import open_store as open_store
 from .runs.studies import run as run
 from .tasks import ArrayTask as ArrayTask
 from .tasks import BooleanFeature as BooleanFeature

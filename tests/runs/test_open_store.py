@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import assert_type
 
+import numpy as np
 import pytest
 import torch
 from tiny_studies import make_study
@@ -94,3 +96,29 @@ def test_running_again_trains_nothing(result: StudyResult, path: Path) -> None:
     again = repbias.run(STUDY, seeds=2, store=path, progress=False)
     assert {one.name: one.stat().st_mtime_ns for one in (path / "runs").iterdir()} == before
     assert again.table.equals(result.table)
+
+
+def test_several_studies_give_a_list_of_results_in_their_order(path: Path, result: StudyResult) -> None:
+    found = repbias.run([STUDY], seeds=2, store=path, progress=False)
+    assert_type(found, list[StudyResult])
+    assert [one.plan.study.name for one in found] == ["tiny"]
+    assert found[0].table.equals(result.table)
+
+
+def test_what_names_no_single_study_is_refused_before_training(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="'all'"):
+        repbias.run("all", store=tmp_path / "new")
+    with pytest.raises(TypeError, match="name of a study"):
+        repbias.run(3, store=tmp_path / "new")  # type: ignore[call-overload]
+    assert not list(tmp_path.iterdir())
+
+
+def test_seeds_may_be_numpy_integers(result: StudyResult) -> None:
+    assert [network.seed for network in result.networks("two", seed=np.int64(1))] == [1]
+    assert [network.seed for network in result.networks("two", seed=np.arange(2))] == [0, 1]
+
+
+@pytest.mark.parametrize("seed", [1.5, "1"])
+def test_a_seed_that_is_no_integer_is_refused(result: StudyResult, seed: object) -> None:
+    with pytest.raises(TypeError, match="integer"):
+        result.networks("two", seed=seed)  # type: ignore[arg-type]

@@ -142,7 +142,8 @@ def _read(folder: Path) -> Published:
 
 
 def _csv(table: pd.DataFrame) -> bytes:
-    return table.to_csv(index=False, lineterminator="\n", float_format="%.10g").encode()
+    # Seven digits are those of the float32 responses from which the numbers were computed.
+    return table.to_csv(index=False, lineterminator="\n", float_format="%.7g").encode()
 
 
 def _pictures(result: StudyResult) -> Iterator[tuple[str, bytes]]:

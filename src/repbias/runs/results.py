@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import operator
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, SupportsIndex
 
 import pandas as pd
 
@@ -144,7 +145,9 @@ class StudyResult(HasPage, Displayed):
 
         return study_figure(self, kind, style)
 
-    def networks(self, condition: str | None = None, seed: int | Iterable[int] | None = None) -> Networks:
+    def networks(
+        self, condition: str | None = None, seed: SupportsIndex | Iterable[SupportsIndex] | None = None
+    ) -> Networks:
         """Return trained networks of one condition; weights are read when a network's module is first used.
 
         Parameters
@@ -167,7 +170,8 @@ class StudyResult(HasPage, Displayed):
         chosen = next(one for one in self.plan.conditions if one.name == condition)
         rows = self.outcomes[(self.outcomes["condition"] == condition) & (self.outcomes["status"] != "not run")]
         held = rows["seed"].tolist()
-        seeds = held if seed is None else [seed] if isinstance(seed, int) else list(seed)
+        wanted = held if seed is None else seed if isinstance(seed, Iterable) else [seed]
+        seeds = [operator.index(one) for one in wanted]
         if absent := [one for one in seeds if one not in held]:
             raise ValueError(f"condition {condition!r} has no network of seed {absent[0]}; seeds in the store: {held}")
         return Networks(load_network(chosen.network(one), self.store) for one in seeds)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, overload
 
 import pandas as pd
 from pydantic import Field, ValidationError
 
-from repbias.core.display import Displayed
 from repbias.core.specs import Spec, did_you_mean, explain
 from repbias.experiments.study import ScaleName, Study
 from repbias.runs.plan import Plan, make_plan, missing_analyses
@@ -103,7 +102,7 @@ def stored_results(store: Path, names: Sequence[str] = (), scale: str | None = N
     ValueError : there is no store, a study or scale was never run into it, or a run is damaged.
     """
     opened = Store.open(store, create=False)
-    requests = _requests(opened)
+    requests = stored_requests(opened)
     if not requests:
         raise ValueError(f"no study was run into {opened.root} yet; see 'repbias run --help'")
     plans = []
@@ -118,22 +117,33 @@ def stored_results(store: Path, names: Sequence[str] = (), scale: str | None = N
     return [read_result(plan, opened) for plan in plans]
 
 
+@overload
+def run(  # type: ignore[overload-overlap]  # a str is a sequence of str, too
+    study: str | Study, *, scale: ScaleName = "quick", seeds: int | None = None, store: str | Path = "repbias-store",
+    device: str = "auto", progress: bool = True,
+) -> StudyResult: ...  # fmt: skip
+@overload
 def run(
-    study: str | Study,
+    study: Sequence[str | Study], *, scale: ScaleName = "quick", seeds: int | None = None,
+    store: str | Path = "repbias-store", device: str = "auto", progress: bool = True,
+) -> list[StudyResult]: ...  # fmt: skip
+def run(
+    study: str | Study | Sequence[str | Study],
     *,
-    scale: Literal["quick", "full"] = "quick",
+    scale: ScaleName = "quick",
     seeds: int | None = None,
     store: str | Path = "repbias-store",
     device: str = "auto",
     progress: bool = True,
-) -> StudyResult:
+) -> StudyResult | list[StudyResult]:
     """Train the networks of a study that a store lacks, and return its results.
 
     What is in the store is not trained again, and after an interruption the same call continues where it stopped.
 
     Parameters
     ----------
-    study : the name of a study (`repbias list` shows them), the path of a TOML file, or a `Study`.
+    study : the name of a study (`repbias list` shows them), the path of a TOML file, or a `Study`; or a list of these,
+        in which "all" stands for all studies of the package.
     scale : "quick" for a first look, "full" for all conditions and seeds.
     seeds : networks per condition, instead of the number of the scale.
     store : the folder that holds the runs; it is made if it does not exist.
@@ -142,7 +152,8 @@ def run(
 
     Returns
     -------
-    The results: `.claims`, `.verdicts`, `.table`, `.networks(condition)`, `.plot(kind)`, `.save_html(path)`.
+    The results: `.claims`, `.verdicts`, `.table`, `.networks(condition)`, `.plot(kind)`, `.save_html(path)`. Of a list
+    of studies, a list of their results.
 
     Raises
     ------
@@ -154,106 +165,14 @@ def run(
     >>> result = repbias.run("complexity", scale="quick")  # doctest: +SKIP
     >>> result.verdicts[["id", "verdict"]]  # doctest: +SKIP
     """
-    if not isinstance(study, str | Study):
-        raise TypeError(f"study must be the name of a study, a TOML file or a Study, got {type(study).__name__}")
-    (result,) = run_studies([study], Path(store), scale=scale, seeds=seeds, device=device, progress=progress)
-    return result
-
-
-class StudyStore(Displayed):
-    """The studies in a store; an index gives a study's results at the largest scale that was run.
-
-    Attributes
-    ----------
-    path : the store's folder.
-
-    Examples
-    --------
-    >>> import repbias
-    >>> from repbias.experiments import Condition, Study, favours, quick_and_full
-    >>> task = repbias.BooleanTask(features={"easy": "copy", "hard": "xor2"}, train=1024, validation=256, test=256)
-    >>> training = repbias.Training(phases=[repbias.Phase(until="steps", steps=20)])
-    >>> one = Condition(name="one", task=task, model=repbias.MLP(widths=(8, 8)), training=training)
-    >>> study = Study(
-    ...     name="tiny", question="Does the easy feature explain more?", conditions=[one], scales=quick_and_full(),
-    ...     claims=[favours("easy more", "The easy feature explains more variance", sesoi=0.05)],
-    ... )
-    >>> result = repbias.run(study, seeds=1, store="my-store", progress=False)
-    >>> repbias.open_store("my-store").studies["study"].tolist()
-    ['tiny']
-    """
-
-    def __init__(self, path: str | Path) -> None:
-        self._store = Store.open(path, create=False)
-        self.path = self._store.root
-
-    @property
-    def studies(self) -> pd.DataFrame:
-        """One row per study and scale: study, scale, seeds, conditions, networks planned, and how many are missing."""
-        rows, held = [], self._store.held()
-        for name, request in _requests(self._store).items():
-            for scale, seeds in request.seeds.items():
-                plan = make_plan(request.study or find_study(name), scale, seeds)
-                runs = {network.run_id for _, network in plan.networks()}
-                rows.append((name, scale, seeds, len(plan.conditions), len(runs), len(runs - held)))
-        return pd.DataFrame(rows, columns=["study", "scale", "seeds", "conditions", "networks", "missing"])
-
-    def study(self, name: str, *, scale: Literal["quick", "full"] | None = None) -> StudyResult:
-        """Return the results of a study; `scale` is by default the largest that was run.
-
-        Raises
-        ------
-        ValueError : the study, or the scale, was never run into this store, or a run is damaged.
-        """
-        return stored_results(self.path, [name], scale)[0]
-
-    def __getitem__(self, name: str) -> StudyResult:
-        return self.study(name)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(_requests(self._store))
-
-    def __len__(self) -> int:
-        return len(_requests(self._store))
-
-    def __contains__(self, name: object) -> bool:
-        return name in _requests(self._store)
-
-    @property
-    def claims(self) -> pd.DataFrame:
-        """The claims of all studies, one row per claim and condition."""
-        return claims_table(stored_results(self.path))
-
-    def _display(self) -> tuple[str, pd.DataFrame]:
-        return f"store {self.path.name}: {len(self)} {'study' if len(self) == 1 else 'studies'}", self.studies
-
-
-def open_store(path: str | Path = "repbias-store") -> StudyStore:
-    """Open the store of `repbias run` or `repbias.run` to read what it holds.
-
-    Parameters
-    ----------
-    path : the store's folder.
-
-    Returns
-    -------
-    The store: `.studies` lists what it holds, and `store["complexity"]` gives the results of a study.
-
-    Raises
-    ------
-    ValueError : there is no store at `path`.
-
-    Examples
-    --------
-    A user-defined measure, here the number of directions that share the variance, of every network of a condition:
-
-    >>> import repbias
-    >>> store = repbias.open_store("repbias-store")  # doctest: +SKIP
-    >>> for network in store["complexity"].networks(condition="parity3, 6 x 64"):  # doctest: +SKIP
-    ...     variances = network.read("hidden.5").var(dim=0)
-    ...     print(network.seed, float(variances.sum() ** 2 / (variances**2).sum()))
-    """
-    return StudyStore(path)
+    is_one = isinstance(study, str | Study)
+    names = [study] if isinstance(study, str | Study) else study
+    if not isinstance(names, Sequence) or not all(isinstance(name, str | Study) for name in names):
+        raise TypeError(f"study must be the name of a study, a TOML file, a Study, or a list of these, got {study!r}")
+    if is_one and study == "all":
+        raise ValueError("study='all' names many studies; run(['all']) runs them and returns a list of results")
+    results = list(run_studies(names, Path(store), scale=scale, seeds=seeds, device=device, progress=progress))
+    return results[0] if is_one else results
 
 
 def claims_table(results: Sequence[StudyResult]) -> pd.DataFrame:
@@ -279,13 +198,13 @@ def _remember(store: Store, plan: Plan) -> None:
     """Save the request; earlier numbers of seeds are kept only if the study has not changed since."""
     name = plan.study.name
     from_file = None if name in NAMES else plan.study
-    before = _requests(store, [name]).get(name)
+    before = stored_requests(store, [name]).get(name)
     seeds = dict(before.seeds) if before is not None and before.study == from_file else {}
     seeds[plan.scale] = max(plan.seeds, seeds.get(plan.scale, 0))
     store.request(name, Request(seeds=seeds, study=from_file).model_dump(mode="json"))
 
 
-def _requests(store: Store, names: Sequence[str] = ()) -> dict[str, Request]:
+def stored_requests(store: Store, names: Sequence[str] = ()) -> dict[str, Request]:
     """Return a store's requests by name of study, of all studies or of those named."""
     found = {}
     for name, payload in store.requests().items():
