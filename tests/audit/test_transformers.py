@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
@@ -19,8 +21,11 @@ BERT = SMALL | {"intermediate_size": 24, "max_position_embeddings": 32}
 BERT_LAYERS = ("embeddings.word_embeddings", "encoder.layer.*", "pooler")
 
 
-def drawn(model: nn.Module) -> nn.Module:
-    """The model with large weights, so that no part of it does nothing."""
+def drawn(make: Callable[[], nn.Module]) -> nn.Module:
+    """A model with large weights, so that no part of it does nothing; they are the same whatever was drawn before."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = make()
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for parameter in model.parameters():
@@ -30,13 +35,13 @@ def drawn(model: nn.Module) -> nn.Module:
 
 @pytest.fixture(scope="module")
 def bert() -> nn.Module:
-    return drawn(transformers.BertModel(transformers.BertConfig(**BERT)))
+    return drawn(lambda: transformers.BertModel(transformers.BertConfig(**BERT)))
 
 
 @pytest.fixture(scope="module")
 def gpt2() -> nn.Module:
     config = transformers.GPT2Config(vocab_size=40, n_positions=32, n_embd=WIDTH, n_layer=2, n_head=2)
-    return drawn(transformers.GPT2Model(config))
+    return drawn(lambda: transformers.GPT2Model(config))
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +129,7 @@ def test_options_reach_the_model_and_change_nothing(bert, texts, labels, options
 
 
 def test_reports_are_read_from_the_models_own_output(texts, labels):
-    model = drawn(transformers.BertForSequenceClassification(transformers.BertConfig(**BERT, num_labels=2)))
+    model = drawn(lambda: transformers.BertForSequenceClassification(transformers.BertConfig(**BERT, num_labels=2)))
     tokens = {**padded(texts), "labels": torch.zeros(N, dtype=torch.int64)}  # so that a loss comes along
 
     def reports(output):
@@ -141,7 +146,7 @@ def test_reports_are_read_from_the_models_own_output(texts, labels):
 
 def test_a_language_model_is_edited_in_its_last_token(texts, labels):
     config = transformers.GPT2Config(vocab_size=40, n_positions=32, n_embd=WIDTH, n_layer=2, n_head=2)
-    model = drawn(transformers.GPT2LMHeadModel(config))
+    model = drawn(lambda: transformers.GPT2LMHeadModel(config))
     report = audit(model, padded(texts, side="left"), labels, "transformer.h.*", pool="last", **FAST)
     rows = report.results[report.results.measure == "ablation_output"]
     assert list(rows.layer) == ["transformer.h.0"] * 2 + ["transformer.h.1"] * 2
@@ -150,7 +155,7 @@ def test_a_language_model_is_edited_in_its_last_token(texts, labels):
 
 def test_shared_layers_are_read_and_edited_call_by_call(texts, labels):
     config = transformers.AlbertConfig(**BERT, embedding_size=8, num_hidden_groups=1)
-    model = drawn(transformers.AlbertModel(config))
+    model = drawn(lambda: transformers.AlbertModel(config))
     report = audit(model, padded(texts), labels, "encoder.albert_layer_groups.0", **FAST)
     assert report.layers == ("encoder.albert_layer_groups.0#0", "encoder.albert_layer_groups.0#1")
     edited = report.results[report.results.measure == "ablation_output"]
@@ -159,7 +164,7 @@ def test_shared_layers_are_read_and_edited_call_by_call(texts, labels):
 
 @pytest.mark.parametrize("how", ["autocast", "bfloat16"])
 def test_half_precision_is_read_and_edited(texts, labels, how):
-    model = drawn(transformers.BertModel(transformers.BertConfig(**BERT)))
+    model = drawn(lambda: transformers.BertModel(transformers.BertConfig(**BERT)))
     full = audit(model, padded(texts), labels, "encoder.layer.*", **FAST).results
     if how == "bfloat16":
         model = model.to(torch.bfloat16)
