@@ -9,6 +9,10 @@ from .audit.report import AuditReport as AuditReport
 from .audit.stream.audit import audit_stream as audit_stream
 from .audit.stream.audit import stream_activity as stream_activity
 from .core.statistics import mean_interval as mean_interval
+from .features.kinds import categorical as categorical
+from .features.kinds import circular as circular
+from .features.kinds import columns as columns
+from .features.kinds import continuous as continuous
 from .figures.measures import plot_layout as plot_layout
 from .figures.measures import plot_rdm as plot_rdm
 from .measures.decoding.clustering import clustering as clustering

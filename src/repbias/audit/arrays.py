@@ -11,7 +11,7 @@ import pandas as pd
 from torch import Tensor
 
 from repbias.audit.findings import LayerFindings
-from repbias.audit.inputs import BoolArray, Missing, Settings, Stimuli, check_stimuli, named_values, refuse_masked
+from repbias.audit.inputs import Missing, Settings, Stimuli, check_stimuli, named_values
 from repbias.audit.intervals import CONFIDENCE
 from repbias.audit.layer import audit_layer
 from repbias.audit.measures import READOUT, SCORES, VARIANCE, documented
@@ -19,7 +19,8 @@ from repbias.audit.plan import Plan, make_plan, plan_notes
 from repbias.audit.progress import AuditProgress
 from repbias.audit.report import AuditReport, make_report
 from repbias.audit.scores import equal_share_notes
-from repbias.core.arrays import ArrayLike, FloatArray, as_representation
+from repbias.core.arrays import ArrayLike, BoolArray, FloatArray, as_representation
+from repbias.features.columns import refuse_masked
 from repbias.measures.variance.sums import as_float64
 
 
@@ -140,7 +141,7 @@ def audit_layers(
         *stimuli.notes,
         *activity_notes(layers, stimuli),
         *plan_notes(stimuli, plan),
-        *equal_share_notes(equalised, tuple(stimuli.labels), stimuli.n_stimuli),
+        *equal_share_notes(equalised, tuple(stimuli.features), stimuli.n_stimuli),
     )
     return make_report(
         found,

@@ -14,7 +14,7 @@ again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,9 +22,15 @@ import numpy as np
 from repbias.audit.intervals import Contributions
 from repbias.core.arrays import FloatArray, IntArray
 from repbias.features.folds import each_fold
-from repbias.features.permutations import Feature
-from repbias.measures.variance.regression import Designs, Regression, block, ratio
-from repbias.measures.variance.sums import OneHotCode, Sums
+from repbias.features.permutations import TestedFeature
+from repbias.measures.variance.predictions import (
+    FoldedActivity,
+    Penalties,
+    choose_penalties,
+    cross_validated,
+    side_by_side,
+)
+from repbias.measures.variance.regression import Designs, block
 
 LEAST_SHARE = 1e-14  # of the largest component's variance; eigenvalues below are rounding errors
 
@@ -71,83 +77,12 @@ def coordinates(values: FloatArray) -> Coordinates:
     return Coordinates(centred, scores, variances / variances.sum())
 
 
-@dataclass(frozen=True, eq=False)
-class FoldedActivity:
-    """A representation with its cross-validation folds."""
-
-    x: FloatArray
-    """Centred activity, `[stimulus, unit]`."""
-
-    fold_of: IntArray
-    """`[stimulus]`."""
-
-    deviations: FloatArray
-    """Activity of each stimulus about the mean of the folds that it is not in, `[stimulus, unit]`."""
-
-    @property
-    def n_folds(self) -> int:
-        return int(self.fold_of.max()) + 1
-
-    @property
-    def total(self) -> float:
-        """The sum of squares of `deviations`."""
-        return float(np.vdot(self.deviations, self.deviations))
-
-
-def folded(x: FloatArray, fold_of: IntArray) -> FoldedActivity:
-    """Return centred activity `[stimulus, unit]` with its folds `[stimulus]`."""
-    deviations = np.empty_like(x)
-    for held in each_fold(fold_of):
-        deviations[held] = x[held] - x[~held].mean(0)
-    return FoldedActivity(x, fold_of, deviations)
-
-
-def cross_validated(x: FloatArray, design: FloatArray, fold_of: IntArray) -> Regression:
-    """Return for each fold the regression on a design that is fitted on the other folds.
-
-    Parameters
-    ----------
-    x : `[stimulus, unit]`, centred, so that sums of squares lose no digits.
-    design : codes, of one feature or several side by side, `[stimulus, column]`.
-    fold_of : `[stimulus]`.
-    """
-    by_fold = [(x[held], design[held]) for held in each_fold(fold_of)]
-    folds = Sums(
-        n=np.array([float(len(one)) for one, _ in by_fold]),
-        counts=np.stack([code.sum(0) for _, code in by_fold]),
-        sums=np.stack([code.T @ one for one, code in by_fold]),
-        total=np.stack([one.sum(0) for one, _ in by_fold]),
-        squares=np.stack([np.einsum("su,su->u", one, one) for one, _ in by_fold]),
-        gram=np.stack([code.T @ code for _, code in by_fold]),
-    )
-    return Regression(OneHotCode((design.shape[1],)), folds.others(), folds)
-
-
-def held_out_predictions(x: FloatArray, design: FloatArray, fold_of: IntArray) -> FloatArray:
-    """Return what the regressions of `cross_validated` predict of the deviations of `folded`, `[stimulus, unit]`."""
-    found = cross_validated(x, design, fold_of)
-    designs, columns = found.designs(), np.arange(design.shape[1])
-    predictions = np.empty_like(x)
-    by_fold = zip(each_fold(fold_of), found.code_mean, designs.inverse(columns) @ designs.measured, strict=True)
-    for held, mean, weights in by_fold:
-        predictions[held] = (design[held] - mean) @ weights
-    return predictions
-
-
 def contributions(x: FloatArray, predictions: FloatArray, deviations: FloatArray) -> Contributions:
     """Return what each stimulus adds to R2, pooled over units; `x` is centred, and predictions are held out."""
     cross = np.einsum("su,su->s", predictions, deviations)
     gain = 2 * cross - np.einsum("su,su->s", predictions, predictions)
     totals = (np.einsum("su,su->s", one, deviations) for one in (x, deviations))
     return Contributions.of(cross, gain, *totals)
-
-
-def unit_r2(x: FloatArray, predictions: FloatArray, deviations: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return `r2` and `r2_unbiased` of each unit, `[unit]` each; 0 for a unit that does not vary."""
-    cross = np.einsum("su,su->u", predictions, deviations)
-    gain = 2 * cross - np.einsum("su,su->u", predictions, predictions)
-    total, squares = (np.einsum("su,su->u", one, deviations) for one in (x, deviations))
-    return ratio(gain, squares), ratio(cross, total)
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,10 +115,16 @@ class Encodings:
     of_all: tuple[float, float, int] | None = None
     """The sums of total and squares over all stimuli, and their number; None where the loads are of all stimuli."""
 
-    def explained(self, features: Iterable[str]) -> Contributions:
+    penalties: Penalties | None = None
+    """None where no feature needs a penalty."""
+
+    def explained(self, features: Sequence[str]) -> Contributions:
         """Return what each stimulus adds to the R2 of one regression on all of these features."""
         columns = np.concatenate([self.columns_of[name] for name in features])
-        inverses = self.designs.inverse(columns)
+        penalty = None
+        if self.penalties is not None:
+            penalty = self.penalties.alone if len(features) == 1 else self.penalties.joint
+        inverses = self.designs.inverse(columns, penalty)
         fitted = block(self.designs.fitted_fitted, columns)
         found = np.empty((4, sum(len(one.rows) for one in self.loads)))
         for one, inverse, fit in zip(self.loads, inverses, fitted, strict=True):
@@ -194,12 +135,15 @@ class Encodings:
         if self.of_all is None:
             return Contributions.of(*found)
         total, squares, n = self.of_all
-        return Contributions(found, np.array([*self.designs.explained(columns), total, squares]), n)
+        return Contributions(found, np.array([*self.designs.explained(columns, penalty), total, squares]), n)
 
 
-def encodings(activity: FoldedActivity, features: Sequence[Feature]) -> Encodings:
-    """Return the encodings of a layer's activity by any of the features."""
-    design = np.hstack([feature.code for feature in features])
+def encodings(
+    activity: FoldedActivity, features: Sequence[TestedFeature], penalties: Penalties | None = None
+) -> Encodings:
+    """Return the encodings of a layer's activity by any of the features; their penalties are chosen where none are
+    given."""
+    design = np.hstack([feature.values.code for feature in features])
     found = cross_validated(activity.x, design, activity.fold_of)
     designs, loads = found.designs(), []
     for fold, held in enumerate(each_fold(activity.fold_of)):
@@ -207,6 +151,6 @@ def encodings(activity: FoldedActivity, features: Sequence[Feature]) -> Encoding
         x, z = activity.x[rows], activity.deviations[rows]
         totals = np.stack([np.einsum("su,su->s", one, z) for one in (x, z)])
         loads.append(Loads(rows, design[rows] - found.code_mean[fold], z @ designs.measured[fold].T, totals))
-    ends = np.cumsum([feature.n_classes for feature in features])
-    columns_of = {one.name: np.arange(end - one.n_classes, end) for one, end in zip(features, ends, strict=True)}
-    return Encodings(designs, loads, columns_of)
+    columns_of = side_by_side({one.name: one.values for one in features})
+    bands = [columns_of[one.name] for one in features if one.values.penalised]
+    return Encodings(designs, loads, columns_of, penalties=penalties or choose_penalties(found, designs, bands))

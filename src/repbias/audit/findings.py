@@ -12,7 +12,7 @@ from repbias.audit.estimates import Encodings
 from repbias.audit.intervals import NO_INTERVAL, Contributions, Interval, Resamples
 from repbias.core.arrays import FloatArray
 from repbias.core.results import ALL_FEATURES
-from repbias.features.labels import Labels
+from repbias.features.values import Values
 
 N_COMPONENTS = 10
 
@@ -25,8 +25,8 @@ Shared = list[tuple[str, str, float, float, float]]  # two features, their share
 class Decodability(NamedTuple):
     """How well a feature is decoded."""
 
-    accuracy: float
-    """Balanced accuracy."""
+    score: float
+    """Balanced accuracy of classes, held-out R2 of other kinds."""
     interval: Interval
     p: float
 
@@ -63,21 +63,21 @@ class LayerAudit(ABC):
 
     Parameters
     ----------
-    labels : by feature.
-    pairs : features whose labels are associated, in pairs.
+    values : by feature.
+    pairs : features that are associated, in pairs.
     draws : resamples of the stimuli.
     variance, kernel : what regressions explain of the layer, and of its linear kernel.
     """
 
     def __init__(
         self,
-        labels: dict[str, Labels],
+        values: dict[str, Values],
         pairs: Sequence[tuple[str, str]],
         draws: Resamples,
         variance: Encodings,
         kernel: Encodings,
     ) -> None:
-        self._labels, self._pairs, self._draws, self._variance, self._kernel = labels, pairs, draws, variance, kernel
+        self._values, self._pairs, self._draws, self._variance, self._kernel = values, pairs, draws, variance, kernel
 
     @abstractmethod
     def tests(self, feature: str) -> Tests:
@@ -91,20 +91,25 @@ class LayerAudit(ABC):
     def components(self, feature: str) -> tuple[FloatArray, *UnitR2]:
         """Return the shares of variance of the leading principal components, and both R2 of each by the feature."""
 
+    def penalty(self, feature: str) -> float:
+        """Return the mean penalty over folds of a regression on a feature; 0 where it needs none."""
+        penalties = self._variance.penalties
+        return 0.0 if penalties is None else float(penalties.alone[:, self._variance.columns_of[feature][0]].mean())
+
     @cached_property
     def alone(self) -> dict[str, Contributions]:
         """What each feature explains by itself."""
-        return {name: self._variance.explained([name]) for name in self._labels}
+        return {name: self._variance.explained([name]) for name in self._values}
 
     @cached_property
     def joint(self) -> Contributions:
         """What all features explain together."""
-        return self._variance.explained(list(self._labels))
+        return self._variance.explained(list(self._values))
 
     @cached_property
     def unique(self) -> dict[str, Contributions]:
         """What each feature adds to all others: what all explain together, less what the others explain."""
-        others = {name: [other for other in self._labels if other != name] for name in self._labels}
+        others = {name: [other for other in self._values if other != name] for name in self._values}
         return {
             name: self.joint - self._variance.explained(rest) if rest else self.joint for name, rest in others.items()
         }
@@ -112,7 +117,7 @@ class LayerAudit(ABC):
     def findings(self, on_feature: Callable[[int], None] | None = None) -> LayerFindings:
         """Return the results that every audit has; `on_feature` is called with the number of features that are done."""
         found = LayerFindings([*self._r2(ALL_FEATURES, self.joint)], [], [], list(self._shared()))
-        for done, feature in enumerate(self._labels, start=1):
+        for done, feature in enumerate(self._values, start=1):
             found.rows.extend((*self._tested(feature), *self._parts(feature)))
             unit_r2, spread = self.spread(feature)
             found.rows.extend(row(feature, measure, *share) for measure, share in spread.items())
@@ -135,7 +140,8 @@ class LayerAudit(ABC):
         tests = self.tests(feature)
         yield from self._r2(feature, self.alone[feature], tests.p)
         yield row(feature, "decodability", *tests.decodability)
-        yield row(feature, "chance", 1 / len(self._labels[feature].classes), NO_INTERVAL)
+        classes = self._values[feature].classes
+        yield row(feature, "chance", 1 / len(classes) if classes else 0.0, NO_INTERVAL)
         yield row(feature, "detectable_r2", *tests.detectable)
         yield row(feature, "false_positives", *tests.false_positives)
 

@@ -12,19 +12,21 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from torch import Tensor
 
 from repbias.audit.repeats import Repeats, find_repeats, refuse_confounded
-from repbias.core.arrays import ArrayLike, FloatArray, IntArray, as_numpy
+from repbias.core.arrays import ArrayLike, BoolArray, FloatArray, IntArray
 from repbias.core.results import ALL_FEATURES
 from repbias.core.specs import refuse_unknown
+from repbias.features.columns import as_column
+from repbias.features.inference import as_feature, inference_notes
+from repbias.features.kinds import Feature
 from repbias.features.labels import Labels, as_classes, is_missing, refuse_one_group, refuse_unscorable
+from repbias.features.values import Values
 from repbias.measures.decoding.linear_classifiers import CLASSIFIERS
 
 Missing = Literal["refuse", "drop"]
 MISSING = ("refuse", "drop")
 LEAST_STIMULI = 10
-BoolArray = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -60,8 +62,8 @@ def refuse_below(name: str, value: object, least: int, why: str) -> None:
 class Stimuli:
     """The labels of the audited stimuli, and which stimuli are kept together."""
 
-    labels: dict[str, Labels]
-    """The labels of each feature."""
+    features: dict[str, Values]
+    """The values of each feature."""
 
     kept: IntArray
     """Indices of the audited stimuli among all stimuli that were given, increasing, `[stimulus]`."""
@@ -80,7 +82,7 @@ class Stimuli:
     """Which rows are presentations of the same stimulus; None where `repeats` was not given."""
 
     notes: tuple[str, ...]
-    """What was done about missing labels and unequal classes, with counts."""
+    """How numbers were taken, and what was done about missing labels and unequal classes, with counts."""
 
     @property
     def n_stimuli(self) -> int:
@@ -115,9 +117,10 @@ def check_stimuli(
     of : where `n` comes from, in words, for errors.
     """
     named = _columns(features)
-    given = {f"the feature {name!r}": values for name, values in named.items()}
-    given |= {what: values for what, values in (("groups", groups), ("repeats", repeats)) if values is not None}
-    columns = {what: _column(values, what) for what, values in given.items()}
+    found = {name: as_feature(values, f"the feature {name!r}") for name, values in named.items()}
+    columns: dict[str, Feature | pd.Series[Any]] = {f"the feature {name!r}": one for name, one in found.items()}
+    others = (("groups", groups), ("repeats", repeats))
+    columns |= {what: as_column(values, what) for what, values in others if values is not None}
     if n is None:
         what, column = next(iter(columns.items()))
         n, of = len(column), what.removeprefix("the ")
@@ -134,15 +137,18 @@ def check_stimuli(
         raise ValueError(
             f"an audit needs {LEAST_STIMULI} stimuli or more to cross-validate, got {len(rows)}{left}: record more"
         )
-    classes = {what: as_classes(column[kept], f"{what}{left}") for what, column in columns.items()}
-    labels = {name: classes[f"the feature {name!r}"] for name in named}
-    cluster, found = _clusters(labels, classes.get("groups"), classes.get("repeats"), left)
-    notes = (*notes, *_class_notes(labels))
-    return Stimuli(labels, rows, n, cluster, groups is not None, found, notes)
+    values = {name: feature.values(kept, f"the feature {name!r}{left}") for name, feature in found.items()}
+    group, stimulus = (
+        as_classes(of_what[kept], f"{what}{left}") if isinstance(of_what := columns.get(what), pd.Series) else None
+        for what, _ in others
+    )
+    cluster, of_stimuli = _clusters(values, group, stimulus, left)
+    notes = (*notes, *inference_notes(named, found), *_class_notes(values))
+    return Stimuli(values, rows, n, cluster, groups is not None, of_stimuli, notes)
 
 
 def _clusters(
-    labels: dict[str, Labels], group: Labels | None, stimulus: Labels | None, left: str
+    features: dict[str, Values], group: Labels | None, stimulus: Labels | None, left: str
 ) -> tuple[IntArray, Repeats | None]:
     """Return what is kept together, `[stimulus]`, and the repeats; raise where a feature cannot be scored that way.
 
@@ -150,17 +156,18 @@ def _clusters(
     ----------
     left : how many stimuli were dropped, in words; "" for none.
     """
-    cluster, clusters, repeats = np.arange(len(next(iter(labels.values())).numbers)), None, None
+    cluster, clusters, repeats = np.arange(next(iter(features.values())).n), None, None
     if group is not None:
         refuse_one_group(group)
         cluster, clusters = group.numbers, "groups"
     if stimulus is not None:
         repeats = find_repeats(stimulus, group)
         cluster, clusters = repeats.cluster, "groups" if repeats.keeps_groups else "stimuli"
-    for name, of_feature in labels.items():
-        refuse_unscorable(of_feature, cluster, f"the feature {name!r}{left}", clusters=clusters)
+    for name, values in features.items():
+        if values.categorical:
+            refuse_unscorable(values, cluster, f"the feature {name!r}{left}", clusters=clusters)
         if repeats is not None:
-            refuse_confounded(of_feature, repeats, f"the feature {name!r}")
+            refuse_confounded(values, repeats, f"the feature {name!r}")
     return cluster, repeats
 
 
@@ -199,44 +206,14 @@ def _columns(features: Mapping[str, ArrayLike] | pd.DataFrame) -> dict[str, Any]
     return named
 
 
-def _column(values: Any, what: str) -> pd.Series[Any]:
-    """Return labels as a pandas series with a fresh index."""
-    refuse_masked(values, what)
-    if isinstance(values, str):
-        raise TypeError(f"{what} must be one label for each stimulus, got the text {values!r}")
-    if isinstance(values, Tensor):
-        values = as_numpy(values)
-    if not isinstance(values, pd.Series | pd.Categorical):
-        values = values if isinstance(values, np.ndarray) else _as_array(values, what)
-        if values.ndim != 1:
-            raise ValueError(
-                f"{what} must be [stimulus], one label for each, got shape {values.shape}: "
-                "give each column as a separate feature"
-            )
-    return pd.Series(values).reset_index(drop=True)
-
-
-def _as_array(values: Any, what: str) -> npt.NDArray[Any]:
-    """Return a list as an array that keeps the type of each value; NumPy would turn [1, "a"] into text."""
-    if isinstance(values, (list, tuple)) and any(isinstance(value, str) or value is None for value in values):
-        array = np.empty(len(values), dtype=object)
-        array[:] = values
-        return array
-    try:
-        return np.asarray(values)
-    except ValueError as error:
-        raise ValueError(f"{what} must be [stimulus], one label for each, got lists of different lengths") from error
-
-
-def refuse_masked(values: object, what: str) -> None:
-    """Raise for a masked array, because the mask would be lost."""
-    if isinstance(values, np.ma.MaskedArray):
-        raise TypeError(f"{what} is a masked array, whose mask would be lost: drop or fill what is masked first")
-
-
-def _kept(columns: dict[str, pd.Series[Any]], missing: Missing, n: int) -> tuple[BoolArray, tuple[str, ...]]:
+def _kept(
+    columns: Mapping[str, Feature | pd.Series[Any]], missing: Missing, n: int
+) -> tuple[BoolArray, tuple[str, ...]]:
     """Return which stimuli have all their labels, `[stimulus]`, and a note on the others."""
-    absent = {what: is_missing(column) for what, column in columns.items()}
+    absent = {
+        what: column.missing() if isinstance(column, Feature) else is_missing(column)
+        for what, column in columns.items()
+    }
     counts = {what: int(where.sum()) for what, where in absent.items() if where.any()}
     kept = ~np.any(list(absent.values()), axis=0)
     if not counts:
@@ -251,9 +228,11 @@ def _kept(columns: dict[str, pd.Series[Any]], missing: Missing, n: int) -> tuple
     return kept, (f"{int((~kept).sum())} of {n} stimuli dropped for all features, as labels are missing: {listed}.",)
 
 
-def _class_notes(labels: dict[str, Labels]) -> tuple[str, ...]:
+def _class_notes(features: dict[str, Values]) -> tuple[str, ...]:
     notes = []
-    for name, of_feature in labels.items():
+    for name, of_feature in features.items():
+        if not of_feature.categorical:
+            continue
         counts = np.bincount(of_feature.numbers)
         if counts.max() >= 4 * counts.min():
             notes.append(

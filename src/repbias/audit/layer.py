@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from repbias.audit.decoding import accuracy_interval, fold_maps, held_out_right
-from repbias.audit.estimates import coordinates, encodings, folded, held_out_predictions, unit_r2
+from repbias.audit.decoding import Decoders
+from repbias.audit.estimates import coordinates, encodings
 from repbias.audit.findings import N_COMPONENTS, Decodability, LayerAudit, LayerFindings, Share, Tests, UnitR2
 from repbias.audit.nulls import LEVEL, critical_value, null_scores, p_value, planted_power
 from repbias.audit.plan import Plan
@@ -17,6 +17,7 @@ from repbias.audit.scores import score_rows
 from repbias.audit.spread import DENSITY, block_sums, density, participation_interval
 from repbias.core.arrays import FloatArray
 from repbias.core.randomness import rng
+from repbias.measures.variance.predictions import folded, held_out_predictions, unit_r2
 
 
 def audit_layer(values: FloatArray, plan: Plan, on_feature: Callable[[int], None] | None = None) -> LayerFindings:
@@ -40,42 +41,34 @@ class _Layer(LayerAudit):
         self.activity = folded(of_layer.scores, plan.fold_of)
         self._by_unit = folded(of_layer.centred, plan.fold_of)
         variance = encodings(self.activity, plan.features)
-        kernel = encodings(folded(of_layer.kernel_scores, plan.fold_of), plan.features)
-        labels = {name: feature.labels for name, feature in self._features.items()}
-        super().__init__(labels, plan.pairs, plan.draws, variance, kernel)
-        self._maps = fold_maps(self.activity.x, plan.fold_of)
+        kernel = encodings(folded(of_layer.kernel_scores, plan.fold_of), plan.features, variance.penalties)
+        values_of = {name: feature.values for name, feature in self._features.items()}
+        super().__init__(values_of, plan.pairs, plan.draws, variance, kernel)
+        self._decoders = Decoders(self.activity, of_layer.centred, plan.classifier, plan.draws)
 
     def tests(self, feature: str) -> Tests:
         plan, of, activity = self._plan, self._features[feature], self.activity
-        labels, n_classes = of.labels.numbers, of.n_classes
-        null_r2, null_accuracy = null_scores(activity, self._maps, of.permuted, n_classes)
-        (observed_r2,), (discriminant_accuracy,) = null_scores(activity, self._maps, labels[None], n_classes)
-        right = held_out_right(activity.x, labels, plan.fold_of, plan.classifier)
-        power = planted_power(
-            activity,
-            of.planted,
-            n_classes,
-            critical_value(null_r2, LEVEL),
-            rng(plan.seed, "audit", "directions", feature),
-        )
+        score, as_given = self._decoders.score(of.values), np.arange(of.values.n, dtype=np.int32)[None]
+        null_r2, null_decoded = null_scores(activity, of.values, of.permuted, score)
+        (r2,), (decoded,) = null_scores(activity, of.values, as_given, score)
+        generator = rng(plan.seed, "audit", "directions", feature)
+        power = planted_power(activity, of.values, of.planted, critical_value(null_r2, LEVEL), generator)
         decodability = Decodability(
-            float(np.mean([right[labels == label].mean() for label in range(n_classes)])),
-            accuracy_interval(right, of.code, plan.draws, null_accuracy),
-            p_value(float(discriminant_accuracy), null_accuracy, of.n_exchanged),
+            *self._decoders.decodability(of.values, null_decoded), p_value(float(decoded), null_decoded, of.n_exchanged)
         )
-        return Tests(p_value(float(observed_r2), null_r2, of.n_exchanged), decodability, *power)
+        return Tests(p_value(float(r2), null_r2, of.n_exchanged), decodability, *power)
 
     def spread(self, feature: str) -> tuple[UnitR2, dict[str, Share]]:
-        of, activity = self._features[feature], self._by_unit
-        predictions = held_out_predictions(activity.x, of.code, activity.fold_of)
-        blocks = block_sums(activity.x, of.labels.numbers, self._plan.cluster)
+        values, activity = self._features[feature].values, self._by_unit
+        predictions = held_out_predictions(activity.x, values, activity.fold_of)
+        blocks = block_sums(activity.x, values, self._plan.cluster)
         spread = {
-            DENSITY: density(activity, predictions, self._plan.draws, of.n_classes),
-            "participation": participation_interval(*blocks),
+            DENSITY: density(activity, predictions, self._plan.draws, values.freedom),
+            "participation": participation_interval(blocks, values, self.penalty(feature)),
         }
         return unit_r2(activity.x, predictions, activity.deviations), spread
 
     def components(self, feature: str) -> tuple[FloatArray, *UnitR2]:
         x, deviations = (values[:, :N_COMPONENTS] for values in (self.activity.x, self.activity.deviations))
-        predictions = held_out_predictions(x, self._features[feature].code, self.activity.fold_of)
+        predictions = held_out_predictions(x, self._features[feature].values, self.activity.fold_of)
         return self._component_shares, *unit_r2(x, predictions, deviations)

@@ -117,9 +117,9 @@ def audit(
     names = match_layers(model, layers)
     batches = Batches(inputs, model, batch_size=batch_size, device=device, attention_mask=attention_mask)
     stimuli = check_stimuli(features, groups, repeats, missing, n=batches.n_stimuli, of="inputs")
-    outcome = Reports(predict, stimuli.labels, stimuli.kept, stimuli.n_given) if predict else Outputs(model, pool, axes)
+    outcome = Reports(predict, stimuli) if predict else Outputs(model, pool, axes)
     unclear = _try(model, batches, outcome) if interventions else ""
-    passes = 2 * len(interventions) * len(names) * len(stimuli.labels) if not unclear else 0
+    passes = 2 * len(interventions) * len(names) * len(stimuli.features) if not unclear else 0
     with AuditProgress(enabled=progress, passes=passes) as shown:
         activity = read_batches(model, batches, names, pool, axes)
         shown.has_read()
@@ -135,9 +135,8 @@ def audit(
             note = f"No {' or '.join(interventions)}, because no change can be measured: {unclear}."
             return replace(report, notes=(*report.notes, note))
         effects = causal_effects(
-            model, batches, activity, stimuli.labels, stimuli.cluster, stimuli.kept, outcome, seed=seed,
-            kinds=interventions, on_pass=shown.intervening(),
-        )  # fmt: skip
+            model, batches, activity, stimuli, outcome, seed=seed, kinds=interventions, on_pass=shown.intervening()
+        )
         return _with_effects(report, effects, outcome, stimuli, settings)
 
 

@@ -1,27 +1,26 @@
 """Permutation tests of the variance that a feature explains and of how well it is decoded, and their power.
 
-For any labels, the tests need only the number and the sum of the stimuli of each class in each fold, so a permutation
-costs one matrix product.
+For any order of a feature's values, the test of R2 needs only sums of products over each fold, so a permutation costs
+one matrix product.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
 
-from repbias.audit.decoding import FoldMaps, balanced_accuracy
-from repbias.audit.estimates import FoldedActivity
 from repbias.audit.findings import Share
-from repbias.audit.inputs import BoolArray
 from repbias.audit.intervals import CONFIDENCE
-from repbias.core.arrays import FloatArray
+from repbias.core.arrays import BoolArray, FloatArray
 from repbias.features.folds import each_fold
-from repbias.features.labels import Labellings
-from repbias.features.permutations import FEW_CLUSTERS
-from repbias.measures.variance.regression import Regression
-from repbias.measures.variance.sums import OneHotCode, Sums
+from repbias.features.permutations import FEW_CLUSTERS, Orders
+from repbias.features.values import Values
+from repbias.measures.variance.penalties import ridge_penalty
+from repbias.measures.variance.predictions import FoldedActivity
+from repbias.measures.variance.regression import SINGULAR
 
 POWER = 0.8
 LEVEL = 0.05
@@ -32,45 +31,101 @@ LEAST_P = 1e-6  # a few hundred permutations do not determine smaller tails
 ROUNDING = 1e-12
 
 
-def class_sums(activity: FoldedActivity, labels: Labellings, n_classes: int) -> Regression:
-    """Return the regressions on labellings `[labelling, stimulus]`, one for each fold and labelling, in this order."""
-    x, fold_of = activity.x, activity.fold_of
-    shape = (activity.n_folds, len(labels), n_classes)
-    counts, sums = np.empty(shape), np.empty((*shape, x.shape[1]))
+@dataclass(frozen=True, eq=False)
+class Reordered:
+    """Regressions on a feature whose values are in other orders, one for each fold and order, in this sequence.
+
+    weights : fitted on the other folds, `[fold, order, column, unit]`.
+    products : sums of products of codes and activity of the fold, about the means of the fit,
+        `[fold, order, column, unit]`.
+    gram : sums of products of codes of the fold, `[fold, order, column, column]`, or its diagonal where codes are
+        one-hot and the rest is 0, `[fold, order, column]`.
+    codes : sums of codes of the fold, and `means` of the fit, `[fold, order, column]`.
+    n : stimuli of the fold, `[fold]`.
+    inverse : of the codes' covariance over the fit, `[fold, order, column, column]`; None for classes.
+    """
+
+    weights: FloatArray
+    products: FloatArray
+    gram: FloatArray
+    codes: FloatArray
+    means: FloatArray
+    n: FloatArray
+    inverse: FloatArray | None = None
+
+    @property
+    def explained(self) -> FloatArray:
+        """The explained sum of squares (the sum of `cross`), `[order]`."""
+        return np.einsum("fpcu,fpcu->p", self.weights, self.products)
+
+    def covered(self, directions: FloatArray) -> FloatArray:
+        """Return the products of codes about the mean of the fit, times directions `[order, column, unit]`."""
+        diagonal = self.gram.ndim == self.codes.ndim
+        found = self.gram[..., None] * directions if diagonal else self.gram @ directions
+        of_mean, of_codes = (np.einsum("fpc,pcu->fpu", one, directions)[:, :, None] for one in (self.means, self.codes))
+        moved = self.n[:, None, None] * self.means - self.codes
+        return np.asarray(found + moved[..., None] * of_mean - self.means[..., None] * of_codes)
+
+
+def reordered(activity: FoldedActivity, values: Values, orders: Orders) -> Reordered:
+    """Return the regressions on a feature whose values are in the orders `[order, stimulus]`."""
+    x, fold_of, n_columns = activity.x, activity.fold_of, values.n_columns
+    shape = (activity.n_folds, len(orders), n_columns)
+    codes, sums = np.empty(shape), np.empty((*shape, x.shape[1]))
+    gram = np.empty(shape if values.categorical else (*shape, n_columns))
     for fold, held in enumerate(each_fold(fold_of)):
-        code = (labels[:, held, None] == np.arange(n_classes)).transpose(0, 2, 1).astype(float)  # [labelling, class, s]
-        counts[fold] = code.sum(2)
+        code = values.code[orders[:, held]].transpose(0, 2, 1)  # [order, column, stimulus]
+        codes[fold] = code.sum(2)
         sums[fold] = (code.reshape(-1, code.shape[2]) @ x[held]).reshape(sums[fold].shape)
+        gram[fold] = codes[fold] if values.categorical else code @ code.swapaxes(1, 2)
+    n = np.bincount(fold_of).astype(float)
     totals = np.stack([x[held].sum(0) for held in each_fold(fold_of)])
-    folds = Sums(np.bincount(fold_of).astype(float)[:, None], counts, sums, totals[:, None])
-    return Regression(OneHotCode((n_classes,)), folds.others(), folds)
+    fit_n, fit_codes = n.sum() - n, codes.sum(0) - codes
+    mean, means = (totals.sum(0) - totals) / fit_n[:, None], fit_codes / fit_n[:, None, None]
+    fitted = sums.sum(0) - sums - fit_codes[..., None] * mean[:, None, None]
+    moved = totals - n[:, None] * mean
+    products = sums - codes[..., None] * mean[:, None, None] - means[..., None] * moved[:, None, None]
+    if values.categorical:
+        class_means = fitted / np.maximum(fit_codes, 1)[..., None]
+        return Reordered(class_means, products, gram, codes, means, n)
+    covariance = gram.sum(0) - gram - fit_codes[..., None] * means[..., None, :]
+    inverse = _inverse(values, covariance, fitted, activity, fit_n)
+    return Reordered(inverse @ fitted, products, gram, codes, means, n, inverse)
 
 
-def explained(sums: Regression) -> FloatArray:
-    """Return the explained sum of squares (the sum of `cross`), `[labelling]`."""
-    return np.einsum("fpcu,fpcu->p", sums.class_means, sums.held_sums)
+def _inverse(
+    values: Values, covariance: FloatArray, fitted: FloatArray, activity: FoldedActivity, n: FloatArray
+) -> FloatArray:
+    """Return the inverse of the codes' covariance over each fit, penalised where the feature needs it."""
+    if values.penalised:
+        fits = [activity.x[~held] for held in each_fold(activity.fold_of)]
+        squares = np.array([((one - one.mean(0)) ** 2).sum() for one in fits])
+        penalty = ridge_penalty(covariance, fitted @ fitted.swapaxes(-1, -2), squares[:, None], n[:, None])
+        covariance = covariance + penalty[..., None, None] * np.eye(values.n_columns)
+    return np.asarray(np.linalg.pinv(covariance, rcond=SINGULAR, hermitian=True))
 
 
-def batches(activity: FoldedActivity, labels: Labellings, n_classes: int) -> Iterator[Labellings]:
-    """Cut labellings `[labelling, stimulus]` into batches that take little memory."""
-    size = max(1, VALUES_PER_BATCH // (n_classes * (activity.n_folds * activity.x.shape[1] + len(activity.x))))
-    for start in range(0, len(labels), size):
-        yield labels[start : start + size]
+def batches(activity: FoldedActivity, values: Values, orders: Orders) -> Iterator[Orders]:
+    """Cut orders `[order, stimulus]` into batches that take little memory."""
+    per_column = activity.n_folds * (activity.x.shape[1] + values.n_columns) + len(activity.x)
+    size = max(1, VALUES_PER_BATCH // (values.n_columns * per_column))
+    for start in range(0, len(orders), size):
+        yield orders[start : start + size]
 
 
 def null_scores(
-    activity: FoldedActivity, maps: FoldMaps, labels: Labellings, n_classes: int
+    activity: FoldedActivity, values: Values, orders: Orders, decoded: Callable[[Reordered, Orders], FloatArray]
 ) -> tuple[FloatArray, FloatArray]:
-    """Return R2 and the balanced accuracy of the discriminant under each labelling `[labelling, stimulus]`.
+    """Return R2 and the score of a decoder with the values in each order, `[order]` each.
 
-    R2 here is the numerator of `r2_unbiased`, divided by a sum of squares that is the same for all labellings.
+    R2 here is the numerator of `r2_unbiased`, divided by a sum of squares that is the same for all orders.
     """
-    r2, accuracy = [], []
-    for some in batches(activity, labels, n_classes):
-        sums = class_sums(activity, some, n_classes)
-        r2.append(explained(sums) / (activity.total or 1.0))
-        accuracy.append(balanced_accuracy(activity.deviations, activity.fold_of, maps, sums.class_means, some))
-    return np.concatenate(r2), np.concatenate(accuracy)
+    r2, scores = [], []
+    for some in batches(activity, values, orders):
+        sums = reordered(activity, values, some)
+        r2.append(sums.explained / (activity.total or 1.0))
+        scores.append(decoded(sums, some))
+    return np.concatenate(r2), np.concatenate(scores)
 
 
 def p_value(observed: float, null: FloatArray, n_clusters: int) -> float:
@@ -98,27 +153,30 @@ def critical_value(null: FloatArray, level: float) -> float:
 
 
 def planted_power(
-    activity: FoldedActivity, labels: Labellings, n_classes: int, critical: float, generator: np.random.Generator
+    activity: FoldedActivity, values: Values, orders: Orders, critical: float, generator: np.random.Generator
 ) -> tuple[Share, Share]:
     """Return the smallest R2 of planted features that is detected with 80 % power, and the rate of false positives.
 
-    A feature with labels `y`, a permutation of the real labels, is planted by adding s D_y to the activity. D has one
-    random direction for each class, isotropic over the axes along which the activity varies, about their weighted mean;
-    s sets the share of the variance. The feature is detected if its R2 is above `critical`, the 5 % point of the
-    permutation test. A planted feature of strength 0 that is detected is a false positive.
+    A feature with the values `y`, a permutation of the real ones, is planted by adding s y D to the activity, with y
+    its design matrix about its mean. D has one random direction for each column (each class), isotropic over the axes
+    along which the activity varies; s sets the share of the variance. The feature is detected if its R2 is above
+    `critical`, the 5 % point of the permutation test. A planted feature of strength 0 that is detected is a false
+    positive.
 
     Both sums of squares of R2 are quadratic in s, so all strengths cost little more than one. For each planted feature
-    they give the smallest strength from which on it is detected; the detectable R2 is the 80 % quantile of these.
+    they give the smallest strength from which on it is detected; the detectable R2 is the 80 % quantile of these. The
+    weights of a penalised regression are taken to have the penalty that they have at strength 0, which makes the
+    detectable R2 of such a feature somewhat too large.
 
     Parameters
     ----------
     activity : of the layer.
-    labels : of the planted features, `[planted, stimulus]`.
-    n_classes : number of classes of the feature.
+    values : of the feature.
+    orders : of the values of the planted features, `[planted, stimulus]`.
     critical : R2 above which the test detects a feature.
     generator : draws the directions.
     """
-    found = [_found(activity, some, n_classes, critical, generator) for some in batches(activity, labels, n_classes)]
+    found = [_found(activity, values, some, critical, generator) for some in batches(activity, values, orders)]
     at_zero = np.concatenate([zero for zero, _ in found])
     hits = np.concatenate([by_strength for _, by_strength in found])
     return found_with_power(_smallest(hits)), rate(int(at_zero.sum()), len(at_zero))
@@ -149,27 +207,26 @@ def _smallest(hits: BoolArray) -> FloatArray:
 
 
 def _found(
-    activity: FoldedActivity, labels: Labellings, n_classes: int, critical: float, generator: np.random.Generator
+    activity: FoldedActivity, values: Values, orders: Orders, critical: float, generator: np.random.Generator
 ) -> tuple[BoolArray, BoolArray]:
     """Return which features are detected at strength 0, `[planted]`, and at each strength, `[planted, strength]`."""
-    sums = class_sums(activity, labels, n_classes)
-    shares = sums.held.counts.sum(0) / labels.shape[1]
-    directions = generator.normal(size=(len(labels), n_classes, activity.x.shape[1]))
-    directions -= np.einsum("pc,pcu->pu", shares, directions)[:, None]
-    directions /= np.sqrt(np.einsum("pc,pcu->p", shares, directions**2))[:, None, None]
-    linear = np.zeros(len(labels))
-    drift, squares = np.zeros(len(labels)), np.zeros(len(labels))
-    for counts, fitted_counts, fitted, scored in zip(
-        sums.held.counts, sums.fit.counts, sums.class_means, sums.held_sums, strict=True
-    ):
-        weights = fitted_counts / fitted_counts.sum(1, keepdims=True)
-        moved = directions - np.einsum("pc,pcu->pu", weights, directions)[:, None]
-        drift += np.einsum("pcu,pcu->p", moved, scored)
-        linear += np.einsum("pc,pcu,pcu->p", counts, fitted, moved)
-        squares += np.einsum("pc,pcu->p", counts, moved**2)
-    at_zero, total = explained(sums), activity.total
-    variance = total / labels.shape[1]
+    sums = reordered(activity, values, orders)
+    directions = _directions(activity, values, len(orders), generator)
+    spanned = sums.covered(directions)
+    drift = np.einsum("pcu,fpcu->p", directions, sums.products)
+    linear = np.einsum("fpcu,fpcu->p", sums.weights, spanned)
+    squares = np.einsum("pcu,fpcu->p", directions, spanned)
+    at_zero, total = sums.explained, activity.total
+    variance = total / orders.shape[1]
     s = np.sqrt(variance * STRENGTHS / (1 - STRENGTHS))
     numerator = at_zero[:, None] + (drift + linear)[:, None] * s + squares[:, None] * s**2
     denominator = total + 2 * drift[:, None] * s + squares[:, None] * s**2
     return at_zero > critical * total, numerator > critical * denominator
+
+
+def _directions(activity: FoldedActivity, values: Values, n: int, generator: np.random.Generator) -> FloatArray:
+    """Return random directions, `[planted, column, unit]`, in which the feature has a variance of 1."""
+    code = values.code - values.code.mean(0)
+    covariance = code.T @ code / len(code)
+    found = generator.normal(size=(n, values.n_columns, activity.x.shape[1]))
+    return np.asarray(found / np.sqrt(np.einsum("pcu,cd,pdu->p", found, covariance, found))[:, None, None])

@@ -13,14 +13,14 @@ from repbias.audit.repeats import Repeats, design_note
 from repbias.core.arrays import IntArray
 from repbias.features.folds import assign_folds
 from repbias.features.labels import associated
-from repbias.features.permutations import Exchange, Feature, exchange, one_label_each
+from repbias.features.permutations import Exchange, TestedFeature, exchange, one_value_each
 
 
 @dataclass(frozen=True, eq=False)
 class Plan:
     """What all layers of an audit have in common."""
 
-    features: tuple[Feature, ...]
+    features: tuple[TestedFeature, ...]
     cluster: IntArray
     """What is resampled and kept in one fold, `[stimulus]`."""
     fold_of: IntArray
@@ -38,29 +38,29 @@ class Plan:
 
 def make_plan(stimuli: Stimuli, settings: Settings) -> Plan:
     """Return the plan of an audit; its random parts depend on nothing but the seed and the labels."""
-    strata = np.column_stack([labels.numbers for labels in stimuli.labels.values()])
+    strata = np.column_stack([values.numbers for values in stimuli.features.values()])
     fold_of = assign_folds(strata, stimuli.cluster, seed=settings.seed)
-    rules = {name: _exchange(stimuli, labels.numbers, fold_of) for name, labels in stimuli.labels.items()}
+    rules = {name: _exchange(stimuli, values.identity, fold_of) for name, values in stimuli.features.items()}
     features = tuple(
-        Feature.with_permutations(name, labels, rules[name], settings.permutations, seed=settings.seed)
-        for name, labels in stimuli.labels.items()
+        TestedFeature.with_permutations(name, values, rules[name], settings.permutations, seed=settings.seed)
+        for name, values in stimuli.features.items()
     )
     return Plan(
         features=features,
         cluster=stimuli.cluster,
         fold_of=fold_of,
         draws=Resamples(stimuli.cluster, settings.resamples, seed=settings.seed),
-        pairs=associated(stimuli.labels),
+        pairs=associated(stimuli.features),
         classifier=settings.classifier,
         seed=settings.seed,
         repeats=stimuli.repeats,
     )
 
 
-def _exchange(stimuli: Stimuli, labels: IntArray, fold_of: IntArray) -> Exchange:
+def _exchange(stimuli: Stimuli, identity: IntArray, fold_of: IntArray) -> Exchange:
     if stimuli.repeats is not None:
-        return stimuli.repeats.exchange(labels, fold_of)
-    return exchange(labels, stimuli.cluster, fold_of)
+        return stimuli.repeats.exchange(identity, fold_of)
+    return exchange(identity, stimuli.cluster, fold_of)
 
 
 def plan_notes(stimuli: Stimuli, plan: Plan) -> Iterator[str]:
@@ -75,18 +75,18 @@ def plan_notes(stimuli: Stimuli, plan: Plan) -> Iterator[str]:
         yield f"{plan.n_folds} cross-validation folds."
         yield design_note(stimuli.repeats)
     permuted: dict[str, list[str]] = {}
-    for name, labels in stimuli.labels.items():
-        permuted.setdefault(_how_permuted(stimuli, labels.numbers), []).append(name)
+    for name, values in stimuli.features.items():
+        permuted.setdefault(_how_permuted(stimuli, values.identity), []).append(name)
     for how, names in permuted.items():
         yield f"Permuted {how}: {', '.join(names)}."
 
 
-def _how_permuted(stimuli: Stimuli, labels: IntArray) -> str:
+def _how_permuted(stimuli: Stimuli, identity: IntArray) -> str:
     repeats = stimuli.repeats
-    if (repeats is None or repeats.keeps_groups) and one_label_each(labels, stimuli.cluster):
+    if (repeats is None or repeats.keeps_groups) and one_value_each(identity, stimuli.cluster):
         return "between groups, as each group has one label"
     if repeats is None:
         return "within groups"
-    if repeats.bound(labels):
+    if repeats.bound(identity):
         return f"between stimuli{' of a group' * repeats.keeps_groups}, as each has one label in all presentations"
     return f"between the presentations of a stimulus{' in a group' * repeats.crossed}"

@@ -31,7 +31,8 @@ from repbias.audit.intervals import NO_INTERVAL, Contributions, Resamples, group
 from repbias.core.arrays import FloatArray, IntArray
 from repbias.core.results import ALL_FEATURES
 from repbias.features.labels import Labels
-from repbias.features.permutations import Exchange, Feature, exchange, one_label_each
+from repbias.features.permutations import Exchange, TestedFeature, exchange, one_value_each
+from repbias.features.values import Values
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,22 +69,22 @@ class Repeats:
         of_stimulus = np.bincount(self.stimulus)[self.stimulus]
         return of_stimulus - (np.bincount(self.cell)[self.cell] if self.crossed else 1)
 
-    def bound(self, labels: IntArray) -> bool:
-        """Return whether a feature has one label in all presentations of each stimulus."""
-        return one_label_each(labels, self.stimulus)
+    def bound(self, identity: IntArray) -> bool:
+        """Return whether a feature has one value in all presentations of each stimulus."""
+        return one_value_each(identity, self.stimulus)
 
-    def exchange(self, labels: IntArray, fold_of: IntArray) -> Exchange:
-        """Return how labels `[presentation]` change places in permutations; see `repbias.features.permutations`.
+    def exchange(self, identity: IntArray, fold_of: IntArray) -> Exchange:
+        """Return how values `[presentation]` change places in permutations; see `repbias.features.permutations`.
 
         If each stimulus has one label, its presentations keep sharing one, and labels change places between stimuli: in
         a nested design between groups if each group has one label, or else between the stimuli of each group; otherwise
         between the stimuli of each fold. If not, labels change places among the presentations of a stimulus (in a
         group), so that what is common to a stimulus or a group stays.
         """
-        if not self.bound(labels):
-            return exchange(labels, self.cell, fold_of)
+        if not self.bound(identity):
+            return exchange(identity, self.cell, fold_of)
         first = np.unique(self.stimulus, return_index=True)[1]
-        of_stimuli = exchange(labels[first], self.cluster[first], fold_of[first])
+        of_stimuli = exchange(identity[first], self.cluster[first], fold_of[first])
         return Exchange(of_stimuli.item[self.stimulus], of_stimuli.block)
 
 
@@ -115,16 +116,16 @@ def find_repeats(stimulus: Labels, group: Labels | None) -> Repeats:
     return found
 
 
-def refuse_confounded(labels: Labels, repeats: Repeats, what: str) -> None:
+def refuse_confounded(values: Values, repeats: Repeats, what: str) -> None:
     """Raise where, in a crossed design, the effect of a feature is confounded with that of the groups."""
     if repeats.group is None or not repeats.crossed:
         return
-    if one_label_each(labels.numbers, repeats.group):
+    if one_value_each(values.identity, repeats.group):
         raise ValueError(
             f"{what} has one label in each group, and stimuli are shown in several groups, so that groups would be "
             "both fitted and scored: leave it out, or audit it without repeats, where groups are kept whole"
         )
-    if not repeats.bound(labels.numbers) and one_label_each(labels.numbers, repeats.cell):
+    if not repeats.bound(values.identity) and one_value_each(values.identity, repeats.cell):
         raise ValueError(
             f"{what} differs between presentations of a stimulus, but never within a group, so that it cannot be "
             "distinguished from the groups: leave it out, or audit it without repeats"
@@ -169,7 +170,11 @@ def _refuse_lone_groups(stimulus: npt.NDArray[Any], group: Labels) -> None:
 
 
 def ceiling_rows(
-    x: FloatArray, alone: Mapping[str, Contributions], features: tuple[Feature, ...], repeats: Repeats, draws: Resamples
+    x: FloatArray,
+    alone: Mapping[str, Contributions],
+    features: tuple[TestedFeature, ...],
+    repeats: Repeats,
+    draws: Resamples,
 ) -> Iterator[Row]:
     """Yield the noise ceiling, and the share of it that each feature with one label per stimulus explains.
 
@@ -187,7 +192,7 @@ def ceiling_rows(
     yield row(ALL_FEATURES, "noise_ceiling", ceiling.r2_unbiased, interval)
     repeated = repeats.n_others > 0
     for feature in features:
-        if not repeats.bound(feature.labels.numbers):
+        if not repeats.bound(feature.values.identity):
             continue
         if not interval[0] > 0:
             yield row(feature.name, "r2_of_ceiling", float("nan"), NO_INTERVAL)

@@ -169,8 +169,8 @@ def make_report(
     results = corrected(rows, stimuli.n_stimuli)
     return AuditReport(
         layers=tuple(found),
-        features=tuple(stimuli.labels),
-        classes={name: labels.classes for name, labels in stimuli.labels.items()},
+        features=tuple(stimuli.features),
+        classes={name: values.classes for name, values in stimuli.features.items()},
         n_stimuli=stimuli.n_stimuli,
         n_units=dict(n_units),
         results=results,

@@ -1,9 +1,10 @@
 """Scores of a model that represents one feature alone against a layer, before and after shares are made equal.
 
-The squared distances between stimuli in such a model are 0 within a class of the feature and a constant between
-classes. RSA is their correlation with the distances in the layer. Debiased CKA with linear kernels is the correlation
-of the same distances after the means of rows and columns are subtracted (Szekely & Rizzo 2014, Annals of Statistics 42,
-2382-2412). Both scores and all their resamples therefore follow from the same sums over pairs of stimuli.
+The squared distances between stimuli in such a model are those of the feature's values: 0 within a class and a constant
+between classes, or squared differences of numbers. RSA is their correlation with the distances in the layer.
+Debiased CKA with linear kernels is the correlation of the same distances after the means of rows and columns are
+subtracted (Szekely & Rizzo 2014, Annals of Statistics 42, 2382-2412). Both scores and all their resamples therefore
+follow from the same sums over pairs of stimuli.
 """
 
 from __future__ import annotations
@@ -12,19 +13,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
-from repbias.audit.estimates import FoldedActivity, contributions, held_out_predictions
+from repbias.audit.estimates import contributions
 from repbias.audit.findings import Row, row
-from repbias.audit.inputs import BoolArray
 from repbias.audit.intervals import NO_INTERVAL, Contributions, Interval, normal_interval
 from repbias.audit.plan import Plan
-from repbias.core.arrays import FloatArray, IntArray
+from repbias.core.arrays import BoolArray, FloatArray, IntArray
 from repbias.core.randomness import rng
 from repbias.features.folds import each_fold
-from repbias.features.permutations import Feature
+from repbias.features.permutations import TestedFeature
 from repbias.measures.similarity.rdm import squared_distances
-from repbias.measures.variance.equalize import equalize
+from repbias.measures.variance.equalize import equalising_map
+from repbias.measures.variance.predictions import FoldedActivity, held_out_predictions
 from repbias.measures.variance.regression import fit_joint_encoding
 
 MOST_STIMULI = 1000
@@ -61,9 +61,9 @@ def _equalised_row(feature: str, found: Contributions, plan: Plan) -> Row:
     return row(feature, "r2_equalised", found.r2_unbiased, found.interval(plan.draws))
 
 
-def _equalised_r2(activity: FoldedActivity, equalising: Equalising, feature: Feature) -> Contributions:
+def _equalised_r2(activity: FoldedActivity, equalising: Equalising, feature: TestedFeature) -> Contributions:
     """Return what a feature explains of the mapped layer; the map applies to predictions as it does to activity."""
-    predictions = held_out_predictions(activity.x, feature.code, activity.fold_of)
+    predictions = held_out_predictions(activity.x, feature.values, activity.fold_of)
     x, predictions, deviations = (
         values + equalising.added(values) for values in (activity.x, predictions, activity.deviations)
     )
@@ -77,7 +77,7 @@ def _similarities(x: FloatArray, plan: Plan, suffix: str) -> Iterator[Row]:
     weights, n_clusters = plan.draws.weights[:MOST_RESAMPLES, cluster], len(np.unique(cluster))
     distances = Distances.of(x[sample], np.vstack([np.ones(len(sample)), weights]))
     for feature in plan.features:
-        for measure, found in distances.scores(feature.labels.numbers[sample]).items():
+        for measure, found in distances.scores(feature.values.targets[sample]).items():
             yield row(feature.name, f"{measure}{suffix}", float(found[0]), score_interval(found, n_clusters))
 
 
@@ -113,28 +113,27 @@ class Distances:
         values /= values.mean() or 1.0
         return cls(values, weights, weights @ values, _form(weights, values**2))
 
-    def scores(self, labels: IntArray) -> dict[str, FloatArray]:
-        """Return RSA and debiased CKA with the classes of a feature `[stimulus]`, `[resample]` each; NaN where the
-        layer or the feature does not vary."""
+    def scores(self, targets: FloatArray) -> dict[str, FloatArray]:
+        """Return RSA and debiased CKA with the values of a feature `[stimulus, dimension]`, `[resample]` each.
+
+        They are NaN where the layer or the feature does not vary.
+        """
         w, n = self.weights, self.weights.sum(1)
-        classes = [np.flatnonzero(labels == label) for label in np.unique(labels)]
-        sizes = np.stack([w[:, stimuli].sum(1) for stimuli in classes], axis=1)
-        others = (
-            n[:, None] - sizes[:, np.searchsorted(np.unique(labels), labels)]
-        )  # the sum of each row in a model of the feature
-        within = sum(_form(w[:, stimuli], self.values[np.ix_(stimuli, stimuli)]) for stimuli in classes)
-        total, model_total = (w * self.rows).sum(1), (w * others).sum(1)
-        crossed = total - within
+        model = squared_distances(targets - targets.mean(0))
+        model /= model.mean() or 1.0
+        of_model, model_squares = w @ model, _form(w, model**2)
+        crossed = _form(w, self.values * model)
+        total, model_total = (w * self.rows).sum(1), (w * of_model).sum(1)
         pairs = n**2 - (w**2).sum(1)
         rsa = _ratio(
             crossed - total * model_total / pairs,
             (self.squares - total**2 / pairs, self.squares),
-            (model_total - model_total**2 / pairs, model_total),
+            (model_squares - model_total**2 / pairs, model_squares),
         )
         cka = _ratio(
-            _centred(crossed, (w * self.rows * others).sum(1), total, model_total, n),
+            _centred(crossed, (w * self.rows * of_model).sum(1), total, model_total, n),
             (_centred(self.squares, (w * self.rows**2).sum(1), total, total, n), self.squares),
-            (_centred(model_total, (w * others**2).sum(1), model_total, model_total, n), model_total),
+            (_centred(model_squares, (w * of_model**2).sum(1), model_total, model_total, n), model_squares),
         )
         return {"rsa": rsa, "cka": cka}
 
@@ -216,7 +215,9 @@ class Equalising:
         return found
 
 
-def fit_equalising(activity: FoldedActivity, features: Sequence[Feature], strength: Mapping[str, float]) -> Equalising:
+def fit_equalising(
+    activity: FoldedActivity, features: Sequence[TestedFeature], strength: Mapping[str, float]
+) -> Equalising:
     """Return the maps that `equalize` finds for the features in `strength`, one for each fold.
 
     `equalize` refuses a direction that it cannot distinguish from noise or from that of another feature, or that it
@@ -239,12 +240,13 @@ def fit_equalising(activity: FoldedActivity, features: Sequence[Feature], streng
     return Equalising((), (), activity.fold_of)
 
 
-def _map(activity: FoldedActivity, fitted: BoolArray, features: Sequence[Feature]) -> tuple[FloatArray, FloatArray]:
+def _map(
+    activity: FoldedActivity, fitted: BoolArray, features: Sequence[TestedFeature]
+) -> tuple[FloatArray, FloatArray]:
     """Fit a map on some of the stimuli; outside the span of the directions of the features it is the identity."""
     x = activity.x[fitted] - activity.x[fitted].mean(0)
-    labels = torch.from_numpy(np.column_stack([feature.labels.numbers[fitted] for feature in features]))
-    encoding = fit_joint_encoding(x, labels, tuple(feature.n_classes for feature in features))
-    _, spread, axes = np.linalg.svd(encoding.weights, full_matrices=False)
+    values = [feature.values.take(np.flatnonzero(fitted)) for feature in features]
+    _, spread, axes = np.linalg.svd(fit_joint_encoding(x, values).weights, full_matrices=False)
     basis = axes[spread > 1e-10 * spread[0]]
-    found = equalize(x @ basis.T, labels, names=[feature.name for feature in features])
+    found = equalising_map(x @ basis.T, values, [feature.name for feature in features])
     return basis, found.map - np.eye(len(basis))

@@ -12,11 +12,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from repbias.audit.estimates import FoldedActivity
 from repbias.audit.intervals import CONFIDENCE, TAILS, Interval, Resamples, group_sums
 from repbias.audit.measures import DENSE
 from repbias.core.arrays import FloatArray, IntArray
-from repbias.measures.variance.regression import ratio
+from repbias.features.values import Values
+from repbias.measures.variance.predictions import FoldedActivity
+from repbias.measures.variance.regression import SINGULAR, ratio
+from repbias.measures.variance.sums import Sums
 
 DENSITY = f"density_{DENSE:g}"
 BLOCKS = 20
@@ -27,19 +29,20 @@ CLUSTERS_AT_ONCE = 1000  # to keep memory small
 
 
 def density(
-    activity: FoldedActivity, predictions: FloatArray, draws: Resamples, n_classes: int, threshold: float = DENSE
+    activity: FoldedActivity, predictions: FloatArray, draws: Resamples, freedom: int, threshold: float = DENSE
 ) -> tuple[float, Interval]:
     """Return the share of units whose `r2_unbiased` is above a threshold, and its interval; see `density_of_sums`.
 
     Parameters
     ----------
     activity : of the units. predictions : of this activity by the feature, from `held_out_predictions`.
+    freedom : degrees of freedom of a regression on the feature.
     """
     z = activity.deviations
     cross, squares = np.einsum("su,su->u", predictions, z), np.einsum("su,su->u", predictions, predictions)
     total = np.einsum("su,su->u", activity.x, z)
     gains, totals = draws.by_cluster((2 * z - predictions) * predictions), draws.by_cluster(activity.x * z)
-    noise = (1 - 1 / activity.n_folds) / (n_classes - 1)
+    noise = (1 - 1 / activity.n_folds) / freedom
     return density_of_sums(UnitSums(cross, squares, total, gains, totals, noise), threshold)
 
 
@@ -83,8 +86,8 @@ def density_of_sums(units: UnitSums, threshold: float = DENSE) -> tuple[float, I
     return share, (min((n - not_above) / n, share), max(not_below / n, share))
 
 
-def participation_interval(sums: FloatArray, counts: FloatArray) -> tuple[float, Interval]:
-    """Return the participation ratio (sum_u e_u)^2 / sum_u e_u^2 and its interval, from class sums of blocks.
+def participation_interval(blocks: Sums, values: Values, penalty: float = 0.0) -> tuple[float, Interval]:
+    """Return the participation ratio (sum_u e_u)^2 / sum_u e_u^2 and its interval, from sums over blocks of stimuli.
 
     Let e_u be the sum of squares that the feature explains in unit u, fitted on all blocks but one and scored on that
     one, S the square of the sum of the e_u, and Q the sum of their squares. A jackknife over blocks removes the bias of
@@ -95,55 +98,79 @@ def participation_interval(sums: FloatArray, counts: FloatArray) -> tuple[float,
 
     Parameters
     ----------
-    sums : activity summed over the stimuli of each class, centred over all, `[block, class, unit]`.
-    counts : their number, `[block, class]`.
+    blocks : sums of centred activity and of codes over each block, `[block, ...]`; see `block_sums`.
+    values : of the feature. penalty : of the regression on a feature with many columns.
 
     Source: Fieller (1954), JRSS B 16, 175-185.
     """
-    blocks, _, n_units = sums.shape
-    whole = _moments(sums, counts)
+    n_blocks, n_units = blocks.total.shape
+    whole = _moments(blocks, values, penalty)
     if not whole.any():
         return 0.0, (0.0, 0.0)
-    if blocks < LEAST_BLOCKS:
+    if n_blocks < LEAST_BLOCKS:
         return float(np.clip(whole[0] / whole[1], 1, n_units)), (1.0, float(n_units))
-    without = np.array([_moments(np.delete(sums, b, 0), np.delete(counts, b, 0)) for b in range(blocks)])
-    pseudo = blocks * whole - (blocks - 1) * without
+    without = np.array([_moments(blocks.without(b), values, penalty) for b in range(n_blocks)])
+    pseudo = n_blocks * whole - (n_blocks - 1) * without
     s, q = pseudo.mean(0)
-    covariance = np.cov(pseudo.T) / blocks
+    covariance = np.cov(pseudo.T) / n_blocks
     p = np.geomspace(1, n_units, GRID)
     variance = covariance[0, 0] - 2 * p * covariance[0, 1] + p**2 * covariance[1, 1]
-    tenable = p[(s - p * q) ** 2 <= stats.t.ppf(TAILS[1], blocks - 1) ** 2 * variance]
+    tenable = p[(s - p * q) ** 2 <= stats.t.ppf(TAILS[1], n_blocks - 1) ** 2 * variance]
     value = float(np.clip(s / q, 1, n_units)) if min(s, q) > 0 else 0.0
     return value, (float(min(tenable.min(initial=value), value)), float(max(tenable.max(initial=value), value)))
 
 
-def block_sums(x: FloatArray, labels: IntArray, cluster: IntArray) -> tuple[FloatArray, FloatArray]:
-    """Return class sums `[block, class, unit]` and counts `[block, class]` of blocks of clusters, 20 or fewer.
+def block_sums(x: FloatArray, values: Values, cluster: IntArray) -> Sums:
+    """Return the sums over blocks of clusters, 20 or fewer.
 
-    Clusters are sorted by their most frequent class and dealt to the blocks in turn.
+    Clusters are sorted by their most frequent class (stratum) and dealt to the blocks in turn.
 
     Parameters
     ----------
     x : centred activity, `[stimulus, unit]`.
-    labels, cluster : class and cluster of each stimulus, both 0, 1, ..., `[stimulus]`.
+    values : of the feature. cluster : of each stimulus, 0, 1, ..., `[stimulus]`.
     """
-    n_classes, n_clusters = int(labels.max()) + 1, int(cluster.max()) + 1
-    held = np.bincount(cluster * n_classes + labels, minlength=n_clusters * n_classes).reshape(n_clusters, n_classes)
+    n_strata, n_clusters = int(values.numbers.max()) + 1, int(cluster.max()) + 1
+    held = np.bincount(cluster * n_strata + values.numbers, minlength=n_clusters * n_strata)
     blocks = min(BLOCKS, n_clusters)
     block_of = np.empty(n_clusters, dtype=np.int64)
-    block_of[np.argsort(held.argmax(1), kind="stable")] = np.arange(n_clusters) % blocks
-    part = block_of[cluster] * n_classes + labels
-    gather = group_sums(part, blocks * n_classes)
-    return np.reshape(gather @ x, (blocks, n_classes, -1)), np.reshape(gather.sum(1), (blocks, n_classes))
+    order = np.argsort(held.reshape(n_clusters, n_strata).argmax(1), kind="stable")
+    block_of[order] = np.arange(n_clusters) % blocks
+    return sums_of_blocks(x, values, block_of[cluster], blocks)
 
 
-def _moments(sums: FloatArray, counts: FloatArray) -> FloatArray:
+def sums_of_blocks(x: FloatArray, values: Values, block: IntArray, n_blocks: int) -> Sums:
+    """Return the sums of activity `[stimulus, unit]` and codes over blocks `[stimulus]`."""
+    n = np.bincount(block, minlength=n_blocks).astype(float)
+    if values.categorical:
+        n_classes = len(values.classes)
+        gather = group_sums(block * n_classes + values.numbers, n_blocks * n_classes)
+        sums = np.reshape(gather @ x, (n_blocks, n_classes, -1))
+        return Sums(n, np.reshape(gather.sum(1), (n_blocks, n_classes)), sums, sums.sum(1))
+    parts = [(x[block == b], values.code[block == b]) for b in range(n_blocks)]
+    return Sums(
+        n,
+        counts=np.stack([code.sum(0) for _, code in parts]),
+        sums=np.stack([code.T @ one for one, code in parts]),
+        total=np.stack([one.sum(0) for one, _ in parts]),
+        gram=np.stack([code.T @ code for _, code in parts]),
+    )
+
+
+def _moments(blocks: Sums, values: Values, penalty: float) -> FloatArray:
     """Return S and Q of `participation_interval`, with the bias that the jackknife removes."""
-    others, other_counts = sums.sum(0) - sums, counts.sum(0) - counts
-    mean = (others.sum(1) / other_counts.sum(1)[:, None])[:, None]
-    present = other_counts[:, :, None]
-    fitted = np.where(present > 0, others / np.maximum(present, 1) - mean, 0.0)
-    explained = np.einsum("bcu,bcu->u", fitted, sums - counts[:, :, None] * mean) / counts.sum()
+    fit = blocks.others()
+    mean, codes = fit.total / fit.n[:, None], fit.counts / fit.n[:, None]
+    fitted = fit.sums - fit.counts[:, :, None] * mean[:, None]
+    products = blocks.sums - blocks.counts[:, :, None] * mean[:, None]
+    if values.categorical:
+        weights = fitted / np.maximum(fit.counts, 1)[:, :, None]
+    else:
+        assert fit.gram is not None
+        covariance = fit.gram - fit.counts[:, :, None] * codes[:, None] + penalty * np.eye(values.n_columns)
+        weights = np.linalg.pinv(covariance, rcond=SINGULAR, hermitian=True) @ fitted
+        products = products - codes[:, :, None] * (blocks.total - blocks.n[:, None] * mean)[:, None]
+    explained = np.einsum("bcu,bcu->u", weights, products) / blocks.n.sum()
     return np.array([explained.sum() ** 2, explained @ explained])
 
 

@@ -22,6 +22,7 @@ from repbias.core.specs import refuse_unknown
 ArrayLike: TypeAlias = npt.ArrayLike | Tensor
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]
+BoolArray: TypeAlias = npt.NDArray[np.bool_]
 
 MAX_CLASSES = 65_536
 RECODE = "recode the classes as 0, 1, 2, ... first, e.g. with np.unique(labels, return_inverse=True)[1]"

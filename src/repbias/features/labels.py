@@ -6,7 +6,7 @@ import numbers
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,15 @@ from repbias.core.statistics import cramers_v
 Labellings = npt.NDArray[np.integer[Any]]  # several labellings of the stimuli, `[labelling, stimulus]`
 ASSOCIATED = 0.1
 BIN = "features are classes: bin it first, e.g. with pd.qcut(values, 4, labels=False)"
+
+
+class Classes(Protocol):
+    """Class numbers with the names of the classes."""
+
+    @property
+    def numbers(self) -> IntArray: ...
+    @property
+    def classes(self) -> tuple[str, ...]: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +60,7 @@ def as_classes(column: pd.Series[Any], what: str) -> Labels:
     return Labels(np.array([code[value] for value in values], dtype=np.int64), tuple(str(value) for value in distinct))
 
 
-def refuse_unscorable(labels: Labels, cluster: IntArray, what: str, *, clusters: str | None) -> None:
+def refuse_unscorable(labels: Classes, cluster: IntArray, what: str, *, clusters: str | None) -> None:
     """Raise where a feature is constant, or has a class that is never both fitted and scored.
 
     Parameters
@@ -68,7 +77,7 @@ def refuse_unscorable(labels: Labels, cluster: IntArray, what: str, *, clusters:
         raise ValueError(
             f"{what} must have two stimuli or more of each class, got one of {', '.join(map(repr, lone[:5]))} "
             f"({len(lone)} of {len(counts)} classes have one): merge classes or drop those stimuli; "
-            f"if it is continuous, {BIN}"
+            "if it is continuous, give repbias.continuous(values)"
         )
     pairs = np.unique(np.column_stack([labels.numbers, cluster]), axis=0)
     n_clusters = np.bincount(pairs[:, 0])
@@ -81,7 +90,7 @@ def refuse_unscorable(labels: Labels, cluster: IntArray, what: str, *, clusters:
         )
 
 
-def associated(features: Mapping[str, Labels]) -> tuple[tuple[str, str], ...]:
+def associated(features: Mapping[str, Classes]) -> tuple[tuple[str, str], ...]:
     """Return the pairs of features whose Cramer's V is .1 or more."""
     return tuple(
         (first, second)

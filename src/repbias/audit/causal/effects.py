@@ -19,20 +19,18 @@ from repbias.audit.causal.edits import (
     KINDS,
     STIMULI_A_UNIT,
     Edit,
+    Encoding,
     EraserFitter,
     Erasure,
     Kind,
     Steering,
     Target,
-    as_long_as,
-    class_pushes,
-    next_class,
 )
 from repbias.audit.causal.outcomes import Outcome
-from repbias.audit.inputs import BoolArray
-from repbias.core.arrays import FloatArray, IntArray
+from repbias.audit.inputs import Stimuli
+from repbias.core.arrays import BoolArray, FloatArray, IntArray
 from repbias.core.randomness import rng, torch_rng
-from repbias.features.labels import Labels
+from repbias.features.values import Values
 from repbias.measures.interventions.site import acts
 
 DRAWS = 10
@@ -56,16 +54,14 @@ class CausalEffects:
     """Which of the control's shuffles each stimulus got, from 0 to 2 `DRAWS` - 1, `[stimulus]`."""
 
     notes: tuple[str, ...]
-    """The policies that were applied."""
+    """What was done, and what was left out."""
 
 
 def causal_effects(
     model: nn.Module,
     batches: Batches,
     activity: Activity,
-    labels: Mapping[str, Labels],
-    cluster: IntArray,
-    kept: IntArray,
+    stimuli: Stimuli,
     outcome: Outcome,
     *,
     seed: int,
@@ -79,7 +75,9 @@ def causal_effects(
 
         ablation   LEACE, or a projection where stimuli are few, see `EraserFitter`
         steering   a stimulus of class c is moved by the mean of class c + 1 less that of class c, the last class
-                   towards the first
+                   towards the first; other kinds are moved as a regression on the feature predicts of a step: of one
+                   standard deviation of a number (of several columns, along their first principal component), or of a
+                   quarter of the period of an angle
 
     Where activity is a mean over positions, every position is edited, and otherwise the one that was read. The control
     does the same with shuffled labels, ten shuffles for each half, each used for some of the stimuli: a single random
@@ -88,8 +86,7 @@ def causal_effects(
 
     Parameters
     ----------
-    labels : the features of the audited stimuli. cluster : what is kept together, `[stimulus]`.
-    kept : the running numbers of the audited stimuli among all.
+    stimuli : the audited stimuli, with their features.
     kinds : what is done, one or both.
     on_pass : called after each edited batch with the share of all that are done.
 
@@ -100,7 +97,7 @@ def causal_effects(
     Source: LEACE is Belrose et al.'s (2023), arXiv 2306.03819; steering by class means Turner et al.'s (2023), arXiv
     2308.10248; the control follows Hewitt & Liang (2019), arXiv 1909.03368.
     """
-    half = halves(cluster, seed)
+    half, kept = halves(stimuli.cluster, seed), stimuli.kept
     draw = half + 2 * rng(seed, "audit", "ablation draws").integers(DRAWS, size=len(half))
     varying = {layer: values[kept] for layer, values in activity.arrays.items() if np.ptp(values[kept], 0).any()}
     with torch.no_grad(), evaluating(model):
@@ -118,10 +115,9 @@ def causal_effects(
                 torch_rng(seed, "audit", "push"),
             )
         ]
-        n = len(next(iter(activity.arrays.values())))
-        stimuli = _Stimuli(half, draw, kept, n, seed)
-        edits = [edit for layer in acting for edit in _edits(layer, varying[layer], labels, stimuli, kinds)]
-        before, changes = _run(model, batches, activity.calls, edits, stimuli.among(half) >= 0, outcome, on_pass)
+        split = _Split(half, draw, kept, stimuli.n_given, seed)
+        edits = [edit for layer in acting for edit in _edits(layer, varying[layer], stimuli.features, split, kinds)]
+        before, changes = _run(model, batches, activity.calls, edits, split.among(half) >= 0, outcome, on_pass)
     return CausalEffects(before, changes, draw, _notes(activity, varying, acting, len(kept), kinds))
 
 
@@ -145,7 +141,7 @@ def halves(cluster: IntArray, seed: int) -> IntArray:
 
 
 @dataclass(frozen=True, eq=False)
-class _Stimuli:
+class _Split:
     """Which fit each audited stimulus is edited by, and where it is among all `n`."""
 
     half: IntArray
@@ -160,56 +156,68 @@ class _Stimuli:
         among[self.kept] = values
         return among
 
-    def fits(self) -> tuple[BoolArray, BoolArray]:
+    def fits(self) -> tuple[IntArray, IntArray]:
         """Return the stimuli that the edits of either half are fitted on."""
-        return self.half == 1, self.half == 0
+        return np.flatnonzero(self.half == 1), np.flatnonzero(self.half == 0)
 
 
 def _edits(
-    layer: str, activity: Float32Array, labels: Mapping[str, Labels], stimuli: _Stimuli, kinds: Sequence[Kind]
+    layer: str, activity: Float32Array, features: Mapping[str, Values], split: _Split, kinds: Sequence[Kind]
 ) -> Iterator[Edit]:
     """Return the edits of one layer: of each feature and kind the true one and its control."""
-    fitted = [activity[fit].astype(np.float64) for fit in stimuli.fits()]
+    fitted = [activity[fit].astype(np.float64) for fit in split.fits()]
     if "ablation" in kinds:
         fitters = [EraserFitter(values) for values in fitted]
-        for feature, of_feature in labels.items():
-            yield from _erasures(layer, feature, fitters, of_feature, stimuli)
+        for feature, values in features.items():
+            yield from _erasures(layer, feature, fitters, values, split)
     if "steering" in kinds:
-        for feature, of_feature in labels.items():
-            yield from _steerings(layer, feature, fitted, of_feature, stimuli)
+        for feature, values in features.items():
+            yield from _steerings(layer, feature, fitted, values, split)
 
 
 def _erasures(
-    layer: str, feature: str, fitters: Sequence[EraserFitter], labels: Labels, stimuli: _Stimuli
+    layer: str, feature: str, fitters: Sequence[EraserFitter], values: Values, split: _Split
 ) -> Iterator[Erasure]:
-    shuffle = rng(stimuli.seed, "audit", "ablation", layer, feature)
-    fits = list(zip(fitters, (labels.numbers[fit] for fit in stimuli.fits()), strict=True))
-    true = tuple(fitter.fit(given) for fitter, given in fits)
-    yield Erasure(Target(layer, feature, "ablation", False), true, stimuli.among(stimuli.half))
-    shuffled = tuple(fitter.fit(shuffle.permutation(given)) for _ in range(DRAWS) for fitter, given in fits)
-    yield Erasure(Target(layer, feature, "ablation", True), shuffled, stimuli.among(stimuli.draw))
+    shuffle = rng(split.seed, "audit", "ablation", layer, feature)
+    fits = list(zip(fitters, (values.code[fit] for fit in split.fits()), strict=True))
+    true = tuple(fitter.fit(code) for fitter, code in fits)
+    yield Erasure(Target(layer, feature, "ablation", False), true, split.among(split.half))
+    shuffled = tuple(fitter.fit(code[shuffle.permutation(len(code))]) for _ in range(DRAWS) for fitter, code in fits)
+    yield Erasure(Target(layer, feature, "ablation", True), shuffled, split.among(split.draw))
 
 
 def _steerings(
-    layer: str, feature: str, activity: Sequence[FloatArray], labels: Labels, stimuli: _Stimuli
+    layer: str, feature: str, activity: Sequence[FloatArray], values: Values, split: _Split
 ) -> Iterator[Steering]:
-    shuffle = rng(stimuli.seed, "audit", "steering", layer, feature)
-    numbers, n_classes = labels.numbers, len(labels.classes)
-    fits = list(zip(activity, (numbers[fit] for fit in stimuli.fits()), strict=True))
-    true = [class_pushes(values, given, n_classes) for values, given in fits]
+    shuffle = rng(split.seed, "audit", "steering", layer, feature)
+    fits = list(zip(activity, (values.take(fit) for fit in split.fits()), strict=True))
     shuffled = [
-        as_long_as(class_pushes(values, shuffle.permutation(given), n_classes), own)
-        for _ in range(DRAWS)
-        for (values, given), own in zip(fits, true, strict=True)
+        Encoding.of(fitted, given.take(shuffle.permutation(given.n))) for _ in range(DRAWS) for fitted, given in fits
     ]
-    towards = stimuli.among(next_class(numbers, n_classes))
-    for control, pushes, which in ((False, true, stimuli.half), (True, shuffled, stimuli.draw)):
-        yield Steering(
-            Target(layer, feature, "steering", control),
-            np.concatenate(pushes).astype(np.float32),
-            stimuli.among(which * n_classes + numbers),
-            towards,
-        )
+    steps = np.zeros((split.n, values.n_columns))
+    steps[split.kept] = values.steps
+    towards = split.among(next_class(values) if values.categorical else np.full(values.n, -1))
+    true = Steering(
+        Target(layer, feature, "steering", False),
+        steps,
+        tuple(Encoding.of(fitted, given) for fitted, given in fits),
+        split.among(split.half),
+        towards,
+    )
+    yield true
+    yield Steering(
+        Target(layer, feature, "steering", True),
+        steps,
+        tuple(shuffled),
+        split.among(split.draw),
+        towards,
+        lengths=np.linalg.norm(true.pushes(slice(None)), axis=1),
+    )
+
+
+def next_class(values: Values) -> IntArray:
+    """Return the class that each stimulus is steered towards: the next class, or the first after the last."""
+    return (values.numbers + 1) % len(values.classes)
 
 
 def _run(

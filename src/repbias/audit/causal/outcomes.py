@@ -15,9 +15,9 @@ from repbias.activations.batches import Batch
 from repbias.activations.layout import Layout, Pool
 from repbias.activations.outputs import all_tensors, find_part
 from repbias.activations.survey import OUTPUT, WHOLE, survey
+from repbias.audit.inputs import Stimuli
 from repbias.core.arrays import FloatArray, IntArray
 from repbias.core.specs import did_you_mean
-from repbias.features.labels import Labels
 from repbias.measures.interventions.site import Predict, refuse_fractions
 
 TRUTH_VALUES = {"False": "0", "True": "1"}
@@ -31,18 +31,19 @@ class Reports:
     predict : a function from the output of the model to labels: an array `[stimulus, feature]` of all features in their
         order, or a mapping from the names of reported features to labels `[stimulus]`. Labels are the same numbers or
         the same text as in the features.
-    labels : the features of the audited stimuli.
-    kept : the indices of the audited stimuli among all. n : the number of all stimuli.
+    stimuli : the audited stimuli; features that are not classes are never reported.
     """
 
-    def __init__(self, predict: Predict, labels: Mapping[str, Labels], kept: IntArray, n: int) -> None:
+    def __init__(self, predict: Predict, stimuli: Stimuli) -> None:
         self._predict = predict
+        labels = {name: values for name, values in stimuli.features.items() if values.categorical}
+        self._others = [name for name in stimuli.features if name not in labels]
         self._classes = {name: of_feature.classes for name, of_feature in labels.items()}
         # A report that is no class of the feature gets a number above those of the classes.
         self._numbers = {name: {text: k for k, text in enumerate(known)} for name, known in self._classes.items()}
-        self._correct = {name: np.full(n, -1) for name in labels}
+        self._correct = {name: np.full(stimuli.n_given, -1) for name in labels}
         for name, of_feature in labels.items():
-            self._correct[name][kept] = of_feature.numbers
+            self._correct[name][stimuli.kept] = of_feature.numbers
         self.features: tuple[str, ...] = ()
         """The features that the model reports; empty until an output was read."""
 
@@ -96,10 +97,15 @@ class Reports:
             if values.shape != (n, len(self._classes)):
                 raise ValueError(
                     f"predict must return labels [stimulus, feature], here {[n, len(self._classes)]}, got shape "
-                    f"{list(values.shape)}: give all features ({', '.join(self._classes)}), or a mapping by name"
+                    f"{list(values.shape)}: give all features of classes ({', '.join(self._classes)}), or a mapping"
                 )
             predicted = dict(zip(self._classes, values.T, strict=True))
         for name, values in predicted.items():
+            if name in self._others:
+                raise ValueError(
+                    f"predict reports {name!r}, which is not a feature of classes: report classes only; without "
+                    "predict, interventions measure how far the output of the model changes"
+                )
             if name not in self._classes:
                 raise ValueError(
                     f"predict reports {name!r}, which is no feature; {did_you_mean(str(name), list(self._classes))}"

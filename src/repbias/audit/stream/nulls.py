@@ -21,15 +21,17 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from repbias.audit.estimates import coordinates, folded
+from repbias.audit.estimates import coordinates
 from repbias.audit.findings import Share
-from repbias.audit.nulls import LEAST_P, LEVEL, batches, class_sums, explained, found_with_power, rate
+from repbias.audit.nulls import LEAST_P, LEVEL, batches, found_with_power, rate, reordered
 from repbias.audit.stream.plan import StreamPlan
 from repbias.audit.stream.sums import LayerSums
+from repbias.audit.stream.variance import StreamRegression
 from repbias.core.arrays import FloatArray
 from repbias.core.randomness import rng
-from repbias.features.folds import each_fold, one_hot
 from repbias.features.permutations import exchange
+from repbias.features.values import Values
+from repbias.measures.variance.predictions import FoldedActivity, folded
 
 LEAST_SKEW = 1e-6
 MOST_STIMULI = 1_000
@@ -59,17 +61,62 @@ class Null:
         return self.deviation * np.asarray(stats.pearson3.ppf(generator.random(n), self.skewness))
 
 
-def null_r2(counts: FloatArray, shares: FloatArray) -> Null:
-    """Return the null distribution of the R2 of a feature.
+def null_of_classes(counts: FloatArray, shares: FloatArray) -> Null:
+    """Return the null distribution of the R2 of a categorical feature.
 
     Parameters
     ----------
     counts : number of stimuli of each class, `[fold, class]`.
     shares : share of the variance along each principal axis, `[axis]`.
     """
-    second, third = _traces(counts)
-    n = counts.sum()
-    spread = n - len(counts)  # degrees of freedom about the means of the folds
+    folds, classes = counts.shape
+    others = np.maximum(counts.sum(0) - counts, 1)
+    form = (1 / others[:, None] + 1 / others[None]) / 2 * (1 - np.eye(folds))[:, :, None]  # [fold, fold, class]
+    covariance = counts[:, :, None] * np.eye(classes) - np.einsum("fc,fd,f->fcd", counts, counts, 1 / counts.sum(1))
+    product = np.einsum("fgc,gcd->fcgd", form, covariance).reshape(folds * classes, -1)
+    return _null(product, counts.sum() - folds, shares)
+
+
+def null_of_sums(found: StreamRegression, of: slice, values: Values, shares: FloatArray) -> Null:
+    """Return the null distribution of the R2 of a feature of any kind.
+
+    Parameters
+    ----------
+    found : the regressions on all features. of : the columns of this one.
+    shares : share of the variance along each principal axis, `[axis]`.
+    """
+    if values.categorical:
+        return null_of_classes(found.held.counts[:, of], shares)
+    gram, counts, n = found.held.gram, found.held.counts[:, of], found.held.n
+    assert gram is not None
+    return null_of_columns(found.inverse(of), gram[:, of, of], counts, n, shares)
+
+
+def null_of_columns(
+    inverse: FloatArray, gram: FloatArray, counts: FloatArray, n: FloatArray, shares: FloatArray
+) -> Null:
+    """Return the null distribution of the R2 of a feature with a design matrix of columns.
+
+    Parameters
+    ----------
+    inverse : of the columns' covariance over each fit, `[fold, column, column]`.
+    gram, counts, n : sums of products of codes, of codes, and number of stimuli, `[fold, ...]`.
+    shares : share of the variance along each principal axis, `[axis]`.
+    """
+    folds, columns = counts.shape
+    form = (inverse[:, None] + inverse[None]) / 2 * (1 - np.eye(folds))[:, :, None, None]
+    covariance = gram - counts[:, :, None] * counts[:, None] / n[:, None, None]
+    product = np.einsum("fgce,ged->fcgd", form, covariance).reshape(folds * columns, -1)
+    return _null(product, float(n.sum()) - folds, shares)
+
+
+def _null(product: FloatArray, spread: float, shares: FloatArray) -> Null:
+    """Return the null distribution from the product of quadratic form and covariance of the sums.
+
+    `spread` is the number of degrees of freedom about the means of the folds.
+    """
+    square = product @ product
+    second, third = float(np.trace(square)), float(np.vdot(square, product.T))
     if shares.sum() == 0 or second <= 0:
         return Null(0.0, 0.0)
     variance = 2 * second * float((shares**2).sum()) / spread**2
@@ -77,19 +124,8 @@ def null_r2(counts: FloatArray, shares: FloatArray) -> Null:
     return Null(float(np.sqrt(variance)), skewness if abs(skewness) > LEAST_SKEW else 0.0)
 
 
-def _traces(counts: FloatArray) -> tuple[float, float]:
-    """Return the traces of the second and third power of quadratic form times covariance of the class sums."""
-    folds, classes = counts.shape
-    others = np.maximum(counts.sum(0) - counts, 1)
-    form = (1 / others[:, None] + 1 / others[None]) / 2 * (1 - np.eye(folds))[:, :, None]  # [fold, fold, class]
-    covariance = counts[:, :, None] * np.eye(classes) - np.einsum("fc,fd,f->fcd", counts, counts, 1 / counts.sum(1))
-    product = np.einsum("fgc,gcd->fcgd", form, covariance).reshape(folds * classes, -1)
-    square = product @ product
-    return float(np.trace(square)), float(np.vdot(square, product.T))
-
-
 def detectable_r2(
-    null: Null, counts: FloatArray, shares: FloatArray, n_planted: int, generator: np.random.Generator
+    null: Null, freedom: int, n: int, shares: FloatArray, n_planted: int, generator: np.random.Generator
 ) -> Share:
     """Return the smallest R2 of a planted feature that the test detects with 80 % power, and its 95 % interval.
 
@@ -104,7 +140,8 @@ def detectable_r2(
     Parameters
     ----------
     null : the null distribution of the R2 of the feature.
-    counts, shares : as in `null_r2`.
+    freedom : degrees of freedom of the feature. n : number of stimuli.
+    shares : share of the variance along each principal axis, `[axis]`.
     n_planted : number of planted features.
     generator : draws N and L.
 
@@ -116,8 +153,8 @@ def detectable_r2(
     if critical >= 1:
         return float("nan"), (float("nan"), float("nan"))
     chance = null.draw(n_planted, generator)
-    along = _along_random_directions(shares, counts.shape[1] - 1, n_planted, generator)
-    shared = generator.normal(size=n_planted) * np.sqrt(4 * along / counts.sum())
+    along = _along_random_directions(shares, freedom, n_planted, generator)
+    shared = generator.normal(size=n_planted) * np.sqrt(4 * along / n)
     inside = shared**2 - 4 * (chance - critical) / (1 - critical)
     strength = np.maximum(np.sqrt(np.maximum(inside, 0)) - shared, 0) / 2 * (inside > 0)
     return found_with_power(strength**2 / (1 + strength**2))
@@ -150,13 +187,21 @@ def false_positives(sums: LayerSums, plan: StreamPlan, n_planted: int) -> dict[s
     of_layer = coordinates(sums.sample[rows].astype(float))
     activity = folded(of_layer.scores, fold_of)
     rates: dict[str, Share] = {}
-    for feature, labels in plan.labels.items():
-        numbers, n_classes = labels.numbers[stimuli], len(labels.classes)
-        code = one_hot(numbers, n_classes)
-        counts = np.stack([code[held].sum(0) for held in each_fold(fold_of)])
-        critical = null_r2(counts, of_layer.shares).critical_value()
-        labellings = exchange(numbers, np.arange(len(chosen)), fold_of).permuted(numbers, n_planted, generator)
-        r2 = [explained(class_sums(activity, some, n_classes)) for some in batches(activity, labellings, n_classes)]
+    for feature, of_all in plan.features.items():
+        values = of_all.take(stimuli)
+        null = _null_of_sample(activity, values, of_layer.shares)
+        rule = exchange(values.identity, np.arange(len(chosen)), fold_of)
+        orders = rule.orders(n_planted, generator)
+        r2 = [reordered(activity, values, some).explained for some in batches(activity, values, orders)]
+        critical = null.critical_value()
         found = int((np.concatenate(r2) > critical * activity.total).sum()) if activity.total else 0
         rates[feature] = rate(found, n_planted)
     return rates
+
+
+def _null_of_sample(activity: FoldedActivity, values: Values, shares: FloatArray) -> Null:
+    sums = reordered(activity, values, np.arange(values.n, dtype=np.int32)[None])
+    codes = sums.codes[:, 0]
+    if sums.inverse is None:
+        return null_of_classes(codes, shares)
+    return null_of_columns(sums.inverse[:, 0], sums.gram[:, 0], codes, sums.n, shares)

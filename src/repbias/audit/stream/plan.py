@@ -8,12 +8,11 @@ from functools import cached_property
 import numpy as np
 
 from repbias.audit.inputs import Stimuli
-from repbias.audit.intervals import group_sums
+from repbias.audit.stream.codes import Codes
 from repbias.core.arrays import FloatArray, IntArray
 from repbias.core.randomness import rng
 from repbias.features.folds import assign_folds, each_fold
-from repbias.features.labels import Labels
-from repbias.measures.variance.sums import OneHotCode
+from repbias.features.values import Values
 
 LEAST_OF_CLASS = 20  # stimuli of each class that are sampled to score decodability, or all if there are fewer
 PARTS = 4
@@ -40,11 +39,8 @@ class StreamPlan:
 
     stimuli: Stimuli
 
-    code: OneHotCode
+    code: Codes
     """The codes of all features, side by side."""
-
-    columns: IntArray
-    """The columns of `code` that stand for the classes of each stimulus, `[stimulus, feature]`."""
 
     fold_of: IntArray
     """`[stimulus]`."""
@@ -56,8 +52,8 @@ class StreamPlan:
     seed: int
 
     @property
-    def labels(self) -> dict[str, Labels]:
-        return self.stimuli.labels
+    def features(self) -> dict[str, Values]:
+        return self.stimuli.features
 
     @property
     def n_stimuli(self) -> int:
@@ -71,28 +67,24 @@ class StreamPlan:
     def n_parts(self) -> int:
         return int(self.part_of.max()) + 1
 
-    @cached_property
+    @property
     def columns_of(self) -> dict[str, slice]:
         """The columns of `code` of each feature."""
-        return dict(zip(self.labels, self.code.features, strict=True))
+        return self.code.columns_of
 
     @cached_property
     def together(self) -> FloatArray:
-        """Number of stimuli in both of two classes, `[fold, column, column]`; on the diagonal, in one class."""
-        codes = [group_sums(self.columns[held].T, self.code.n_columns) for held in each_fold(self.fold_of)]
-        return np.stack([(code @ code.T).toarray() for code in codes])
+        """Sums of products of codes, `[fold, column, column]`: of classes, how many stimuli are in both."""
+        return np.stack([self.code.gram(np.flatnonzero(held)) for held in each_fold(self.fold_of)])
 
     @cached_property
     def counts(self) -> FloatArray:
-        """Number of stimuli of each class, `[fold, column]`."""
-        return np.einsum("fcc->fc", self.together).copy()
+        """Sums of codes, `[fold, column]`: of a class, how many stimuli it has."""
+        return np.stack([self.code.counts(np.flatnonzero(held)) for held in each_fold(self.fold_of)])
 
-    @cached_property
-    def part_counts(self) -> FloatArray:
-        """Number of stimuli of each class, `[fold, part, column]`."""
-        part, shape = self.fold_of * self.n_parts + self.part_of, (self.n_folds, self.n_parts, self.code.n_columns)
-        found = [np.bincount(column + part * shape[2], minlength=int(np.prod(shape))) for column in self.columns.T]
-        return np.sum(found, axis=0).reshape(shape).astype(float)
+    def stimuli_of_part(self, fold: int, part: int) -> IntArray:
+        """Return the stimuli in a part of a fold."""
+        return np.flatnonzero((self.fold_of == fold) & (self.part_of == part))
 
     @cached_property
     def sizes(self) -> IntArray:
@@ -118,34 +110,33 @@ def stream_plan(stimuli: Stimuli, n_sampled: int, seed: int) -> StreamPlan:
     n_sampled : size of the representative sample.
     seed : of folds and samples.
     """
-    labels = stimuli.labels
-    numbers = np.stack([of_feature.numbers for of_feature in labels.values()], axis=1)
-    code = OneHotCode(tuple(len(of_feature.classes) for of_feature in labels.values()))
-    columns, fold_of = numbers + code.starts, assign_folds(numbers, seed=seed)
-    sample = _sample(labels, stimuli.n_stimuli, n_sampled, seed)
-    return StreamPlan(stimuli, code, columns, fold_of, _parts(columns, fold_of), sample, seed)
+    features = stimuli.features
+    strata = np.stack([values.numbers for values in features.values()], axis=1)
+    fold_of = assign_folds(strata, seed=seed)
+    sample = _sample(features, stimuli.n_stimuli, n_sampled, seed)
+    return StreamPlan(stimuli, Codes(features), fold_of, _parts(strata, fold_of), sample, seed)
 
 
-def _parts(columns: IntArray, fold_of: IntArray) -> IntArray:
+def _parts(strata: IntArray, fold_of: IntArray) -> IntArray:
     """Return the part of its fold that each stimulus is in; stimuli with the same labels are dealt in turn."""
     sizes = np.bincount(fold_of)
-    order = np.lexsort([*columns.T, fold_of])
+    order = np.lexsort([*strata.T, fold_of])
     part_of = np.empty_like(fold_of)
-    part_of[order] = np.arange(len(columns)) % min(PARTS, int(sizes.min()))
+    part_of[order] = np.arange(len(strata)) % min(PARTS, int(sizes.min()))
     return part_of
 
 
-def _sample(labels: dict[str, Labels], n: int, n_sampled: int, seed: int) -> Sample:
+def _sample(features: dict[str, Values], n: int, n_sampled: int, seed: int) -> Sample:
     generator = rng(seed, "audit", "stream sample")
     chosen = np.arange(n) if n <= n_sampled else np.sort(generator.choice(n, n_sampled, replace=False))
     drawn = np.zeros(n, dtype=bool)
     drawn[chosen] = True
     scored = {}
-    for name, of_feature in labels.items():
-        have = np.bincount(of_feature.numbers[chosen], minlength=len(of_feature.classes))
+    for name, values in features.items():
+        have = np.bincount(values.numbers[chosen], minlength=len(values.classes))
         more = [chosen]
-        for label in np.flatnonzero(have < LEAST_OF_CLASS):
-            others = np.flatnonzero((of_feature.numbers == label) & ~drawn)
+        for label in np.flatnonzero(have < LEAST_OF_CLASS) if values.categorical else ():
+            others = np.flatnonzero((values.numbers == label) & ~drawn)
             more.append(generator.choice(others, min(LEAST_OF_CLASS - have[label], len(others)), replace=False))
         scored[name] = np.sort(np.concatenate(more))
     rows = np.unique(np.concatenate([chosen, *scored.values()]))

@@ -98,7 +98,9 @@ def _floats(tensor: Tensor) -> AnyFloats:
 class LayerSums:
     """The sums of one layer about a common point, by fold.
 
-    part_sums : sum of the activity of each class, `[fold, part, column, unit]`.
+    part_sums : sums of products of codes and activity, for classes the sum of its activity,
+        `[fold, part, column, unit]`.
+    part_totals : sum of the activity, `[fold, part, unit]`.
     gram : sum of products of units, `[fold, unit, unit]`.
     cubes : sum over stimuli of the squared length of the activity, times the activity, `[fold, unit]`.
     fourths : sum over stimuli of the square of the squared length, `[fold]`.
@@ -108,6 +110,7 @@ class LayerSums:
     """
 
     part_sums: FloatArray
+    part_totals: FloatArray
     gram: FloatArray
     cubes: FloatArray
     fourths: FloatArray
@@ -116,8 +119,13 @@ class LayerSums:
     silent: npt.NDArray[np.bool_]
 
     @cached_property
-    def class_sums(self) -> FloatArray:
-        """Sum of the activity of each class, `[fold, column, unit]`."""
+    def totals(self) -> FloatArray:
+        """Sum of the activity, `[fold, unit]`."""
+        return np.asarray(self.part_totals.sum(1))
+
+    @cached_property
+    def code_sums(self) -> FloatArray:
+        """Sums of products of codes and activity, `[fold, column, unit]`."""
         return np.asarray(self.part_sums.sum(1))
 
 
@@ -149,6 +157,7 @@ class _Layer:
         limit = np.finfo(values.dtype).maxexp - 8
         self._scale = float(2.0 ** -np.clip(np.frexp(size)[1], -limit, limit)) if size else 1.0
         self._part_sums = np.zeros((folds, plan.n_parts, plan.code.n_columns, n_units))
+        self._part_totals = np.zeros((folds, plan.n_parts, n_units))
         self._gram = np.zeros((folds, n_units, n_units))
         self._cubes, self._fourths = np.zeros((folds, n_units)), np.zeros(folds)
         self._least, self._most = np.full(n_units, np.inf, np.float32), np.full(n_units, -np.inf, np.float32)
@@ -180,12 +189,14 @@ class _Layer:
                 "divide it by a constant, or find what made them"
             )
         varies = self._most > self._least
-        for sums in (self._part_sums, self._cubes, self._sample):
+        for sums in (self._part_sums, self._part_totals, self._cubes, self._sample):
             sums[..., ~varies] = 0
         self._gram[:, ~varies] = 0
         self._gram[:, :, ~varies] = 0
         silent = ~varies & (self._least == 0) & (self._point == 0)
-        return LayerSums(self._part_sums, self._gram, self._cubes, self._fourths, self._sample, varies, silent)
+        return LayerSums(
+            self._part_sums, self._part_totals, self._gram, self._cubes, self._fourths, self._sample, varies, silent
+        )
 
     def _standard(self, values: AnyFloats) -> Float32Array:
         with np.errstate(over="ignore"):  # `finish` raises where it matters
@@ -216,8 +227,8 @@ class _Layer:
             squares = np.einsum("su,su->s", x, x)
             for part in range(self._plan.n_parts):
                 here = self._plan.part_of[stimuli] == part
-                columns = torch.from_numpy(self._plan.columns[stimuli[here]])
-                self._part_sums[fold, part] += self._plan.code.class_sums(torch.from_numpy(x[here]), columns).numpy()
+                self._part_sums[fold, part] += self._plan.code.sums(x[here], stimuli[here])
+                self._part_totals[fold, part] += x[here].sum(0, dtype=np.float64)
             torch.from_numpy(self._gram[fold]).add_(torch.from_numpy(x.T @ x))  # NumPy multiplies one half only
             self._cubes[fold] += squares @ x
             self._fourths[fold] += (squares.astype(float) ** 2).sum()

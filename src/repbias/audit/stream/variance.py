@@ -6,30 +6,96 @@ width over the m stimuli of the sample, times sqrt(m / n).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
 from scipy.sparse.linalg import eigsh
 
 from repbias.audit.estimates import Encodings, Loads
+from repbias.audit.stream.codes import Codes
 from repbias.audit.stream.plan import StreamPlan
 from repbias.audit.stream.sums import LayerSums
 from repbias.core.arrays import FloatArray
 from repbias.core.randomness import rng
-from repbias.measures.variance.regression import Regression
+from repbias.features.values import Values
+from repbias.measures.variance.predictions import Penalties, choose_penalties
+from repbias.measures.variance.regression import SINGULAR, Regression
 from repbias.measures.variance.sums import Sums
 
 RESOLVED = 1e-6  # of the variance of the largest axis; the error of float32 products is well below
 FEW_UNITS = 512
 
 
-def regressions(sums: LayerSums, plan: StreamPlan) -> Regression:
+@dataclass(frozen=True, eq=False)
+class StreamRegression(Regression):
+    """The regressions on each feature of a stream, of any kind; see `Regression`."""
+
+    code: Codes
+
+    @cached_property
+    def penalties(self) -> Penalties | None:
+        """The penalties of features with many columns; None without any."""
+        bands = [np.arange(of.start, of.stop) for of, one in self._features() if one.penalised]
+        return choose_penalties(self, self.designs(), bands) if bands else None
+
+    @cached_property
+    def class_means(self) -> FloatArray:
+        """The weights of each feature alone, `[fold, column, unit]`: class means, or slopes of other kinds."""
+        found = np.array(super().class_means)
+        for of, one in self._features():
+            if not one.categorical:
+                found[:, of] = self.inverse(of) @ self.fitted[:, of]
+        return found
+
+    @cached_property
+    def held_sums(self) -> FloatArray:
+        """Sums of products of codes and activity of the scored stimuli, `[fold, column, unit]`; codes of classes are as
+        they are, others about the mean of the fit."""
+        found = np.array(super().held_sums)
+        moved = self.held.total - self.held.n[:, None] * self.mean
+        for of, one in self._features():
+            if not one.categorical:
+                found[:, of] -= self.code_mean[:, of, None] * moved[:, None]
+        return found
+
+    def gain(self) -> FloatArray:
+        """Return by how much the prediction lowers the sum of squares, `[fold, column, unit]`."""
+        found = np.array(super().gain())
+        for of, one in self._features():
+            if not one.categorical:
+                weights = self.class_means[:, of]
+                found[:, of] = weights * (2 * self.held_sums[:, of] - self.held_gram(of) @ weights)
+        return found
+
+    def inverse(self, of: slice) -> FloatArray:
+        """Return the inverse of the codes' covariance of one feature over each fit, `[fold, column, column]`."""
+        assert self.fit.gram is not None
+        means = self.code_mean[:, of]
+        covariance = self.fit.gram[:, of, of] - self.fit.counts[:, of, None] * means[:, None]
+        if self.penalties is not None:
+            covariance = covariance + self.penalties.alone[:, of, None] * np.eye(of.stop - of.start)
+        return np.asarray(np.linalg.pinv(covariance, rcond=SINGULAR, hermitian=True))
+
+    def held_gram(self, of: slice) -> FloatArray:
+        """Return the sums of products of codes of one feature about the mean of the fit, of the scored stimuli."""
+        assert self.held.gram is not None
+        means, counts = self.code_mean[:, of], self.held.counts[:, of]
+        crossed = counts[:, :, None] * means[:, None]
+        squares = self.held.n[:, None, None] * means[:, :, None] * means[:, None]
+        return np.asarray(self.held.gram[:, of, of] - crossed - crossed.swapaxes(1, 2) + squares)
+
+    def _features(self) -> Iterator[tuple[slice, Values]]:
+        return zip(self.code.features, self.code.values, strict=True)
+
+
+def regressions(sums: LayerSums, plan: StreamPlan) -> StreamRegression:
     """Return for each fold of one layer the regressions that are fitted on the other folds."""
-    total = sums.class_sums[:, : plan.code.n_classes[0]].sum(1)  # each stimulus has one class of the first feature
     squares = np.einsum("fuu->fu", sums.gram)
-    folds = Sums(plan.sizes.astype(float), plan.counts, sums.class_sums, total, squares, plan.together)
-    return Regression(plan.code, folds.others(), folds)
+    folds = Sums(plan.sizes.astype(float), plan.counts, sums.code_sums, sums.totals, squares, plan.together)
+    return StreamRegression(plan.code, folds.others(), folds)
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +122,7 @@ class Variation:
 
 def variation(sums: LayerSums, plan: StreamPlan, n_axes: int) -> Variation:
     """Return how a layer varies, with up to `n_axes` leading axes; a layer without variance has one axis, of zeros."""
-    mean = sums.class_sums[:, : plan.code.n_classes[0]].sum((0, 1)) / plan.n_stimuli
+    mean = sums.totals.sum(0) / plan.n_stimuli
     scatter = sums.gram.sum(0)
     add_outer(scatter, mean, -plan.n_stimuli)
     if not sums.varies.any():
@@ -86,7 +152,7 @@ def _leading(scatter: FloatArray, n_axes: int, seed: int) -> FloatArray:
 
 
 def stream_encodings(
-    sums: LayerSums, found: Regression, varied: Variation, plan: StreamPlan, *, kernel: bool = False
+    sums: LayerSums, found: StreamRegression, varied: Variation, plan: StreamPlan, *, kernel: bool = False
 ) -> Encodings:
     """Return the encodings of a layer, or of its linear kernel, where each axis is weighted by its variance.
 
@@ -99,8 +165,7 @@ def stream_encodings(
         x = sums.sample[plan.sample.representative[rows]]
         z = x - found.mean[fold].astype(np.float32)
         measured = z if single is None else z @ single
-        code = np.zeros((len(rows), plan.code.n_columns))
-        np.put_along_axis(code, plan.columns[plan.representative[rows]], 1.0, axis=1)
+        code = plan.code.matrix(plan.representative[rows])
         activity = (z @ designs.measured[fold].T.astype(np.float32)).astype(float)
         totals = np.stack([np.einsum("su,su->s", one, measured) for one in (x - varied.mean.astype(np.float32), z)])
         loads.append(Loads(rows, code - found.code_mean[fold], activity, totals.astype(float)))
@@ -112,4 +177,4 @@ def stream_encodings(
         squares = float("nan")
     columns = np.arange(plan.code.n_columns)
     columns_of = {feature: columns[of] for feature, of in plan.columns_of.items()}
-    return Encodings(designs, loads, columns_of, (total, squares, plan.n_stimuli))
+    return Encodings(designs, loads, columns_of, (total, squares, plan.n_stimuli), found.penalties)

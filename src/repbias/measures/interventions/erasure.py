@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from repbias.core.arrays import (
     ArrayLike,
@@ -18,6 +18,8 @@ from repbias.core.arrays import (
     class_numbers,
 )
 from repbias.core.display import Displayed
+from repbias.features.inference import Features, given_features
+from repbias.features.values import of_labels
 
 WEAKEST = 1e-7
 """Correlations below this are rounding, in float64."""
@@ -114,7 +116,7 @@ def projection_eraser(vectors: ArrayLike, mean: ArrayLike | None = None) -> Eras
     return Eraser(centre, basis.T, basis)
 
 
-def leace(representation: ArrayLike, labels: ArrayLike) -> Eraser:
+def leace(representation: ArrayLike, labels: Features) -> Eraser:
     """Return the map that makes features unreadable for every linear classifier, with the least change.
 
     Least-squares concept erasure in closed form. With S the covariance of the representation, C its covariance with the
@@ -129,7 +131,8 @@ def leace(representation: ArrayLike, labels: ArrayLike) -> Eraser:
     Parameters
     ----------
     representation : `[stimulus, unit]`, NumPy or torch, any precision, any device; computed in float64.
-    labels : class labels 0, 1, 2, ..., `[stimulus]` or `[stimulus, feature]`; all features are erased together.
+    labels : class labels, or features of any kind, as in `variance_explained`; all are erased together. Of other kinds,
+        what is linear in the columns of the design matrix is erased.
 
     Returns
     -------
@@ -162,12 +165,17 @@ def leace(representation: ArrayLike, labels: ArrayLike) -> Eraser:
     >>> bool(abs(r2[0]) < 0.01), bool(r2[1] > 0.05)
     (True, True)
     """
-    x, y, names = as_labelled(representation, labels, None)
-    n_classes = class_numbers(y, names, "labels")
+    x = as_representation(representation, "representation")
+    given = given_features(labels, None, None, len(x))
+    if given.split is None:
+        x, y, names = as_labelled(x, given.labels, given.names)
+        features = of_labels(y.cpu().numpy(), class_numbers(y, names, "labels"))
+    else:
+        features = list(given.split[0].values())
     if len(x) < 2:
         raise ValueError("representation must hold two or more stimuli for a covariance, got 1: give more stimuli")
-    codes = [nn.functional.one_hot(y[:, k], n) for k, n in enumerate(n_classes)]
-    return LeaceFitter(x.double()).fit(torch.cat(codes, dim=1).double())
+    code = torch.from_numpy(np.hstack([values.code for values in features]))
+    return LeaceFitter(x.double()).fit(code.to(x.device))
 
 
 class LeaceFitter:

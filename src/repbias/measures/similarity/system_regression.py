@@ -13,6 +13,7 @@ from torch import Tensor
 
 from repbias.core.arrays import ArrayLike, FloatArray, about_mean, as_labels, as_names, class_numbers
 from repbias.core.results import measures_table
+from repbias.features.values import of_labels
 from repbias.figures.drawings import Bars
 from repbias.measures.result import MeasureResult
 from repbias.measures.similarity.alignment import as_float64_pair
@@ -183,13 +184,15 @@ def system_regression(
     names, fit_y, new_y = _labels(torch.from_numpy(fit_b), labels, torch.from_numpy(new_b), test_labels, names)
     (x, mean_a), (y, mean_b) = about_mean(fit_a), about_mean(fit_b)
     new_x, held = new_a - mean_a, new_b - mean_b
-    encoding = fit_joint_encoding(y, fit_y, class_numbers(fit_y, names, "labels")) if names else None
+    n_classes = class_numbers(fit_y, names, "labels") if names else ()
+    features, test_features = (of_labels(labels.cpu().numpy(), n_classes) for labels in (fit_y, new_y))
+    encoding = fit_joint_encoding(y, features) if names else None
     alpha, scale = _choose_alpha(x, y, alphas)
-    codes = np.empty((len(x), 0)) if encoding is None else encoding.centred_code(fit_y)
+    codes = np.empty((len(x), 0)) if encoding is None else encoding.centred(features)
     ridge = Ridge(alpha=alpha, solver="svd", fit_intercept=False).fit(x, np.hstack([y, codes]))
     predicted = ridge.predict(new_x).reshape(len(new_x), -1)
     prediction, predicted_codes = predicted[:, : y.shape[1]], predicted[:, y.shape[1] :]
-    parts = [] if encoding is None else _parts(encoding, encoding.centred_code(new_y), predicted_codes)
+    parts = [] if encoding is None else _parts(encoding, encoding.centred(test_features), predicted_codes)
     rest = held - sum(part for part, _ in parts), prediction - sum(guess for _, guess in parts)
     total = (held**2).sum()
     contribution = ratio([((2 * part - guess) * prediction).sum() for part, guess in (*parts, rest)], total)
@@ -243,5 +246,5 @@ def _parts(
     """Return each feature's part of B and its prediction, `[stimulus, unit of B]`."""
     return [
         (code[:, columns] @ encoding.weights[columns], predicted_code[:, columns] @ encoding.weights[columns])
-        for columns in encoding.code.features
+        for columns in encoding.columns
     ]

@@ -10,6 +10,7 @@ import pandas as pd
 
 from repbias.core.arrays import ArrayLike, FloatArray, about_mean, as_float64, as_representation
 from repbias.core.results import measures_table
+from repbias.features.inference import Features
 from repbias.figures.drawings import OwnedBars
 from repbias.measures.result import MeasureResult
 from repbias.measures.variance.explained import variance_explained
@@ -77,10 +78,10 @@ class Components(MeasureResult):
 
 def components(
     representation: ArrayLike,
-    labels: ArrayLike,
+    labels: Features,
     *,
     test_representation: ArrayLike | None = None,
-    test_labels: ArrayLike | None = None,
+    test_labels: Features | None = None,
     names: Sequence[str] | None = None,
     n: int | None = None,
     folds: int = 5,
@@ -102,9 +103,9 @@ def components(
     Parameters
     ----------
     representation : `[stimulus, unit]`, as in `variance_explained`, and so are the next four and `folds`.
-    labels : `[stimulus]` or `[stimulus, feature]`.
+    labels : features of any kind, as in `variance_explained`.
     test_representation : `[stimulus, unit]`, other stimuli to score on. Give both test arrays or neither.
-    test_labels : `[stimulus]` or `[stimulus, feature]`.
+    test_labels : the same features of these stimuli, in the same form.
     names : the features' names.
     n : number of components to keep, at most min(stimuli, units); all that have variance by default.
     folds : number of cross-validation folds, where no test arrays are given.

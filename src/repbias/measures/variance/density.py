@@ -10,6 +10,7 @@ import pandas as pd
 
 from repbias.core.arrays import ArrayLike, FloatArray
 from repbias.core.results import measures_table
+from repbias.features.inference import Features
 from repbias.figures.drawings import Curves
 from repbias.measures.result import MeasureResult
 from repbias.measures.variance.explained import variance_explained
@@ -96,10 +97,10 @@ class Density(MeasureResult):
 
 def density(
     representation: ArrayLike,
-    labels: ArrayLike,
+    labels: Features,
     *,
     test_representation: ArrayLike | None = None,
-    test_labels: ArrayLike | None = None,
+    test_labels: Features | None = None,
     names: Sequence[str] | None = None,
     folds: int = 5,
     thresholds: Sequence[float] = THRESHOLDS,
@@ -119,9 +120,9 @@ def density(
     Parameters
     ----------
     representation : `[stimulus, unit]`, as in `variance_explained`, and so are the next five.
-    labels : `[stimulus]` or `[stimulus, feature]`.
+    labels : features of any kind, as in `variance_explained`.
     test_representation : `[stimulus, unit]`, other stimuli to score on. Give both test arrays or neither.
-    test_labels : `[stimulus]` or `[stimulus, feature]`.
+    test_labels : the same features of these stimuli, in the same form.
     names : the features' names.
     folds : number of cross-validation folds, where no test arrays are given.
     thresholds : R2 thresholds, 0 or more and below 1.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,8 @@ from repbias.core.arrays import (
     mapped_about,
 )
 from repbias.core.results import measures_table
+from repbias.features.inference import Features, given_features
+from repbias.features.values import Values, of_labels
 from repbias.figures.drawings import Bars
 from repbias.measures.result import MeasureResult
 from repbias.measures.variance.explained import variance_explained
@@ -90,10 +93,10 @@ class Equalized(MeasureResult):
 
 def equalize(
     representation: ArrayLike,
-    labels: ArrayLike,
+    labels: Features,
     *,
     test_representation: ArrayLike | None = None,
-    test_labels: ArrayLike | None = None,
+    test_labels: Features | None = None,
     names: Sequence[str] | None = None,
     folds: int = 5,
     max_gain: float = MAX_GAIN,
@@ -123,11 +126,11 @@ def equalize(
     Parameters
     ----------
     representation : `[stimulus, unit]`, as in `variance_explained`, and so are the next five.
-    labels : `[stimulus]` or `[stimulus, feature]`; leave out the features that are not to be equalised.
+    labels : features of any kind, as in `variance_explained`; leave out the features that are not to be equalised.
     test_representation : `[stimulus, unit]`, other stimuli to score `r2_before` and `r2_after` on. Give both test
         arrays or neither; without them the same stimuli are scored, and the cross-validated `r2_after` is a little too
         equal, since the map has seen them all.
-    test_labels : `[stimulus]` or `[stimulus, feature]`; used for `r2_before` and `r2_after` alone.
+    test_labels : the same features of these stimuli, in the same form; used for `r2_before` and `r2_after` alone.
     names : the features' names.
     folds : number of cross-validation folds for the scores, where no test arrays are given.
     max_gain : the largest stretch of any direction that is accepted, 1 or more.
@@ -160,35 +163,61 @@ def equalize(
     """
     if not 1 <= max_gain < np.inf:
         raise ValueError(f"max_gain must be 1 or more, and finite, got {max_gain}")
-    x, y, names = as_labelled(representation, labels, names)
-    before = variance_explained(
-        x, y, test_representation=test_representation, test_labels=test_labels, names=names, folds=folds
-    )
+    x = as_representation(representation, "representation")
+    given = given_features(labels, None, names, len(x))
+    if given.split is None:
+        x, y, names = as_labelled(x, given.labels, given.names)
+        features = of_labels(y.cpu().numpy(), class_numbers(y, names, "labels"))
+    else:
+        names, features = tuple(given.split[0]), list(given.split[0].values())
+    scores: dict[str, Any] = {"test_labels": test_labels, "names": names, "folds": folds}
+    before = variance_explained(x, labels, test_representation=test_representation, **scores)
     centred, mean = about_mean(as_float64(x))
-    encoding = fit_joint_encoding(centred, y, class_numbers(y, names, "labels"))
+    found = equalising_map(centred, features, names, max_gain)
+    scored = None
+    if test_representation is not None:
+        scored = (as_float64(as_representation(test_representation, "test_representation")) - mean) @ found.map
+    after = variance_explained(centred @ found.map, labels, test_representation=scored, **scores)
+    return Equalized(
+        names=names,
+        map=found.map,
+        mean=mean,
+        gain=found.gain,
+        amplification=found.amplification,
+        variance_before=found.variance,
+        variance_after=float(found.variance.mean()),
+        r2_before=before.r2,
+        r2_after=after.r2,
+    )
+
+
+class EqualisingMap(NamedTuple):
+    """The map that `equalize` finds for a centred representation."""
+
+    map: FloatArray
+    """`[unit, unit]`."""
+    gain: FloatArray
+    """`[feature]`."""
+    amplification: float
+    variance: FloatArray
+    """Of each feature's part before the map, `[feature]`."""
+
+
+def equalising_map(
+    centred: FloatArray, features: Sequence[Values], names: Sequence[str], max_gain: float = MAX_GAIN
+) -> EqualisingMap:
+    """Return the map that gives features of any kind equal variance, or raise where it would stretch noise.
+
+    `centred` is the representation `[stimulus, unit]` about its mean; see `equalize`.
+    """
+    encoding = fit_joint_encoding(centred, features)
     variance = np.array([float((directions**2).sum()) for directions in encoding.directions()])
-    _refuse_noise(variance, encoding, centred - encoding.centred_code(y) @ encoding.weights, names)
+    _refuse_noise(variance, encoding, centred - encoding.centred(features) @ encoding.weights, names)
     gain = np.sqrt(variance.mean() / variance)
     matrix = _map(encoding, gain, names)
     amplification = float(np.linalg.norm(matrix, 2))
     _refuse_amplification(amplification, gain, names, max_gain)
-    scored = None
-    if test_representation is not None:
-        scored = (as_float64(as_representation(test_representation, "test_representation")) - mean) @ matrix
-    after = variance_explained(
-        centred @ matrix, y, test_representation=scored, test_labels=test_labels, names=names, folds=folds
-    )
-    return Equalized(
-        names=names,
-        map=matrix,
-        mean=mean,
-        gain=gain,
-        amplification=amplification,
-        variance_before=variance,
-        variance_after=float(variance.mean()),
-        r2_before=before.r2,
-        r2_after=after.r2,
-    )
+    return EqualisingMap(matrix, gain, amplification, variance)
 
 
 def _map(encoding: JointEncoding, gain: FloatArray, names: Sequence[str]) -> FloatArray:
@@ -215,7 +244,7 @@ def _basis(directions: FloatArray) -> FloatArray:
 def _refuse_noise(variance: FloatArray, encoding: JointEncoding, rest: FloatArray, names: Sequence[str]) -> None:
     """Raise where a feature's part is about as large as that of labels at random would be; `rest` is the residual."""
     n = len(rest)
-    freedom = encoding.code.by_feature((encoding.frequency > 0).astype(np.float64)) - 1
+    freedom = encoding.freedom()
     left = n - 1 - freedom.sum()
     if left < 1:
         raise ValueError(

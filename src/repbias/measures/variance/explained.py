@@ -19,7 +19,9 @@ from repbias.core.arrays import (
     class_numbers,
 )
 from repbias.features.folds import running_folds
+from repbias.features.inference import Features, given_features
 from repbias.measures.variance.fitter import VarianceExplained, VarianceFitter, split_or_folds
+from repbias.measures.variance.general import explained_by_features
 from repbias.measures.variance.regression import ratio
 from repbias.measures.variance.sums import OneHotCode, SumsByFold, near_mean, pieces
 
@@ -30,10 +32,10 @@ ROUNDING = 1e-12
 
 def variance_explained(
     representation: ArrayLike,
-    labels: ArrayLike,
+    labels: Features,
     *,
     test_representation: ArrayLike | None = None,
-    test_labels: ArrayLike | None = None,
+    test_labels: Features | None = None,
     names: Sequence[str] | None = None,
     folds: int = 5,
     permutations: int = 0,
@@ -43,7 +45,7 @@ def variance_explained(
     """Measure how much of a representation's variance each feature explains, each feature alone.
 
     This is an encoding regression, not decoding accuracy. With phi the representation less its mean over the stimuli
-    of the fit, and f a feature's one-hot code,
+    of the fit, and f a feature's one-hot code (the design matrix of other kinds),
 
         fit      W = argmin sum || W f - phi ||^2                        on `representation`, `labels`
         score    R2 = 1 - sum || W f - phi ||^2 / sum || phi ||^2        on the test arrays, about the mean of the fit
@@ -60,9 +62,11 @@ def variance_explained(
     Parameters
     ----------
     representation : `[stimulus, unit]`, NumPy or torch, any precision, any device.
-    labels : class labels 0, 1, 2, ..., `[stimulus]` or `[stimulus, feature]`; bool and whole floats are accepted.
+    labels : class labels 0, 1, 2, ..., `[stimulus]` or `[stimulus, feature]`; bool and whole floats are accepted. Or
+        features of any kind: a mapping of names to labels (whole numbers, text) or to what `continuous`, `circular` and
+        `columns` return; a data frame; or one such feature. Numbers that are not whole are taken as continuous.
     test_representation : `[stimulus, unit]`, other stimuli to score on. Give both test arrays or neither.
-    test_labels : `[stimulus]` or `[stimulus, feature]`.
+    test_labels : the same features of these stimuli, in the same form.
     names : the features' names; `feature_0`, ... by default.
     folds : number of cross-validation folds, where no test arrays are given. A stimulus's fold depends on its
         position only.
@@ -78,11 +82,11 @@ def variance_explained(
 
     Raises
     ------
-    ValueError : for arrays that do not fit together, values that are not finite, labels that are negative or not
-        whole, a class that is scored and was never fitted, or too few stimuli.
+    ValueError : for arrays that do not fit together, values that are not finite, labels that are negative, a class that
+        is scored and was never fitted, or too few stimuli.
     TypeError : for arrays that do not hold numbers.
 
-    When not to use it: for a continuous feature (bin it first); to ask whether a feature *can be read out*, which is
+    When not to use it: to ask whether a feature *can be read out*, which is
     decoding and may be perfect at an R2 of 0.01; with stimuli the network was trained on.
 
     Results agree with float64 least squares to about 1e-7, also where a unit's mean is a thousand times its standard
@@ -101,18 +105,27 @@ def variance_explained(
     {'strong': 0.5, 'weak': 0.06}
     """
     _refuse_unusable(test_representation, test_labels, permutations)
-    x, y, names = as_labelled(representation, labels, names)
-    cross_validated = test_representation is None
+    x = as_representation(representation, "representation")
+    test_x = None
+    if test_representation is not None:
+        test_x = as_representation(test_representation, "test_representation", n_units=x.shape[1])
+    given = given_features(labels, test_labels, names, len(x), None if test_x is None else len(test_x))
+    if given.split is not None:
+        return explained_by_features(
+            as_float64(x), None if test_x is None else as_float64(test_x), given.split,
+            folds=folds, permutations=permutations, seed=seed, joint=joint,
+        )  # fmt: skip
+    x, y, names = as_labelled(x, given.labels, given.names)
+    cross_validated = test_x is None
     fitter = VarianceFitter(
         class_numbers(y, names, "labels"), names=names, folds=folds if cross_validated else None, joint=joint
     )
     fitter.update(x, y)
     test = None
-    if test_representation is None or test_labels is None:
+    if test_x is None:
         fitter.second_pass(x, y)
     else:
-        test_x = as_representation(test_representation, "test_representation", n_units=x.shape[1])
-        test = (test_x, as_labels(test_labels, test_x, "test_labels"))
+        test = (test_x, as_labels(given.test_labels, test_x, "test_labels"))
         fitter.update_test(*test)
     found = fitter.result()
     if permutations == 0:
@@ -122,7 +135,7 @@ def variance_explained(
     return replace(found, p_value=(1 + exceeding) / (1 + permutations))
 
 
-def _refuse_unusable(test_representation: ArrayLike | None, test_labels: ArrayLike | None, permutations: int) -> None:
+def _refuse_unusable(test_representation: ArrayLike | None, test_labels: Features | None, permutations: int) -> None:
     if (test_representation is None) != (test_labels is None):
         given, missing = ("test_labels", "test_representation")[:: 1 if test_representation is None else -1]
         raise ValueError(f"{given} was given without {missing}: give both, or neither for cross-validation")

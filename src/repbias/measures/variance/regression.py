@@ -14,14 +14,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor
 
-from repbias.core.arrays import FloatArray, IntArray, as_float64
-from repbias.measures.variance.sums import OneHotCode, Sums
+from repbias.core.arrays import FloatArray, IntArray
+from repbias.features.values import Values
+from repbias.measures.variance.sums import SideBySide, Sums
 
 SINGULAR = 1e-10  # of the largest singular value; smaller ones count as 0
 
@@ -33,7 +33,7 @@ class Regression:
     All that follows is about the means of the fit, of the representation and of the codes.
     """
 
-    code: OneHotCode
+    code: SideBySide
     fit: Sums
     held: Sums
     """Sums over the stimuli to score, from the same point as `fit`."""
@@ -48,7 +48,7 @@ class Regression:
         """What each feature alone predicts: class means of the fit, `[..., column, unit]`; 0 for a class without
         stimuli."""
         # about each feature's own sums, so that rounding leaves a feature of one class with exactly 0
-        sums, n_classes = self.fit.sums, np.array(self.code.n_classes)
+        sums, n_classes = self.fit.sums, np.array(self.code.widths)
         means = self.code.by_feature(sums, axis=-2) / self.fit.n[..., None, None]
         found = sums / np.maximum(self.fit.counts, 1)[..., None] - np.repeat(means, n_classes, axis=-2)
         found[self.fit.counts == 0] = 0
@@ -158,13 +158,17 @@ class Designs:
     measured: FloatArray
     """F in the metric of the representation, `[fold, column, unit]`."""
 
-    def inverse(self, columns: IntArray) -> FloatArray:
-        """Return P of some columns, `[fold, column, column]`."""
-        return np.asarray(np.linalg.pinv(block(self.covariance, columns), rcond=SINGULAR, hermitian=True), float)
+    def inverse(self, columns: IntArray, penalty: FloatArray | None = None) -> FloatArray:
+        """Return P of some columns, `[fold, column, column]`; a ridge penalty `[fold, column]` is added to the diagonal
+        of the covariance first."""
+        covariance = block(self.covariance, columns)
+        if penalty is not None:
+            covariance = covariance + penalty[:, columns, None] * np.eye(len(columns))
+        return np.asarray(np.linalg.pinv(covariance, rcond=SINGULAR, hermitian=True), float)
 
-    def explained(self, columns: IntArray) -> tuple[float, float]:
+    def explained(self, columns: IntArray, penalty: FloatArray | None = None) -> tuple[float, float]:
         """Return cross and gain of a regression on some columns, over all folds."""
-        inverse = self.inverse(columns)
+        inverse = self.inverse(columns, penalty)
         cross = float((inverse * block(self.held_fitted, columns)).sum())
         loaded = inverse @ block(self.held_covariance, columns) @ inverse
         return cross, 2 * cross - float((loaded * block(self.fitted_fitted, columns)).sum())
@@ -183,37 +187,60 @@ def ratio(part: npt.ArrayLike, whole: npt.ArrayLike) -> FloatArray:
 
 @dataclass(frozen=True, eq=False)
 class JointEncoding:
-    """A fit: what feature f contributes to a stimulus is its centred code times its rows of `weights`."""
+    """A fit: what a feature contributes to a stimulus is its code about the mean, times its rows of `weights`."""
 
-    code: OneHotCode
+    features: tuple[Values, ...]
 
-    frequency: FloatArray
-    """Share of the stimuli of the fit in each class, `[column]`; the classes of all features are side by side."""
+    means: FloatArray
+    """Mean of the codes over the stimuli of the fit, `[column]`; those of all features are side by side."""
 
     weights: FloatArray
-    """`[column, unit]`; the shortest least-squares solution, about each feature's mean over the stimuli of the fit."""
+    """`[column, unit]`; the shortest least-squares solution, for classes about each feature's mean over the fit."""
 
-    def centred_code(self, labels: Tensor) -> FloatArray:
-        """Return the one-hot code less its mean over the stimuli of the fit, `[stimulus, column]`."""
-        return as_float64(self.code.one_hot(self.code.columns(labels), torch.float64)) - self.frequency
+    @property
+    def columns(self) -> list[slice]:
+        """The columns of each feature."""
+        ends = accumulate(one.n_columns for one in self.features)
+        return [slice(end - one.n_columns, end) for one, end in zip(self.features, ends, strict=True)]
+
+    def centred(self, features: Sequence[Values]) -> FloatArray:
+        """Return the codes of some stimuli less their mean over the stimuli of the fit, `[stimulus, column]`."""
+        return np.asarray(np.hstack([one.code for one in features]) - self.means)
 
     def directions(self) -> list[FloatArray]:
-        """Return each feature's class means in the root of their frequency, `[class, unit]`: the sum of their squares
-        is the variance of the feature's part over the stimuli of the fit."""
-        roots = np.sqrt(self.frequency)[:, None]
-        return [roots[columns] * self.weights[columns] for columns in self.code.features]
+        """Return each feature's encoding directions, `[column, unit]`: the sum of their squares is the variance of the
+        feature's part over the stimuli of the fit."""
+        return [
+            _root(one, self.means[columns]) @ self.weights[columns]
+            for one, columns in zip(self.features, self.columns, strict=True)
+        ]
+
+    def freedom(self) -> FloatArray:
+        """Return the degrees of freedom of each feature, `[feature]`; a class without stimuli has none."""
+        return np.array([(self.means[columns] > 0).sum() - 1.0 if one.categorical else float(one.freedom)
+                         for one, columns in zip(self.features, self.columns, strict=True)])  # fmt: skip
 
 
-def fit_joint_encoding(centred: FloatArray, labels: Tensor, n_classes: tuple[int, ...]) -> JointEncoding:
+def _root(feature: Values, means: FloatArray) -> FloatArray:
+    """Return a root of the covariance of a feature's columns, of frequencies for classes, `[column, column]`."""
+    if feature.categorical:
+        return np.diag(np.sqrt(means))
+    code = feature.code - means
+    spectrum, axes = np.linalg.eigh(code.T @ code / len(code))
+    return np.asarray(np.sqrt(np.maximum(spectrum, 0))[:, None] * axes.T)
+
+
+def fit_joint_encoding(centred: FloatArray, features: Sequence[Values]) -> JointEncoding:
     """Return the regression of `centred` `[stimulus, unit]`, whose mean is 0, on all features.
 
     Where codes are linearly dependent (a feature that follows from others), the shortest solution splits what they
     share.
     """
-    code = OneHotCode(n_classes)
-    one_hot = as_float64(code.one_hot(code.columns(labels), torch.float64))
-    frequency = one_hot.mean(0)
-    weights = np.linalg.lstsq(one_hot - frequency, centred, rcond=SINGULAR)[0]
-    columns = np.repeat(np.arange(len(n_classes)), n_classes)
-    weights -= code.by_feature(frequency[:, None] * weights)[columns]
-    return JointEncoding(code, frequency, weights)
+    code = np.hstack([one.code for one in features])
+    means = code.mean(0)
+    weights = np.linalg.lstsq(code - means, centred, rcond=SINGULAR)[0]
+    found = JointEncoding(tuple(features), means, weights)
+    for one, columns in zip(features, found.columns, strict=True):
+        if one.categorical:
+            weights[columns] -= means[columns] @ weights[columns]
+    return found

@@ -25,25 +25,33 @@ CHUNK_VALUES = 2**20
 DENSE_CLASSES = 8  # mean classes per feature up to which a one-hot product is faster than index_add
 
 
-class OneHotCode:
+class SideBySide:
+    """The columns of the design matrices of several features, side by side."""
+
+    def __init__(self, widths: tuple[int, ...]) -> None:
+        *starts, self.n_columns = accumulate(widths, initial=0)
+        self.widths, self.starts = widths, np.array(starts)
+        self.features = [slice(at, at + n) for at, n in zip(starts, widths, strict=True)]
+        """The columns of each feature."""
+
+    def by_feature(self, values: FloatArray, axis: int = 0) -> FloatArray:
+        """Return `values` added up over the columns of each feature, along an axis of columns."""
+        if len(self.widths) == 1:  # in less time than below
+            return np.asarray(values.sum(axis, keepdims=True))
+        return np.add.reduceat(values, self.starts, axis=axis)
+
+
+class OneHotCode(SideBySide):
     """The columns of the one-hot codes of all features, side by side: feature by feature, class by class."""
 
-    def __init__(self, n_classes: tuple[int, ...]) -> None:
-        self.n_classes = n_classes
-        *starts, self.n_columns = accumulate(n_classes, initial=0)
-        self.starts = np.array(starts)
-        self.features = [slice(at, at + n) for at, n in zip(starts, n_classes, strict=True)]
-        """The columns of each feature."""
+    @property
+    def n_classes(self) -> tuple[int, ...]:
+        """The number of classes of each feature."""
+        return self.widths
 
     def columns(self, labels: Tensor) -> Tensor:
         """Return the column of each label, int64 `[stimulus, feature]`."""
         return labels + torch.from_numpy(self.starts).to(labels.device)
-
-    def by_feature(self, values: FloatArray, axis: int = 0) -> FloatArray:
-        """Return `values` added up over the classes of each feature, along an axis of columns."""
-        if len(self.n_classes) == 1:  # in less time than below
-            return np.asarray(values.sum(axis, keepdims=True))
-        return np.add.reduceat(values, self.starts, axis=axis)
 
     def class_sums(self, rows: Tensor, columns: Tensor) -> Tensor:
         """Return the sum of `rows` `[stimulus, unit]` over each class, `[column, unit]`."""
@@ -88,6 +96,14 @@ class Sums:
     def others(self) -> Sums:
         """Return for each set along the first axis the sums over all other sets."""
         return self._of(lambda one: one.sum(0) - one)
+
+    def without(self, which: int) -> Sums:
+        """Return the sums over all sets along the first axis but one."""
+        return self._of(lambda one: np.delete(one, which, 0))
+
+    def of(self, which: IntArray) -> Sums:
+        """Return the sums over some sets along the first axis."""
+        return self._of(lambda one: one[which])
 
     def _of(self, combine: Callable[[FloatArray], FloatArray]) -> Sums:
         squares, gram = (None if one is None else combine(one) for one in (self.squares, self.gram))
