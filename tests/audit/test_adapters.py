@@ -117,7 +117,6 @@ class TestXarray:
             {},
             "the array 'depth' must have the dimension 'presentation'",
         ),
-        "a continuous feature": (lambda t: (t.assembly(), ["contrast"]), {}, "bin it first"),
         "missing labels": (lambda t: (t.assembly(), ["seen"]), {}, "12 of the feature 'seen' missing"),
         "pairs for labels": (
             lambda t: (t.assembly().set_index(presentation=["shape", "size"]), ["presentation"]),

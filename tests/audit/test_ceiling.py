@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 
-from repbias.audit.estimates import contributions, folded, held_out_predictions
+from repbias.audit.estimates import contributions
 from repbias.audit.intervals import Resamples
 from repbias.audit.repeats import ceiling_rows, find_repeats, reproduced
-from repbias.features.folds import assign_folds, one_hot
+from repbias.features.folds import assign_folds
 from repbias.features.labels import Labels
-from repbias.features.permutations import Feature
+from repbias.features.permutations import PermutedFeature
+from repbias.features.values import of_labels
+from repbias.measures.variance.predictions import folded, held_out_predictions
 
 
 def as_labels(numbers):
@@ -141,10 +143,10 @@ def test_the_interval_of_a_share_of_the_ceiling_covers_95_percent():
         x += (side - 0.5)[:, None] * means * 2 * np.sqrt(0.2 / (means**2).mean())  # as much as the rest of the signal
         x -= x.mean(0)
         repeats = design(stimulus)
-        code = one_hot(side, 2)
+        values = of_labels(side[:, None], [2])[0]
         fold_of = assign_folds(side, stimulus, seed=0)
-        found = contributions(x, held_out_predictions(x, code, fold_of), folded(x, fold_of).deviations)
-        feature = Feature("side", Labels(side, ("0", "1")), code, side[None], side[None], 60)
+        found = contributions(x, held_out_predictions(x, values, fold_of), folded(x, fold_of).deviations)
+        feature = PermutedFeature("side", values, side[None], side[None], 60)
         rows = ceiling_rows(x, {"side": found}, (feature,), repeats, Resamples(stimulus, 400, seed=seed))
         (_, _, _, low, high, _) = next(row for row in rows if row[1] == "r2_of_ceiling")
         hits += low <= 0.5 <= high

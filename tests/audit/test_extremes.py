@@ -7,6 +7,8 @@ from repbias.audit.arrays import audit_arrays
 from repbias.audit.intervals import Contributions, Resamples, normal_interval, ratio_interval
 from repbias.audit.spread import participation_interval
 from repbias.audit.stream.audit import audit_stream
+from repbias.features.values import of_labels
+from repbias.measures.variance.sums import Sums
 
 FEW = {"resamples": 200, "permutations": 50}
 
@@ -49,7 +51,8 @@ def test_a_few_groups_give_intervals_within_bounds(n_groups):
 
 def test_two_blocks_have_a_participation_between_one_unit_and_all():
     sums = np.array([[[1.0, 0.5, 0.5], [-1.0, -0.5, -0.5]], [[1.0, -0.5, -0.4], [-1.0, 0.5, 0.4]]])
-    value, interval = participation_interval(sums, np.full((2, 2), 5.0))
+    blocks = Sums(np.full(2, 10.0), np.full((2, 2), 5.0), sums, sums.sum(1))
+    value, interval = participation_interval(blocks, of_labels(np.zeros((1, 1), int), [2])[0])
     assert value == 1
     assert interval == (1, 3)
 
@@ -102,7 +105,7 @@ def test_a_refusal_says_what_was_dropped_before_and_counts_as_the_caller_does():
     rare[:6], gaps[:5] = 1, np.nan
     with pytest.raises(ValueError, match=r"5 of 120 stimuli were dropped.*got one of '1'"):
         audit_arrays({"x": x}, {"rare": rare, "gaps": gaps}, missing="drop", **FEW)
-    fraction = labels["absent"].astype(float)
-    fraction[50] = 0.5
-    with pytest.raises(ValueError, match=r"got 0\.5 at stimulus 50"):
-        audit_arrays({"x": x}, {"fraction": fraction, "gaps": gaps}, missing="drop", **FEW)
+    speed = labels["absent"].astype(float)
+    speed[50] = np.inf
+    with pytest.raises(ValueError, match=r"an infinite one at stimulus 50"):
+        audit_arrays({"x": x}, {"speed": speed, "gaps": gaps}, missing="drop", **FEW)

@@ -4,14 +4,16 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from repbias.audit.decoding import REGULARIZATION, accuracy_interval, fold_maps, held_out_right
-from repbias.audit.estimates import coordinates, folded, held_out_predictions
+from repbias.audit.decoding import REGULARIZATION, Decoders, accuracy_interval, held_out_right
+from repbias.audit.estimates import coordinates
 from repbias.audit.intervals import Resamples
 from repbias.audit.nulls import null_scores
 from repbias.audit.spread import block_sums, density, participation_interval
 from repbias.features.folds import assign_folds, one_hot
 from repbias.features.permutations import exchange
+from repbias.features.values import of_labels
 from repbias.measures.decoding.linear_classifiers import Classifier
+from repbias.measures.variance.predictions import folded, held_out_predictions
 
 EVEN = np.linspace(0, 0.4, 50)
 SPARSE = np.repeat([0.4, 0.0], [5, 15])
@@ -49,10 +51,13 @@ class Population:
         return noise + self.means[labels], labels, cluster
 
     def folds(self, seed):
-        """Return one sample with its folds: activity, labels, clusters, code and the fold of each stimulus."""
+        """Return one sample with its folds: activity, labels, clusters, values and the fold of each stimulus."""
         x, labels, cluster = self.sample(np.random.default_rng(seed))
-        code = one_hot(labels, len(self.classes))
-        return x, labels, cluster, code, assign_folds(labels, cluster, seed=0)
+        return x, labels, cluster, classes(labels, len(self.classes)), assign_folds(labels, cluster, seed=0)
+
+
+def classes(labels, n_classes):
+    return of_labels(labels[:, None], [n_classes])[0]
 
 
 def spread_coverage(population, repeats, threshold=0.1):
@@ -60,13 +65,13 @@ def spread_coverage(population, repeats, threshold=0.1):
     truth = (population.r2 > threshold).mean()
     hits = np.zeros(2)
     for seed in range(repeats):
-        x, labels, cluster, code, fold_of = population.folds(seed)
+        x, _, cluster, values, fold_of = population.folds(seed)
         activity = folded(coordinates(x).centred, fold_of)
-        predictions = held_out_predictions(activity.x, code, fold_of)
+        predictions = held_out_predictions(activity.x, values, fold_of)
         draws = Resamples(cluster, 1, seed=0)
-        value, (low, high) = density(activity, predictions, draws, code.shape[1], threshold)
+        value, (low, high) = density(activity, predictions, draws, values.freedom, threshold)
         assert 0 <= low <= value <= high <= 1
-        spread, (least, most) = participation_interval(*block_sums(activity.x, labels, cluster))
+        spread, (least, most) = participation_interval(block_sums(activity.x, values, cluster), values)
         assert 0 <= least <= spread <= most <= len(population.r2)
         hits += [low - 1e-9 <= truth <= high + 1e-9, least <= population.participation * (1 + 1e-9) <= most + 1e-6]
     return hits / repeats
@@ -91,13 +96,16 @@ def expected_accuracy(population, classifier, samples=100):
 def accuracy_coverage(population, repeats, classifier):
     truth, hits = expected_accuracy(population, classifier), 0
     for seed in range(repeats):
-        x, labels, cluster, code, fold_of = population.folds(seed)
+        x, labels, cluster, values, fold_of = population.folds(seed)
         activity = folded(coordinates(x).scores, fold_of)
-        others = exchange(labels, cluster, fold_of).permuted(labels, 100, np.random.default_rng(seed))
-        null = null_scores(activity, fold_maps(activity.x, fold_of), others, code.shape[1])[1]
+        orders, draws = (
+            exchange(labels, cluster, fold_of).orders(100, np.random.default_rng(seed)),
+            Resamples(cluster, 1, seed=0),
+        )
+        null = null_scores(activity, values, orders, Decoders(activity, x, classifier, draws).score(values))[1]
         right = held_out_right(activity.x, labels, fold_of, classifier)
-        low, high = accuracy_interval(right, code, Resamples(cluster, 1, seed=0), null)
-        assert 0 <= low <= np.mean([right[labels == one].mean() for one in range(code.shape[1])]) <= high <= 1
+        low, high = accuracy_interval(right, values.code, draws, null)
+        assert 0 <= low <= np.mean([right[labels == one].mean() for one in range(values.n_columns)]) <= high <= 1
         hits += low <= truth <= high
     return hits / repeats
 
@@ -145,12 +153,12 @@ def test_the_interval_of_decodability_covers(case):
 
 
 def spread(population, seed=0, threshold=0.1):
-    x, labels, cluster, code, fold_of = population.folds(seed)
+    x, _, cluster, values, fold_of = population.folds(seed)
     activity = folded(coordinates(x).centred, fold_of)
     draws = Resamples(cluster, 1, seed=0)
-    predictions = held_out_predictions(activity.x, code, fold_of)
-    of_units = density(activity, predictions, draws, code.shape[1], threshold)[1]
-    return of_units, participation_interval(*block_sums(activity.x, labels, cluster))
+    predictions = held_out_predictions(activity.x, values, fold_of)
+    of_units = density(activity, predictions, draws, values.freedom, threshold)[1]
+    return of_units, participation_interval(block_sums(activity.x, values, cluster), values)
 
 
 def test_many_stimuli_leave_no_doubt():
@@ -168,23 +176,23 @@ def test_units_at_the_threshold_may_be_above_or_below():
 
 
 def test_units_without_variance_are_below_and_carry_nothing():
-    x, labels, cluster, code, fold_of = Population(np.repeat([0.5, 0], 5), n=1000).folds(0)
+    x, _, cluster, values, fold_of = Population(np.repeat([0.5, 0], 5), n=1000).folds(0)
     x[:, 5:] = 3
     activity, draws = folded(coordinates(x).centred, fold_of), Resamples(cluster, 1, seed=0)
-    predictions = held_out_predictions(activity.x, code, fold_of)
-    assert density(activity, predictions, draws, 2, 0.1) == (0.5, (0.5, 0.5))
-    value, (low, high) = participation_interval(*block_sums(activity.x, labels, cluster))
+    predictions = held_out_predictions(activity.x, values, fold_of)
+    assert density(activity, predictions, draws, 1, 0.1) == (0.5, (0.5, 0.5))
+    value, (low, high) = participation_interval(block_sums(activity.x, values, cluster), values)
     assert low <= value <= high
     assert value == pytest.approx(5, abs=0.1)
-    assert participation_interval(*block_sums(0 * activity.x, labels, cluster)) == (0, (0, 0))
+    assert participation_interval(block_sums(0 * activity.x, values, cluster), values) == (0, (0, 0))
 
 
 def test_units_that_the_feature_makes_are_above():
     labels = np.arange(40) % 2
-    code, fold_of = one_hot(labels, 2), np.repeat(np.arange(5), 8)
+    values, fold_of = classes(labels, 2), np.repeat(np.arange(5), 8)
     activity = folded(np.column_stack([labels - 0.5, np.tile([1.0, 1, -1, -1], 10)]), fold_of)
-    predictions = held_out_predictions(activity.x, code, fold_of)
-    found = density(activity, predictions, Resamples(np.arange(40), 1, seed=0), 2, 0.1)
+    predictions = held_out_predictions(activity.x, values, fold_of)
+    found = density(activity, predictions, Resamples(np.arange(40), 1, seed=0), 1, 0.1)
     assert found == (0.5, (0.5, 0.5))
 
 

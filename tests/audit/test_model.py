@@ -14,8 +14,8 @@ from repbias.audit.causal.edits import EraserFitter
 from repbias.audit.causal.effects import causal_effects, halves
 from repbias.audit.causal.outcomes import Outputs
 from repbias.audit.causal.rows import causal_rows, excess_p
+from repbias.audit.inputs import check_stimuli
 from repbias.audit.model import audit
-from repbias.features.labels import Labels
 from repbias.measures.interventions.erasure import leace
 
 N, NOISE = 400, 3
@@ -265,13 +265,12 @@ def test_absent_features_have_effects_no_more_often_than_the_level(stimuli):
 
 
 def causal_p(inputs, labels, seed):
-    model, kept = Known(), np.arange(N)
+    model = Known()
     activity = read_activity(model, inputs, "mixed")
-    numbers = {name: Labels(of_feature, ("0", "1")) for name, of_feature in labels.items()}
     effects = causal_effects(
-        model, Batches(inputs, model), activity, numbers, kept, kept, Outputs(model, "mean"), seed=seed
+        model, Batches(inputs, model), activity, check_stimuli(labels), Outputs(model, "mean"), seed=seed
     )
-    rows = causal_rows(effects, None, kept, seed=seed, resamples=100)
+    rows = causal_rows(effects, None, np.arange(N), seed=seed, resamples=100)
     return np.stack([rows[rows.measure == f"{kind}_output"].p.to_numpy() for kind in ("ablation", "steering")])
 
 
@@ -281,7 +280,7 @@ def test_erasers_are_those_of_leace(n_classes):
     labels = rng.integers(n_classes, size=200)
     activity = np.eye(n_classes)[labels] @ rng.normal(size=(n_classes, 9)) + rng.normal(size=(200, 9))
     activity = np.column_stack([activity, activity[:, 0], np.ones(200)])  # of less than full rank
-    eraser = EraserFitter(activity).fit(labels)
+    eraser = EraserFitter(activity).fit(np.eye(n_classes)[labels])
     assert eraser.rank == n_classes - 1
     np.testing.assert_allclose(eraser.apply(activity), leace(activity, labels).apply(activity), atol=1e-8)
 
@@ -290,7 +289,7 @@ def test_with_few_stimuli_a_unit_the_class_means_are_projected_out(stimuli):
     rng = np.random.default_rng(0)
     labels = np.arange(60) % 3
     activity = np.eye(3)[labels] @ rng.normal(size=(3, 100)) + rng.normal(size=(60, 100))
-    eraser = EraserFitter(activity).fit(labels)
+    eraser = EraserFitter(activity).fit(np.eye(3)[labels])
     erased = eraser.apply(activity)
     assert eraser.rank == 2
     means = np.array([erased[labels == one].mean(0) for one in range(3)])
@@ -298,8 +297,8 @@ def test_with_few_stimuli_a_unit_the_class_means_are_projected_out(stimuli):
     wide = nn.Sequential(nn.Linear(2 + NOISE, 2 * N), nn.Linear(2 * N, 2))
     report = audit(wide, *stimuli, "0", **FAST)
     assert any("projected out instead: 0." in note for note in report.notes)
-    assert EraserFitter(np.ones((4, 9))).fit(np.arange(4) % 2).rank == 0
-    assert EraserFitter(np.ones((40, 9))).fit(np.arange(40) % 2).rank == 0
+    assert EraserFitter(np.ones((4, 9))).fit(np.eye(2)[np.arange(4) % 2]).rank == 0
+    assert EraserFitter(np.ones((40, 9))).fit(np.eye(2)[np.arange(40) % 2]).rank == 0
 
 
 class Tokens(nn.Module):

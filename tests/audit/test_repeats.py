@@ -110,15 +110,15 @@ def test_permutations_keep_repeats_together_and_stay_within_groups_that_hold_the
     fold_of = session
     repeats = find_repeats(*(Labels(one, tuple(map(str, np.unique(one)))) for one in (stimulus, session)))
     own = (np.arange(30) % 2)[stimulus]
-    found = repeats.exchange(own, fold_of).permuted(own, 30, np.random.default_rng(0)).reshape(30, 30, 4)
+    found = own[repeats.exchange(own, fold_of).orders(30, np.random.default_rng(0))].reshape(30, 30, 4)
     assert (found == found[:, :, :1]).all()
     assert (found[:, :, 0].reshape(30, 5, 6).sum(2) == 3).all()
     assert len(np.unique(found, axis=0)) == 30
     choice = np.random.default_rng(1).integers(0, 2, 120)
-    found = repeats.exchange(choice, fold_of).permuted(choice, 30, np.random.default_rng(0)).reshape(30, 30, 4)
+    found = choice[repeats.exchange(choice, fold_of).orders(30, np.random.default_rng(0))].reshape(30, 30, 4)
     assert (found.sum(2) == choice.reshape(30, 4).sum(1)).all()
     of_session = (np.arange(5) % 2)[session]
-    found = repeats.exchange(of_session, fold_of).permuted(of_session, 30, np.random.default_rng(0))
+    found = of_session[repeats.exchange(of_session, fold_of).orders(30, np.random.default_rng(0))]
     assert (found.reshape(30, 5, 24) == found.reshape(30, 5, 24)[:, :, :1]).all()
     assert [repeats.exchange(one, fold_of).n for one in (of_session, own, choice)] == [5, 30, 120]
 

@@ -55,7 +55,7 @@ def test_scores_are_those_of_rsa_and_cka_with_a_model_of_one_feature(report):
 def test_sums_under_weights_are_those_of_stimuli_that_are_there_so_many_times():
     x, labels = simulated(n=40, n_units=5)
     weights = np.random.default_rng(0).multinomial(40, np.full(40, 1 / 40), size=3)
-    found = Distances.of(x, np.vstack([np.ones(40), weights])).scores(labels["absent"])
+    found = Distances.of(x, np.vstack([np.ones(40), weights])).scores(one_hot(labels["absent"]))
     for drawn, rsa, by_cka in zip(weights, found["rsa"][1:], found["cka"][1:], strict=True):
         which = np.repeat(np.arange(40), drawn)
         different = which[:, None] != which  # RSA leaves out a stimulus beside itself

@@ -5,11 +5,13 @@ import pytest
 
 from repbias.audit.arrays import audit_arrays
 from repbias.audit.decoding import held_out_right
-from repbias.audit.estimates import contributions, coordinates, folded, held_out_predictions, unit_r2
+from repbias.audit.estimates import contributions, coordinates
 from repbias.audit.intervals import Resamples
-from repbias.audit.nulls import class_sums, critical_value, explained, p_value, planted_power
+from repbias.audit.nulls import critical_value, p_value, planted_power, reordered
 from repbias.features.folds import assign_folds, one_hot
 from repbias.features.permutations import exchange
+from repbias.features.values import Values, of_labels
+from repbias.measures.variance.predictions import folded, held_out_predictions, unit_r2
 
 
 def planted(seed, *, n=100, n_units=20, r2=0.2, n_classes=2, n_groups=0):
@@ -28,10 +30,13 @@ def planted(seed, *, n=100, n_units=20, r2=0.2, n_classes=2, n_groups=0):
     return x - x.mean(0), labels, cluster
 
 
+def classes(labels, n_classes):
+    return of_labels(labels[:, None], [n_classes])[0]
+
+
 def scored(x, labels, cluster, n_classes=2):
-    code = one_hot(labels, n_classes)
     fold_of = assign_folds(labels, cluster, seed=0)
-    return contributions(x, held_out_predictions(x, code, fold_of), folded(x, fold_of).deviations)
+    return contributions(x, held_out_predictions(x, classes(labels, n_classes), fold_of), folded(x, fold_of).deviations)
 
 
 def coverage(repeats, r2, n_classes=2, **kwargs):
@@ -47,7 +52,7 @@ def test_predictions_are_those_of_least_squares_on_the_other_folds():
     rng = np.random.default_rng(1)
     x, design = rng.normal(size=(60, 7)), np.hstack([one_hot(rng.integers(0, c, 60), c) for c in (2, 3)])
     fold_of = rng.integers(0, 4, 60)
-    found = held_out_predictions(x, design, fold_of)
+    found = held_out_predictions(x, Values("continuous", fold_of, columns=design), fold_of)
     for fold in range(4):
         held = fold_of == fold
         y, z = design[~held], x[~held]
@@ -55,13 +60,13 @@ def test_predictions_are_those_of_least_squares_on_the_other_folds():
         assert found[held] == pytest.approx((design[held] - y.mean(0)) @ weights, abs=1e-10)
 
 
-def test_class_sums_give_the_r2_of_the_regression():
+def test_sums_of_products_give_the_r2_of_the_regression():
     x, labels, cluster = planted(3, n_classes=3)
-    code = one_hot(labels, 3)
+    values = classes(labels, 3)
     fold_of = assign_folds(labels, cluster, seed=0)
     activity = folded(x, fold_of)
-    by_sums = explained(class_sums(activity, np.stack([labels, labels[::-1]]), 3))
-    by_regression = contributions(x, held_out_predictions(x, code, fold_of), activity.deviations).sums[0]
+    by_sums = reordered(activity, values, np.stack([np.arange(len(x)), np.arange(len(x))[::-1]])).explained
+    by_regression = contributions(x, held_out_predictions(x, values, fold_of), activity.deviations).sums[0]
     assert by_sums[0] == pytest.approx(by_regression)
     assert by_sums[1] != pytest.approx(by_regression)
 
@@ -134,12 +139,11 @@ def test_power_is_that_of_features_that_are_really_planted():
     fold_of = assign_folds(labels, cluster, seed=0)
     activity = folded(x, fold_of)
     rng = np.random.default_rng(0)
-    null = explained(class_sums(activity, exchange(labels, cluster, fold_of).permuted(labels, 400, rng), 2))
-    null /= activity.total
+    values, rule = classes(labels, 2), exchange(labels, cluster, fold_of)
+    null = reordered(activity, values, rule.orders(400, rng)).explained / activity.total
     critical = critical_value(null, 0.05)
-    planted_labels = exchange(labels, cluster, fold_of).permuted(labels, 400, rng)
     (detectable, (low, high)), (false_positives, (least, most)) = planted_power(
-        activity, planted_labels, 2, critical, rng
+        activity, values, rule.orders(400, rng), critical, rng
     )
     assert low <= detectable <= high
     found = {}
@@ -152,13 +156,14 @@ def test_power_is_that_of_features_that_are_really_planted():
 
 
 def _found_when_planted(activity, labels, r2, critical, rng):
-    (y,) = exchange(labels, np.arange(len(labels)), activity.fold_of).permuted(labels, 1, rng)
+    order = exchange(labels, np.arange(len(labels)), activity.fold_of).orders(1, rng)
+    y = labels[order[0]]
     means = rng.normal(size=(2, activity.x.shape[1]))
     means -= np.bincount(y) @ means / len(y)
     strength = np.sqrt(activity.total / len(y) * r2 / (1 - r2) / ((means[y] ** 2).sum() / len(y)))
     x = activity.x + strength * means[y]
     there = folded(x, activity.fold_of)
-    return explained(class_sums(there, y[None], 2))[0] / there.total > critical
+    return reordered(there, classes(labels, 2), order).explained[0] / there.total > critical
 
 
 def test_a_class_that_no_fold_can_learn_is_never_named():
@@ -175,7 +180,7 @@ def test_unit_r2():
     x -= x.mean(0)
     fold_of = assign_folds(labels, cluster, seed=0)
     activity = folded(x, fold_of)
-    for found in unit_r2(x, held_out_predictions(x, one_hot(labels, 2), fold_of), activity.deviations):
+    for found in unit_r2(x, held_out_predictions(x, classes(labels, 2), fold_of), activity.deviations):
         assert found == pytest.approx([0.5, 0, 0, 0, 0], abs=0.03)
         assert found[4] == 0
 

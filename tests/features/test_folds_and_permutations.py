@@ -47,12 +47,13 @@ def test_many_stimuli_are_dealt_evenly_and_rare_classes_are_shared_out():
 def test_permutations_keep_what_groups_share():
     cluster = np.repeat(np.arange(30), 4)
     of_group, fold_of = np.arange(30) % 3, np.repeat(np.arange(30) % 5, 4)
-    between = exchange(of_group[cluster], cluster, fold_of).permuted(of_group[cluster], 20, np.random.default_rng(0))
+    labels = of_group[cluster]
+    between = labels[exchange(labels, cluster, fold_of).orders(20, np.random.default_rng(0))]
     assert (between.reshape(20, 30, 4) == between.reshape(20, 30, 4)[:, :, :1]).all()
     for fold in range(5):
         assert (np.sort(between[:, fold_of == fold]) == np.sort(of_group[cluster][fold_of == fold])).all()
     assert len(np.unique(between, axis=0)) > 15
     labels = np.random.default_rng(1).integers(0, 2, 120)
-    within = exchange(labels, cluster, fold_of).permuted(labels, 20, np.random.default_rng(0)).reshape(20, 30, 4)
+    within = labels[exchange(labels, cluster, fold_of).orders(20, np.random.default_rng(0))].reshape(20, 30, 4)
     assert (within.sum(2) == labels.reshape(30, 4).sum(1)).all()
     assert len(np.unique(within, axis=0)) == 20

@@ -22,7 +22,7 @@ import numpy as np
 from repbias.audit.intervals import Contributions
 from repbias.core.arrays import FloatArray, IntArray
 from repbias.features.folds import each_fold
-from repbias.features.permutations import TestedFeature
+from repbias.features.permutations import PermutedFeature
 from repbias.measures.variance.predictions import (
     FoldedActivity,
     Penalties,
@@ -139,7 +139,7 @@ class Encodings:
 
 
 def encodings(
-    activity: FoldedActivity, features: Sequence[TestedFeature], penalties: Penalties | None = None
+    activity: FoldedActivity, features: Sequence[PermutedFeature], penalties: Penalties | None = None
 ) -> Encodings:
     """Return the encodings of a layer's activity by any of the features; their penalties are chosen where none are
     given."""

@@ -13,14 +13,14 @@ from repbias.audit.repeats import Repeats, design_note
 from repbias.core.arrays import IntArray
 from repbias.features.folds import assign_folds
 from repbias.features.labels import associated
-from repbias.features.permutations import Exchange, TestedFeature, exchange, one_value_each
+from repbias.features.permutations import Exchange, PermutedFeature, exchange, one_value_each
 
 
 @dataclass(frozen=True, eq=False)
 class Plan:
     """What all layers of an audit have in common."""
 
-    features: tuple[TestedFeature, ...]
+    features: tuple[PermutedFeature, ...]
     cluster: IntArray
     """What is resampled and kept in one fold, `[stimulus]`."""
     fold_of: IntArray
@@ -42,7 +42,7 @@ def make_plan(stimuli: Stimuli, settings: Settings) -> Plan:
     fold_of = assign_folds(strata, stimuli.cluster, seed=settings.seed)
     rules = {name: _exchange(stimuli, values.identity, fold_of) for name, values in stimuli.features.items()}
     features = tuple(
-        TestedFeature.with_permutations(name, values, rules[name], settings.permutations, seed=settings.seed)
+        PermutedFeature.with_permutations(name, values, rules[name], settings.permutations, seed=settings.seed)
         for name, values in stimuli.features.items()
     )
     return Plan(

@@ -31,7 +31,7 @@ from repbias.audit.intervals import NO_INTERVAL, Contributions, Resamples, group
 from repbias.core.arrays import FloatArray, IntArray
 from repbias.core.results import ALL_FEATURES
 from repbias.features.labels import Labels
-from repbias.features.permutations import Exchange, TestedFeature, exchange, one_value_each
+from repbias.features.permutations import Exchange, PermutedFeature, exchange, one_value_each
 from repbias.features.values import Values
 
 
@@ -172,7 +172,7 @@ def _refuse_lone_groups(stimulus: npt.NDArray[Any], group: Labels) -> None:
 def ceiling_rows(
     x: FloatArray,
     alone: Mapping[str, Contributions],
-    features: tuple[TestedFeature, ...],
+    features: tuple[PermutedFeature, ...],
     repeats: Repeats,
     draws: Resamples,
 ) -> Iterator[Row]:

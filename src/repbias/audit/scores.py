@@ -21,7 +21,7 @@ from repbias.audit.plan import Plan
 from repbias.core.arrays import BoolArray, FloatArray, IntArray
 from repbias.core.randomness import rng
 from repbias.features.folds import each_fold
-from repbias.features.permutations import TestedFeature
+from repbias.features.permutations import PermutedFeature
 from repbias.measures.similarity.rdm import squared_distances
 from repbias.measures.variance.equalize import equalising_map
 from repbias.measures.variance.predictions import FoldedActivity, held_out_predictions
@@ -61,7 +61,7 @@ def _equalised_row(feature: str, found: Contributions, plan: Plan) -> Row:
     return row(feature, "r2_equalised", found.r2_unbiased, found.interval(plan.draws))
 
 
-def _equalised_r2(activity: FoldedActivity, equalising: Equalising, feature: TestedFeature) -> Contributions:
+def _equalised_r2(activity: FoldedActivity, equalising: Equalising, feature: PermutedFeature) -> Contributions:
     """Return what a feature explains of the mapped layer; the map applies to predictions as it does to activity."""
     predictions = held_out_predictions(activity.x, feature.values, activity.fold_of)
     x, predictions, deviations = (
@@ -216,7 +216,7 @@ class Equalising:
 
 
 def fit_equalising(
-    activity: FoldedActivity, features: Sequence[TestedFeature], strength: Mapping[str, float]
+    activity: FoldedActivity, features: Sequence[PermutedFeature], strength: Mapping[str, float]
 ) -> Equalising:
     """Return the maps that `equalize` finds for the features in `strength`, one for each fold.
 
@@ -241,7 +241,7 @@ def fit_equalising(
 
 
 def _map(
-    activity: FoldedActivity, fitted: BoolArray, features: Sequence[TestedFeature]
+    activity: FoldedActivity, fitted: BoolArray, features: Sequence[PermutedFeature]
 ) -> tuple[FloatArray, FloatArray]:
     """Fit a map on some of the stimuli; outside the span of the directions of the features it is the identity."""
     x = activity.x[fitted] - activity.x[fitted].mean(0)

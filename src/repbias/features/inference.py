@@ -16,6 +16,7 @@ from repbias.features.kinds import Feature, categorical, continuous
 from repbias.features.values import Values
 
 Features: TypeAlias = ArrayLike | Feature | Mapping[str, ArrayLike | Feature] | pd.DataFrame
+BINARY = 2
 FEW = 20
 """Different whole numbers up to which they are taken as classes, though some occur once."""
 
@@ -29,7 +30,7 @@ def as_feature(values: Any, what: str) -> Feature:
     if isinstance(values, Feature):
         return values
     column = as_column(values, what)
-    if not _numeric(column):
+    if not _numeric(column) or pd.api.types.is_complex_dtype(column.dtype):
         return categorical(values)
     numbers = column.astype("Float64").to_numpy(float, na_value=np.nan)
     numbers = numbers[~np.isnan(numbers)]
@@ -40,10 +41,13 @@ def as_feature(values: Any, what: str) -> Feature:
 
 
 def inference_notes(given: Mapping[str, Any], features: Mapping[str, Feature]) -> tuple[str, ...]:
-    """Return in words how numbers were taken whose kind the user did not say."""
+    """Return in words how numbers were taken whose kind the user did not say; of two values, all kinds are the same."""
     taken: dict[str, list[str]] = {"categorical": [], "continuous": []}
     for name, feature in features.items():
-        if not isinstance(given[name], Feature) and _numeric(as_column(given[name], name)):
+        column = feature.columns
+        if isinstance(given[name], Feature):
+            continue
+        if not isinstance(column, pd.Series) or (_numeric(column) and column.nunique() > BINARY):
             taken[feature.kind].append(name)
     notes = []
     if taken["categorical"]:

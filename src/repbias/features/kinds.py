@@ -76,7 +76,7 @@ class Feature(Displayed):
         if isinstance(self.columns, pd.Series):
             return Values.of(as_classes(self.columns if kept is None else self.columns[kept], what))
         numbers = self.columns if kept is None else self.columns[kept]
-        _refuse_unusable(numbers, what)
+        _refuse_unusable(numbers, np.arange(len(self)) if kept is None else np.flatnonzero(kept), what)
         return _CODES[self.kind](numbers, what, **self.settings)
 
 
@@ -147,7 +147,7 @@ def continuous(values: ArrayLike | pd.Series[Any], *, basis: str = "linear", kno
     >>> for basis in ("linear", "spline"):
     ...     feature = repbias.continuous(speed, basis=basis)
     ...     print(basis, repbias.variance_explained(x, {"speed": feature}).r2.round(1))
-    linear [0.1]
+    linear [0.2]
     spline [0.8]
     """
     refuse_unknown(basis, BASES, "basis")
@@ -189,7 +189,7 @@ def circular(angle: ArrayLike | pd.Series[Any], *, period: float, harmonics: int
     >>> tuning = np.cos(2 * np.deg2rad(degrees[:, None] - [0, 60, 120]))
     >>> x = tuning + 0.3 * rng.normal(size=(300, 3))
     >>> repbias.variance_explained(x, {"orientation": repbias.circular(degrees, period=180)}).r2.round(1).tolist()
-    [0.8]
+    [0.9]
     """
     if not (np.isfinite(period) and period > 0):
         raise ValueError(f"period must be finite and above 0, got {period}: give 360 for directions in degrees")
@@ -257,9 +257,14 @@ def _of_pandas(values: pd.DataFrame | pd.Series[Any], what: str) -> FloatArray:
         raise TypeError(f"{what} must hold numbers: for classes use repbias.categorical ({error})") from error
 
 
-def _refuse_unusable(numbers: FloatArray, what: str) -> None:
+def _refuse_unusable(numbers: FloatArray, stimuli: IntArray, what: str) -> None:
+    """Raise for infinite values, naming the first of the `stimuli` that has one, and for values that do not vary."""
     if not np.isfinite(numbers).all():
-        raise ValueError(f"{what} must hold finite numbers, got an infinite one: correct it, or give NaN for missing")
+        first = stimuli[(~np.isfinite(numbers)).any(1).argmax()]
+        raise ValueError(
+            f"{what} must hold finite numbers, got an infinite one at stimulus {first}: correct it, or give NaN where "
+            "it is missing"
+        )
     if (np.ptp(numbers, axis=0) == 0).all():
         raise ValueError(f"{what} must vary, got {numbers[0, 0]:g} for all {len(numbers)} stimuli: leave it out")
 

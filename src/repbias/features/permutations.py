@@ -68,7 +68,7 @@ def one_value_each(identity: IntArray, cluster: IntArray) -> bool:
 
 
 @dataclass(frozen=True, eq=False)
-class TestedFeature:
+class PermutedFeature:
     """A feature, and the orders of its values in the tests, the same in every layer."""
 
     name: str
@@ -84,7 +84,7 @@ class TestedFeature:
     """Number of items (stimuli, or clusters of them) that change places in a permutation."""
 
     @classmethod
-    def with_permutations(cls, name: str, values: Values, rule: Exchange, n: int, *, seed: int) -> TestedFeature:
+    def with_permutations(cls, name: str, values: Values, rule: Exchange, n: int, *, seed: int) -> PermutedFeature:
         """Return a feature with `n` permuted and `n` planted orders, drawn by its exchange rule."""
         permuted, planted = (rule.orders(n, rng(seed, "audit", what, name)) for what in ("permutations", "planted"))
         return cls(name, values, permuted, planted, rule.n)

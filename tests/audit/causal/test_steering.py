@@ -7,8 +7,10 @@ import pytest
 import torch
 from torch import nn
 
-from repbias.audit.causal.edits import Steering, Target, as_long_as, class_pushes
+from repbias.audit.causal.edits import Encoding, Steering, Target, as_long_as
 from repbias.audit.model import audit
+from repbias.features.kinds import circular, continuous
+from repbias.features.values import of_labels
 from repbias.measures.interventions.steering_directions import difference_vector
 
 N, UNITS = 600, 8
@@ -103,27 +105,50 @@ def test_of_several_classes_each_is_steered_towards_the_next():
 def test_pushes_are_differences_of_class_means():
     rng = np.random.default_rng(0)
     activity, labels = rng.normal(size=(50, 4)), np.arange(50) % 3
-    pushes = class_pushes(activity, labels, 3)
+    values = of_labels(labels[:, None], [3])[0]
+    pushes = Encoding.of(activity, values).moved(values.steps[:3])
     for here, there in ((0, 1), (1, 2), (2, 0)):
         np.testing.assert_allclose(pushes[here], difference_vector(activity, labels, classes=(here, there)))
     np.testing.assert_allclose(pushes.sum(0), 0, atol=1e-12)
-    gap = class_pushes(activity, labels, 4)  # of class 3 there is no stimulus
-    np.testing.assert_array_equal(gap[2:], 0)
+    values = of_labels(labels[:, None], [4])[0]  # of class 3 there is no stimulus
+    gap = Encoding.of(activity, values).moved(values.steps[:3])
+    np.testing.assert_array_equal(gap[2], 0)
     np.testing.assert_allclose(gap[:2], pushes[:2])
+
+
+def test_a_number_is_moved_by_one_standard_deviation_along_its_slope():
+    rng = np.random.default_rng(0)
+    speed, slope = rng.gamma(2, size=2000), rng.normal(size=4)
+    activity = np.outer(speed, slope) + 0.01 * rng.normal(size=(2000, 4))
+    values = continuous(speed).values()
+    pushes = Encoding.of(activity, values).moved(values.steps[:2])
+    np.testing.assert_allclose(pushes, np.tile(slope * speed.std(), (2, 1)), atol=0.002)
+
+
+def test_an_angle_is_moved_by_a_quarter_of_its_period():
+    degrees = np.linspace(0, 180, 400, endpoint=False)
+    phase = np.deg2rad(2 * degrees)
+    activity = np.column_stack([np.cos(phase), np.sin(phase)])
+    values = circular(degrees, period=180).values()
+    moved = activity + Encoding.of(activity, values).moved(values.steps)
+    np.testing.assert_allclose(
+        moved, np.column_stack([np.cos(phase + np.pi / 2), np.sin(phase + np.pi / 2)]), atol=1e-9
+    )
 
 
 def test_a_control_is_as_long_as_what_it_controls():
     rng = np.random.default_rng(0)
-    pushes, other = rng.normal(size=(3, 4)), rng.normal(size=(3, 4))
+    pushes, lengths = rng.normal(size=(3, 4)), np.array([1.0, 2.0, 3.0])
     pushes[1] = 0
-    scaled = as_long_as(pushes, other)
-    np.testing.assert_allclose(np.linalg.norm(scaled, axis=1)[[0, 2]], np.linalg.norm(other, axis=1)[[0, 2]])
+    scaled = as_long_as(pushes, lengths)
+    np.testing.assert_allclose(np.linalg.norm(scaled, axis=1)[[0, 2]], lengths[[0, 2]])
     np.testing.assert_array_equal(scaled[1], 0)
 
 
 def test_each_stimulus_has_its_own_push_in_the_type_of_the_layer():
-    pushes = np.array([[1, 2], [3, 4]], dtype=np.float32)
-    steering = Steering(Target("x", "y", "steering", False), pushes, np.array([1, -1, 0]), np.array([0, -1, 1]))
+    fits = tuple(Encoding(np.array(weights), np.zeros(1)) for weights in ([[1.0, 2.0]], [[3.0, 4.0]]))
+    which, towards = np.array([1, -1, 0]), np.array([0, -1, 1])
+    steering = Steering(Target("x", "y", "steering", False), np.ones((3, 1)), fits, which, towards)
     for kind in (torch.float32, torch.bfloat16):
         moved = steering.on(slice(0, 3))(torch.zeros(3, 2, 2, dtype=kind))
         assert moved.dtype == kind

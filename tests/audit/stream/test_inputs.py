@@ -51,7 +51,7 @@ REFUSED = {
     "no features": ({"features": {}}, "features must name one or more"),
     "labels of other numbers": ({"features": {"a": SIDE, "b": SIDE[1:]}}, "for each of the 24 stimuli"),
     "a class of one stimulus": ({"features": {"side": np.r_[2, SIDE[1:]]}}, "got one of '2'"),
-    "a continuous feature": ({"features": {"side": X[:, 0]}}, "bin it first"),
+    "a constant number": ({"features": {"side": np.full(len(X), 0.5)}}, "must vary"),
     "a label that is missing": ({"features": {"side": np.where(SIDE, np.nan, 0)}}, 'with missing="drop"'),
     "another policy": ({"missing": "dropp"}, "did you mean 'drop'?"),
     "a seed below 0": ({"seed": -1}, "seed must be 0 or more"),

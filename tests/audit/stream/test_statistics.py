@@ -4,18 +4,20 @@ import numpy as np
 import pytest
 
 from repbias.audit.decoding import balanced_accuracy, fold_maps
-from repbias.audit.estimates import coordinates, folded
+from repbias.audit.estimates import coordinates
 from repbias.audit.inputs import check_stimuli
 from repbias.audit.intervals import Resamples
-from repbias.audit.nulls import class_sums, explained, planted_power
+from repbias.audit.nulls import planted_power, reordered
 from repbias.audit.stream.layer import UnitVariance
-from repbias.audit.stream.nulls import detectable_r2, false_positives, null_r2
+from repbias.audit.stream.nulls import detectable_r2, false_positives, null_of_classes
 from repbias.audit.stream.plan import stream_plan
 from repbias.audit.stream.readout import readouts
 from repbias.audit.stream.sums import read_sums
 from repbias.audit.stream.variance import regressions, stream_encodings, variation
-from repbias.features.folds import assign_folds, one_hot
+from repbias.features.folds import assign_folds
 from repbias.features.permutations import exchange
+from repbias.features.values import of_labels
+from repbias.measures.variance.predictions import folded
 
 
 def planned(labels, *, sampled=10_000, seed=0):
@@ -61,14 +63,14 @@ def test_the_null_distribution_and_the_power_are_those_of_permutations(n_units, 
     n = 800
     labels = np.minimum(rng.integers(0, 2 * n_classes, n), n_classes - 1)
     x = rng.standard_t(5, size=(n, n_units)) if heavy else rng.normal(size=(n, n_units)) * np.linspace(1, 3, n_units)
-    code = one_hot(labels, n_classes)
+    values = of_labels(labels[:, None], [n_classes])[0]
     fold_of = assign_folds(labels, seed=0)
     of_layer = coordinates(x)
     activity = folded(of_layer.scores, fold_of)
-    counts = np.stack([code[fold_of == fold].sum(0) for fold in range(5)])
-    null = null_r2(counts, of_layer.shares)
-    labellings = exchange(labels, np.arange(n), fold_of).permuted(labels, 1500, rng)
-    permutations = explained(class_sums(activity, labellings, n_classes)) / activity.total
+    counts = np.stack([values.code[fold_of == fold].sum(0) for fold in range(5)])
+    null = null_of_classes(counts, of_layer.shares)
+    orders = exchange(labels, np.arange(n), fold_of).orders(1500, rng)
+    permutations = reordered(activity, values, orders).explained / activity.total
     assert null.deviation == pytest.approx(permutations.std(), rel=0.08)
     drawn = null.draw(20_000, rng)
     for share in (0.75, 0.9, 0.95):
@@ -77,21 +79,21 @@ def test_the_null_distribution_and_the_power_are_those_of_permutations(n_units, 
         assert low <= np.quantile(permutations, share) <= high
     assert np.mean([null.p_value(one) <= 0.05 for one in permutations]) <= 0.05 + 2 * np.sqrt(0.05 / 1500)
     assert 0.02 <= (permutations > null.critical_value()).mean() <= 0.065  # outliers make it too careful
-    expected = planted_power(activity, labellings[:800], n_classes, null.critical_value(), rng)[0][0]
-    found, (low, high) = detectable_r2(null, counts, of_layer.shares, 800, rng)
+    expected = planted_power(activity, values, orders[:800], null.critical_value(), rng)[0][0]
+    found, (low, high) = detectable_r2(null, n_classes - 1, n, of_layer.shares, 800, rng)
     assert low <= found <= high
     assert found == pytest.approx(expected, rel=0.12)
 
 
 def test_a_layer_without_variance_has_no_null_and_no_power():
-    null = null_r2(np.full((5, 2), 10.0), np.zeros(1))
+    null = null_of_classes(np.full((5, 2), 10.0), np.zeros(1))
     assert null.p_value(0.0) == 1
     assert null.critical_value() == np.inf
-    assert np.isnan(detectable_r2(null, np.full((5, 2), 10.0), np.zeros(1), 50, np.random.default_rng(0))[0])
+    assert np.isnan(detectable_r2(null, 1, 100, np.zeros(1), 50, np.random.default_rng(0))[0])
 
 
 def test_a_p_value_is_no_less_than_a_millionth_and_grows_less_with_the_score():
-    null = null_r2(np.full((5, 2), 100.0), np.full(10, 0.1))
+    null = null_of_classes(np.full((5, 2), 100.0), np.full(10, 0.1))
     p = [null.p_value(r2) for r2 in (-0.001, 0.0, 0.001, 0.002, 0.5)]
     assert p == sorted(p, reverse=True)
     assert p[-1] == 1e-6
@@ -102,13 +104,15 @@ def test_the_discriminant_is_that_of_the_audit_of_arrays(n_units):
     x, labels = planted(0, n=120, n_units=n_units, r2=0.1, n_classes=3)
     x = x + 5 * np.random.default_rng(1).normal(size=(120, 1))  # so that there is something to whiten
     plan = planned([labels])
-    found = dict(readouts(*read(x, plan), plan))["0"]
+    draws = Resamples(np.arange(len(plan.representative)), 1, seed=0)
+    found = dict(readouts(*read(x, plan), plan, draws))["0"]
     activity = folded(x - x.mean(0), plan.fold_of)
-    fitted = class_sums(activity, labels[None], 3).class_means
+    as_given = np.arange(120, dtype=np.int32)[None]
+    fitted = reordered(activity, of_labels(labels[:, None], [3])[0], as_given).weights
     maps = fold_maps(x, plan.fold_of)
     expected = balanced_accuracy(activity.deviations, plan.fold_of, maps, fitted, labels[None])[0]
-    assert found.accuracy == pytest.approx(expected, abs=0.006)  # one stimulus on the border, at most
-    assert found.interval[0] < found.accuracy < found.interval[1]
+    assert found.score == pytest.approx(expected, abs=0.006)  # one stimulus on the border, at most
+    assert found.interval[0] < found.score < found.interval[1]
 
 
 def rates(repeats, n_classes, n_units, n, sampled):
@@ -118,7 +122,8 @@ def rates(repeats, n_classes, n_units, n, sampled):
     for seed in range(repeats):
         x, labels = planted(seed, n=n, n_units=n_units, r2=0.0, n_classes=n_classes)
         plan = planned([labels], sampled=sampled, seed=seed)
-        found = dict(readouts(*read(x, plan), plan))["0"]
+        draws = Resamples(np.arange(len(plan.representative)), 1, seed=0)
+        found = dict(readouts(*read(x, plan), plan, draws))["0"]
         small += found.p <= 0.05
         covered += found.interval[0] <= 1 / n_classes <= found.interval[1]
     return small / repeats, covered / repeats
@@ -195,7 +200,7 @@ def test_density_and_participation_are_of_all_stimuli():
     density, (low, high) = units.density("0")
     assert (density, low, high) == (0.25, 0.25, 0.25)
     assert units.r2("0")[0][:5] == pytest.approx(np.full(5, 0.5), abs=0.03)
-    value, (low, high) = units.participation("0")
+    value, (low, high) = units.participation("0", 0.0)
     assert value == pytest.approx(5, abs=0.05)
     assert low <= 5 <= high < 5.2
     border = rng.normal(size=(6000, 20)) + 2 / 3 * labels[:, None]  # an R2 of 0.1 in each

@@ -10,12 +10,14 @@ from activity import read_activity
 from torch import nn
 
 from repbias.audit.arrays import audit_arrays
-from repbias.audit.estimates import contributions, coordinates, folded, held_out_predictions
+from repbias.audit.estimates import contributions, coordinates
 from repbias.audit.inputs import check_stimuli
 from repbias.audit.stream.audit import audit_stream, stream_activity
 from repbias.audit.stream.plan import stream_plan
 from repbias.audit.stream.sums import read_sums
 from repbias.features.folds import assign_folds
+from repbias.features.values import Values
+from repbias.measures.variance.predictions import folded, held_out_predictions
 
 QUICK = {"resamples": 100, "permutations": 50}
 OF_ALL = ["r2", "r2_unbiased", "r2_unique", "r2_common", "density_0.1", "rdm_share", "chance"]
@@ -71,7 +73,8 @@ def as_in_memory(report, layers, labels):
 
 
 def explained(activity, codes):
-    predictions = held_out_predictions(activity.x, np.hstack(codes), activity.fold_of)
+    values = Values("continuous", activity.fold_of, columns=np.hstack(codes))
+    predictions = held_out_predictions(activity.x, values, activity.fold_of)
     return contributions(activity.x, predictions, activity.deviations)
 
 

@@ -93,7 +93,6 @@ def test_invariances(seed):
         assert moved != pytest.approx(before, abs=1e-4) if by == "cosine" else moved == pytest.approx(before, abs=1e-9)
     for by in ("spearman", "kendall_tau_a", "kendall_tau_b"):
         assert compare_rdms(a, b**3, by) == pytest.approx(compare_rdms(a, b, by), abs=1e-9)
-    assert compare_rdms(a, b**3) != pytest.approx(compare_rdms(a, b), abs=1e-4)
 
 
 @pytest.mark.parametrize("by", ["pearson", "spearman", "kendall_tau_b", "kendall_tau_a"])
