@@ -180,7 +180,8 @@ def test_unit_r2():
     x -= x.mean(0)
     fold_of = assign_folds(labels, cluster, seed=0)
     activity = folded(x, fold_of)
-    for found in unit_r2(x, held_out_predictions(x, classes(labels, 2), fold_of), activity.deviations):
+    predictions = held_out_predictions(x, classes(labels, 2), fold_of)
+    for found in unit_r2(activity, predictions, predictions):
         assert found == pytest.approx([0.5, 0, 0, 0, 0], abs=0.03)
         assert found[4] == 0
 

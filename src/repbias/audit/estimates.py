@@ -28,6 +28,7 @@ from repbias.measures.variance.predictions import (
     Penalties,
     choose_penalties,
     cross_validated,
+    few_columns,
     side_by_side,
 )
 from repbias.measures.variance.regression import Designs, block
@@ -118,11 +119,22 @@ class Encodings:
     penalties: Penalties | None = None
     """None where no feature needs a penalty."""
 
-    def explained(self, features: Sequence[str]) -> Contributions:
-        """Return what each stimulus adds to the R2 of one regression on all of these features."""
+    @property
+    def n_fit(self) -> FloatArray:
+        """Number of stimuli of each fit, `[fold]`."""
+        sizes = np.array([float(len(one.rows)) for one in self.loads])
+        whole = sizes.sum() if self.of_all is None else float(self.of_all[2])
+        return np.asarray(whole * (1 - sizes / sizes.sum()))
+
+    def explained(self, features: Sequence[str], *, predicting: bool = False) -> Contributions:
+        """Return what each stimulus adds to the R2 of one regression on all of these features.
+
+        Features with many columns are penalised where the regression is to predict well, or where their columns are too
+        many for least squares, for which `r2_unbiased` has no bias.
+        """
         columns = np.concatenate([self.columns_of[name] for name in features])
         penalty = None
-        if self.penalties is not None:
+        if self.penalties is not None and (predicting or not few_columns(len(columns), self.n_fit)):
             penalty = self.penalties.alone if len(features) == 1 else self.penalties.joint
         inverses = self.designs.inverse(columns, penalty)
         fitted = block(self.designs.fitted_fitted, columns)

@@ -13,6 +13,7 @@ from repbias.audit.intervals import NO_INTERVAL, Contributions, Interval, Resamp
 from repbias.core.arrays import FloatArray
 from repbias.core.results import ALL_FEATURES
 from repbias.features.values import Values
+from repbias.measures.variance.predictions import few_columns
 
 N_COMPONENTS = 10
 
@@ -93,8 +94,10 @@ class LayerAudit(ABC):
 
     def penalty(self, feature: str) -> float:
         """Return the mean penalty over folds of a regression on a feature; 0 where it needs none."""
-        penalties = self._variance.penalties
-        return 0.0 if penalties is None else float(penalties.alone[:, self._variance.columns_of[feature][0]].mean())
+        penalties, columns = self._variance.penalties, self._variance.columns_of[feature]
+        if penalties is None or few_columns(len(columns), self._variance.n_fit):
+            return 0.0
+        return float(penalties.alone[:, columns[0]].mean())
 
     @cached_property
     def alone(self) -> dict[str, Contributions]:
@@ -116,7 +119,8 @@ class LayerAudit(ABC):
 
     def findings(self, on_feature: Callable[[int], None] | None = None) -> LayerFindings:
         """Return the results that every audit has; `on_feature` is called with the number of features that are done."""
-        found = LayerFindings([*self._r2(ALL_FEATURES, self.joint)], [], [], list(self._shared()))
+        whole = self._r2(ALL_FEATURES, list(self._values), self.joint)
+        found = LayerFindings([*whole], [], [], list(self._shared()))
         for done, feature in enumerate(self._values, start=1):
             found.rows.extend((*self._tested(feature), *self._parts(feature)))
             unit_r2, spread = self.spread(feature)
@@ -130,15 +134,19 @@ class LayerAudit(ABC):
                 on_feature(done)
         return found
 
-    def _r2(self, feature: str, found: Contributions, p: float = float("nan")) -> Iterator[Row]:
+    def _r2(self, name: str, features: Sequence[str], found: Contributions, p: float = float("nan")) -> Iterator[Row]:
         """Yield the rows of both kinds of R2; the permutation test is the same for both."""
-        for measure, one in (("r2", found.held_out()), ("r2_unbiased", found)):
-            yield row(feature, measure, one.r2_unbiased, one.interval(self._draws), p)
+        if self._variance.penalties is not None:
+            predicted = self._variance.explained(features, predicting=True)
+        else:
+            predicted = found
+        for measure, one in (("r2", predicted.held_out()), ("r2_unbiased", found)):
+            yield row(name, measure, one.r2_unbiased, one.interval(self._draws), p)
 
     def _tested(self, feature: str) -> Iterator[Row]:
         """Yield R2, decodability and chance, and the power and false positives of the test of R2."""
         tests = self.tests(feature)
-        yield from self._r2(feature, self.alone[feature], tests.p)
+        yield from self._r2(feature, [feature], self.alone[feature], tests.p)
         yield row(feature, "decodability", *tests.decodability)
         classes = self._values[feature].classes
         yield row(feature, "chance", 1 / len(classes) if classes else 0.0, NO_INTERVAL)

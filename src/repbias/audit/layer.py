@@ -17,7 +17,8 @@ from repbias.audit.scores import score_rows
 from repbias.audit.spread import DENSITY, block_sums, density, participation_interval
 from repbias.core.arrays import FloatArray
 from repbias.core.randomness import rng
-from repbias.measures.variance.predictions import folded, held_out_predictions, unit_r2
+from repbias.features.values import Values
+from repbias.measures.variance.predictions import FoldedActivity, folded, held_out_predictions, unit_r2
 
 
 def audit_layer(values: FloatArray, plan: Plan, on_feature: Callable[[int], None] | None = None) -> LayerFindings:
@@ -60,15 +61,22 @@ class _Layer(LayerAudit):
 
     def spread(self, feature: str) -> tuple[UnitR2, dict[str, Share]]:
         values, activity = self._features[feature].values, self._by_unit
-        predictions = held_out_predictions(activity.x, values, activity.fold_of)
+        predictions, unbiased = _predictions(activity, values)
         blocks = block_sums(activity.x, values, self._plan.cluster)
         spread = {
-            DENSITY: density(activity, predictions, self._plan.draws, values.freedom),
+            DENSITY: density(activity, unbiased, self._plan.draws, values.freedom),
             "participation": participation_interval(blocks, values, self.penalty(feature)),
         }
-        return unit_r2(activity.x, predictions, activity.deviations), spread
+        return unit_r2(activity, predictions, unbiased), spread
 
     def components(self, feature: str) -> tuple[FloatArray, *UnitR2]:
-        x, deviations = (values[:, :N_COMPONENTS] for values in (self.activity.x, self.activity.deviations))
-        predictions = held_out_predictions(x, self._features[feature].values, self.activity.fold_of)
-        return self._component_shares, *unit_r2(x, predictions, deviations)
+        leading = folded(self.activity.x[:, :N_COMPONENTS], self.activity.fold_of)
+        return self._component_shares, *unit_r2(leading, *_predictions(leading, self._features[feature].values))
+
+
+def _predictions(activity: FoldedActivity, values: Values) -> tuple[FloatArray, FloatArray]:
+    """Return held-out predictions, and those for unbiased estimates; the same where nothing is penalised."""
+    found = held_out_predictions(activity.x, values, activity.fold_of)
+    if not values.penalised:
+        return found, found
+    return found, held_out_predictions(activity.x, values, activity.fold_of, unbiased=True)

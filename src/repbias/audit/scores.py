@@ -63,7 +63,7 @@ def _equalised_row(feature: str, found: Contributions, plan: Plan) -> Row:
 
 def _equalised_r2(activity: FoldedActivity, equalising: Equalising, feature: PermutedFeature) -> Contributions:
     """Return what a feature explains of the mapped layer; the map applies to predictions as it does to activity."""
-    predictions = held_out_predictions(activity.x, feature.values, activity.fold_of)
+    predictions = held_out_predictions(activity.x, feature.values, activity.fold_of, unbiased=True)
     x, predictions, deviations = (
         values + equalising.added(values) for values in (activity.x, predictions, activity.deviations)
     )

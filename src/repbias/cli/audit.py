@@ -69,6 +69,14 @@ class Audit:
     """The column of the session or subject of each stimulus; intervals and folds keep groups whole."""
     repeats: Annotated[str | None, optional("NAME")] = None
     """The column that identifies the stimulus of each row, if stimuli were presented more than once."""
+    categorical: Annotated[tuple[str, ...], optional("NAME...")] = ()
+    """Features whose numbers name classes, though many occur once or are not whole."""
+    continuous: Annotated[tuple[str, ...], optional("NAME...")] = ()
+    """Features whose numbers have an order and a distance; NAME:spline describes their effect by splines."""
+    circular: Annotated[tuple[str, ...], optional("NAME:PERIOD...")] = ()
+    """Features that repeat after a period, such as orientation:180."""
+    columns_of: Annotated[tuple[str, ...], optional("NAME=COLUMN,...")] = ()
+    """Several columns as one feature, such as motion=m0..m31 or place=x,y."""
     missing: Literal["refuse", "drop"] = "refuse"
     """What to do if labels are missing: refuse the table, or leave these stimuli out and report how many."""
     resamples: int = 500
@@ -138,10 +146,13 @@ class Audit:
         )
 
     def _options(self, table: FeatureTable) -> dict[str, Any]:
+        from repbias.audit.files.kinds import FeatureKinds
+
+        kinds = FeatureKinds(self.categorical, self.continuous, self.circular, self.columns_of)
         options = {name: getattr(self, name) for name in ("missing", "resamples", "permutations", "seed")}
         rows = {} if self.stream else {"groups": table.groups, "repeats": table.repeats}
         columns = {name: None if column is None else column.to_numpy() for name, column in rows.items()}
-        return {"features": table.features, **options, **columns}
+        return {"features": kinds.of(table.features), **options, **columns}
 
     def _refuse_options_that_do_not_fit(self) -> None:
         in_memory, of_models = self._given(_NOT_IN_STREAMS), self._given(_OF_MODELS)

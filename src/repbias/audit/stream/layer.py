@@ -147,7 +147,7 @@ def axis_r2(found: StreamRegression, varied: Variation, plan: StreamPlan) -> dic
     about_fits = (found.held.total - found.held.n[:, None] * varied.mean) @ axes
     totals = variance + found.fit.n @ moved**2
     squares = variance + found.held.n @ moved**2 - 2 * (moved * about_fits).sum(0)
-    weights, held = found.class_means @ axes, found.held_sums @ axes
+    weights, held = found.class_means @ axes, found.products @ axes
     rows = {}
     for (feature, of), values in zip(plan.columns_of.items(), plan.code.values, strict=True):
         cross = (weights[:, of] * held[:, of]).sum((0, 1))

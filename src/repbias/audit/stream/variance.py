@@ -21,7 +21,7 @@ from repbias.audit.stream.sums import LayerSums
 from repbias.core.arrays import FloatArray
 from repbias.core.randomness import rng
 from repbias.features.values import Values
-from repbias.measures.variance.predictions import Penalties, choose_penalties
+from repbias.measures.variance.predictions import Penalties, choose_penalties, few_columns
 from repbias.measures.variance.regression import SINGULAR, Regression
 from repbias.measures.variance.sums import Sums
 
@@ -51,15 +51,19 @@ class StreamRegression(Regression):
         return found
 
     @cached_property
-    def held_sums(self) -> FloatArray:
+    def products(self) -> FloatArray:
         """Sums of products of codes and activity of the scored stimuli, `[fold, column, unit]`; codes of classes are as
         they are, others about the mean of the fit."""
-        found = np.array(super().held_sums)
+        found = np.array(self.held_sums)
         moved = self.held.total - self.held.n[:, None] * self.mean
         for of, one in self._features():
             if not one.categorical:
                 found[:, of] -= self.code_mean[:, of, None] * moved[:, None]
         return found
+
+    def cross(self) -> FloatArray:
+        """Return sums of products of prediction and activity, `[fold, column, unit]`."""
+        return np.asarray(self.class_means * self.products)
 
     def gain(self) -> FloatArray:
         """Return by how much the prediction lowers the sum of squares, `[fold, column, unit]`."""
@@ -67,7 +71,7 @@ class StreamRegression(Regression):
         for of, one in self._features():
             if not one.categorical:
                 weights = self.class_means[:, of]
-                found[:, of] = weights * (2 * self.held_sums[:, of] - self.held_gram(of) @ weights)
+                found[:, of] = weights * (2 * self.products[:, of] - self.held_gram(of) @ weights)
         return found
 
     def inverse(self, of: slice) -> FloatArray:
@@ -75,7 +79,7 @@ class StreamRegression(Regression):
         assert self.fit.gram is not None
         means = self.code_mean[:, of]
         covariance = self.fit.gram[:, of, of] - self.fit.counts[:, of, None] * means[:, None]
-        if self.penalties is not None:
+        if self.penalties is not None and not few_columns(of.stop - of.start, self.fit.n):
             covariance = covariance + self.penalties.alone[:, of, None] * np.eye(of.stop - of.start)
         return np.asarray(np.linalg.pinv(covariance, rcond=SINGULAR, hermitian=True))
 

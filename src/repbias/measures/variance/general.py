@@ -94,7 +94,8 @@ class _Data:
             q = self._predictions(one)
             gain = (2 * z - q) * q
             gains.append(gain.sum(0))
-            crosses.append((z * q).sum())
+            unbiased = q if not one.penalised else self._predictions(one, unbiased=True)
+            crosses.append((z * unbiased).sum())
             per_stimulus.append(ratio(gain.sum(1), length).mean())
         explained = np.stack(gains)
         return VarianceExplained(
@@ -127,5 +128,6 @@ class _Data:
         unique = np.array([joint_r2 - r2(np.setdiff1d(every, columns)) for columns in columns_of.values()])
         return replace(found, joint_r2=joint_r2, unique=unique)
 
-    def _predictions(self, values: Values) -> FloatArray:
-        return held_out_predictions(self._activity.x, values, self._activity.fold_of)[self._scored]
+    def _predictions(self, values: Values, *, unbiased: bool = False) -> FloatArray:
+        found = held_out_predictions(self._activity.x, values, self._activity.fold_of, unbiased=unbiased)
+        return found[self._scored]

@@ -14,6 +14,8 @@ from repbias.measures.variance.penalties import banded_penalties, penalties_of, 
 from repbias.measures.variance.regression import SINGULAR, Designs, Regression, ratio
 from repbias.measures.variance.sums import OneHotCode, Sums
 
+STIMULI_A_COLUMN = 2.0  # of a fit by least squares; with fewer its noise exceeds what it estimates
+
 
 @dataclass(frozen=True, eq=False)
 class FoldedActivity:
@@ -71,17 +73,27 @@ def cross_validated(
     return Regression(OneHotCode((design.shape[1],)), folds.others().of(kept), folds.of(kept))
 
 
-def held_out_predictions(x: FloatArray, values: Values, fold_of: IntArray) -> FloatArray:
-    """Return what the regressions of `cross_validated` predict of the deviations of `folded`, `[stimulus, unit]`."""
+def held_out_predictions(x: FloatArray, values: Values, fold_of: IntArray, *, unbiased: bool = False) -> FloatArray:
+    """Return what the regressions of `cross_validated` predict of the deviations of `folded`, `[stimulus, unit]`.
+
+    A feature with many columns is penalised, to predict well; `unbiased` asks for predictions by least squares instead,
+    for which `r2_unbiased` has no bias, where there are stimuli enough.
+    """
     design = values.code
     found = cross_validated(x, design, fold_of)
     designs, columns = found.designs(), np.arange(design.shape[1])
-    penalty = fold_penalties(found, designs, [columns], penalties_of) if values.penalised else None
+    penalised = values.penalised and not (unbiased and few_columns(len(columns), found.fit.n))
+    penalty = fold_penalties(found, designs, [columns], penalties_of) if penalised else None
     predictions = np.empty_like(x)
     weights_of = designs.inverse(columns, penalty) @ designs.measured
     for held, mean, weights in zip(each_fold(fold_of), found.code_mean, weights_of, strict=True):
         predictions[held] = (design[held] - mean) @ weights
     return predictions
+
+
+def few_columns(n_columns: int, n: FloatArray) -> bool:
+    """Return whether least squares can fit so many columns to each of the fits on `n` stimuli, `[fold]`."""
+    return bool((n_columns <= n / STIMULI_A_COLUMN).all())
 
 
 def fold_penalties(
@@ -93,11 +105,17 @@ def fold_penalties(
     return choose(designs.covariance, designs.fitted_fitted, squares, found.fit.n, bands)
 
 
-def unit_r2(x: FloatArray, predictions: FloatArray, deviations: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return `r2` and `r2_unbiased` of each unit, `[unit]` each; 0 for a unit that does not vary."""
-    cross = np.einsum("su,su->u", predictions, deviations)
-    gain = 2 * cross - np.einsum("su,su->u", predictions, predictions)
-    total, squares = (np.einsum("su,su->u", one, deviations) for one in (x, deviations))
+def unit_r2(activity: FoldedActivity, predictions: FloatArray, unbiased: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return `r2` and `r2_unbiased` of each unit, `[unit]` each; 0 for a unit that does not vary.
+
+    Parameters
+    ----------
+    predictions, unbiased : from `held_out_predictions`, `[stimulus, unit]`; the same where nothing is penalised.
+    """
+    x, z = activity.x, activity.deviations
+    gain = np.einsum("su,su->u", predictions, 2 * z - predictions)
+    cross = np.einsum("su,su->u", unbiased, z)
+    total, squares = (np.einsum("su,su->u", one, z) for one in (x, z))
     return ratio(gain, squares), ratio(cross, total)
 
 
