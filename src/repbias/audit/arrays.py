@@ -52,7 +52,8 @@ def audit_arrays(
     ----------
     arrays : activity by layer, `[stimulus, unit]` each, of the same stimuli in the same order; NumPy arrays, torch
         tensors, data frames or sparse matrices.
-    features : class labels by name, `[stimulus]` each: whole numbers, truth values or text; or a data frame.
+    features : by name, `[stimulus]` each; or a data frame. Whole numbers, truth values and text are classes, other
+        numbers are continuous; see `categorical`, `continuous`, `circular` and `columns`, which say it.
     groups : the group of each stimulus (session, subject, scene), `[stimulus]`, where stimuli of one group are not
         independent. Folds, intervals and permutations keep groups together.
     repeats : the stimulus of which each row is a presentation, `[stimulus]`. Presentations of a stimulus stay in one
@@ -71,13 +72,14 @@ def audit_arrays(
     Returns
     -------
     An `AuditReport`. Its `results` have, with z the activity of a stimulus about the mean of the other folds, and q the
-    prediction for it by a regression from one-hot codes that was fitted on those folds, these measures:
+    prediction for it by a regression that was fitted on those folds, from one-hot codes of classes or the columns of
+    other features, these measures:
 
     {measures}
 
     Raises
     ------
-    ValueError, TypeError : labels whose number does not match, or that are missing, continuous or of one class;
+    ValueError, TypeError : labels whose number does not match, or that are missing or of one class;
         activity that is not `[stimulus, unit]` or not finite; an index of the stimuli in another order than that of the
         labels; settings out of range.
 
@@ -89,9 +91,14 @@ def audit_arrays(
     feature that explains nothing. Tests, statuses, sentences, `r2_unique`, `r2_common` and all other shares of variance
     rest on `r2_unbiased`.
 
-    Each fold holds its share of each class of each feature. If few stimuli cross the features exactly, both R2 and
-    decodability of a feature are too low, by about what the other features explain over the number of stimuli, because
-    an excess in one fold is a lack in the others; tests are then conservative.
+    A feature with many columns (`columns`) is penalised by ridge regression; each feature has its own penalty, which
+    generalised cross-validation chooses on the stimuli of each fit. That holds for `r2` and for the tests.
+    `r2_unbiased` and all that rests on it use least squares as long as there are two stimuli or more per column; beyond
+    that they are penalised too, and then too low.
+
+    Each fold holds its share of each class of each feature, and of five strata of other values. If few stimuli cross
+    the features exactly, both R2 and decodability of a feature are too low, by about what the other features explain
+    over the number of stimuli, because an excess in one fold is a lack in the others; tests are then conservative.
 
     Intervals are over stimuli, or over groups where these are given; those of both R2 end at 1 and use Student's t
     where there are fewer than 5 groups; those of density and participation correct for the bias by noise; those
@@ -101,8 +108,8 @@ def audit_arrays(
     within groups. p values are corrected by Holm's rule (`p_holm`) over features and layers, for each measure
     separately.
 
-    When not to use it: for continuous features that classes would distort; to show that a feature is *used*, which
-    only an intervention can show; for repeated stimuli without `repeats`, as intervals would be too narrow.
+    When not to use it: to show that a feature is *used*, which only an intervention can show; for repeated stimuli
+    without `repeats`, as intervals would be too narrow.
 
     Source: the question is that of Lampinen, Chan & Hermann (2024), arXiv 2405.05847; the product of independent
     estimates is that of crossnobis, Walther et al. (2016), NeuroImage 137, 188-200; the noise ceiling by products of

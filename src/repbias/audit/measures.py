@@ -131,15 +131,19 @@ VARIANCE = MeasureTable(
 )  # fmt: skip
 
 READOUT = MeasureTable(
-    "Readout (balanced accuracy) and spread (density a share, units used a number of units); 95 % intervals in "
+    "Readout (balanced accuracy, or R²) and spread (density a share, units used a number of units); 95 % intervals in "
     "brackets, p of decodability",
     (
         Measure(
-            "decodability", "decodability", "balanced accuracy of a linear classifier on held-out folds",
-            "Clopper-Pearson", "permutation of the labels, of the accuracy of a shrinkage discriminant with equal "
-            "priors, whatever the classifier", interval_shown=True, short="decoded",
+            "decodability", "decodability",
+            "on held-out folds, the balanced accuracy of a linear classifier, or for features that are not classes the "
+            "R2 of a ridge regression from standardised units",
+            "Clopper-Pearson; of R2, studentised bootstrap",
+            "permutation of the labels, of the accuracy of a shrinkage discriminant with equal priors, whatever the "
+            "classifier; of R2, of that R2",
+            interval_shown=True, short="decoded",
         ),
-        Measure("chance", "chance", "1 / number of classes", short="chance"),
+        Measure("chance", "chance", "1 / number of classes; 0 for features that are not classes", short="chance"),
         Measure(
             f"density_{DENSE:g}", "density",
             f"share of the units of which the feature explains more than {100 * DENSE:g} % of the variance "
@@ -161,7 +165,8 @@ SCORES = MeasureTable(
         Measure(
             "rsa", "RSA",
             "correlation of squared Euclidean distances with those of a model that represents the feature alone (0 "
-            "within a class, 1 between classes); the noise of the responses lowers it",
+            "within a class, 1 between classes; of other kinds, squared differences of the values); the noise of the "
+            "responses lowers it",
             _SCORE, interval_shown=True,
         ),
         Measure(
@@ -170,7 +175,8 @@ SCORES = MeasureTable(
             "features with unique variance (interval of r2_unique above 0); unchanged with fewer than two of these",
             _SCORE, interval_shown=True,
         ),
-        Measure("cka", "CKA", "debiased linear CKA with the one-hot code of the feature", _SCORE, interval_shown=True),
+        Measure("cka", "CKA", "debiased linear CKA with the one-hot code, or the values, of the feature",
+                _SCORE, interval_shown=True),
         Measure("cka_equalised", "CKA, equal shares", "CKA after the same map", _SCORE, interval_shown=True),
         R2,
         Measure("r2_equalised", "R², equal shares", "r2_unbiased after the same map", _BOOTSTRAP, interval_shown=True),

@@ -60,15 +60,15 @@ def audit(
                        predict=lambda output: {"positive": output.logits[:, -1, good] > output.logits[:, -1, bad]})
 
     The activity of the layers is read as by `read_layers` and audited as by `audit_arrays`. Then each feature is
-    ablated (erased) from each layer, and each stimulus is steered from its class to the next, to show which layers the
-    model uses for it; see `causal_effects`.
+    ablated (erased) from each layer, and each stimulus is steered from its class to the next, or by a step of its
+    value, to show which layers the model uses for it; see `causal_effects`.
 
     Parameters
     ----------
     model : any module. It runs in eval mode without gradients, and is left as it was.
     inputs : a tensor or array `[stimulus, ...]`; a mapping of arrays, the arguments of the model by name; or a list or
         `DataLoader` of batches; see `Batches`. The inputs are read twice.
-    features : class labels by name, `[stimulus]` each, in the order of the inputs.
+    features : by name, `[stimulus]` each, of any kind as in `audit_arrays`, in the order of the inputs.
     layers : glob patterns of layer names, such as "blocks.*.mlp", or of single calls, "act#1"; see `match_layers`.
     groups, repeats, seed, resamples, permutations, missing, classifier : as in `audit_arrays`.
     batch_size, device, pool, axes, attention_mask : as in `read_layers`; in `axes`, "(output)" stands for the output of

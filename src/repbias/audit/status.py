@@ -104,8 +104,10 @@ class Facts:
 
     @property
     def read_out(self) -> str:
-        share, chance = self.percent("decodability"), short(self.value("chance"))
-        return f"decoded with a balanced accuracy of {share} (chance {chance} %)"
+        share, chance = self.percent("decodability"), self.value("chance")
+        if chance == 0:
+            return f"decoded with an R2 of {share}"
+        return f"decoded with a balanced accuracy of {share} (chance {short(chance)} %)"
 
 
 def facts_of(of_layer: pd.DataFrame) -> list[Facts]:

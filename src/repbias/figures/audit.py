@@ -120,9 +120,11 @@ def _points(report: AuditTables, layers: list[str]) -> pd.DataFrame:
     made = []
     for layer in layers:
         for feature in report.features:
-            variance, decoded = (cells.get((layer, feature, measure)) for measure in (EXPLAINED, "decodability"))
-            if variance is not None and decoded is not None:
-                chance = 1 / len(report.classes[feature])
+            variance, decoded, at_chance = (
+                cells.get((layer, feature, measure)) for measure in (EXPLAINED, "decodability", "chance")
+            )
+            if variance is not None and decoded is not None and at_chance is not None:
+                chance = at_chance["value"]
                 row: dict[str, object] = {"mark": "feature", "layer": layer, "feature": feature}
                 row |= {f"x{end}": (decoded[column] - chance) / (1 - chance) for column, end in ends.items()}
                 row |= {f"y{end}": variance[column] for column, end in ends.items()}
@@ -223,7 +225,8 @@ def _caption(report: AuditTables, layers: list[str]) -> str:
         )
     return (
         "Share of each layer’s variance that each feature explains (on a square-root scale) against how well a linear "
-        "classifier decodes it, from 0 at chance (dashed line) to 1 without errors, whatever the number of classes. "
+        "classifier (of numbers, a regression) decodes it, from 0 at chance (dashed line) to 1 without errors, whatever "
+        "the number of classes. "
         "Bars are 95 % intervals. Features near the top are dominant. Features at the lower right are weak but "
         "decodable: they can be read out, but a method that follows variance barely shows them. Features at the lower "
         "left are not detected in these data. The grey band ends at the largest share of variance that the test would "

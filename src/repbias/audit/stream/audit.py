@@ -53,7 +53,8 @@ def audit_stream(
                          density: from standard errors over blocks of that sample, scaled in the same way
         decodability     a shrinkage discriminant with equal priors is fitted on all stimuli of the other folds and
                          scored on the sample, to which rare classes are added up to 20 stimuli each; p is that of
-                         `exchanged_p`
+                         `exchanged_p`. Of features that are not classes, the R2 of a regression with the same
+                         covariance, over the sample
         p of r2, detectable_r2
                          from the distribution that permutations approach with many stimuli; see `null_r2` and
                          `detectable_r2`
@@ -70,7 +71,7 @@ def audit_stream(
     chunks : an iterable, read once, of arrays `[stimulus, unit]` of one layer, or of mappings from layers to such
         arrays: NumPy arrays or torch tensors, float16, float32 or float64, with any number of stimuli, in the order of
         the labels.
-    features : class labels of all stimuli by name, `[stimulus]` each, as in `audit_arrays`; or a data frame.
+    features : of all stimuli by name, `[stimulus]` each, of any kind as in `audit_arrays`; or a data frame.
     seed : seed of folds, samples, resamples and planted features.
     resamples : number of bootstrap resamples, 100 or more.
     permutations : number of planted features, and of shuffled labels, 50 or more.
