@@ -99,7 +99,7 @@ VARIANCE = MeasureTable(
             "r2_of_ceiling", "R² of ceiling",
             "r2_unbiased / noise_ceiling over repeated presentations, for features with one label in all presentations "
             "of a stimulus; NaN if the interval of the ceiling includes 0",
-            _BOOTSTRAP, interval_shown=True,
+            "Fieller's", interval_shown=True,
         ),
         Measure(
             "r2_unique", "unique",
