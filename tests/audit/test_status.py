@@ -124,9 +124,9 @@ def test_each_analysis_names_the_feature_with_its_own_largest_number():
     of_16 = feature((0.5, 0.45, 0.55, 0.001), rsa=(0.22, 0.18, 0.26), cka=(0.3, 0.2, 0.4))
     of_2 = feature((0.3, 0.25, 0.35, 0.001), rsa=(0.62, 0.55, 0.7), cka=(0.35, 0.25, 0.45))
     all_of_it, *apart = said(components_of(of_16=0.1, of_2=0.9), of_16=of_16, of_2=of_2)
-    assert "in regression (R2) of_16, 50 % [45, 55]" in all_of_it
-    assert "in the first principal component (40 % of the variance) of_2, R2 90 %" in all_of_it
-    assert "in RSA of_2, 0.62 [0.55, 0.70]" in all_of_it
+    assert "regression (R2) follows of_16, 50 % [45, 55]" in all_of_it
+    assert "the first principal component (40 % of the variance) follows of_2, R2 90 %" in all_of_it
+    assert "RSA follows of_2, 0.62 [0.55, 0.70]" in all_of_it
     assert len(apart) == 3
     assert "RSA follows of_2 (0.62 [0.55, 0.70]) more than of_16 (0.22 [0.18, 0.26])" in apart[1]
     assert "overlapping" not in apart[1]
@@ -144,7 +144,7 @@ def test_analyses_that_agree_need_one_sentence_and_a_component_of_no_feature_is_
 def test_without_scores_the_kernel_stands_for_them():
     loud, quiet = (feature((r2, r2 / 2, 2 * r2, 0.001), rdm_share=(r2, r2 / 2, 2 * r2)) for r2 in (0.4, 0.1))
     (sentence,) = said(components_of(loud=0.9, quiet=0.1), loud=loud, quiet=quiet)
-    assert "in the linear kernel (RDM share) loud, 40 % [20, 80]" in sentence
+    assert "the linear kernel (RDM share) follows loud, 40 % [20, 80]" in sentence
 
 
 def test_a_held_out_r2_is_not_called_an_accuracy():

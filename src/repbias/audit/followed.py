@@ -45,8 +45,8 @@ def followed(facts: Sequence[Facts], components: pd.DataFrame) -> Iterator[str]:
     if len(facts) < 2 or not any(fact.varies for fact in facts):
         return
     regression, *others = _analyses(facts, components)
-    shown = [f"in {one.name} {one.leader}, {one.text[one.leader]}" for one in (regression, *others)]
-    yield f"the feature with the largest value is {'; '.join(shown)}."
+    shown = [f"{one.name} follows {one.leader}, {one.text[one.leader]}" for one in (regression, *others)]
+    yield f"each analysis follows the feature with its largest value: {'; '.join(shown)}."
     strongest = regression.leader
     for one in others:
         if one.leader != strongest:

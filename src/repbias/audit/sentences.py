@@ -53,7 +53,7 @@ def conclusions(
             *_statuses(facts, pairs),
             *_indistinct(pairs, {fact.name: fact for fact in facts}),
             *followed(facts, components[components["layer"] == layer]),
-            *_reproduced(Facts(of_layer, ALL_FEATURES), facts),
+            *_reproduced(Facts(of_layer, ALL_FEATURES)),
         )
         sentences += [Sentence(str(layer), text) for text in texts]
     cells = results.set_index(["layer", "measure", "feature"])["value"].sort_index()
@@ -166,7 +166,7 @@ def _indistinct(pairs: Shared, facts: dict[str, Facts]) -> Iterator[str]:
     for name, ones in weaker.items():
         yield (
             f"some features cannot be distinguished from {name}, as their labels are associated: {'; '.join(ones)}. "
-            f"Of {name}, {_unique(facts[name])}."
+            f"Of the variance explained by {name}, {_unique(facts[name])}."
         )
 
 
@@ -175,8 +175,8 @@ def _unique(fact: Facts) -> str:
     return f"{share} is unique" if fact.value("r2_unique") > 0 else f"no unique variance can be measured (R2 {share})"
 
 
-def _reproduced(whole: Facts, facts: list[Facts]) -> Iterator[str]:
-    """State the noise ceiling, where there is one, and the share of it that each detected feature explains."""
+def _reproduced(whole: Facts) -> Iterator[str]:
+    """State the noise ceiling, where there is one."""
     if not whole.has("noise_ceiling"):
         return
     share = whole.percent("noise_ceiling")
@@ -187,12 +187,6 @@ def _reproduced(whole: Facts, facts: list[Facts]) -> Iterator[str]:
         )
         return
     yield f"repeats reproduce {share} of the variance; no feature of the stimulus can explain more."
-    found = [fact for fact in facts if fact.varies and fact.has("r2_of_ceiling")]
-    if found:
-        found.sort(key=lambda fact: -fact.value("r2_of_ceiling"))
-        shares = "; ".join(f"{fact.name} {fact.percent('r2_of_ceiling')}" for fact in found)
-        of_all = short(whole.value("noise_ceiling"))
-        yield f"of the variance that repeats reproduce ({of_all} %), features of the stimulus explain: {shares}."
 
 
 def _scores(scores: Mapping[str, pd.Series[float]]) -> Iterator[str]:
