@@ -160,19 +160,23 @@ def _indistinct(pairs: Shared, facts: dict[str, Facts]) -> Iterator[str]:
         less, more = sorted((facts[first], facts[second]), key=lambda fact: fact.explained)
         if less.varies and low > 0 and value > LARGE_SHARE * less.explained:
             weaker[more.name].append(
-                f"{less.name} explains {less.percent(EXPLAINED)}; {percent(value, low, high)} is shared with "
-                f"{more.name}, and {_unique(less)}"
+                f"{less.name} explains {less.percent(EXPLAINED)} of the variance, {percent(value, low, high)} is "
+                f"shared with {more.name}, and {_unique(less)}"
             )
     for name, ones in weaker.items():
         yield (
             f"some features cannot be distinguished from {name}, as their labels are associated: {'; '.join(ones)}. "
-            f"Of the variance explained by {name}, {_unique(facts[name])}."
+            f"For {name}, {_unique(facts[name])}."
         )
 
 
 def _unique(fact: Facts) -> str:
     share = fact.percent("r2_unique")
-    return f"{share} is unique" if fact.value("r2_unique") > 0 else f"no unique variance can be measured (R2 {share})"
+    return (
+        f"{share} of the variance is unique"
+        if fact.value("r2_unique") > 0
+        else f"no unique variance can be measured (R2 {share})"
+    )
 
 
 def _reproduced(whole: Facts) -> Iterator[str]:
