@@ -25,7 +25,8 @@ def ceiling(x, stimulus, group=None):
     x = x - x.mean(0)
     repeats = design(stimulus, group)
     fold_of = repeats.cluster % 5
-    return reproduced(x, (x * folded(x, fold_of).deviations).sum(1), repeats)
+    activity = folded(x, fold_of)
+    return reproduced(activity, (x * activity.deviations).sum(1), repeats)
 
 
 def counts_of(n_stimuli, kind):
@@ -133,8 +134,53 @@ def test_the_interval_of_the_ceiling_covers_95_percent(simulate, truth, case):
     assert 0.92 <= coverage(simulate, truth, 500, **case) <= 0.975
 
 
+def of_category(seed, ceiling, of=0.8, n_stimuli=40, n_classes=2, shown=4, n_units=20):
+    """Return the rows of the ceiling where four fifths of it are due to categories whose means are fixed."""
+    rng = np.random.default_rng(seed)
+    means = np.random.default_rng(99).normal(size=(n_classes, n_units))
+    means -= means.mean(0)
+    means *= np.sqrt(n_classes * n_units / (means**2).sum())
+    stimulus = np.repeat(np.arange(n_stimuli), shown)
+    category = rng.permutation(np.arange(n_stimuli) % n_classes)
+    signal = np.sqrt(of) * means[category] + np.sqrt(1 - of) * rng.normal(size=(n_stimuli, n_units))
+    x = np.sqrt(ceiling) * signal[stimulus] + np.sqrt(1 - ceiling) * rng.normal(size=(len(stimulus), n_units))
+    labels, x = category[stimulus], x - x.mean(0)
+    values = of_labels(labels[:, None], [n_classes])[0]
+    activity = folded(x, assign_folds(labels, stimulus, seed=0))
+    found = contributions(x, held_out_predictions(x, values, activity.fold_of), activity.deviations)
+    feature = PermutedFeature("category", values, labels[None], labels[None], n_stimuli)
+    draws = Resamples(stimulus, 300, seed=seed)
+    return [row[2:5] for row in ceiling_rows(activity, {"category": found}, (feature,), design(stimulus), draws)]
+
+
+def covers(rows, truth):
+    return [low <= truth <= high for _, low, high in rows]
+
+
+def test_the_ceiling_has_no_bias_where_stimuli_have_categories_of_fixed_means():
+    """About the mean of all other stimuli, the ceiling would be .1418, and 16 % of the intervals would lie above."""
+    found = [of_category(seed, 0.1383, of=1.0, shown=10, n_units=100)[0] for seed in range(100)]
+    assert np.mean([value for value, *_ in found]) == pytest.approx(0.1383, abs=0.0012)
+    assert np.mean(covers(found, 0.1383)) >= 0.89
+
+
 @pytest.mark.slow
-def test_the_interval_of_a_share_of_the_ceiling_covers_95_percent():
+@pytest.mark.parametrize("ceiling", [0.02, 0.05, 0.1, 0.2, 0.4, 0.6])
+@pytest.mark.parametrize("n_stimuli", [60, 24])
+def test_intervals_of_the_ceiling_and_of_a_share_of_it_cover_95_percent(ceiling, n_stimuli):
+    """Where the ceiling cannot be distinguished from 0, no share is given."""
+    found = np.array([of_category(seed, ceiling, n_stimuli=n_stimuli, n_classes=4) for seed in range(300)])
+    assert 0.91 <= np.mean(covers(found[:, 0], ceiling)) <= 0.985
+    shares = found[~np.isnan(found[:, 1, 0]), 1]
+    assert 0.95 - 3 * np.sqrt(0.95 * 0.05 / len(shares)) <= np.mean(covers(shares, 0.8)) <= 0.995
+    if ceiling >= 0.2:  # below, intervals are cut at 1
+        assert len(shares) > 290
+        right = 2 * 1.96 * shares[:, 0].std()
+        assert 0.8 * right <= np.median(shares[:, 2] - shares[:, 1]) <= 1.5 * right
+
+
+@pytest.mark.slow
+def test_the_interval_of_a_share_of_the_ceiling_covers_95_percent_with_unequal_repeats():
     hits = 0
     means = np.random.default_rng(99).normal(size=10)
     for seed in range(500):
@@ -145,9 +191,10 @@ def test_the_interval_of_a_share_of_the_ceiling_covers_95_percent():
         repeats = design(stimulus)
         values = of_labels(side[:, None], [2])[0]
         fold_of = assign_folds(side, stimulus, seed=0)
-        found = contributions(x, held_out_predictions(x, values, fold_of), folded(x, fold_of).deviations)
+        activity = folded(x, fold_of)
+        found = contributions(x, held_out_predictions(x, values, fold_of), activity.deviations)
         feature = PermutedFeature("side", values, side[None], side[None], 60)
-        rows = ceiling_rows(x, {"side": found}, (feature,), repeats, Resamples(stimulus, 400, seed=seed))
+        rows = ceiling_rows(activity, {"side": found}, (feature,), repeats, Resamples(stimulus, 400, seed=seed))
         (_, _, _, low, high, _) = next(row for row in rows if row[1] == "r2_of_ceiling")
         hits += low <= 0.5 <= high
     assert 0.92 <= hits / 500 <= 0.975

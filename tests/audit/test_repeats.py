@@ -69,9 +69,7 @@ def test_a_feature_of_the_stimulus_has_a_share_of_the_ceiling(crossed):
     assert ("V4", "r2_of_ceiling", "choice") not in table.index
     said = "\n".join(map(str, crossed.sentences))
     assert re.search(r"V4: repeats reproduce \d+ % \[\d+, \d+\] of the variance; no feature", said)
-    assert re.search(
-        r"of the variance that repeats reproduce \(\d+ %\), features of the stimulus explain: side \d+ %", said
-    )
+    assert re.search(r"V4: side is dominant. It explains [^(]* \(\d+ % \[\d+, \d+\] of what repeats reproduce\)", said)
 
 
 def test_the_design_is_noted(crossed):

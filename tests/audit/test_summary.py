@@ -11,7 +11,7 @@ from repbias.audit.status import meanings, statuses, summary
 # R2, decodability, and the p of both, of a feature with that status.
 LOUD, MIDDLE, QUIET, NONE, INCONCLUSIVE = (
     (0.4, 0.9, 0.001),
-    (0.2, 0.9, 0.001),
+    (0.25, 0.9, 0.001),
     (0.02, 0.9, 0.001),
     (0.0, 0.5, 0.6),
     (0.0, 0.6, 0.03),
@@ -23,7 +23,8 @@ def audited(**layers: dict[str, tuple[float, float, float]]) -> pd.DataFrame:
     rows = []
     for layer, features in layers.items():
         for feature, (r2, decoded, p) in features.items():
-            for measure, value in (("r2_unbiased", r2), ("decodability", decoded)):
+            lead = r2 - max((other for name, (other, *_) in features.items() if name != feature), default=0.0)
+            for measure, value in (("r2_unbiased", r2), ("decodability", decoded), ("r2_lead", lead)):
                 rows.append((layer, feature, measure, value, value - 0.05, value + 0.05, 100, p, min(3 * p, 1.0)))
             rows.append((layer, feature, "chance", 0.5, np.nan, np.nan, 100, np.nan, np.nan))
     return statuses(pd.DataFrame(rows, columns=list(RESULT_COLUMNS)))

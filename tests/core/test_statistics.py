@@ -8,16 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
-from scipy.stats.contingency import association, crosstab
 
-from repbias.core.statistics import (
-    association_bound,
-    contrast_interval,
-    cramers_v,
-    holm,
-    mean_interval,
-    sign_flip_p,
-)
+from repbias.core.statistics import contrast_interval, holm, mean_interval, sign_flip_p
 
 DRAWS = {
     "normal": (lambda rng, n: rng.normal(size=n), 0.0),
@@ -224,35 +216,3 @@ def test_a_contrast_with_one_seed_in_a_cell_claims_nothing():
 def test_a_contrast_of_nothing_is_refused(values, weights, message):
     with pytest.raises(ValueError, match=message):
         contrast_interval(np.array(values), weights)
-
-
-def test_cramers_v_against_known_values():
-    assert cramers_v(np.array([0, 0, 1, 1]), np.array([1, 1, 0, 0])) == pytest.approx(1)
-    assert cramers_v(np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1])) == pytest.approx(0)
-    assert cramers_v(np.array([2, 2, 2, 2]), np.array([0, 1, 0, 1])) == 0
-
-
-def test_cramers_v_is_the_corrected_form_of_scipys():
-    rng = np.random.default_rng(0)
-    first = rng.integers(0, 3, 80)
-    second = np.where(rng.random(80) < 0.5, first, rng.integers(0, 4, 80))
-    table = crosstab(first, second).count
-    phi_squared = association(table, method="cramer") ** 2 * 2  # V^2 = phi^2 / min(rows - 1, columns - 1)
-    corrected = (phi_squared - 2 * 3 / 79) / min(2 - 2**2 / 79, 3 - 3**2 / 79)
-    assert cramers_v(first, second) == pytest.approx(np.sqrt(corrected))
-
-
-def test_cramers_v_squared_is_unbiased_under_independence_where_the_plain_form_is_not():
-    rng = np.random.default_rng(0)
-    pairs = [(rng.integers(0, 5, 60), rng.integers(0, 5, 60)) for _ in range(400)]
-    assert np.mean([cramers_v(a, b) for a, b in pairs]) < 0.08
-    plain = [association(crosstab(a, b).count, method="cramer") for a, b in pairs]
-    assert np.mean(plain) > 0.2
-
-
-def test_the_bound_is_exceeded_with_the_probability_given():
-    rng = np.random.default_rng(1)
-    for classes in ((2, 2), (3, 5)):
-        pairs = [(rng.integers(0, classes[0], 400), rng.integers(0, classes[1], 400)) for _ in range(600)]
-        share = np.mean([cramers_v(a, b) > association_bound(400, classes, 0.1) for a, b in pairs])
-        assert 0.06 < share < 0.14

@@ -62,3 +62,34 @@ def test_features_that_go_together_are_associated_and_independent_ones_are_not()
     numbers = {"side": side, "echo": echo, "other": rng.permutation(np.arange(n) % 10)}
     features = {name: Labels(one, tuple(map(str, np.unique(one)))) for name, one in numbers.items()}
     assert associated(features) == (("side", "echo"),)
+
+
+def independent(rng, n, *classes):
+    numbers = {str(place): rng.permutation(np.arange(n) % one) for place, one in enumerate(classes)}
+    return {name: Labels(one, tuple(map(str, np.unique(one)))) for name, one in numbers.items()}
+
+
+@pytest.mark.parametrize(("n", "classes"), [(60, (2, 2, 3, 4, 6)), (40, (2, 2, 8, 10)), (120, (30, 20, 2))])
+def test_independent_features_are_called_associated_in_one_data_set_of_twenty_at_most(n, classes):
+    rng = np.random.default_rng(0)
+    found = [bool(associated(independent(rng, n, *classes))) for _ in range(200)]
+    assert np.mean(found) <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 200)
+
+
+def test_presentations_of_a_stimulus_count_once():
+    rng = np.random.default_rng(0)
+    item = np.repeat(np.arange(24), 10)
+    shown = []
+    for _ in range(100):
+        features = independent(rng, 24, 2, 3)
+        repeated = {name: Labels(one.numbers[item], one.classes) for name, one in features.items()}
+        shown.append((bool(associated(repeated, item)), bool(associated(repeated))))
+    once, each = np.mean(shown, axis=0)
+    assert once <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 100)
+    assert each > 0.3
+
+
+def test_a_feature_within_another_is_associated_with_it_however_few_stimuli_it_has():
+    identity = np.arange(12)
+    features = {"identity": Labels(identity, tuple("abcdefghijkl")), "category": Labels(identity // 6, ("0", "1"))}
+    assert associated(features) == (("identity", "category"),)

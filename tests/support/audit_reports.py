@@ -9,7 +9,7 @@ from repbias.audit.report import RESULT_COLUMNS, AuditReport
 from repbias.audit.status import Sentence
 
 MEASURES = {
-    "r2_unbiased": 0.4, "r2_unique": 0.3, "r2_common": 0.1, "density_0.1": 0.5, "participation": 12.0,
+    "r2_unbiased": 0.4, "r2_unique": 0.3, "r2_common": 0.1, "r2_lead": 0.2, "density_0.1": 0.5, "participation": 12.0,
     "decodability": 0.75,
     "chance": 0.5, "detectable_r2": 0.02, "false_positives": 0.05, "rdm_share": 0.6, "rsa": 0.7, "cka": 0.72,
     "rsa_equalised": 0.4, "cka_equalised": 0.42, "r2_equalised": 0.3,
@@ -28,6 +28,8 @@ def make_report(
             for measure, value in MEASURES.items():
                 shown = value / 2**place if measure.startswith("r2") else value
                 tested = 0.0004 if measure in {"r2_unbiased", "decodability"} else np.nan
+                if measure == "r2_lead":
+                    shown = 0.2 if place == 0 else 0.4 / 2**place - 0.4
                 rows.append((layer, feature, measure, shown, shown - 0.01, shown + 0.01, 100, tested, tested))
         rows.append((layer, "(all)", "r2_unbiased", 0.55, 0.5, 0.6, 100, np.nan, np.nan))
     results = pd.DataFrame(rows, columns=list(RESULT_COLUMNS))

@@ -44,9 +44,9 @@ def audit_arrays(
         print(*report.sentences, sep="\\n")
         report.save_html("audit.html")
 
-    The report says of each feature in each layer whether it is dominant, detected, weak but decodable, not detected, or
-    whether the data are inconclusive, and which effect these data could have shown. All numbers are cross-validated and
-    have intervals, and tests are corrected for their number.
+    The report says of each feature in each layer whether it is dominant, tied, detected, weak but decodable, not
+    detected, or whether the data are inconclusive, and which effect these data could have shown. All numbers are
+    cross-validated and have intervals, and tests are corrected for their number.
 
     Parameters
     ----------

@@ -132,6 +132,7 @@ class LayerAudit(ABC):
             found.components.extend((feature, number, *map(float, one)) for number, one in enumerate(of_components))
             if on_feature is not None:
                 on_feature(done)
+        found.rows.extend(self._leads())
         return found
 
     def _r2(self, name: str, features: Sequence[str], found: Contributions, p: float = float("nan")) -> Iterator[Row]:
@@ -162,6 +163,14 @@ class LayerAudit(ABC):
         }
         for measure, part in parts.items():
             yield row(feature, measure, part.r2_unbiased, part.interval(self._draws))
+
+    def _leads(self) -> Iterator[Row]:
+        """Yield for each feature its `r2_unbiased` less the largest of all others; nothing if there is one feature."""
+        for feature, own in self.alone.items():
+            others = [one for name, one in self.alone.items() if name != feature]
+            if others:
+                lead = own - max(others, key=lambda one: one.r2_unbiased)
+                yield row(feature, "r2_lead", lead.r2_unbiased, lead.interval(self._draws))
 
     def _shared(self) -> Iterator[tuple[str, str, float, float, float]]:
         """Yield what two associated features share: R2 of one + R2 of the other - R2 of both together."""

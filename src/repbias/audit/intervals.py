@@ -146,6 +146,35 @@ def ratio_interval(
     return value - float(high), value - float(low)
 
 
+def fieller_interval(part: float, gain: FloatArray, whole: FloatArray, draws: Resamples) -> Interval:
+    """Return the interval of a ratio of two sums over stimuli whose denominator is noisy, by Fieller's method.
+
+    With A and B the two sums, and variances and covariance estimated between clusters, the interval holds all r for
+    which A - r B differs from 0 by less than Student's quantile of its standard error. Unlike an interval about A / B
+    it stays valid where B is only a few standard errors from 0. Where B may be 0 it has no bounds, and is NaN.
+
+    Parameters
+    ----------
+    part : A.
+    gain : what each stimulus adds to A, as far as its error is concerned; its sum may differ from A, `[stimulus]`.
+    whole : what each stimulus adds to B, `[stimulus]`.
+
+    Source: Fieller (1954), Journal of the Royal Statistical Society B 16, 175-185.
+    """
+    gain, whole = draws.by_cluster(gain), draws.by_cluster(whole)
+    counts = (whole != 0) | (gain != 0)
+    n, total = int(counts.sum()), float(whole.sum())
+    if n < 2:
+        return NO_INTERVAL
+    squared = float(stats.t.ppf(TAILS[1], n - 1)) ** 2
+    (of_part, both), (_, of_whole) = n * np.cov(gain[counts], whole[counts]) * squared
+    a, b, c = total**2 - of_whole, part * total - both, part**2 - of_part  # r is tenable where a r^2 - 2 b r + c <= 0
+    if a <= 0 or total <= 0:
+        return NO_INTERVAL
+    half = float(np.sqrt(max(b**2 - a * c, 0.0)))
+    return (b - half) / a, (b + half) / a
+
+
 def normal_interval(value: float, resampled: FloatArray, n_clusters: int, least: float, most: float) -> Interval:
     """Return Student's interval from the standard deviation over resamples of clusters, cut to a measure's range.
 

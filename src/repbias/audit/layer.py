@@ -26,7 +26,7 @@ def audit_layer(values: FloatArray, plan: Plan, on_feature: Callable[[int], None
     layer = _Layer(values, plan)
     found = layer.findings(on_feature)
     if plan.repeats is not None:
-        found.rows.extend(ceiling_rows(layer.activity.x, layer.alone, plan.features, plan.repeats, plan.draws))
+        found.rows.extend(ceiling_rows(layer.activity, layer.alone, plan.features, plan.repeats, plan.draws))
     scores, equalised = score_rows(layer.activity, plan, layer.alone, layer.unique)
     found.rows.extend(scores)
     return replace(found, equalised=equalised)

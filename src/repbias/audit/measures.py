@@ -99,7 +99,7 @@ VARIANCE = MeasureTable(
             "r2_of_ceiling", "R² of ceiling",
             "r2_unbiased / noise_ceiling over repeated presentations, for features with one label in all presentations "
             "of a stimulus; NaN if the interval of the ceiling includes 0",
-            _BOOTSTRAP, interval_shown=True,
+            "Fieller's", interval_shown=True,
         ),
         Measure(
             "r2_unique", "unique",
@@ -109,9 +109,16 @@ VARIANCE = MeasureTable(
         Measure("r2_common", "shared", "variance shared with other features", _BOOTSTRAP,
                 formula="r2_unbiased - r2_unique"),
         Measure(
+            "r2_lead", "lead",
+            "r2_unbiased minus the largest r2_unbiased of the other features; a feature is dominant only where the "
+            "interval is above 0",
+            _BOOTSTRAP, interval_shown=True,
+        ),
+        Measure(
             "rdm_share", "RDM share",
             "r2_unbiased after each principal component is scaled by its standard deviation: the feature's share of "
-            "the variance of the centred linear kernel zz', which determines linear CKA and RSA",
+            "the variance of the centred linear kernel zz'. RSA and CKA with a model of one feature may order features "
+            "otherwise",
             _BOOTSTRAP,
         ),
         Measure(

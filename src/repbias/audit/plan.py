@@ -50,7 +50,7 @@ def make_plan(stimuli: Stimuli, settings: Settings) -> Plan:
         cluster=stimuli.cluster,
         fold_of=fold_of,
         draws=Resamples(stimuli.cluster, settings.resamples, seed=settings.seed),
-        pairs=associated(stimuli.features),
+        pairs=associated(stimuli.features, stimuli.cluster if stimuli.repeats is None else stimuli.repeats.stimulus),
         classifier=settings.classifier,
         seed=settings.seed,
         repeats=stimuli.repeats,

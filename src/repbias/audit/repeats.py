@@ -27,12 +27,13 @@ import numpy as np
 import numpy.typing as npt
 
 from repbias.audit.findings import Row, row
-from repbias.audit.intervals import NO_INTERVAL, Contributions, Resamples, group_sums
+from repbias.audit.intervals import NO_INTERVAL, Contributions, Resamples, fieller_interval, group_sums
 from repbias.core.arrays import FloatArray, IntArray
 from repbias.core.results import ALL_FEATURES
 from repbias.features.labels import Labels
 from repbias.features.permutations import Exchange, PermutedFeature, exchange, one_value_each
 from repbias.features.values import Values
+from repbias.measures.variance.predictions import FoldedActivity
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,7 +171,7 @@ def _refuse_lone_groups(stimulus: npt.NDArray[Any], group: Labels) -> None:
 
 
 def ceiling_rows(
-    x: FloatArray,
+    activity: FoldedActivity,
     alone: Mapping[str, Contributions],
     features: tuple[PermutedFeature, ...],
     repeats: Repeats,
@@ -179,45 +180,47 @@ def ceiling_rows(
     """Yield the noise ceiling, and the share of it that each feature with one label per stimulus explains.
 
     That share is the feature's `r2_unbiased` in the presentations that have repeats, divided by the ceiling. It is NaN
-    where the interval of the ceiling includes 0, because a ratio to a number that may be 0 has no bounds.
+    where the ceiling cannot be distinguished from 0, because a ratio to a number that may be 0 has no bounds.
 
     Parameters
     ----------
-    x : activity `[presentation, unit]`, centred.
+    activity : of the layer, `[presentation, unit]`.
     alone : what each feature explains by itself.
     """
     _, _, total, _ = next(iter(alone.values())).parts
-    ceiling = reproduced(x, total, repeats)
+    ceiling = reproduced(activity, total, repeats)
     interval, (reproduction, *_) = ceiling.interval(draws), ceiling.parts
     yield row(ALL_FEATURES, "noise_ceiling", ceiling.r2_unbiased, interval)
     repeated = repeats.n_others > 0
     for feature in features:
         if not repeats.bound(feature.values.identity):
             continue
-        if not interval[0] > 0:
-            yield row(feature.name, "r2_of_ceiling", float("nan"), NO_INTERVAL)
-            continue
         cross, gain, *_ = alone[feature.name].parts * repeated
-        of_ceiling = Contributions.of(cross, gain, reproduction, reproduction)
-        yield row(feature.name, "r2_of_ceiling", of_ceiling.r2_unbiased, of_ceiling.interval(draws))
+        part = float(cross.sum())
+        low, high = fieller_interval(part, gain, reproduction, draws) if interval[0] > 0 else NO_INTERVAL
+        share = part / float(reproduction.sum()) if np.isfinite(low) else float("nan")
+        yield row(feature.name, "r2_of_ceiling", share, (low, max(min(high, 1.0), share)))
 
 
-def reproduced(x: FloatArray, total: FloatArray, repeats: Repeats) -> Contributions:
+def reproduced(activity: FoldedActivity, total: FloatArray, repeats: Repeats) -> Contributions:
     """Return what each presentation adds to the noise ceiling: z.q, with q the mean of its repeats; 0 without repeats.
 
-    q is taken about the mean of all presentations, and z about the mean of all that are not in the same cluster; in a
-    crossed design both within the group. The errors of the two means then cancel, so the ceiling is unbiased with few
-    stimuli too.
+    q is taken about the mean of all presentations, and z about the mean of the other folds; in a crossed design both
+    within the group. The errors of the two means then cancel, so the ceiling is unbiased with few stimuli too. As folds
+    hold their share of each class, this also holds for what classes have in common. About the mean of all other
+    stimuli, in which the class of the stimulus itself is rarer, the ceiling would be too high by 1 / stimuli.
 
     Parameters
     ----------
-    x : activity `[presentation, unit]`, centred.
+    activity : of the layer, `[presentation, unit]`.
     total : what each presentation adds to the variance, `[presentation]`.
     """
     centre = repeats.group if repeats.crossed and repeats.group is not None else np.zeros_like(repeats.stimulus)
     n_centre = np.bincount(centre)[centre]
-    within = x - _sums(x, centre) / n_centre[:, None]
-    own = pairs_of(repeats.cluster, centre)
+    within = activity.x - _sums(activity.x, centre) / n_centre[:, None]
+    own = pairs_of(activity.fold_of, centre)
+    if (np.bincount(own)[own] == n_centre).any():  # a group whose presentations are all in one fold
+        own = pairs_of(repeats.cluster, centre)
     deviations = within + _sums(within, own) / (n_centre - np.bincount(own)[own])[:, None]
     others = _sums(within, repeats.stimulus) - (_sums(within, repeats.cell) if repeats.crossed else within)
     repeated = repeats.n_others > 0

@@ -151,7 +151,7 @@ class AuditReport(HasPage, Displayed):
     def statuses(self) -> pd.DataFrame:
         """Return the status of each feature in each layer: the columns layer, feature, status.
 
-        The status is "dominant", "detected", "weak but decodable", "not detected" or "inconclusive"; see
+        The status is "dominant", "tied", "detected", "weak but decodable", "not detected" or "inconclusive"; see
         `repbias.audit.status.status_of` for the rule.
         """
         return statuses(self.results)
@@ -167,6 +167,7 @@ def make_report(
     """Return the report of an audit from what was found in each layer."""
     rows = _stacked({layer: one.rows for layer, one in found.items()}, (*RESULT_COLUMNS[1:6], "p"))
     results = corrected(rows, stimuli.n_stimuli)
+    components = _stacked({layer: one.components for layer, one in found.items()}, COMPONENT_COLUMNS[1:])
     return AuditReport(
         layers=tuple(found),
         features=tuple(stimuli.features),
@@ -175,9 +176,10 @@ def make_report(
         n_units=dict(n_units),
         results=results,
         units=_stacked({layer: one.units for layer, one in found.items()}, UNIT_COLUMNS[1:]),
-        components=_stacked({layer: one.components for layer, one in found.items()}, COMPONENT_COLUMNS[1:]),
+        components=components,
         sentences=conclusions(
             results,
+            components,
             {layer: one.shared for layer, one in found.items()},
             {layer: one.equalised for layer, one in found.items()},
         ),

@@ -10,8 +10,20 @@ import pandas as pd
 
 from repbias.audit import status
 from repbias.audit.findings import Shared
+from repbias.audit.followed import followed
 from repbias.audit.nulls import LEVEL
-from repbias.audit.status import TESTS, Facts, Sentence, detected_in, facts_of, listed, percent, short, status_of
+from repbias.audit.status import (
+    TESTS,
+    Facts,
+    Sentence,
+    detected_in,
+    facts_of,
+    listed,
+    percent,
+    rivals,
+    short,
+    status_of,
+)
 from repbias.core.results import ALL_FEATURES, EXPLAINED
 
 LARGE_SHARE = 0.5
@@ -21,13 +33,16 @@ _SCORES = ("rsa", "cka", "rsa_equalised", "cka_equalised")
 
 
 def conclusions(
-    results: pd.DataFrame, shared: Mapping[str, Shared], equalised: Mapping[str, tuple[str, ...]]
+    results: pd.DataFrame,
+    components: pd.DataFrame,
+    shared: Mapping[str, Shared],
+    equalised: Mapping[str, tuple[str, ...]],
 ) -> tuple[Sentence, ...]:
     """Return the sentences of an audit: on each layer, on scores in each layer, and on the audit as a whole.
 
     Parameters
     ----------
-    results : as in `AuditReport`.
+    results, components : as in `AuditReport`.
     shared : by layer, pairs of features whose labels are associated, with their shared `r2_unbiased` and its interval.
     equalised : by layer, the features whose shares were made equal for the scores.
     """
@@ -37,8 +52,8 @@ def conclusions(
         texts = (
             *_statuses(facts, pairs),
             *_indistinct(pairs, {fact.name: fact for fact in facts}),
-            *_similarity(facts),
-            *_reproduced(Facts(of_layer, ALL_FEATURES), facts),
+            *followed(facts, components[components["layer"] == layer]),
+            *_reproduced(Facts(of_layer, ALL_FEATURES)),
         )
         sentences += [Sentence(str(layer), text) for text in texts]
     cells = results.set_index(["layer", "measure", "feature"])["value"].sort_index()
@@ -66,26 +81,56 @@ def _statuses(facts: list[Facts], pairs: Shared) -> Iterator[str]:
     if not detected:
         yield "no feature was detected after correction for the number of tests."
     for fact in (*detected, *(fact for fact in facts if fact not in detected)):
-        name, explains, read_out = fact.name, f"{fact.percent(EXPLAINED)} of the variance", fact.read_out
-        match status_of(fact, detected):
+        name, explains, read_out = fact.name, _explains(fact), fact.read_out
+        match status_of(fact, facts):
             case status.DOMINANT:
-                most = f"{explains}, the most of {len(facts)} features" if len(facts) > 1 else explains
-                yield f"{name} is dominant. It explains {most}, and is {read_out}."
+                yield f"{name} is dominant. It {explains}, and is {read_out}.{_lead(fact, facts)}"
+            case status.TIED:
+                yield f"{name} is tied. It {explains}, and is {read_out}.{_tie(fact, facts)}"
             case status.DETECTED:
-                yield f"{name} is detected. It explains {explains}, and is {read_out}."
+                yield f"{name} is detected. It {explains}, and is {read_out}."
             case status.WEAK:
                 yield (
-                    f"{name} is weak but decodable. It explains only {explains}, but is {read_out}: a small share of "
+                    f"{name} is weak but decodable. It {_explains(fact, 'only ')}, but is {read_out}: a small share of "
                     f"the variance does not show that a feature is not represented.{_confounded(fact, facts, pairs)}"
                 )
             case status.NOT_DETECTED:
-                yield f"{name} was not detected. It explains {explains}, and is {read_out}; {_bound(fact)}."
+                yield f"{name} was not detected. It {explains}, and is {read_out}; {_bound(fact)}."
             case status.INCONCLUSIVE:
                 p = [[f"{fact.value(measure, when):.2g}" for measure in TESTS] for when in ("p", "p_holm")]
                 yield (
-                    f"for {name} the audit is inconclusive. It explains {explains}, and is {read_out}; the p values "
+                    f"for {name} the audit is inconclusive. It {explains}, and is {read_out}; the p values "
                     f"are {' and '.join(p[0])}, after correction {' and '.join(p[1])}."
                 )
+
+
+def _explains(fact: Facts, only: str = "") -> str:
+    """Return "explains 12 % [8, 16] of the variance" with its share of the ceiling; an R2 below 0 is no share."""
+    share = fact.percent(EXPLAINED)
+    if fact.explained <= 0:
+        return f"explains no variance that can be measured (R2 {share})"
+    of_ceiling = f" ({fact.percent('r2_of_ceiling')} of what repeats reproduce)" if fact.has("r2_of_ceiling") else ""
+    return f"explains {only}{share} of the variance{of_ceiling}"
+
+
+def _lead(fact: Facts, facts: list[Facts]) -> str:
+    """Return by how much the strongest feature exceeds the next."""
+    others = [one for one in facts if one is not fact]
+    if not others:
+        return ""
+    following = max(others, key=lambda one: one.explained)
+    return f" The next feature, {following.name}, explains {fact.percent('r2_lead')} of the variance less."
+
+
+def _tie(fact: Facts, facts: list[Facts]) -> str:
+    """Return the difference of a tied feature from the one that it cannot be distinguished from."""
+    strongest, closest, *_ = rivals(facts)
+    more, less = (fact, closest) if fact is strongest else (strongest, fact)
+    value, low, high = less.interval("r2_lead")
+    return (
+        f" {more.name} explains {percent(-value, -high, -low)} of the variance more than {less.name}, which cannot be "
+        "distinguished from 0."
+    )
 
 
 def _confounded(fact: Facts, facts: list[Facts], pairs: Shared) -> str:
@@ -115,25 +160,27 @@ def _indistinct(pairs: Shared, facts: dict[str, Facts]) -> Iterator[str]:
         less, more = sorted((facts[first], facts[second]), key=lambda fact: fact.explained)
         if less.varies and low > 0 and value > LARGE_SHARE * less.explained:
             weaker[more.name].append(
-                f"{less.name} explains {less.percent(EXPLAINED)}, of which {percent(value, low, high)} is shared with "
-                f"{more.name} and {less.percent('r2_unique')} is unique"
+                f"{less.name} explains {less.percent(EXPLAINED)} of the variance, {percent(value, low, high)} is "
+                f"shared with {more.name}, and {_unique(less)}"
             )
     for name, ones in weaker.items():
         yield (
             f"some features cannot be distinguished from {name}, as their labels are associated: {'; '.join(ones)}. "
-            f"The unique variance of {name} is {facts[name].percent('r2_unique')}."
+            f"For {name}, {_unique(facts[name])}."
         )
 
 
-def _similarity(facts: list[Facts]) -> Iterator[str]:
-    shown = sorted((fact for fact in facts if fact.varies), key=lambda fact: -fact.value("rdm_share"))
-    if shown:
-        shares = "; ".join(f"{fact.name} {fact.percent('rdm_share')}" for fact in shown)
-        yield f"of the variance of the similarities that RSA and linear CKA compare, features explain: {shares}."
+def _unique(fact: Facts) -> str:
+    share = fact.percent("r2_unique")
+    return (
+        f"{share} of the variance is unique"
+        if fact.value("r2_unique") > 0
+        else f"no unique variance can be measured (R2 {share})"
+    )
 
 
-def _reproduced(whole: Facts, facts: list[Facts]) -> Iterator[str]:
-    """State the noise ceiling, where there is one, and the share of it that each detected feature explains."""
+def _reproduced(whole: Facts) -> Iterator[str]:
+    """State the noise ceiling, where there is one."""
     if not whole.has("noise_ceiling"):
         return
     share = whole.percent("noise_ceiling")
@@ -144,12 +191,6 @@ def _reproduced(whole: Facts, facts: list[Facts]) -> Iterator[str]:
         )
         return
     yield f"repeats reproduce {share} of the variance; no feature of the stimulus can explain more."
-    found = [fact for fact in facts if fact.varies and fact.has("r2_of_ceiling")]
-    if found:
-        found.sort(key=lambda fact: -fact.value("r2_of_ceiling"))
-        shares = "; ".join(f"{fact.name} {fact.percent('r2_of_ceiling')}" for fact in found)
-        of_all = short(whole.value("noise_ceiling"))
-        yield f"of the variance that repeats reproduce ({of_all} %), features of the stimulus explain: {shares}."
 
 
 def _scores(scores: Mapping[str, pd.Series[float]]) -> Iterator[str]:
@@ -174,9 +215,10 @@ def _allowed(before: pd.Series[float], after: pd.Series[float]) -> str:
             f"RSA weighs {strong} and {weak} about equally, so one model does not score higher than another merely "
             "because it represents the stronger feature."
         )
-    ratio = before.iloc[0] / before.iloc[-1]
-    text = f"in the responses as recorded, RSA weighs {strong} {ratio:.1f} times as much as {weak}"
-    if ratio > MOSTLY:
+    if before.iloc[0] <= MOSTLY * before.iloc[-1]:
+        ratio = before.iloc[0] / before.iloc[-1]
+        text = f"in the responses as recorded, RSA weighs {strong} {ratio:.1f} times as much as {weak}"
+    else:
         text = (
             f"in the responses as recorded, a high RSA score shows that a model represents {strong}, and almost "
             f"nothing about {weak}"

@@ -52,18 +52,22 @@ WEAK_R2 = 0.05
 WEAK_RATIO = 0.2
 _MOST_NAMES = 3  # layers that a summary names; more than that it counts
 
-DOMINANT, DETECTED, WEAK = "dominant", "detected", "weak but decodable"
+DOMINANT, TIED, DETECTED, WEAK = "dominant", "tied", "detected", "weak but decodable"
 NOT_DETECTED, INCONCLUSIVE = "not detected", "inconclusive"
+_ENOUGH = f"{short(WEAK_R2, 0)} % (of what repeats reproduce, where there is a share of the noise ceiling)"
 MEANINGS = {
-    DOMINANT: "it explains more of the layer's variance than any other feature, and at least "
-    f"{short(WEAK_R2, 0)} %. Analyses that follow variance (PCA, clustering, RSA, CKA, regression) show it first.",
-    DETECTED: "it is detected, and is neither dominant nor weak.",
-    WEAK: f"a linear classifier decodes it, but it explains less than {short(WEAK_R2, 0)} % of the variance, or less "
-    f"than {short(WEAK_RATIO, 0)} % of what the strongest one explains. Analyses that follow variance hardly show it.",
-    NOT_DETECTED: "neither its R2 nor its decodability is significant. It may be represented below the detectable R2, "
-    "or in a form that a linear classifier cannot read.",
-    INCONCLUSIVE: "a test has p of at most .05, but not after Holm's correction for all tests, or the interval of the "
-    "decodability includes chance.",
+    DOMINANT: "it explains more of the layer's variance than any other feature (95 % intervals of the differences are "
+    f"above 0), and at least {_ENOUGH}.",
+    TIED: "no other feature is shown to explain more, but the 95 % interval of its difference from another feature "
+    f"includes 0. It explains at least {_ENOUGH}.",
+    DETECTED: "its R2 or its decodability is significant after Holm's correction, with an interval above 0 or above "
+    "chance, and it is neither dominant, tied, nor weak.",
+    WEAK: f"a linear decoder reads it out, but it explains less than {_ENOUGH}, or less than "
+    f"{short(WEAK_RATIO, 0)} % of what the strongest feature explains.",
+    NOT_DETECTED: "neither its R2 nor its decodability has p of at most .05, even before correction. It may be "
+    "represented below the detectable R2, or in a form that a linear decoder cannot read.",
+    INCONCLUSIVE: "R2 or decodability has p of at most .05 before correction, but neither of them has both p of at "
+    "most .05 after Holm's correction for all tests and an interval above 0 (R2) or above chance (decodability).",
 }
 
 
@@ -77,11 +81,17 @@ class Facts:
     def value(self, measure: str, column: str = "value") -> float:
         return float(self._rows.loc[measure, column])  # type: ignore[arg-type]
 
+    def interval(self, measure: str) -> tuple[float, float, float]:
+        """Return the value of a measure and the ends of its interval."""
+        value, low, high = (self.value(measure, column) for column in ("value", "ci_low", "ci_high"))
+        return value, low, high
+
     def percent(self, measure: str) -> str:
-        return percent(*(self.value(measure, column) for column in ("value", "ci_low", "ci_high")))
+        return percent(*self.interval(measure))
 
     def has(self, measure: str) -> bool:
-        return measure in self._rows.index
+        """Whether the measure was taken and has a value."""
+        return measure in self._rows.index and not np.isnan(self.value(measure))
 
     @property
     def explained(self) -> float:
@@ -90,10 +100,12 @@ class Facts:
 
     @property
     def varies(self) -> bool:
-        return self.value(EXPLAINED, "p_holm") <= LEVEL
+        """Whether R2 is significant, and its interval above 0."""
+        return self.value(EXPLAINED, "p_holm") <= LEVEL and self.value(EXPLAINED, "ci_low") > 0
 
     @property
     def decodable(self) -> bool:
+        """Whether decodability is significant, and its interval above chance."""
         above = self.value("decodability", "ci_low") > self.value("chance")
         return above and self.value("decodability", "p_holm") <= LEVEL
 
@@ -103,10 +115,29 @@ class Facts:
         return min(self.value(measure, "p") for measure in TESTS) > LEVEL
 
     @property
+    def explains_enough(self) -> bool:
+        """Whether the feature varies, and explains .05 or more of the variance, or of what repeats reproduce."""
+        return self.varies and max(self.explained, self._of_ceiling) >= WEAK_R2
+
+    @property
+    def explains_little(self) -> bool:
+        """Whether the feature explains less than .05 of the variance, or of what repeats reproduce.
+
+        This is not known where the ceiling cannot be distinguished from 0.
+        """
+        unknown = "r2_of_ceiling" in self._rows.index and not self.has("r2_of_ceiling")
+        return not unknown and max(self.explained, self._of_ceiling) < WEAK_R2
+
+    @property
+    def _of_ceiling(self) -> float:
+        return self.value("r2_of_ceiling") if self.has("r2_of_ceiling") else -np.inf
+
+    @property
     def read_out(self) -> str:
+        """How well the feature is decoded, in words; only R2 has chance 0."""
         share, chance = self.percent("decodability"), self.value("chance")
         if chance == 0:
-            return f"decoded with an R2 of {share}"
+            return f"decoded with a held-out R2 of {share}"
         return f"decoded with a balanced accuracy of {share} (chance {short(chance)} %)"
 
 
@@ -121,25 +152,37 @@ def detected_in(facts: Sequence[Facts]) -> list[Facts]:
     return sorted((fact for fact in facts if fact.varies or fact.decodable), key=lambda fact: -fact.explained)
 
 
-def status_of(fact: Facts, detected: Sequence[Facts]) -> str:
-    """Return the status of a feature in a layer in which the features `detected` were detected.
+def rivals(facts: Sequence[Facts]) -> list[Facts]:
+    """Return the features that are not shown to explain less than the strongest, which is the first of them."""
+    strongest, *others = sorted(facts, key=lambda fact: -fact.explained)
+    return [strongest, *(fact for fact in others if not fact.value("r2_lead", "ci_high") < 0)]
 
-    p values are at a level of .05, after Holm's correction unless stated otherwise, and R2 is `r2_unbiased`.
 
-        varies               the p value of R2 is significant
+def status_of(fact: Facts, facts: Sequence[Facts]) -> str:
+    """Return the status of a feature in a layer; `facts` are those of all its features.
+
+    p values are at a level of .05, after Holm's correction unless stated otherwise, and R2 is `r2_unbiased`. The share
+    is R2, or `r2_of_ceiling` where there is one.
+
+        varies               the p value of R2 is significant, and its interval is above 0
         decodable            the p value of decodability is significant, and its interval is above chance
         detected             the feature varies or is decodable
-        dominant             of the detected features the one with the largest R2, if it varies and R2 is .05 or more
-        weak but decodable   detected and decodable, but R2 is below .05, or below a fifth of the largest
+        dominant             it varies, its share is .05 or more, and its R2 is larger than that of each other feature:
+                             the 95 % intervals of the differences are above 0
+        tied                 it varies, its share is .05 or more, and it is either the feature with the largest R2, but
+                             not dominant, or the interval of its difference from that feature includes 0
+        weak but decodable   decodable, and not dominant or tied; its share is below .05, or its R2 is below a fifth of
+                             the largest
         not detected         neither p value is significant, even before correction
         inconclusive         all other cases
     """
-    if fact not in detected:
+    if not (fact.varies or fact.decodable):
         return NOT_DETECTED if fact.insignificant else INCONCLUSIVE
-    r2, largest = fact.explained, detected[0].explained
-    if fact is detected[0] and fact.varies and r2 >= WEAK_R2:
-        return DOMINANT
-    if fact.decodable and (r2 < WEAK_R2 or r2 < WEAK_RATIO * largest):
+    largest = rivals(facts)
+    if fact.explains_enough and fact in largest:
+        return DOMINANT if len(largest) == 1 else TIED
+    strongest = detected_in(facts)[0].explained
+    if fact.decodable and (fact.explains_little or fact.explained < WEAK_RATIO * strongest):
         return WEAK
     return DETECTED
 
@@ -154,8 +197,7 @@ def statuses(results: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for layer, of_layer in results.groupby("layer", sort=False):
         facts = facts_of(of_layer)
-        detected = detected_in(facts)
-        rows += [(str(layer), fact.name, status_of(fact, detected)) for fact in facts]
+        rows += [(str(layer), fact.name, status_of(fact, facts)) for fact in facts]
     return pd.DataFrame(rows, columns=["layer", "feature", "status"])
 
 

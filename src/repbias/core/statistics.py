@@ -1,4 +1,4 @@
-"""Intervals and tests over seeds, where each network (or subject) is one observation; association of two features.
+"""Intervals and tests over seeds, where each network (or subject) is one observation.
 
 They take one number per seed, never one per stimulus or unit: the stimuli and units of one network are not independent
 observations.
@@ -250,51 +250,3 @@ def slopes(x: NDArray[np.floating], y: NDArray[np.floating]) -> NDArray[np.float
     x = x - x.mean(axis=1, keepdims=True)
     fitted: NDArray[np.float64] = (x * y).sum(axis=1) / (x**2).sum(axis=1)
     return fitted
-
-
-def cramers_v(first: NDArray[np.integer], second: NDArray[np.integer]) -> float:
-    """Return Cramer's V of two columns of class labels 0, 1, ..., corrected for its bias; 0 where either is constant.
-
-    With phi2 = chi2 / n of the r x c table of the classes that occur,
-
-        phi2'  = max(0, phi2 - (r - 1)(c - 1) / (n - 1)),    r' = r - (r - 1)^2 / (n - 1),  c' likewise
-        V      = sqrt( phi2' / min(r' - 1, c' - 1) )
-
-    The plain V lies well above 0 on average even for independent columns; phi2 - (r - 1)(c - 1) / (n - 1) is then 0 on
-    average. V is 1 where each column determines the other.
-
-    Parameters
-    ----------
-    first, second : `[stimulus]`.
-
-    Source: Bergsma (2013), Journal of the Korean Statistical Society 42, 323-328.
-    """
-    if not len(first):
-        return 0.0
-    n_second = int(second.max()) + 1
-    table = np.bincount(first * n_second + second, minlength=(int(first.max()) + 1) * n_second)
-    table = table.reshape(-1, n_second).astype(float)
-    table = table[table.any(1)][:, table.any(0)]
-    expected = np.outer(table.sum(1), table.sum(0)) / len(first)
-    phi_squared = float(((table - expected) ** 2 / expected).sum()) / len(first)
-    return float(v_from_phi(phi_squared, len(first), (table.shape[0], table.shape[1])))
-
-
-def v_from_phi(phi_squared: float | NDArray[np.float64], n: int, classes: tuple[int, int]) -> NDArray[np.float64]:
-    """Return the bias-corrected V of `cramers_v` from chi2 / n of `n` stimuli; 0 where either has one class."""
-    rows, columns = classes
-    least = min(one - 1 - (one - 1) ** 2 / max(n - 1, 1) for one in classes)
-    if least <= 0:
-        return np.zeros_like(phi_squared, dtype=float)
-    corrected = np.asarray(phi_squared) - (rows - 1) * (columns - 1) / (n - 1)
-    return np.sqrt(np.maximum(corrected, 0) / least)
-
-
-def association_bound(n: int, classes: tuple[int, int], level: float) -> float:
-    """Return the V of `cramers_v` that two independent columns of `n` stimuli exceed with probability `level`.
-
-    V grows with chi2, so the bound is the V of the quantile of the chi2 distribution of independent columns; 1 where
-    stimuli are too few for a V above 0.
-    """
-    quantile = stats.chi2.isf(level, (classes[0] - 1) * (classes[1] - 1))
-    return float(v_from_phi(quantile / max(n, 1), n, classes)) or 1.0

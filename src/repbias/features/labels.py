@@ -13,10 +13,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from repbias.core.arrays import IntArray
-from repbias.core.statistics import cramers_v
+from repbias.core.association import association_p, cramers_v, determines
+from repbias.core.statistics import holm
 
 Labellings = npt.NDArray[np.integer[Any]]  # several labellings of the stimuli, `[labelling, stimulus]`
 ASSOCIATED = 0.1
+LEVEL_OF_PAIRS = 0.05
 BIN = "features are classes: bin it first, e.g. with pd.qcut(values, 4, labels=False)"
 
 
@@ -90,13 +92,36 @@ def refuse_unscorable(labels: Classes, cluster: IntArray, what: str, *, clusters
         )
 
 
-def associated(features: Mapping[str, Classes]) -> tuple[tuple[str, str], ...]:
-    """Return the pairs of features whose Cramer's V is .1 or more."""
+def associated(features: Mapping[str, Classes], item: IntArray | None = None) -> tuple[tuple[str, str], ...]:
+    """Return the pairs of features whose labels are associated.
+
+    Cramer's V, corrected for its bias, is .1 or more, and the p value of `association_p` is at most .05 after Holm's
+    correction over all pairs; or one of the two features determines the other. If both features have one label in each
+    item, each item counts once.
+
+    Parameters
+    ----------
+    features : labels by name.
+    item : the independent item that each stimulus belongs to (its group, or what it is a presentation of), 0, 1, ...,
+        `[stimulus]`; None if stimuli are independent. Features that are not classes are taken by their strata.
+    """
+    pairs = list(combinations(features, 2))
+    numbers = [_counted_once(features[one].numbers, features[other].numbers, item) for one, other in pairs]
+    tests = holm([association_p(*two) for two in numbers])
     return tuple(
-        (first, second)
-        for first, second in combinations(features, 2)
-        if cramers_v(features[first].numbers, features[second].numbers) >= ASSOCIATED
+        pair
+        for pair, two, p in zip(pairs, numbers, tests, strict=True)
+        if (p <= LEVEL_OF_PAIRS and cramers_v(*two) >= ASSOCIATED) or determines(*two) or determines(*two[::-1])
     )
+
+
+def _counted_once(first: IntArray, second: IntArray, item: IntArray | None) -> tuple[IntArray, IntArray]:
+    """Return one label of each item, where both features have one label in each; or all labels."""
+    if item is not None:
+        once = np.unique(item, return_index=True)[1]
+        if all((labels[once][item] == labels).all() for labels in (first, second)):
+            return first[once], second[once]
+    return first, second
 
 
 def refuse_one_group(labels: Labels) -> None:

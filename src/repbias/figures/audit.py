@@ -225,10 +225,9 @@ def _caption(report: AuditTables, layers: list[str]) -> str:
         )
     return (
         "Share of each layer’s variance that each feature explains (on a square-root scale) against how well a linear "
-        "classifier (of numbers, a regression) decodes it, from 0 at chance (dashed line) to 1 without errors, whatever "
-        "the number of classes. "
-        "Bars are 95 % intervals. Features near the top are dominant. Features at the lower right are weak but "
-        "decodable: they can be read out, but a method that follows variance barely shows them. Features at the lower "
+        "classifier (of numbers, a regression) decodes it, from 0 at chance (dashed line) to 1 without errors. "
+        "Bars are 95 % intervals. Features near the top explain most of the variance. Features at the lower "
+        "right are weak but decodable: they can be read out, but explain little of the variance. Features at the lower "
         "left are not detected in these data. The grey band ends at the largest share of variance that the test would "
         "miss more than one time in five; short lines at the left mark this share for each feature."
         f"{ceiling}{left_out(report, layers)}"

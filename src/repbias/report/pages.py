@@ -128,8 +128,8 @@ def _cells(report: AuditReport) -> dict[str, list[tuple[str, str]]]:
     cells: dict[str, list[tuple[str, str]]] = {layer: [] for layer in report.layers}
     for layer, feature, status in report.statuses().itertuples(index=False, name=None):
         r2, decoded, chance = (short(value[layer, feature, name]) for name in (*TESTS, "chance"))
-        of_chance = f" (chance {chance}\u00a0%)" if value[layer, feature, "chance"] else "; R² of decoding"
-        numbers = f"R² {r2}\u00a0%, decoded {decoded}\u00a0%{of_chance}".replace("-", "−")
+        beside = f" (chance {chance}\u00a0%)" if value[layer, feature, "chance"] else ""  # only R² has chance 0
+        numbers = f"R² {r2}\u00a0%, decoded {decoded}\u00a0%{beside}".replace("-", "−")
         cells[layer].append((status, numbers))
     return cells
 

@@ -15,8 +15,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import norm
 
+from repbias.core.association import association_bound, cramers_v, v_from_phi
 from repbias.core.display import Displayed
-from repbias.core.statistics import association_bound, cramers_v, v_from_phi
 from repbias.tasks.generated import stimulus_keys
 from repbias.tasks.task import SPLITS, UNLABELLED, Finding, Manipulation, Split, Task
 

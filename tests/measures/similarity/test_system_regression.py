@@ -190,8 +190,36 @@ def test_a_dead_system_explains_nothing_and_nothing_is_explained_of_it(dead):
     a, b = (np.full_like(x, 0.1) if name == dead else x for name, x in (("a", a), ("b", b)))
     found = halves(a, b, labels)
     assert found.r2 == pytest.approx(0, abs=1e-9)
-    assert np.isfinite(found.table()["value"]).all()
-    assert not found.feature_share.any()
+    table = found.table()
+    assert np.isfinite(table.loc[table["measure"] != "share", "value"]).all()
+    assert np.isnan(found.feature_share).all()
+
+
+def test_shares_of_what_an_unrelated_system_explains_are_not_defined():
+    """Where r2 is near 0 by chance, contributions over r2 would lie between -83 and 12."""
+    defined = 0
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        labels = rng.integers(0, 2, (200, 2))
+        b = labels @ rng.normal(size=(2, 20)) + rng.normal(size=(200, 20))
+        found = halves(rng.normal(size=(200, 10)), b, labels)
+        shares = [*found.feature_share, found.remainder_share]
+        assert np.isnan(shares).all() or np.abs(shares).max() < 5
+        assert ("not defined" in repr(found)) == np.isnan(shares).all()
+        defined += np.isfinite(shares).all()
+    assert defined <= 5
+
+
+def test_the_error_of_r2_is_its_spread_over_test_stimuli():
+    rng = np.random.default_rng(0)
+    tuning, noise = rng.normal(size=(8, 20)), 4.0
+    a = rng.normal(size=(4000, 8))
+    b = a @ tuning + noise * rng.normal(size=(4000, 20))
+    found = [
+        system_regression(a[:300], b[:300], test_a=a[part], test_b=b[part])
+        for part in np.arange(400, 4000).reshape(-1, 60)
+    ]
+    assert np.mean([one.r2_error for one in found]) == pytest.approx(np.std([one.r2 for one in found]), rel=0.3)
 
 
 def test_one_unit_tensors_and_float32_are_read():

@@ -22,6 +22,7 @@ from repbias.measures.variance.regression import JointEncoding, fit_joint_encodi
 
 ALPHAS = tuple(10.0**power for power in range(-8, 4))
 REMAINDER = "(remainder)"
+NORMAL_QUANTILE = 1.96  # of 97.5 %
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -38,6 +39,9 @@ class SystemRegression(MeasureResult):
 
     r2: float
     """Pooled R2 of B on the test stimuli."""
+
+    r2_error: float
+    """Standard error of `r2` over the test stimuli, for the map that was fitted."""
 
     unit_r2: FloatArray
     """R2 of each of B's units, `[unit of B]`; 0 for a unit that does not vary."""
@@ -68,27 +72,35 @@ class SystemRegression(MeasureResult):
     """Number of test stimuli."""
 
     @property
+    def is_explained(self) -> bool:
+        """Whether the 95 % interval of `r2` lies above 0."""
+        return self.r2 > NORMAL_QUANTILE * self.r2_error
+
+    @property
     def feature_share(self) -> FloatArray:
-        """Share of what is explained that consists of each feature, `[feature]`; 0 where nothing is explained."""
-        return ratio(self.feature_contribution, self.r2)
+        """Share of what is explained that consists of each feature, `[feature]`.
+
+        It is NaN if the 95 % interval of `r2` includes 0, because parts of nothing are not defined.
+        """
+        return self.feature_contribution / (self.r2 if self.is_explained else np.nan)
 
     @property
     def remainder_share(self) -> float:
-        """Share of what is explained that no feature accounts for."""
-        return float(ratio(self.remainder_contribution, self.r2))
+        """Share of what is explained that no feature accounts for; NaN in the same case."""
+        return self.remainder_contribution / (self.r2 if self.is_explained else np.nan)
 
     def table(self) -> pd.DataFrame:
         """Return a tidy table with the columns feature, measure and value.
 
         Measures of each feature: `contribution`, `share`, `r2`, `variance`; of the remainder, `(remainder)`:
-        `contribution`, `share`, `r2`; of everything, `(all)`: `r2`, `alpha`, `relative_alpha`.
+        `contribution`, `share`, `r2`; of everything, `(all)`: `r2`, `r2_error`, `alpha`, `relative_alpha`.
         """
         by_part = {
             "contribution": [*self.feature_contribution, self.remainder_contribution],
             "share": [*self.feature_share, self.remainder_share],
             "r2": [*self.feature_r2, self.remainder_r2],
         }
-        whole = {"r2": self.r2, "alpha": self.alpha, "relative_alpha": self.relative_alpha}
+        whole = {"r2": self.r2, "r2_error": self.r2_error, "alpha": self.alpha, "relative_alpha": self.relative_alpha}
         variance = measures_table(self.names, {"variance": self.feature_variance}, whole)
         return pd.concat([measures_table((*self.names, REMAINDER), by_part), variance], ignore_index=True)
 
@@ -97,7 +109,8 @@ class SystemRegression(MeasureResult):
         return Bars(names, parts, "part of R2", title=f"R2 {self.r2:.2f}")
 
     def _title(self) -> str:
-        return f"Regression of B on A, R2 {self.r2:.3f} on {self.n_stimuli:,} test stimuli"
+        title = f"Regression of B on A, R2 {self.r2:.3f} on {self.n_stimuli:,} test stimuli"
+        return title if self.is_explained else f"{title}; its interval includes 0, so shares of it are not defined"
 
 
 def system_regression(
@@ -198,9 +211,11 @@ def system_regression(
     contribution = ratio([((2 * part - guess) * prediction).sum() for part, guess in (*parts, rest)], total)
     variance = ratio([(part**2).sum() for part, _ in (*parts, rest)], total)
     part_r2 = ratio(contribution, variance)
+    r2 = float(ratio(((2 * held - prediction) * prediction).sum(), total))
     return SystemRegression(
         names=names,
-        r2=float(ratio(((2 * held - prediction) * prediction).sum(), total)),
+        r2=r2,
+        r2_error=_error_of_r2(r2, held, prediction),
         unit_r2=ratio(((2 * held - prediction) * prediction).sum(0), (held**2).sum(0)),
         feature_contribution=contribution[:-1],
         remainder_contribution=float(contribution[-1]),
@@ -238,6 +253,14 @@ def _choose_alpha(x: FloatArray, y: FloatArray, alphas: Sequence[float]) -> tupl
         return alphas[0] * scale, scale
     chosen = RidgeCV([alpha * scale for alpha in alphas], gcv_mode="svd").fit(x, y)
     return float(chosen.alpha_), scale
+
+
+def _error_of_r2(r2: float, held: FloatArray, prediction: FloatArray) -> float:
+    """Return the standard error of a pooled R2 over independent stimuli, by linearisation of the ratio."""
+    squares = (held**2).sum(1)
+    residuals = ((2 * held - prediction) * prediction).sum(1) - r2 * squares
+    n = len(held)
+    return float(ratio(np.sqrt(n / max(n - 1, 1) * (residuals**2).sum()), squares.sum()))
 
 
 def _parts(

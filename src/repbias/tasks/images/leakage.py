@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import beta
 
-from repbias.core.statistics import association_bound, cramers_v
+from repbias.core.association import association_bound, cramers_v
 from repbias.tasks.images.scenes import Scenes
 from repbias.tasks.images.spec import ImageSpec
 from repbias.tasks.task import UNLABELLED, Finding, Split
