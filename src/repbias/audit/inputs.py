@@ -16,6 +16,7 @@ from torch import Tensor
 
 from repbias.audit.repeats import Repeats, find_repeats, refuse_confounded
 from repbias.core.arrays import ArrayLike, FloatArray, IntArray, as_numpy
+from repbias.core.frames import refuse_masked, shared_index
 from repbias.core.results import ALL_FEATURES
 from repbias.core.specs import refuse_unknown
 from repbias.features.labels import Labels, as_classes, is_missing, refuse_one_group, refuse_unscorable
@@ -82,6 +83,9 @@ class Stimuli:
     notes: tuple[str, ...]
     """What was done about missing labels and unequal classes, with counts."""
 
+    index: pd.Index[Any] | None = None
+    """The index of all stimuli that were given; None where neither labels nor groups nor repeats carry one."""
+
     @property
     def n_stimuli(self) -> int:
         return len(self.kept)
@@ -115,6 +119,7 @@ def check_stimuli(
     of : where `n` comes from, in words, for errors.
     """
     named = _columns(features)
+    index = shared_index({"features": named, "groups": groups, "repeats": repeats})
     given = {f"the feature {name!r}": values for name, values in named.items()}
     given |= {what: values for what, values in (("groups", groups), ("repeats", repeats)) if values is not None}
     columns = {what: _column(values, what) for what, values in given.items()}
@@ -138,7 +143,7 @@ def check_stimuli(
     labels = {name: classes[f"the feature {name!r}"] for name in named}
     cluster, found = _clusters(labels, classes.get("groups"), classes.get("repeats"), left)
     notes = (*notes, *_class_notes(labels))
-    return Stimuli(labels, rows, n, cluster, groups is not None, found, notes)
+    return Stimuli(labels, rows, n, cluster, groups is not None, found, notes, index)
 
 
 def _clusters(
@@ -226,12 +231,6 @@ def _as_array(values: Any, what: str) -> npt.NDArray[Any]:
         return np.asarray(values)
     except ValueError as error:
         raise ValueError(f"{what} must be [stimulus], one label for each, got lists of different lengths") from error
-
-
-def refuse_masked(values: object, what: str) -> None:
-    """Raise for a masked array, because the mask would be lost."""
-    if isinstance(values, np.ma.MaskedArray):
-        raise TypeError(f"{what} is a masked array, whose mask would be lost: drop or fill what is masked first")
 
 
 def _kept(columns: dict[str, pd.Series[Any]], missing: Missing, n: int) -> tuple[BoolArray, tuple[str, ...]]:

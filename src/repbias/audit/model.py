@@ -23,6 +23,7 @@ from repbias.audit.causal.outcomes import Outputs, Reports
 from repbias.audit.causal.rows import causal_rows, causal_sentences
 from repbias.audit.inputs import Missing, Settings, Stimuli, check_stimuli
 from repbias.audit.measures import CAUSAL, documented
+from repbias.audit.passes import CAUSES, compare_passes, set_back
 from repbias.audit.progress import AuditProgress
 from repbias.audit.report import AuditReport
 from repbias.core.arrays import ArrayLike
@@ -119,14 +120,17 @@ def audit(
     stimuli = check_stimuli(features, groups, repeats, missing, n=batches.n_stimuli, of="inputs")
     outcome = Reports(predict, stimuli.labels, stimuli.kept, stimuli.n_given) if predict else Outputs(model, pool, axes)
     unclear = _try(model, batches, outcome) if interventions else ""
+    compared = compare_passes(model, batches, names, outcome if interventions and not unclear else None)
+    if compared.output:
+        unclear = f"the model's output differs between two passes of the same stimuli: in eval mode it is {CAUSES}"
     passes = 2 * len(interventions) * len(names) * len(stimuli.labels) if not unclear else 0
-    with AuditProgress(enabled=progress, passes=passes) as shown:
+    with set_back(model, compared.buffers), AuditProgress(enabled=progress, passes=passes) as shown:
         activity = read_batches(model, batches, names, pool, axes)
         shown.has_read()
         report = audit_layers(check_layers(activity.arrays), stimuli, settings, shown)
         report = replace(
             report,
-            notes=(*activity.notes, *report.notes),
+            notes=(*activity.notes, *compared.notes(), *report.notes),
             settings=report.settings | {"pool": pool, "batch_size": batch_size, "interventions": tuple(interventions)},
         )
         if not interventions:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -18,6 +19,7 @@ from repbias.activations.reading import Float32Array, iterate_batches
 from repbias.audit.arrays import unit_notes
 from repbias.audit.inputs import Missing, Settings, check_stimuli, refuse_below
 from repbias.audit.intervals import CONFIDENCE
+from repbias.audit.passes import compare_passes, set_back
 from repbias.audit.progress import AuditProgress
 from repbias.audit.report import AuditReport, make_report
 from repbias.audit.stream.layer import audit_sums
@@ -179,4 +181,15 @@ def stream_activity(
     refuse_unknown_pool(pool)
     names = match_layers(model, layers)
     batches = Batches(inputs, model, batch_size=batch_size, device=device, attention_mask=attention_mask)
-    return iterate_batches(model, batches, names, pool, axes)
+    return _warned_of(model, batches, names, iterate_batches(model, batches, names, pool, axes))
+
+
+def _warned_of(
+    model: nn.Module, batches: Batches, names: Sequence[str], parts: Iterator[dict[str, Float32Array]]
+) -> Iterator[dict[str, Float32Array]]:
+    """Yield the parts; warn before the first of them where two passes of the same stimuli differ."""
+    compared = compare_passes(model, batches, names)
+    for note in compared.notes():
+        warnings.warn(note, stacklevel=3)
+    with set_back(model, compared.buffers):
+        yield from parts
