@@ -153,7 +153,7 @@ def _overrides_train(module: nn.Module) -> bool:
 def _tensors_of(module: nn.Module) -> Iterator[torch.Tensor]:
     """Yield the parameters and buffers of a module, without those of its submodules, that hold values."""
     for tensor in (*module.parameters(recurse=False), *module.buffers(recurse=False)):
-        if not tensor.is_meta and not isinstance(tensor, nn.parameter.UninitializedTensorMixin):
+        if not tensor.is_meta and not isinstance(tensor, nn.UninitializedParameter | nn.UninitializedBuffer):
             yield tensor
 
 

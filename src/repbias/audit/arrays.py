@@ -10,13 +10,14 @@ import numpy as np
 import pandas as pd
 
 from repbias.audit.findings import LayerFindings
-from repbias.audit.inputs import BoolArray, Missing, Settings, Stimuli, check_stimuli, named_values
+from repbias.audit.inputs import BoolArray, Missing, Scale, Settings, Stimuli, check_stimuli, named_values
 from repbias.audit.intervals import CONFIDENCE
 from repbias.audit.layer import audit_layer
 from repbias.audit.measures import READOUT, SCORES, VARIANCE, documented
 from repbias.audit.plan import Plan, make_plan, plan_notes
 from repbias.audit.progress import AuditProgress
 from repbias.audit.report import AuditReport, make_report
+from repbias.audit.scaling import refuse_unknown_noise, scale_notes, scaled
 from repbias.audit.scores import equal_share_notes
 from repbias.core.arrays import ArrayLike, FloatArray, as_float64, as_representation, refuse_rdm
 from repbias.core.frames import shared_index
@@ -34,6 +35,7 @@ def audit_arrays(
     permutations: int = 200,
     missing: Missing = "refuse",
     classifier: str = "logistic",
+    scale: Scale = "none",
     progress: bool = True,
 ) -> AuditReport:
     """Measure how much variance of each layer every feature explains, and how well it can be decoded.
@@ -64,6 +66,9 @@ def audit_arrays(
     permutations : number of permutations of the labels, and of planted features, 50 or more.
     missing : "refuse", or "drop" to leave out the stimuli that lack a label of any feature.
     classifier : the classifier of decodability: "logistic", "ridge", "svm" or "nearest_mean"; see `Classifier`.
+    scale : "none" takes units as they are, so that a unit counts by its variance; "zscore" divides each by its standard
+        deviation over stimuli; "noise" whitens the noise that repeats show, and needs `repeats`. The classifier
+        standardises units in any case.
     progress : whether to show how much is done and how long the rest takes, on standard error or in the notebook.
 
     Returns
@@ -118,7 +123,8 @@ def audit_arrays(
     >>> report.statuses()["status"].tolist()
     ['dominant', 'weak but decodable']
     """
-    settings = Settings(seed, resamples, permutations, missing, classifier)
+    settings = Settings(seed, resamples, permutations, missing, classifier, scale)
+    refuse_unknown_noise(scale, repeats=repeats is not None)
     shared_index({"arrays": arrays, "features": features, "groups": groups, "repeats": repeats})
     layers = check_layers(arrays)
     n = len(next(iter(layers.values())))
@@ -131,13 +137,15 @@ def audit_layers(
     layers: Mapping[str, FloatArray], stimuli: Stimuli, settings: Settings, progress: AuditProgress
 ) -> AuditReport:
     """Return the report on checked activity of all stimuli that were given, `[stimulus, unit]` by layer."""
-    layers = stimuli.of(layers)
+    given = stimuli.of(layers)
+    layers = {name: scaled(values, stimuli.repeats, settings.scale, name) for name, values in given.items()}
     plan = make_plan(stimuli, settings)
     found = _measured(layers, plan, progress)
     equalised = {layer: one.equalised for layer, one in found.items()}
     notes = (
         *stimuli.notes,
-        *activity_notes(layers, stimuli),
+        *activity_notes(given, stimuli),
+        *(scale_notes({name: values.var(0) for name, values in given.items()}) if settings.scale == "none" else ()),
         *plan_notes(stimuli, plan),
         *equal_share_notes(equalised, tuple(stimuli.labels), stimuli.n_stimuli),
     )

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from repbias.audit.repeats import Repeats, find_repeats, refuse_confounded
 from repbias.core.arrays import ArrayLike, FloatArray, IntArray, as_numpy
-from repbias.core.frames import refuse_masked, shared_index
+from repbias.core.frames import as_dense, refuse_index_column, refuse_masked, shared_index
 from repbias.core.results import ALL_FEATURES
 from repbias.core.specs import refuse_unknown
 from repbias.features.labels import Labels, as_classes, is_missing, refuse_one_group, refuse_unscorable
@@ -24,6 +24,8 @@ from repbias.measures.decoding.linear_classifiers import CLASSIFIERS
 
 Missing = Literal["refuse", "drop"]
 MISSING = ("refuse", "drop")
+Scale = Literal["none", "zscore", "noise"]
+SCALES = ("none", "zscore", "noise")
 LEAST_STIMULI = 10
 BoolArray = npt.NDArray[np.bool_]
 
@@ -37,6 +39,7 @@ class Settings:
     permutations: int
     missing: Missing
     classifier: str = "logistic"
+    scale: str = "none"
 
     def __post_init__(self) -> None:
         for name, value, least, why in (
@@ -47,6 +50,7 @@ class Settings:
             refuse_below(name, value, least, why)
         refuse_unknown(self.missing, MISSING, "policy for missing labels")
         refuse_unknown(self.classifier, CLASSIFIERS, "classifier")
+        refuse_unknown(self.scale, SCALES, "scale")
 
 
 def refuse_below(name: str, value: object, least: int, why: str) -> None:
@@ -194,6 +198,7 @@ def named_values(values: object, what: str, form: str) -> dict[str, Any]:
 
 def _columns(features: Mapping[str, ArrayLike] | pd.DataFrame) -> dict[str, Any]:
     if isinstance(features, pd.DataFrame):
+        refuse_index_column(features, "features")
         repeated = features.columns[features.columns.duplicated()].tolist()
         if repeated:
             raise ValueError(f"features must have names that differ, got {repeated} more than once: rename the columns")
@@ -210,7 +215,7 @@ def _column(values: Any, what: str) -> pd.Series[Any]:
     if isinstance(values, str):
         raise TypeError(f"{what} must be one label for each stimulus, got the text {values!r}")
     if isinstance(values, Tensor):
-        values = as_numpy(values)
+        values = as_numpy(as_dense(values, what))
     if not isinstance(values, pd.Series | pd.Categorical):
         values = values if isinstance(values, np.ndarray) else _as_array(values, what)
         if values.ndim != 1:
@@ -218,7 +223,8 @@ def _column(values: Any, what: str) -> pd.Series[Any]:
                 f"{what} must be [stimulus], one label for each, got shape {values.shape}: "
                 "give each column as a separate feature"
             )
-    return pd.Series(values).reset_index(drop=True)
+    column = pd.Series(values).reset_index(drop=True)
+    return column.sparse.to_dense() if isinstance(column.dtype, pd.SparseDtype) else column
 
 
 def _as_array(values: Any, what: str) -> npt.NDArray[Any]:

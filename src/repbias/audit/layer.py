@@ -43,14 +43,16 @@ class _Layer(LayerAudit):
         kernel = encodings(folded(of_layer.kernel_scores, plan.fold_of), plan.features)
         labels = {name: feature.labels for name, feature in self._features.items()}
         super().__init__(labels, plan.pairs, plan.draws, variance, kernel)
-        self._maps = fold_maps(self.activity.x, plan.fold_of)
+        standardising = of_layer.standardising
+        self._standardised = self.activity.x @ standardising
+        self._maps = fold_maps(self.activity.x, plan.fold_of, standardising)
 
     def tests(self, feature: str) -> Tests:
         plan, of, activity = self._plan, self._features[feature], self.activity
         labels, n_classes = of.labels.numbers, of.n_classes
         null_r2, null_accuracy = null_scores(activity, self._maps, of.permuted, n_classes)
         (observed_r2,), (discriminant_accuracy,) = null_scores(activity, self._maps, labels[None], n_classes)
-        right = held_out_right(activity.x, labels, plan.fold_of, plan.classifier)
+        right = held_out_right(self._standardised, labels, plan.fold_of, plan.classifier)
         power = planted_power(
             activity,
             of.planted,

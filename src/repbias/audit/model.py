@@ -21,11 +21,12 @@ from repbias.audit.causal.edits import KINDS, Kind
 from repbias.audit.causal.effects import CausalEffects, causal_effects
 from repbias.audit.causal.outcomes import Outputs, Reports
 from repbias.audit.causal.rows import causal_rows, causal_sentences
-from repbias.audit.inputs import Missing, Settings, Stimuli, check_stimuli
+from repbias.audit.inputs import Missing, Scale, Settings, Stimuli, check_stimuli
 from repbias.audit.measures import CAUSAL, documented
 from repbias.audit.passes import CAUSES, compare_passes, set_back
 from repbias.audit.progress import AuditProgress
 from repbias.audit.report import AuditReport
+from repbias.audit.scaling import refuse_unknown_noise
 from repbias.core.arrays import ArrayLike
 from repbias.measures.interventions.site import Predict
 
@@ -51,6 +52,7 @@ def audit(
     permutations: int = 200,
     missing: Missing = "refuse",
     classifier: str = "logistic",
+    scale: Scale = "none",
     progress: bool = True,
     reach: Sequence[Kind] | None = None,
 ) -> AuditReport:
@@ -71,7 +73,8 @@ def audit(
         `DataLoader` of batches; see `Batches`. The inputs are read twice.
     features : class labels by name, `[stimulus]` each, in the order of the inputs.
     layers : glob patterns of layer names, such as "blocks.*.mlp", or of single calls, "act#1"; see `match_layers`.
-    groups, repeats, seed, resamples, permutations, missing, classifier : as in `audit_arrays`.
+    groups, repeats, seed, resamples, permutations, missing, classifier, scale : as in `audit_arrays`; interventions are
+        made in the activity as it is.
     batch_size, device, pool, axes, attention_mask : as in `read_layers`; in `axes`, "(output)" stands for the output of
         the model.
     predict : a function from the output of the model to the labels that it reports, `[stimulus, feature]`, or a mapping
@@ -112,7 +115,8 @@ def audit(
     if reach is not None:
         warnings.warn("reach is now called interventions", FutureWarning, stacklevel=2)
         interventions = reach
-    settings = Settings(seed, resamples, permutations, missing, classifier)
+    settings = Settings(seed, resamples, permutations, missing, classifier, scale)
+    refuse_unknown_noise(scale, repeats=repeats is not None)
     refuse_unknown_pool(pool)
     _refuse_wrong_interventions(interventions, predict)
     names = match_layers(model, layers)

@@ -53,6 +53,8 @@ _STRIDED = Tensor().layout
 
 def _of_pandas(values: Any, what: str) -> npt.NDArray[Any]:
     """Return pandas objects as an array of numbers; raise where a column of a frame holds none."""
+    if isinstance(values, pd.DataFrame):
+        refuse_index_column(values, what)
     columns = values.items() if isinstance(values, pd.DataFrame) else [(None, values)]
     other = [(name, column.dtype) for name, column in columns if not _numeric(column)]
     if not other:
@@ -64,6 +66,14 @@ def _of_pandas(values: Any, what: str) -> npt.NDArray[Any]:
     if name is not None:
         raise TypeError(f"{what} must hold numbers, got {kind} in column {name!r}: leave that column out")
     return np.asarray(values)
+
+
+def refuse_index_column(frame: pd.DataFrame, what: str) -> None:
+    """Raise where a frame was read from a file that was saved with its index, which became a column."""
+    if "Unnamed: 0" in frame.columns:
+        raise ValueError(
+            f"{what} has the column 'Unnamed: 0', which is the index of a saved frame: read the file with index_col=0"
+        )
 
 
 def _numeric(column: Any) -> bool:

@@ -17,13 +17,15 @@ from repbias.activations.layers import match_layers
 from repbias.activations.layout import Pool, refuse_unknown_pool
 from repbias.activations.reading import Float32Array, iterate_batches
 from repbias.audit.arrays import unit_notes
-from repbias.audit.inputs import Missing, Settings, check_stimuli, refuse_below
+from repbias.audit.inputs import Missing, Scale, Settings, check_stimuli, refuse_below
 from repbias.audit.intervals import CONFIDENCE
 from repbias.audit.passes import compare_passes, set_back
 from repbias.audit.progress import AuditProgress
 from repbias.audit.report import AuditReport, make_report
+from repbias.audit.scaling import refuse_unknown_noise, scale_notes
 from repbias.audit.stream.layer import audit_sums
 from repbias.audit.stream.plan import StreamPlan, stream_plan
+from repbias.audit.stream.scaling import standardised, unit_variances
 from repbias.audit.stream.sums import Chunk, read_sums
 from repbias.core.arrays import ArrayLike
 
@@ -39,6 +41,7 @@ def audit_stream(
     resamples: int = 500,
     permutations: int = 200,
     missing: Missing = "refuse",
+    scale: Scale = "none",
     sample: int = 10_000,
     progress: bool = True,
 ) -> AuditReport:
@@ -77,6 +80,7 @@ def audit_stream(
     resamples : number of bootstrap resamples, 100 or more.
     permutations : number of planted features, and of shuffled labels, 50 or more.
     missing : "refuse", or "drop" to leave out the stimuli that lack a label of any feature.
+    scale : "none" or "zscore", as in `audit_arrays`; "noise" is refused, as a stream has no repeats.
     sample : number of stimuli whose activity is kept in memory, 1,000 or more.
     progress : whether to show how many stimuli were read, on standard error or in the notebook.
 
@@ -110,7 +114,8 @@ def audit_stream(
     >>> report.statuses()["status"].tolist()
     ['dominant', 'not detected']
     """
-    settings = Settings(seed, resamples, permutations, missing)
+    settings = Settings(seed, resamples, permutations, missing, scale=scale)
+    refuse_unknown_noise(scale, repeats=False)
     refuse_below("sample", sample, LEAST_SAMPLE, "fewer do not determine the intervals")
     stimuli = check_stimuli(features, missing=missing)
     plan = stream_plan(stimuli, sample, seed)
@@ -120,6 +125,10 @@ def audit_stream(
     constant = {layer: ~sums.varies for layer, sums in layers.items()}
     silent = {layer: sums.silent for layer, sums in layers.items()}
     notes = (*stimuli.notes, *unit_notes(constant, silent), *_plan_notes(plan))
+    if scale == "zscore":
+        layers = {layer: standardised(layers.pop(layer), plan) for layer in n_units}
+    else:
+        notes += tuple(scale_notes({layer: unit_variances(sums, plan) for layer, sums in layers.items()}))
     found = {layer: audit_sums(layers.pop(layer), plan, resamples, permutations) for layer in n_units}
     more = {
         "classifier": CLASSIFIER,
