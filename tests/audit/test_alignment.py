@@ -112,3 +112,11 @@ def test_the_saved_index_of_a_frame_is_neither_unit_nor_feature():
     for arrays, features in (({"V4": frame}, {"side": SIDE}), ({"V4": X}, frame)):
         with pytest.raises(ValueError, match="index_col=0"):
             audit_arrays(arrays, features)
+
+
+def test_labels_of_an_xarray_object_keep_its_index():
+    xarray = pytest.importorskip("xarray")
+    coords = {"presentation": NAMES, "side": ("presentation", SIDE)}
+    recorded = repbias.from_xarray(xarray.DataArray(X, dims=("presentation", "unit"), coords=coords), ["side"])
+    with pytest.raises(ValueError, match="in the order of"):
+        audit_arrays(**recorded, groups=pd.Series(np.arange(N) // 6, index=NAMES).iloc[ORDER])

@@ -224,7 +224,7 @@ def _column(values: Any, what: str) -> pd.Series[Any]:
                 "give each column as a separate feature"
             )
     column = pd.Series(values).reset_index(drop=True)
-    return column.sparse.to_dense() if isinstance(column.dtype, pd.SparseDtype) else column
+    return pd.Series(np.asarray(column)) if isinstance(column.dtype, pd.SparseDtype) else column
 
 
 def _as_array(values: Any, what: str) -> npt.NDArray[Any]:

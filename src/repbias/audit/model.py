@@ -23,7 +23,7 @@ from repbias.audit.causal.outcomes import Outputs, Reports
 from repbias.audit.causal.rows import causal_rows, causal_sentences
 from repbias.audit.inputs import Missing, Scale, Settings, Stimuli, check_stimuli
 from repbias.audit.measures import CAUSAL, documented
-from repbias.audit.passes import CAUSES, compare_passes, set_back
+from repbias.audit.passes import CAUSES, buffers_of, compare_passes, set_back
 from repbias.audit.progress import AuditProgress
 from repbias.audit.report import AuditReport
 from repbias.audit.scaling import refuse_unknown_noise
@@ -123,7 +123,8 @@ def audit(
     batches = Batches(inputs, model, batch_size=batch_size, device=device, attention_mask=attention_mask)
     stimuli = check_stimuli(features, groups, repeats, missing, n=batches.n_stimuli, of="inputs")
     outcome = Reports(predict, stimuli.labels, stimuli.kept, stimuli.n_given) if predict else Outputs(model, pool, axes)
-    unclear = _try(model, batches, outcome) if interventions else ""
+    with set_back(model, buffers_of(model)):
+        unclear = _try(model, batches, outcome) if interventions else ""
     compared = compare_passes(model, batches, names, outcome if interventions and not unclear else None)
     if compared.output:
         unclear = f"the model's output differs between two passes of the same stimuli: in eval mode it is {CAUSES}"

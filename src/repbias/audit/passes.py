@@ -62,7 +62,7 @@ def compare_passes(model: nn.Module, batches: Batches, names: Sequence[str], out
     names : of the layers that are read.
     outcome : what effects are measured on; None where no effect is measured.
     """
-    before = {name: buffer.detach().clone() for name, buffer in model.named_buffers() if not buffer.is_meta}
+    before = buffers_of(model)
     with torch.no_grad(), evaluating(model):
         batch = next(iter(batches))
         few = batch.take(torch.arange(min(FEW, len(batch))))
@@ -78,6 +78,11 @@ def compare_passes(model: nn.Module, batches: Batches, names: Sequence[str], out
     }
     _set_back(model, changed)
     return Passes(tuple(name for name in one if name in differ and name), "" in differ, changed)
+
+
+def buffers_of(model: nn.Module) -> dict[str, Tensor]:
+    """Return copies of the buffers of a model by name."""
+    return {name: buffer.detach().clone() for name, buffer in model.named_buffers() if not buffer.is_meta}
 
 
 @contextmanager

@@ -81,7 +81,7 @@ def test_an_index_is_no_unit(case, tmp_path):
 )
 def test_what_may_be_an_index_in_another_order_or_is_no_number_is_refused(text, tmp_path):
     (tmp_path / "V4.csv").write_text(text)
-    with pytest.raises(ValueError, match="column|comment"):
+    with pytest.raises(ValueError, match=r"column|comment"):
         read_arrays([tmp_path / "V4.csv"])
 
 

@@ -38,7 +38,7 @@ def test_a_probe_agrees_with_scikit_learn(plant):
         assert found.balanced_accuracy[feature] == pytest.approx(balanced_accuracy_score(truth, predicted), abs=1e-12)
     assert found.n_fit == found.n_test == 600
     torched = {k: torch.from_numpy(v) for k, v in split(x, labels, 600).items()}
-    assert probe(**torched, regularization=0.01).accuracy.tolist() == found.accuracy.tolist()
+    assert probe(**torched, regularization=0.01, scaling="none").accuracy.tolist() == found.accuracy.tolist()
 
 
 def test_a_feature_of_next_to_no_variance_is_read_out_all_the_same():
