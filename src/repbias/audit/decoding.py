@@ -61,17 +61,11 @@ def accuracy_interval(right: FloatArray, code: FloatArray, draws: Resamples, nul
     return mean_share_interval(share, n / excess, tail)
 
 
-def fold_maps(x: FloatArray, fold_of: IntArray, standardising: FloatArray | None = None) -> FoldMaps:
+def fold_maps(x: FloatArray, fold_of: IntArray) -> FoldMaps:
     """Return for each fold the inverse of the Ledoit-Wolf covariance of all others, `[unit, unit]` each.
 
     It does not depend on the labels, and is the same for all features and permutations.
-
-    Parameters
-    ----------
-    standardising : a symmetric map of the units, `[unit, unit]`, after which the covariance is shrunk.
     """
-    if standardising is not None:
-        return [standardising @ inverse @ standardising for inverse in fold_maps(x @ standardising, fold_of)]
     maps = []
     for held in each_fold(fold_of):
         fitted = x[~held] - x[~held].mean(0)

@@ -43,9 +43,9 @@ class _Layer(LayerAudit):
         kernel = encodings(folded(of_layer.kernel_scores, plan.fold_of), plan.features)
         labels = {name: feature.labels for name, feature in self._features.items()}
         super().__init__(labels, plan.pairs, plan.draws, variance, kernel)
-        standardising = of_layer.standardising
-        self._standardised = self.activity.x @ standardising
-        self._maps = fold_maps(self.activity.x, plan.fold_of, standardising)
+        equal = of_layer.standardising  # decoding does not depend on the scale of units
+        self._standardised = self.activity.x @ equal
+        self._maps = [equal @ one @ equal for one in fold_maps(self._standardised, plan.fold_of)]
 
     def tests(self, feature: str) -> Tests:
         plan, of, activity = self._plan, self._features[feature], self.activity
