@@ -78,8 +78,8 @@ class Batches:
 
     Raises
     ------
-    ValueError : no stimuli, arrays of different lengths, a batch size below 1, a shuffled loader, a mask without a
-        token, a device on which the model is not. TypeError : inputs of another kind.
+    ValueError : no stimuli, arrays of different lengths, a batch size below 1, a loader that does not give all items
+        in order, a mask without a token, a device on which the model is not. TypeError : inputs of another kind.
     """
 
     def __init__(
@@ -178,9 +178,7 @@ class Batches:
         if isinstance(value, np.ndarray):
             if value.dtype.kind not in "buif":
                 raise TypeError(f"inputs must hold numbers, got an array of {value.dtype}: turn text into tokens first")
-            value = torch.from_numpy(
-                np.array(value)
-            )  # copied, because torch refuses negative strides and read-only memory
+            value = torch.from_numpy(np.array(value))  # a copy, as torch refuses negative strides and read-only memory
             value = value.to(self._dtypes[0]) if value.is_floating_point() else value
         if not isinstance(value, Tensor):
             return value
