@@ -407,14 +407,30 @@ def test_floating_point_inputs_become_what_the_parameters_are(inputs):
         assert torch.equal(read_layers(model, given, "0")["0"], expected)
 
 
-def test_eval_mode_calls_no_train_method_and_merges_no_weights(inputs):
+def test_an_overridden_train_method_is_called_and_what_it_changed_is_restored_to_the_last_bit(inputs):
     class Merging(nn.Linear):
-        def train(self, mode=True):
-            raise AssertionError("train was called")
+        def __init__(self):
+            super().__init__(3, 2)
+            self.low, self.merged = nn.Parameter(torch.randn(2, 3)), False
 
-    model = nn.Sequential(Merging(3, 2), nn.Dropout())
-    expected = model[0](inputs).detach()
+        def train(self, mode=True):
+            super().train(mode)
+            if mode == self.merged:
+                self.weight.data += (-1 if mode else 1) * self.low.data
+                self.merged = not mode
+            return self
+
+        def forward(self, x):
+            assert self.merged
+            return super().forward(x)
+
+    model = nn.Sequential(Merging(), nn.Dropout()).train()
+    before = model[0].weight.detach().clone()
+    expected = nn.functional.linear(inputs, before + model[0].low, model[0].bias).detach()
     torch.testing.assert_close(read_layers(model, inputs, "1")["1"], expected)
+    assert torch.equal(model[0].weight, before)
+    assert not model[0].merged
+    assert model[0].training
     assert model[1].training
 
 

@@ -51,6 +51,7 @@ def test_accuracies_are_those_of_a_probe_on_each_layer(network, found, when):
             network.task.measured_labels(validation),
             test_representation=repbias.read_layers(module, network.task.network_inputs(test.inputs), layer)[layer],
             test_labels=network.task.measured_labels(test),
+            scaling="none",
         ).balanced_accuracy
         np.testing.assert_allclose(values.loc[when, layer][["colour", "shape"]], expected, atol=0.005)
 

@@ -92,7 +92,7 @@ def test_a_stream_gives_the_same_variance_and_decodes_as_well():
 def test_decodability_is_that_of_ridge_regression():
     x, features = simulated()
     fold_of = np.arange(N) % 5
-    gain, total = RidgeDecoder(x, fold_of).scored(features["speed"].values().targets)
+    gain, total = RidgeDecoder(x / x.std(0), fold_of).scored(features["speed"].values().targets)
     target, predicted = features["speed"].values().targets[:, 0], np.empty(N)
     for fold in range(5):
         held = fold_of == fold

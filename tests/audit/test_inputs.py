@@ -1,7 +1,6 @@
 """Wrong inputs of an audit are refused at once; unusual ones are accepted, and noted."""
 
 import re
-from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -47,8 +46,13 @@ REFUSED = {
     "infinity": ({"arrays": {"V4": altered(-np.inf)}}, "the array 'V4' must be finite"),
     "squares that overflow": ({"arrays": {"V4": altered(1e200)}}, "divide it by a constant"),
     "complex activity": ({"arrays": {"V4": X + 1j}}, "must hold real numbers"),
-    "activity of objects": ({"arrays": {"V4": X.astype(object)}}, "must be an array of numbers, got dtype object"),
+    "activity of objects": (
+        {"arrays": {"V4": np.where(X > 1, "a", X.astype(object))}},
+        "array of numbers, got dtype object",
+    ),
     "activity of text": ({"arrays": {"V4": X.astype(str)}}, "must be an array of numbers"),
+    "activity of categories": ({"arrays": {"V4": pd.DataFrame(X).assign(a=pd.Categorical(SIDE))}}, "in column 'a'"),
+    "activity of dates": ({"arrays": {"V4": pd.DataFrame(X).assign(a=pd.Timestamp(0))}}, "in column 'a'"),
     "ragged activity": ({"arrays": {"V4": [[1.0, 2.0], [3.0]]}}, "rows of different lengths"),
     "masked activity": ({"arrays": {"V4": np.ma.masked_less(X, 0)}}, "whose mask would be lost"),
     "layers of other stimuli": ({"arrays": {"V4": X, "IT": X[1:]}}, "got 24 in 'V4' and 23 in 'IT'"),
@@ -75,7 +79,6 @@ REFUSED = {
     "complex labels": (features(SIDE + 1j), "got the complex number"),
     "labels of two kinds": (features(labels_with("left")), "mixes numbers and text"),
     "truth values among numbers": (features(labels_with(True)), "mixes numbers and truth values"),
-    "dates": (features([date(2020, 1, 1 + one) for one in SIDE]), "got date"),
     "lists for labels": (features(labels_with([1])), "got list"),
     "masked labels": (features(np.ma.masked_equal(SIDE, 1)), "the feature 'side' is a masked array"),
     "a label that is NaN": (features(np.where(np.arange(N) == 7, np.nan, SIDE)), "the first at stimulus 7"),
@@ -135,6 +138,32 @@ def test_labels_of_any_kind_become_sorted_classes(values, classes):
     found = checked(values).features["side"]
     assert found.classes == classes
     assert found.numbers.tolist() == [1, 0] * 12
+
+
+OTHER_LABELS = {
+    "nullable": pd.Series(SIDE, dtype="Int64"),
+    "Arrow": pd.Series(SIDE, dtype="int64[pyarrow]"),
+    "bfloat16": torch.from_numpy(SIDE).bfloat16(),
+    "torch truth values": torch.from_numpy(SIDE == 1),
+    "objects": np.array([int(one) if k % 3 else float(one) for k, one in enumerate(SIDE)], dtype=object),
+    "sparse": pd.Series(pd.arrays.SparseArray(SIDE)),
+    "sparse tensor": torch.from_numpy(SIDE).to_sparse(),
+    "intervals": pd.cut(pd.Series(SIDE), [-1, 0, 1]),
+    "periods": pd.Series(pd.PeriodIndex(np.where(SIDE, "2020-02", "2020-01"), freq="M")),
+    "dates": np.where(SIDE, "2020-02-01", "2020-01-01").astype("datetime64[D]"),
+    "durations": pd.Series(pd.to_timedelta(SIDE, unit="D")),
+    "bytes": np.where(SIDE, "b", "a").astype("S"),
+    "bytes of another encoding": [b"\xe9" if one else b"\xe8" for one in SIDE],
+    "categories, one of them unused": pd.Series(pd.Categorical.from_codes(SIDE + 1, ["none", "a", "b"])),
+    "an object with an array": type("Column", (), {"__array__": lambda _, dtype=None, copy=None: SIDE})(),
+}
+
+
+@pytest.mark.parametrize("kind", OTHER_LABELS)
+def test_labels_of_other_types_are_the_classes_that_they_say(kind):
+    found = checked(OTHER_LABELS[kind]).labels["side"]
+    assert len(found.classes) == 2
+    assert (found.numbers == SIDE).all()
 
 
 def test_stimuli_without_a_label_are_dropped_everywhere_and_counted():
@@ -221,6 +250,9 @@ KINDS = {
     "frame": pd.DataFrame,
     "nullable frame": lambda x: pd.DataFrame(x).convert_dtypes(),
     "Arrow frame": lambda x: pd.DataFrame(x).astype("double[pyarrow]"),
+    "objects": lambda x: x.astype(object),
+    "a frame of objects": lambda x: pd.DataFrame(x).astype(object),
+    "a sparse frame": lambda x: pd.DataFrame(x).astype(pd.SparseDtype(float, 0.0)),
     "frame of several kinds": lambda x: pd.DataFrame(x).astype({0: bool}).astype({0: "Float64", 1: np.float32}),
 }
 

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, RandomSampler, SubsetRandomSampler, WeightedRandomSampler
+from torch.utils.data import DataLoader
 
 from repbias.activations.layers import unwrapped
+from repbias.activations.loaders import refuse_other_order, same_inputs
 from repbias.core.arrays import ArrayLike
 
 MASK = "attention_mask"
-SHUFFLED = (RandomSampler, SubsetRandomSampler, WeightedRandomSampler)
 FIRST_OF_TUPLE = "Batches that are tuples: the first part is the model's input, what follows it is left out."
 MASK_OF_INPUTS = "Padding is taken from the inputs' 'attention_mask'."
 
@@ -78,8 +78,8 @@ class Batches:
 
     Raises
     ------
-    ValueError : no stimuli, arrays of different lengths, a batch size below 1, a shuffled loader, a mask without a
-        token, a device on which the model is not. TypeError : inputs of another kind.
+    ValueError : no stimuli, arrays of different lengths, a batch size below 1, a loader that does not give all items
+        in order, a mask without a token, a device on which the model is not. TypeError : inputs of another kind.
     """
 
     def __init__(
@@ -109,6 +109,8 @@ class Batches:
             )
         self.notes: tuple[str, ...] = ()
         """How inputs and padding were treated, in words."""
+        if self.n_stimuli is None:
+            self._refuse_changing()
 
     def __iter__(self) -> Iterator[Batch]:
         first = 0
@@ -118,6 +120,15 @@ class Batches:
             yield batch
         if first == 0:
             raise ValueError("inputs must hold at least one batch, got none")
+
+    def _refuse_changing(self) -> None:
+        """Raise where the first batch is another when it is read again."""
+        one, other = (next(iter(self)).inputs for _ in range(2))
+        if not same_inputs(one, other):
+            raise ValueError(
+                "inputs gives another first batch when it is read again: its order or its values are drawn at random, "
+                "and labels could not be matched; turn shuffling and augmentation off, or give a list of batches"
+            )
 
     @property
     def has_mask(self) -> bool:
@@ -167,9 +178,7 @@ class Batches:
         if isinstance(value, np.ndarray):
             if value.dtype.kind not in "buif":
                 raise TypeError(f"inputs must hold numbers, got an array of {value.dtype}: turn text into tokens first")
-            value = torch.from_numpy(
-                np.array(value)
-            )  # copied, because torch refuses negative strides and read-only memory
+            value = torch.from_numpy(np.array(value))  # a copy, as torch refuses negative strides and read-only memory
             value = value.to(self._dtypes[0]) if value.is_floating_point() else value
         if not isinstance(value, Tensor):
             return value
@@ -190,11 +199,12 @@ def _refuse_unreadable(inputs: Any) -> None:
         raise TypeError(f"inputs must be arrays, batches or a DataLoader, got {type(inputs).__name__}")
     if isinstance(inputs, Iterator):
         raise TypeError("inputs can be read only once, and are needed twice: give a list or a DataLoader")
-    if isinstance(inputs, DataLoader) and isinstance(
-        getattr(inputs.batch_sampler, "sampler", inputs.sampler), SHUFFLED
-    ):
-        raise ValueError(
-            "inputs is a DataLoader that draws at random, so labels could not be matched: make it with shuffle=False"
+    if isinstance(inputs, DataLoader):
+        refuse_other_order(inputs)
+    if hasattr(inputs, "to_numpy") or (hasattr(inputs, "dims") and hasattr(inputs, "coords")):
+        raise TypeError(
+            f"inputs is a {type(inputs).__name__}, which would be read column by column: give a tensor of its numbers, "
+            "torch.tensor(inputs.to_numpy()), with the stimuli in the order of the features"
         )
     if isinstance(inputs, Tensor | np.ndarray) and inputs.ndim == 0:
         raise ValueError("inputs must be [stimulus, ...], got a single number")

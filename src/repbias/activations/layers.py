@@ -126,16 +126,35 @@ def unwrapped(module: nn.Module) -> nn.Module:
 def evaluating(module: nn.Module) -> Iterator[None]:
     """Put every submodule in eval mode, and restore the mode of each afterwards.
 
-    Flags are set without calling `train()`, which some modules override to merge weights.
+    Some modules override `train()`, for example to merge weights in eval mode. It is called on entry and on leaving,
+    and the parameters and buffers of such a module are then restored to the last bit.
     """
     modes = [(submodule, submodule.training) for submodule in module.modules()]
-    for submodule, _ in modes:
-        submodule.training = False
+    own = [(submodule, training) for submodule, training in modes if _overrides_train(submodule)]
+    kept = {one: one.detach().clone() for submodule, _ in own for one in _tensors_of(submodule)}
+    module.eval()
     try:
         yield
     finally:
+        for submodule, training in own:  # a parent comes first, because it may set the mode of its children
+            submodule.train(training)
         for submodule, training in modes:
             submodule.training = training
+        with torch.no_grad():
+            for tensor, before in kept.items():
+                if not torch.equal(tensor, before):
+                    tensor.copy_(before)
+
+
+def _overrides_train(module: nn.Module) -> bool:
+    return getattr(module.train, "__func__", None) is not nn.Module.train
+
+
+def _tensors_of(module: nn.Module) -> Iterator[torch.Tensor]:
+    """Yield the parameters and buffers of a module, without those of its submodules, that hold values."""
+    for tensor in (*module.parameters(recurse=False), *module.buffers(recurse=False)):
+        if not tensor.is_meta and not isinstance(tensor, nn.UninitializedParameter | nn.UninitializedBuffer):
+            yield tensor
 
 
 @contextmanager

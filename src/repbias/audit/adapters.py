@@ -16,6 +16,7 @@ from repbias.core.specs import did_you_mean
 
 AnyArray = npt.NDArray[Any]
 Columns = dict[str, AnyArray]
+LabelColumn = AnyArray | pd.Series
 
 
 def from_xarray(
@@ -42,7 +43,7 @@ def from_xarray(
 
     Returns
     -------
-    A dict of `arrays`, `features` and, where named, `groups` and `repeats`.
+    A dict of `arrays`, `features` and, where named, `groups` and `repeats`; labels keep the index of the stimuli.
 
     Raises
     ------
@@ -74,7 +75,11 @@ def from_xarray(
             "Name it by stimulus="
         )
     sources = data.variables if _is_set(data) else data.coords
-    known = {str(name): data[name].values for name, one in sources.items() if one.dims == (stimulus,)}
+    known: dict[str, LabelColumn] = {
+        str(name): data[name].values for name, one in sources.items() if one.dims == (stimulus,)
+    }
+    if (index := data.indexes.get(stimulus)) is not None:  # kept, so that labels from elsewhere can be compared with it
+        known = {name: pd.Series(values, index=index) for name, values in known.items()}
     labels = _labels(known, features, groups, repeats, f"coordinates along {stimulus!r}")
     if not _is_set(data):
         return {"arrays": _layers_of_units(data, stimulus, layer), **labels}
@@ -146,7 +151,7 @@ def from_rsatoolbox(
     if layer is None:
         return {"arrays": {"measurements": measured}, **labels}
     of_channels = {str(name): np.asarray(values) for name, values in dataset.channel_descriptors.items()}
-    of_layer = _named(of_channels, layer, "layer", "channel descriptors")
+    of_layer = np.asarray(_named(of_channels, layer, "layer", "channel descriptors"))
     return {"arrays": _split(measured, of_layer, layer), **labels}
 
 
@@ -187,7 +192,7 @@ def _layers_of_units(data: Any, stimulus: str, layer: str | None) -> Columns:
         return {"activity" if data.name is None else str(data.name): values}
     (units,) = (dim for dim in data.dims if dim != stimulus)
     known = {str(name): one.values for name, one in data.coords.items() if one.dims == (units,)}
-    return _split(values, _named(known, layer, "layer", f"coordinates along {str(units)!r}"), layer)
+    return _split(values, np.asarray(_named(known, layer, "layer", f"coordinates along {str(units)!r}")), layer)
 
 
 def _split(values: AnyArray, of_layer: AnyArray, layer: str) -> Columns:
@@ -203,7 +208,7 @@ def _split(values: AnyArray, of_layer: AnyArray, layer: str) -> Columns:
 
 
 def _labels(
-    known: Mapping[str, AnyArray], features: Sequence[str], groups: str | None, repeats: str | None, what: str
+    known: Mapping[str, LabelColumn], features: Sequence[str], groups: str | None, repeats: str | None, what: str
 ) -> dict[str, Any]:
     """Return `features` and, where named, `groups` and `repeats`."""
     if isinstance(features, str) or not isinstance(features, Sequence):
@@ -220,7 +225,7 @@ def _labels(
     }
 
 
-def _named(known: Mapping[str, AnyArray], name: str, role: str, what: str) -> AnyArray:
+def _named(known: Mapping[str, LabelColumn], name: str, role: str, what: str) -> LabelColumn:
     """Return the values of one name, or raise and suggest the nearest name."""
     if not isinstance(name, str):
         raise TypeError(f"{role} must be given by name, as text, got {type(name).__name__}: name one of the {what}")

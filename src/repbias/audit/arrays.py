@@ -8,20 +8,19 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from torch import Tensor
 
 from repbias.audit.findings import LayerFindings
-from repbias.audit.inputs import Missing, Settings, Stimuli, check_stimuli, named_values
+from repbias.audit.inputs import Missing, Scale, Settings, Stimuli, check_stimuli, named_values
 from repbias.audit.intervals import CONFIDENCE
 from repbias.audit.layer import audit_layer
 from repbias.audit.measures import READOUT, SCORES, VARIANCE, documented
 from repbias.audit.plan import Plan, make_plan, plan_notes
 from repbias.audit.progress import AuditProgress
 from repbias.audit.report import AuditReport, make_report
+from repbias.audit.scaling import refuse_unknown_noise, scale_notes, scaled
 from repbias.audit.scores import equal_share_notes
-from repbias.core.arrays import ArrayLike, BoolArray, FloatArray, as_representation
-from repbias.features.columns import refuse_masked
-from repbias.measures.variance.sums import as_float64
+from repbias.core.arrays import ArrayLike, BoolArray, FloatArray, as_float64, as_representation, refuse_rdm
+from repbias.core.frames import shared_index
 
 
 @documented(VARIANCE, READOUT, SCORES)
@@ -36,6 +35,7 @@ def audit_arrays(
     permutations: int = 200,
     missing: Missing = "refuse",
     classifier: str = "logistic",
+    scale: Scale = "none",
     progress: bool = True,
 ) -> AuditReport:
     """Measure how much variance of each layer every feature explains, and how well it can be decoded.
@@ -67,6 +67,9 @@ def audit_arrays(
     permutations : number of permutations of the labels, and of planted features, 50 or more.
     missing : "refuse", or "drop" to leave out the stimuli that lack a label of any feature.
     classifier : the classifier of decodability: "logistic", "ridge", "svm" or "nearest_mean"; see `Classifier`.
+    scale : "none" takes units as they are, so that a unit counts by its variance; "zscore" divides each by its standard
+        deviation over stimuli; "noise" whitens the noise that repeats show, and needs `repeats`. The classifier
+        standardises units in any case.
     progress : whether to show how much is done and how long the rest takes, on standard error or in the notebook.
 
     Returns
@@ -127,11 +130,12 @@ def audit_arrays(
     >>> report.statuses()["status"].tolist()
     ['dominant', 'weak but decodable']
     """
-    settings = Settings(seed, resamples, permutations, missing, classifier)
+    settings = Settings(seed, resamples, permutations, missing, classifier, scale)
+    refuse_unknown_noise(scale, repeats=repeats is not None)
+    shared_index({"arrays": arrays, "features": features, "groups": groups, "repeats": repeats})
     layers = check_layers(arrays)
     n = len(next(iter(layers.values())))
     stimuli = check_stimuli(features, groups, repeats, missing, n=n)
-    refuse_other_order(arrays, features, groups, repeats)
     with AuditProgress(enabled=progress) as shown:
         return audit_layers(layers, stimuli, settings, shown)
 
@@ -140,13 +144,15 @@ def audit_layers(
     layers: Mapping[str, FloatArray], stimuli: Stimuli, settings: Settings, progress: AuditProgress
 ) -> AuditReport:
     """Return the report on checked activity of all stimuli that were given, `[stimulus, unit]` by layer."""
-    layers = stimuli.of(layers)
+    given = stimuli.of(layers)
+    layers = {name: scaled(values, stimuli.repeats, settings.scale, name) for name, values in given.items()}
     plan = make_plan(stimuli, settings)
     found = _measured(layers, plan, progress)
     equalised = {layer: one.equalised for layer, one in found.items()}
     notes = (
         *stimuli.notes,
-        *activity_notes(layers, stimuli),
+        *activity_notes(given, stimuli),
+        *(scale_notes({name: values.var(0) for name, values in given.items()}) if settings.scale == "none" else ()),
         *plan_notes(stimuli, plan),
         *equal_share_notes(equalised, tuple(stimuli.features), stimuli.n_stimuli),
     )
@@ -194,32 +200,6 @@ def check_layers(arrays: Mapping[str, ArrayLike]) -> dict[str, FloatArray]:
     return layers
 
 
-def refuse_other_order(
-    arrays: Mapping[str, Any], features: Mapping[str, Any] | pd.DataFrame, groups: Any, repeats: Any
-) -> None:
-    """Raise where arrays and labels carry an index of the same stimuli in different orders."""
-    labels = {"features": features} if isinstance(features, pd.DataFrame) else features
-    given = (*arrays.items(), *labels.items(), ("groups", groups), ("repeats", repeats))
-    named = [(name, index) for name, values in given if (index := _index(values)) is not None]
-    for name, index in named[1:]:
-        first, expected = named[0]
-        if not index.equals(expected) and index.isin(expected).any():
-            raise ValueError(
-                f"{name!r} must hold the stimuli in the order of {first!r}, got an index in another order: align them "
-                "first, e.g. with .loc[index], or drop an index that does not name the stimuli"
-            )
-
-
-def _index(values: Any) -> pd.Index[Any] | None:
-    """Return the names of the stimuli that pandas or xarray objects carry; None for bare running numbers."""
-    if isinstance(values, pd.DataFrame | pd.Series):
-        return None if isinstance(values.index, pd.RangeIndex) else values.index
-    if hasattr(values, "dims") and hasattr(values, "indexes"):  # xarray's, which is not imported
-        index: pd.Index[Any] | None = values.indexes.get(values.dims[0])
-        return index
-    return None
-
-
 def unit_notes(constant: Mapping[str, BoolArray], zero: Mapping[str, BoolArray]) -> Iterator[str]:
     """Yield a note for each layer with units that never change: which do, `[unit]` by layer, and which are always 0."""
     for name, units in constant.items():
@@ -246,20 +226,14 @@ def activity_notes(layers: Mapping[str, FloatArray], stimuli: Stimuli) -> tuple[
 
 def _activity(values: Any, what: str) -> FloatArray:
     """Return activity as float64 `[stimulus, unit]`, finite."""
-    refuse_masked(values, what)
-    if isinstance(values, pd.DataFrame):
-        numeric = all(pd.api.types.is_numeric_dtype(kind) for kind in values.dtypes)  # also pandas' nullable types
-        values = values.to_numpy(np.float64, na_value=np.nan) if numeric else values.to_numpy()
-    elif isinstance(values, Tensor):
-        values = values.to_dense()
-    elif hasattr(values, "toarray"):  # of SciPy's sparse kinds
-        values = values.toarray()
     try:
-        found = as_float64(as_representation(values, what))
+        tensor = as_representation(values, what)
     except ValueError as error:
         if "inhomogeneous" in str(error):
             raise ValueError(f"{what} must be an array [stimulus, unit], got rows of different lengths") from error
         raise
+    refuse_rdm(tensor, what)
+    found = as_float64(tensor)
     with np.errstate(over="ignore"):
         overflows = not np.isfinite(np.square(found).sum())
     if overflows:

@@ -9,11 +9,11 @@ import numpy as np
 from scipy import stats
 from sklearn.covariance import ledoit_wolf_shrinkage
 
+from repbias.audit.estimates import Coordinates
 from repbias.audit.intervals import TAILS, Interval, Resamples, mean_share_interval, ratio_interval
 from repbias.audit.nulls import Reordered
 from repbias.core.arrays import BoolArray, FloatArray, IntArray
 from repbias.features.folds import each_fold
-from repbias.features.kinds import standardised
 from repbias.features.labels import Labellings
 from repbias.features.permutations import Orders
 from repbias.features.values import Values
@@ -35,19 +35,21 @@ class Decoders:
     Parameters
     ----------
     activity : along the principal axes.
-    units : the activity of the units themselves, `[stimulus, unit]`.
+    layer : the coordinates of the layer. All decoders standardise units, so that the scale of units does not matter.
     """
 
-    def __init__(self, activity: FoldedActivity, units: FloatArray, classifier: str, draws: Resamples) -> None:
-        self._activity, self._units, self._classifier, self._draws = activity, units, classifier, draws
+    def __init__(self, activity: FoldedActivity, layer: Coordinates, classifier: str, draws: Resamples) -> None:
+        self._activity, self._classifier, self._draws = activity, classifier, draws
+        self._equal = layer.standardising
+        self._x = activity.x @ self._equal
 
     @cached_property
     def _maps(self) -> FoldMaps:
-        return fold_maps(self._activity.x, self._activity.fold_of)
+        return [self._equal @ one @ self._equal for one in fold_maps(self._x, self._activity.fold_of)]
 
     @cached_property
     def _ridge(self) -> RidgeDecoder:
-        return RidgeDecoder(self._units, self._activity.fold_of)
+        return RidgeDecoder(self._x, self._activity.fold_of)
 
     def score(self, values: Values) -> Callable[[Reordered, Orders], FloatArray]:
         """Return the score of the permutation test of a feature, a function of its values in some orders."""
@@ -62,23 +64,21 @@ class Decoders:
             gain, total = self._ridge.scored(values.targets)
             r2 = float(gain.sum() / total.sum())
             return r2, ratio_interval(r2, gain, total, self._draws)
-        right = held_out_right(self._activity.x, values.numbers, self._activity.fold_of, self._classifier)
+        right = held_out_right(self._x, values.numbers, self._activity.fold_of, self._classifier)
         accuracy = float(np.mean([right[values.numbers == label].mean() for label in range(len(values.classes))]))
         return accuracy, accuracy_interval(right, values.code, self._draws, null)
 
 
 class RidgeDecoder:
-    """Ridge regressions from standardised units, whose penalty generalised cross-validation chooses on each fit.
+    """Ridge regressions whose penalty generalised cross-validation chooses on each fit.
 
     Parameters
     ----------
-    units : `[stimulus, unit]`.
-    fold_of : `[stimulus]`.
+    x : activity `[stimulus, axis]`. fold_of : `[stimulus]`.
     """
 
-    def __init__(self, units: FloatArray, fold_of: IntArray) -> None:
+    def __init__(self, x: FloatArray, fold_of: IntArray) -> None:
         self._folds = []
-        x = standardised(units)
         for held in each_fold(fold_of):
             mean = x[~held].mean(0)
             left, spread, axes = np.linalg.svd(x[~held] - mean, full_matrices=False)

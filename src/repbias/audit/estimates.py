@@ -54,6 +54,18 @@ class Coordinates:
     shares: FloatArray
     """Their shares of the variance, which add up to 1, `[component]`."""
 
+    axes: FloatArray
+    """The principal axes, `[unit, component]`."""
+
+    @property
+    def standardising(self) -> FloatArray:
+        """The map of the scores, `[component, component]`, that gives them the products of the stimuli that they would
+        have if all units had a variance of 1."""
+        size = self.centred.std(0)
+        loadings = self.axes / np.where(size > 0, size, 1.0)[:, None]
+        variances, vectors = np.linalg.eigh(loadings.T @ loadings)
+        return np.asarray((vectors * np.sqrt(np.maximum(variances, 0))) @ vectors.T)
+
     @property
     def kernel_scores(self) -> FloatArray:
         """The scores, each times its standard deviation. With K the centred linear kernel of the stimuli, the sum of
@@ -69,13 +81,14 @@ def coordinates(values: FloatArray) -> Coordinates:
     centred[:, np.ptp(values, axis=0) == 0] = 0.0
     centred /= np.sqrt((centred**2).mean()) or 1.0
     if not centred.any():
-        return Coordinates(centred, np.zeros((len(values), 1)), np.zeros(1))
+        return Coordinates(centred, np.zeros((len(values), 1)), np.zeros(1), np.zeros((values.shape[1], 1)))
     wide = centred.shape[1] > len(centred)
     variances, vectors = np.linalg.eigh(centred @ centred.T if wide else centred.T @ centred)
     kept = np.flatnonzero(variances > LEAST_SHARE * variances[-1])[::-1]
     variances, vectors = variances[kept], vectors[:, kept]
     scores = vectors * np.sqrt(variances) if wide else centred @ vectors
-    return Coordinates(centred, scores, variances / variances.sum())
+    axes = centred.T @ vectors / np.sqrt(variances) if wide else vectors
+    return Coordinates(centred, scores, variances / variances.sum(), axes)
 
 
 def contributions(x: FloatArray, predictions: FloatArray, deviations: FloatArray) -> Contributions:

@@ -15,6 +15,7 @@ import pandas as pd
 
 from repbias.audit.repeats import Repeats, find_repeats, refuse_confounded
 from repbias.core.arrays import ArrayLike, BoolArray, FloatArray, IntArray
+from repbias.core.frames import refuse_index_column, shared_index
 from repbias.core.results import ALL_FEATURES
 from repbias.core.specs import refuse_unknown
 from repbias.features.columns import as_column
@@ -26,6 +27,8 @@ from repbias.measures.decoding.linear_classifiers import CLASSIFIERS
 
 Missing = Literal["refuse", "drop"]
 MISSING = ("refuse", "drop")
+Scale = Literal["none", "zscore", "noise"]
+SCALES = ("none", "zscore", "noise")
 LEAST_STIMULI = 10
 
 
@@ -38,6 +41,7 @@ class Settings:
     permutations: int
     missing: Missing
     classifier: str = "logistic"
+    scale: str = "none"
 
     def __post_init__(self) -> None:
         for name, value, least, why in (
@@ -48,6 +52,7 @@ class Settings:
             refuse_below(name, value, least, why)
         refuse_unknown(self.missing, MISSING, "policy for missing labels")
         refuse_unknown(self.classifier, CLASSIFIERS, "classifier")
+        refuse_unknown(self.scale, SCALES, "scale")
 
 
 def refuse_below(name: str, value: object, least: int, why: str) -> None:
@@ -84,6 +89,9 @@ class Stimuli:
     notes: tuple[str, ...]
     """How numbers were taken, and what was done about missing labels and unequal classes, with counts."""
 
+    index: pd.Index[Any] | None = None
+    """The index of all stimuli that were given; None where neither labels nor groups nor repeats carry one."""
+
     @property
     def n_stimuli(self) -> int:
         return len(self.kept)
@@ -117,6 +125,7 @@ def check_stimuli(
     of : where `n` comes from, in words, for errors.
     """
     named = _columns(features)
+    index = shared_index({"features": named, "groups": groups, "repeats": repeats})
     found = {name: as_feature(values, f"the feature {name!r}") for name, values in named.items()}
     columns: dict[str, Feature | pd.Series[Any]] = {f"the feature {name!r}": one for name, one in found.items()}
     others = (("groups", groups), ("repeats", repeats))
@@ -144,7 +153,7 @@ def check_stimuli(
     )
     cluster, of_stimuli = _clusters(values, group, stimulus, left)
     notes = (*notes, *inference_notes(named, found), *_class_notes(values))
-    return Stimuli(values, rows, n, cluster, groups is not None, of_stimuli, notes)
+    return Stimuli(values, rows, n, cluster, groups is not None, of_stimuli, notes, index)
 
 
 def _clusters(
@@ -196,6 +205,7 @@ def named_values(values: object, what: str, form: str) -> dict[str, Any]:
 
 def _columns(features: Mapping[str, ArrayLike] | pd.DataFrame) -> dict[str, Any]:
     if isinstance(features, pd.DataFrame):
+        refuse_index_column(features, "features")
         repeated = features.columns[features.columns.duplicated()].tolist()
         if repeated:
             raise ValueError(f"features must have names that differ, got {repeated} more than once: rename the columns")

@@ -45,7 +45,7 @@ class _Layer(LayerAudit):
         kernel = encodings(folded(of_layer.kernel_scores, plan.fold_of), plan.features, variance.penalties)
         values_of = {name: feature.values for name, feature in self._features.items()}
         super().__init__(values_of, plan.pairs, plan.draws, variance, kernel)
-        self._decoders = Decoders(self.activity, of_layer.centred, plan.classifier, plan.draws)
+        self._decoders = Decoders(self.activity, of_layer, plan.classifier, plan.draws)
 
     def tests(self, feature: str) -> Tests:
         plan, of, activity = self._plan, self._features[feature], self.activity

@@ -21,10 +21,12 @@ from repbias.audit.causal.edits import KINDS, Kind
 from repbias.audit.causal.effects import CausalEffects, causal_effects
 from repbias.audit.causal.outcomes import Outputs, Reports
 from repbias.audit.causal.rows import causal_rows, causal_sentences
-from repbias.audit.inputs import Missing, Settings, Stimuli, check_stimuli
+from repbias.audit.inputs import Missing, Scale, Settings, Stimuli, check_stimuli
 from repbias.audit.measures import CAUSAL, documented
+from repbias.audit.passes import CAUSES, buffers_of, compare_passes, set_back
 from repbias.audit.progress import AuditProgress
 from repbias.audit.report import AuditReport
+from repbias.audit.scaling import refuse_unknown_noise
 from repbias.core.arrays import ArrayLike
 from repbias.measures.interventions.site import Predict
 
@@ -50,6 +52,7 @@ def audit(
     permutations: int = 200,
     missing: Missing = "refuse",
     classifier: str = "logistic",
+    scale: Scale = "none",
     progress: bool = True,
     reach: Sequence[Kind] | None = None,
 ) -> AuditReport:
@@ -70,7 +73,8 @@ def audit(
         `DataLoader` of batches; see `Batches`. The inputs are read twice.
     features : by name, `[stimulus]` each, of any kind as in `audit_arrays`, in the order of the inputs.
     layers : glob patterns of layer names, such as "blocks.*.mlp", or of single calls, "act#1"; see `match_layers`.
-    groups, repeats, seed, resamples, permutations, missing, classifier : as in `audit_arrays`.
+    groups, repeats, seed, resamples, permutations, missing, classifier, scale : as in `audit_arrays`; interventions are
+        made in the activity as it is.
     batch_size, device, pool, axes, attention_mask : as in `read_layers`; in `axes`, "(output)" stands for the output of
         the model.
     predict : a function from the output of the model to the labels that it reports, `[stimulus, feature]`, or a mapping
@@ -111,22 +115,27 @@ def audit(
     if reach is not None:
         warnings.warn("reach is now called interventions", FutureWarning, stacklevel=2)
         interventions = reach
-    settings = Settings(seed, resamples, permutations, missing, classifier)
+    settings = Settings(seed, resamples, permutations, missing, classifier, scale)
+    refuse_unknown_noise(scale, repeats=repeats is not None)
     refuse_unknown_pool(pool)
     _refuse_wrong_interventions(interventions, predict)
     names = match_layers(model, layers)
     batches = Batches(inputs, model, batch_size=batch_size, device=device, attention_mask=attention_mask)
     stimuli = check_stimuli(features, groups, repeats, missing, n=batches.n_stimuli, of="inputs")
     outcome = Reports(predict, stimuli) if predict else Outputs(model, pool, axes)
-    unclear = _try(model, batches, outcome) if interventions else ""
+    with set_back(model, buffers_of(model)):
+        unclear = _try(model, batches, outcome) if interventions else ""
+    compared = compare_passes(model, batches, names, outcome if interventions and not unclear else None)
+    if compared.output:
+        unclear = f"the model's output differs between two passes of the same stimuli: in eval mode it is {CAUSES}"
     passes = 2 * len(interventions) * len(names) * len(stimuli.features) if not unclear else 0
-    with AuditProgress(enabled=progress, passes=passes) as shown:
+    with set_back(model, compared.buffers), AuditProgress(enabled=progress, passes=passes) as shown:
         activity = read_batches(model, batches, names, pool, axes)
         shown.has_read()
         report = audit_layers(check_layers(activity.arrays), stimuli, settings, shown)
         report = replace(
             report,
-            notes=(*activity.notes, *report.notes),
+            notes=(*activity.notes, *compared.notes(), *report.notes),
             settings=report.settings | {"pool": pool, "batch_size": batch_size, "interventions": tuple(interventions)},
         )
         if not interventions:

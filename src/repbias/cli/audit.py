@@ -36,7 +36,7 @@ class Audit:
     """
 
     features: Annotated[Path, tyro.conf.arg(metavar="FILE")]
-    """A .csv or .parquet with one row per stimulus and one column per feature; empty cells are missing labels."""
+    """A .csv or .parquet with one row per stimulus and one column per feature; labels in a .csv are text."""
     out: Annotated[Path, tyro.conf.arg(metavar="FILE")]
     """The page to write; it ends in .html."""
     arrays: Annotated[tuple[Path, ...], optional("FILE...")] = ()
@@ -79,6 +79,10 @@ class Audit:
     """Several columns as one feature, such as motion=m0..m31 or place=x,y."""
     missing: Literal["refuse", "drop"] = "refuse"
     """What to do if labels are missing: refuse the table, or leave these stimuli out and report how many."""
+    missing_values: Annotated[tuple[str, ...], optional("WORD...")] = ()
+    """Words that stand for a missing label in a .csv, such as NA; by default only empty cells do."""
+    scale: Literal["none", "zscore", "noise"] = "none"
+    """The scale of units: as recorded, of equal variance, or with white noise (needs --repeats)."""
     resamples: int = 500
     """Bootstrap resamples, for the intervals."""
     permutations: int = 200
@@ -103,7 +107,7 @@ class Audit:
 
         self._refuse_options_that_do_not_fit()
         check_out(self.out, overwrite=self.overwrite)
-        table = read_features(self.features, self.columns, self.groups, self.repeats)
+        table = read_features(self.features, self.columns, self.groups, self.repeats, self.missing_values)
         try:
             report = self._of_arrays(table) if self.model is None else self._of_model(self.model, table)
         except TypeError as error:  # what an audit raises for input of the wrong kind
@@ -149,7 +153,7 @@ class Audit:
         from repbias.audit.files.kinds import FeatureKinds
 
         kinds = FeatureKinds(self.categorical, self.continuous, self.circular, self.columns_of)
-        options = {name: getattr(self, name) for name in ("missing", "resamples", "permutations", "seed")}
+        options = {name: getattr(self, name) for name in ("missing", "scale", "resamples", "permutations", "seed")}
         rows = {} if self.stream else {"groups": table.groups, "repeats": table.repeats}
         columns = {name: None if column is None else column.to_numpy() for name, column in rows.items()}
         return {"features": kinds.of(table.features), **options, **columns}

@@ -17,6 +17,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from repbias.core.frames import as_dense, shared_index
 from repbias.core.specs import refuse_unknown
 
 ArrayLike: TypeAlias = npt.ArrayLike | Tensor
@@ -25,6 +26,10 @@ IntArray: TypeAlias = npt.NDArray[np.int64]
 BoolArray: TypeAlias = npt.NDArray[np.bool_]
 
 MAX_CLASSES = 65_536
+LEAST_STIMULI_OF_RDM = 4
+LEAST_PAIRS = LEAST_STIMULI_OF_RDM * (LEAST_STIMULI_OF_RDM - 1) // 2
+SAME = 1e-3  # of the largest value: distances in single precision differ from 0 by that much on the diagonal
+OF_RDM = "give the activity that it was computed from; repbias.compare_rdms compares an RDM with that of a feature"
 RECODE = "recode the classes as 0, 1, 2, ... first, e.g. with np.unique(labels, return_inverse=True)[1]"
 
 
@@ -38,10 +43,17 @@ def as_representation(values: ArrayLike, what: str, *, first: int = 0, n_units: 
     if tensor.is_complex():
         raise TypeError(f"{what} must hold real numbers, got {tensor.dtype}: measure real and imaginary parts as units")
     if tensor.ndim != 2:
-        raise ValueError(
-            f"{what} must be an array [stimulus, unit], got shape {tuple(tensor.shape)}: "
-            "average or flatten the axes beyond stimulus and unit first"
+        of_pairs = (
+            tensor.ndim == 1
+            and len(tensor) >= LEAST_PAIRS
+            and math.isqrt(8 * len(tensor) + 1) ** 2 == 8 * len(tensor) + 1
         )
+        advice = (
+            f"if it is a condensed RDM, {OF_RDM}"
+            if of_pairs
+            else "average or flatten the axes beyond stimulus and unit first"
+        )
+        raise ValueError(f"{what} must be an array [stimulus, unit], got shape {tuple(tensor.shape)}: {advice}")
     if 0 in tensor.shape:
         raise ValueError(f"{what} has shape {tuple(tensor.shape)}: at least one stimulus and one unit are needed")
     if n_units is not None and tensor.shape[1] != n_units:
@@ -51,6 +63,23 @@ def as_representation(values: ArrayLike, what: str, *, first: int = 0, n_units: 
         )
     _refuse_nonfinite(tensor, what, first)
     return tensor
+
+
+def refuse_rdm(tensor: Tensor, what: str) -> None:
+    """Raise where a representation is a matrix of dissimilarities or similarities of stimuli.
+
+    Such a matrix is square and symmetric, with a diagonal of zeros or of one other number.
+    """
+    n = len(tensor)
+    if tensor.shape[1] != n or n < LEAST_STIMULI_OF_RDM:
+        return
+    values = as_float64(tensor)
+    diagonal, size = values.diagonal(), float(np.abs(values).max())
+    apart = values - np.diag(diagonal)
+    if not apart.any() or np.ptp(diagonal) > SAME * size or not np.allclose(apart, apart.T, rtol=0, atol=SAME * size):
+        return
+    kind = "an RDM" if np.abs(diagonal).max() <= SAME * size else "a matrix of similarities"
+    raise ValueError(f"{what} is {kind}, symmetric [stimulus, stimulus], and not activity [stimulus, unit]: {OF_RDM}")
 
 
 def as_float64(values: Tensor) -> FloatArray:
@@ -137,7 +166,9 @@ def as_labelled(
     n_units: int | None = None,
 ) -> tuple[Tensor, Tensor, tuple[str, ...]]:
     """Return a representation, its class labels, which must be 0 or more, and the features' names."""
+    shared_index({what: representation, "labels": labels})
     x = as_representation(representation, what, n_units=n_units)
+    refuse_rdm(x, what)
     y = as_labels(labels, x, "labels")
     names = as_names(names, y.shape[1])
     refuse_negative(y, names, "labels")
@@ -193,9 +224,9 @@ def class_numbers(labels: Tensor, names: Sequence[str], what: str) -> tuple[int,
 
 
 def _as_tensor(values: ArrayLike, what: str) -> Tensor:
-    if isinstance(values, Tensor):
-        return values.detach()
-    array = np.asarray(values)
+    array = as_dense(values, what)
+    if isinstance(array, Tensor):
+        return array
     if array.dtype.kind not in "buifc":
         raise TypeError(
             f"{what} must be an array of numbers, got dtype {array.dtype}; if they are class labels, {RECODE}"

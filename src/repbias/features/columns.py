@@ -10,6 +10,7 @@ import pandas as pd
 from torch import Tensor
 
 from repbias.core.arrays import as_numpy
+from repbias.core.frames import as_dense, refuse_masked
 
 
 def as_column(values: Any, what: str) -> pd.Series[Any]:
@@ -18,7 +19,7 @@ def as_column(values: Any, what: str) -> pd.Series[Any]:
     if isinstance(values, str):
         raise TypeError(f"{what} must be one label for each stimulus, got the text {values!r}")
     if isinstance(values, Tensor):
-        values = as_numpy(values)
+        values = as_numpy(as_dense(values, what))
     if not isinstance(values, pd.Series | pd.Categorical):
         values = values if isinstance(values, np.ndarray) else _as_array(values, what)
         if values.ndim != 1:
@@ -26,7 +27,8 @@ def as_column(values: Any, what: str) -> pd.Series[Any]:
                 f"{what} must be [stimulus], one label for each, got shape {values.shape}: give each column as a "
                 "separate feature, or all as one with repbias.columns(matrix)"
             )
-    return pd.Series(values).reset_index(drop=True)
+    column = pd.Series(values).reset_index(drop=True)
+    return pd.Series(np.asarray(column)) if isinstance(column.dtype, pd.SparseDtype) else column
 
 
 def _as_array(values: Any, what: str) -> npt.NDArray[Any]:
@@ -39,9 +41,3 @@ def _as_array(values: Any, what: str) -> npt.NDArray[Any]:
         return np.asarray(values)
     except ValueError as error:
         raise ValueError(f"{what} must be [stimulus], one label for each, got lists of different lengths") from error
-
-
-def refuse_masked(values: object, what: str) -> None:
-    """Raise for a masked array, because the mask would be lost."""
-    if isinstance(values, np.ma.MaskedArray):
-        raise TypeError(f"{what} is a masked array, whose mask would be lost: drop or fill what is masked first")

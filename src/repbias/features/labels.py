@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import numbers
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
 from itertools import combinations
 from typing import Any, Protocol
 
@@ -19,6 +22,12 @@ from repbias.core.statistics import holm
 Labellings = npt.NDArray[np.integer[Any]]  # several labellings of the stimuli, `[labelling, stimulus]`
 ASSOCIATED = 0.1
 LEVEL_OF_PAIRS = 0.05
+OTHER_KINDS = {
+    "intervals": pd.Interval,
+    "periods": pd.Period,
+    "dates": date | datetime | np.datetime64,
+    "durations": timedelta | np.timedelta64,
+}
 BIN = "features are classes: bin it first, e.g. with pd.qcut(values, 4, labels=False)"
 
 
@@ -50,7 +59,9 @@ def is_missing(column: pd.Series[Any]) -> npt.NDArray[np.bool_]:
 
 def as_classes(column: pd.Series[Any], what: str) -> Labels:
     """Return labels, none of them missing, as classes, or raise where they are none; the index numbers the stimuli."""
-    values = [value.decode() if isinstance(value, bytes) else value for value in column.tolist()]
+    values = [
+        value.decode(errors="backslashreplace") if isinstance(value, bytes) else value for value in column.tolist()
+    ]
     kinds = {_kind(value, what) for value in values}
     if len(kinds) > 1:
         raise TypeError(f"{what} mixes {' and '.join(sorted(kinds))}: give all its labels as one kind")
@@ -137,8 +148,10 @@ def _kind(value: object, what: str) -> str:
         return "truth values"
     if isinstance(value, str):
         return "text"
-    if isinstance(value, numbers.Real):
+    if isinstance(value, numbers.Real | Decimal):
         return "numbers"
+    if (kind := next((kind for kind, types in OTHER_KINDS.items() if isinstance(value, types)), None)) is not None:
+        return kind
     if isinstance(value, numbers.Complex):
         raise TypeError(f"{what} must hold class labels, got the complex number {value}: {BIN}")
     raise TypeError(
@@ -149,7 +162,7 @@ def _kind(value: object, what: str) -> str:
 
 def _refuse_fractions(column: pd.Series[Any], what: str) -> None:
     for stimulus, value in zip(column.index, column.tolist(), strict=True):
-        if not np.isfinite(value):
+        if not math.isfinite(value):
             raise ValueError(f"{what} must hold finite labels, got {value} at stimulus {stimulus}: correct it")
         if value != int(value):
             raise ValueError(

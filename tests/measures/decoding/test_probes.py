@@ -29,7 +29,7 @@ def noise(n=200, n_units=30, n_fit=100, seed=0):
 
 def test_a_probe_agrees_with_scikit_learn(plant):
     x, labels, _ = plant(n=1200, n_classes=(2, 3), strengths=(0.3, 0.4))
-    found = probe(**split(x, labels, 600), regularization=0.01)
+    found = probe(**split(x, labels, 600), regularization=0.01, scaling="none")
     mean = x[:600].mean(0)
     for feature in (0, 1):
         model = LogisticRegression(C=1 / (0.01 * 600), tol=1e-10).fit(x[:600] - mean, labels[:600, feature])
@@ -38,7 +38,7 @@ def test_a_probe_agrees_with_scikit_learn(plant):
         assert found.balanced_accuracy[feature] == pytest.approx(balanced_accuracy_score(truth, predicted), abs=1e-12)
     assert found.n_fit == found.n_test == 600
     torched = {k: torch.from_numpy(v) for k, v in split(x, labels, 600).items()}
-    assert probe(**torched, regularization=0.01).accuracy.tolist() == found.accuracy.tolist()
+    assert probe(**torched, regularization=0.01, scaling="none").accuracy.tolist() == found.accuracy.tolist()
 
 
 def test_a_feature_of_next_to_no_variance_is_read_out_all_the_same():

@@ -85,7 +85,11 @@ def test_a_value_is_refused(arrays, settings, message):
     ("arrays", "settings", "message"),
     [
         ((X, np.array(["red", "blue"] * 10)), {}, r"labels must be an array of numbers, got dtype <U4.*np.unique"),
-        ((X.astype(object), Y), {}, r"representation must be an array of numbers, got dtype object"),
+        (
+            (np.where(X > 0, "high", X.astype(object)), Y),
+            {},
+            r"representation must be an array of numbers, got dtype object",
+        ),
         ((X + 1j, Y), {}, r"representation must hold real numbers"),
         ((X, torch.zeros(20, dtype=torch.complex64)), {}, r"labels must be whole numbers"),
         ((X, Y), {"names": "a"}, r"names must be a sequence of names, got the text 'a'"),

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from repbias.activations.batches import Batch, Batches
+from repbias.activations.batches import Batches
 from repbias.activations.editing import run_edited
 from repbias.activations.layers import evaluating
 from repbias.activations.reading import Activity, Float32Array
@@ -35,9 +35,6 @@ from repbias.measures.interventions.site import acts
 
 DRAWS = 10
 """Shuffles of the labels for each half of the stimuli, of which the control is made."""
-
-SAME = 1e-3
-"""Difference between two passes of the same stimuli, as a share of the largest output, that counts as rounding."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +79,7 @@ def causal_effects(
     Where activity is a mean over positions, every position is edited, and otherwise the one that was read. The control
     does the same with shuffled labels, ten shuffles for each half, each used for some of the stimuli: a single random
     direction of a few may be one that matters. Its pushes are made as long as the feature's. Layers on which the output
-    does not depend are left out, and all are where the output differs between two passes of the same stimuli.
+    does not depend are left out. The output must be a function of the inputs; see `compare_passes`.
 
     Parameters
     ----------
@@ -102,8 +99,6 @@ def causal_effects(
     varying = {layer: values[kept] for layer, values in activity.arrays.items() if np.ptp(values[kept], 0).any()}
     with torch.no_grad(), evaluating(model):
         first = next(iter(batches))
-        if _is_random(model, first, outcome):
-            return CausalEffects(np.zeros((len(kept), 0)), {}, draw, (_neither(kinds) + RANDOM,))
         acting = [
             layer
             for layer in varying
@@ -119,19 +114,6 @@ def causal_effects(
         edits = [edit for layer in acting for edit in _edits(layer, varying[layer], stimuli.features, split, kinds)]
         before, changes = _run(model, batches, activity.calls, edits, split.among(half) >= 0, outcome, on_pass)
     return CausalEffects(before, changes, draw, _notes(activity, varying, acting, len(kept), kinds))
-
-
-def _is_random(model: nn.Module, batch: Batch, outcome: Outcome) -> bool:
-    """Return whether two passes of the same stimuli differ by more than rounding."""
-    one, other = (list(outcome.depends_on(batch.run(model), batch)) for _ in range(2))
-    return any(_differ(a, b) for a, b in zip(one, other, strict=False))
-
-
-def _differ(one: Tensor, other: Tensor) -> bool:
-    if not one.is_floating_point() or not one.numel():
-        return not torch.equal(one, other)
-    size = float(one.abs().nan_to_num(0, 0, 0).max())
-    return not torch.allclose(one, other, rtol=0, atol=SAME * size, equal_nan=True)
 
 
 def halves(cluster: IntArray, seed: int) -> IntArray:
@@ -243,9 +225,8 @@ def _run(
             edited = outcome.read(run_edited(model, batch, calls[edit.target.layer], edit.on(batch.rows)), batch)
             changes[edit.target].append(edit.effect(outcome, intact, edited, batch.rows)[rows])
             if on_pass is not None:
-                on_pass(
-                    (batch.rows.start + place / len(edits) * (batch.rows.stop - batch.rows.start)) / batches.n_stimuli
-                )
+                done = batch.rows.start + place / len(edits) * (batch.rows.stop - batch.rows.start)
+                on_pass(done / len(audited))
     return np.concatenate(before), {target: np.concatenate(parts) for target, parts in changes.items()}
 
 
@@ -259,10 +240,6 @@ METHODS = {
         "means of the other half of the stimuli; the control moves it as far, by the means of shuffled labels."
     ),
 }
-RANDOM = (
-    ", as the model's output differs between two passes of the same stimuli: it is random in eval mode, perhaps by "
-    "functional dropout that is always on."
-)
 
 
 def _neither(kinds: Sequence[Kind]) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from repbias.audit.files.delimited import numbers_rows
 from repbias.audit.files.table import TABLE_SUFFIXES, check_file, guarded, read_table
 from repbias.audit.inputs import refuse_other_counts
 
@@ -137,6 +138,8 @@ def _units(table: pd.DataFrame, path: Path) -> Array:
         raise ValueError(
             f"{path}: the first line holds numbers; it must name the units, followed by one line per stimulus"
         )
+    if len(names) > 1 and len(table) > 2 and numbers_rows(table.iloc[:, 0]):
+        raise ValueError(f"{path}: column {names[0]!r} numbers the rows, so it is no unit; leave it out of the file")
     words = [name for name, kind in table.dtypes.items() if not pd.api.types.is_numeric_dtype(kind)]
     if words:
         raise ValueError(f"{path}: column {words[0]!r} does not hold numbers; each column must be a unit")

@@ -49,7 +49,7 @@ class FeatureKinds:
             name, _, period = text.rpartition(":")
             _add(kinds, names, name, partial(circular, period=_period(text, period)))
         for name, make in kinds.items():
-            found[name] = make(found[name])
+            found[name] = make(found[name] if make is categorical else as_numbers(found[name], name))
         for text in self.columns_of:
             name, _, listed = text.partition("=")
             chosen = _columns(text, listed, names)
@@ -57,10 +57,18 @@ class FeatureKinds:
                 raise ValueError(f"--columns-of {text}: {taken[0]!r} has another kind already; name it once")
             if name in found and name not in chosen:
                 raise ValueError(f"--columns-of {text}: there is a column {name!r} already; choose another name")
-            feature = columns(pd.DataFrame({column: found.pop(column) for column in chosen}))
+            feature = columns(pd.DataFrame({column: as_numbers(found.pop(column), column) for column in chosen}))
             found[name] = feature
             names = [column for column in names if column not in chosen]
         return found
+
+
+def as_numbers(column: pd.Series[Any], name: str) -> pd.Series[Any]:
+    """Return a column of text, as a .csv file gives it, as numbers; empty cells are missing."""
+    try:
+        return pd.to_numeric(column)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"the feature {name!r} must hold numbers: {error}") from error
 
 
 def _add(

@@ -5,7 +5,6 @@ Reading a file never runs code that it holds: pickled content is refused, and th
 
 from __future__ import annotations
 
-import warnings
 import zipfile
 import zlib
 from collections.abc import Callable, Sequence
@@ -17,12 +16,12 @@ from typing import TypeVar
 import pandas as pd
 from safetensors import SafetensorError
 
+from repbias.audit.files.delimited import read_delimited, without_index
 from repbias.core.specs import did_you_mean
 
 _Content = TypeVar("_Content")
 
 TABLE_SUFFIXES = (".csv", ".parquet")
-_SEPARATORS = ";\t"  # beside the comma
 _PICKLED_SUFFIXES = {".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".bin", ".joblib"}
 _SAFE_WAY = "save arrays with numpy.save or numpy.savez, tensors with safetensors.torch.save_file"
 _UNREADABLE = (
@@ -48,17 +47,23 @@ class FeatureTable:
 
 
 def read_features(
-    path: Path, columns: Sequence[str] = (), groups: str | None = None, repeats: str | None = None
+    path: Path,
+    columns: Sequence[str] = (),
+    groups: str | None = None,
+    repeats: str | None = None,
+    missing_values: Sequence[str] = (),
 ) -> FeatureTable:
     """Read class labels from a table with one row per stimulus and one column per feature.
 
     Parameters
     ----------
-    path : a ``.csv`` file whose first line names the columns, separated by commas, semicolons or tabs; or a
-        ``.parquet`` file. Empty cells are missing labels.
+    path : a ``.csv`` file whose first line names the columns, separated by commas, semicolons, tabs or bars; its labels
+        are text. Or a ``.parquet`` file, whose labels keep their types. Empty cells are missing labels. A first column
+        without a name that numbers the rows is left out.
     columns : the columns that are features; by default all but those of groups and repeats.
     groups : the column with the group of each row.
     repeats : the column with the stimulus of which each row is a presentation.
+    missing_values : words of a ``.csv`` file that stand for a missing label, such as "NA".
 
     Raises
     ------
@@ -66,7 +71,7 @@ def read_features(
         columns have the same name; or no column is a feature.
     """
     check_file(path, TABLE_SUFFIXES)
-    table = read_table(path, labels=True)
+    table = read_table(path, labels=True, missing_values=missing_values)
     names = list(table.columns)
     others = {"groups": groups, "repeats": repeats}
     taken = {column: what for what, column in others.items() if column is not None}
@@ -127,37 +132,22 @@ def guarded(path: Path, read: Callable[[Path], _Content]) -> _Content:
         ) from error
 
 
-def read_table(path: Path, *, labels: bool = False) -> pd.DataFrame:
+def read_table(path: Path, *, labels: bool = False, missing_values: Sequence[str] = ()) -> pd.DataFrame:
     """Read a table, which must have a row or more and column names that differ.
 
     Parameters
     ----------
-    labels : whether the columns are labels. Only empty cells of a ``.csv`` file are then missing, because "NA" and
-        "None" may be classes.
+    labels, missing_values : of a ``.csv`` file, see `read_delimited`.
     """
-    table = guarded(path, pd.read_parquet if path.suffix.lower() == ".parquet" else partial(_read_csv, labels=labels))
-    names = [str(name) for name in table.columns]
+    from_text = partial(read_delimited, labels=labels, missing_values=missing_values)
+    table = guarded(path, pd.read_parquet if path.suffix.lower() == ".parquet" else from_text)
     if table.empty:
         raise ValueError(f"{path} has no rows below its column names; it needs one row per stimulus")
+    table = without_index(table, path)
+    names = [str(name) for name in table.columns]
     for place, name in enumerate(names):
         if not name.strip():
             raise ValueError(f"{path}: column {place + 1} has no name; name it, or save without an index (index=False)")
         if name in names[:place]:
             raise ValueError(f"{path}: two columns are called {name!r}; rename one of them")
     return table.set_axis(names, axis=1)
-
-
-def _read_csv(path: Path, *, labels: bool) -> pd.DataFrame:
-    """Read columns separated by commas, or by semicolons or tabs where the first line has no comma.
-
-    Column names stay as written; pandas would rename empty ones and the second of two equal ones.
-    """
-    with path.open(encoding="utf-8") as file:
-        first = file.readline()
-    separator = next((one for one in _SEPARATORS if one in first and "," not in first), ",")
-    header = pd.read_csv(path, sep=separator, header=None, nrows=1, dtype=str, keep_default_na=False)
-    with warnings.catch_warnings():
-        # Without this, pandas would cut a row that is longer than the first line.
-        warnings.simplefilter("error", pd.errors.ParserWarning)
-        table = pd.read_csv(path, sep=separator, index_col=False, keep_default_na=not labels, na_values=[""])
-    return table.set_axis(header.iloc[0].tolist(), axis=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -16,12 +17,15 @@ from repbias.activations.layers import match_layers
 from repbias.activations.layout import Pool, refuse_unknown_pool
 from repbias.activations.reading import Float32Array, iterate_batches
 from repbias.audit.arrays import unit_notes
-from repbias.audit.inputs import Missing, Settings, check_stimuli, refuse_below
+from repbias.audit.inputs import Missing, Scale, Settings, check_stimuli, refuse_below
 from repbias.audit.intervals import CONFIDENCE
+from repbias.audit.passes import compare_passes, set_back
 from repbias.audit.progress import AuditProgress
 from repbias.audit.report import AuditReport, make_report
+from repbias.audit.scaling import refuse_unknown_noise, scale_notes
 from repbias.audit.stream.layer import audit_sums
 from repbias.audit.stream.plan import StreamPlan, stream_plan
+from repbias.audit.stream.scaling import standardised, unit_variances
 from repbias.audit.stream.sums import Chunk, read_sums
 from repbias.core.arrays import ArrayLike
 
@@ -37,6 +41,7 @@ def audit_stream(
     resamples: int = 500,
     permutations: int = 200,
     missing: Missing = "refuse",
+    scale: Scale = "none",
     sample: int = 10_000,
     progress: bool = True,
 ) -> AuditReport:
@@ -76,6 +81,7 @@ def audit_stream(
     resamples : number of bootstrap resamples, 100 or more.
     permutations : number of planted features, and of shuffled labels, 50 or more.
     missing : "refuse", or "drop" to leave out the stimuli that lack a label of any feature.
+    scale : "none" or "zscore", as in `audit_arrays`; "noise" is refused, as a stream has no repeats.
     sample : number of stimuli whose activity is kept in memory, 1,000 or more.
     progress : whether to show how many stimuli were read, on standard error or in the notebook.
 
@@ -109,7 +115,8 @@ def audit_stream(
     >>> report.statuses()["status"].tolist()
     ['dominant', 'not detected']
     """
-    settings = Settings(seed, resamples, permutations, missing)
+    settings = Settings(seed, resamples, permutations, missing, scale=scale)
+    refuse_unknown_noise(scale, repeats=False)
     refuse_below("sample", sample, LEAST_SAMPLE, "fewer do not determine the intervals")
     stimuli = check_stimuli(features, missing=missing)
     plan = stream_plan(stimuli, sample, seed)
@@ -119,6 +126,10 @@ def audit_stream(
     constant = {layer: ~sums.varies for layer, sums in layers.items()}
     silent = {layer: sums.silent for layer, sums in layers.items()}
     notes = (*stimuli.notes, *unit_notes(constant, silent), *_plan_notes(plan))
+    if scale == "zscore":
+        layers = {layer: standardised(layers.pop(layer), plan) for layer in n_units}
+    else:
+        notes += tuple(scale_notes({layer: unit_variances(sums, plan) for layer, sums in layers.items()}))
     found = {layer: audit_sums(layers.pop(layer), plan, resamples, permutations) for layer in n_units}
     more = {
         "classifier": CLASSIFIER,
@@ -180,4 +191,15 @@ def stream_activity(
     refuse_unknown_pool(pool)
     names = match_layers(model, layers)
     batches = Batches(inputs, model, batch_size=batch_size, device=device, attention_mask=attention_mask)
-    return iterate_batches(model, batches, names, pool, axes)
+    return _warned_of(model, batches, names, iterate_batches(model, batches, names, pool, axes))
+
+
+def _warned_of(
+    model: nn.Module, batches: Batches, names: Sequence[str], parts: Iterator[dict[str, Float32Array]]
+) -> Iterator[dict[str, Float32Array]]:
+    """Yield the parts; warn before the first of them where two passes of the same stimuli differ."""
+    compared = compare_passes(model, batches, names)
+    for note in compared.notes():
+        warnings.warn(note, stacklevel=3)
+    with set_back(model, compared.buffers):
+        yield from parts

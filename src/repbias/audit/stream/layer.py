@@ -10,6 +10,7 @@ from repbias.audit.spread import DENSITY, UnitSums, density_of_sums, participati
 from repbias.audit.stream.nulls import detectable_r2, false_positives, null_of_sums
 from repbias.audit.stream.plan import StreamPlan
 from repbias.audit.stream.readout import readouts
+from repbias.audit.stream.scaling import standardised
 from repbias.audit.stream.sums import LayerSums
 from repbias.audit.stream.variance import StreamRegression, Variation, regressions, stream_encodings, variation
 from repbias.core.arrays import FloatArray
@@ -36,7 +37,8 @@ class _Layer(LayerAudit):
             stream_encodings(sums, self._found, self._varied, plan, kernel=of_kernel) for of_kernel in (False, True)
         )
         super().__init__(plan.features, associated(plan.features), draws, variance, kernel)
-        self._readouts = dict(readouts(sums, self._found, self._varied, plan, draws))
+        equal = standardised(sums, plan)  # as the classifiers of `audit_arrays`
+        self._readouts = dict(readouts(equal, regressions(equal, plan), variation(equal, plan, 1), plan, draws))
         self._units = UnitVariance(sums, self._found, self._varied, plan)
         self._axes = axis_r2(self._found, self._varied, plan)
 

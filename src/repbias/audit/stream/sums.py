@@ -15,12 +15,14 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import torch
 from torch import Tensor
 
 from repbias.audit.inputs import refuse_other_counts
 from repbias.audit.stream.plan import StreamPlan
 from repbias.core.arrays import ArrayLike, FloatArray, IntArray, as_representation
+from repbias.core.frames import is_default, refuse_other_index, stimulus_index
 
 Chunk: TypeAlias = ArrayLike | Mapping[str, ArrayLike]
 AnyFloats = npt.NDArray[np.floating[Any]]
@@ -29,13 +31,16 @@ UNNAMED = "activity"
 BUFFER_VALUES = 2**25  # 128 MB per layer
 
 
-def checked_chunks(chunks: Iterable[Chunk], n: int) -> Iterator[tuple[int, dict[str, AnyFloats]]]:
+def checked_chunks(
+    chunks: Iterable[Chunk], n: int, index: pd.Index[Any] | None = None
+) -> Iterator[tuple[int, dict[str, AnyFloats]]]:
     """Yield the index of the first stimulus of each chunk, and its activity by layer, float32 or float64.
 
     Parameters
     ----------
     chunks : as in `audit_stream`; an array without a name is the layer "activity".
     n : number of stimuli that have labels.
+    index : of the labels, which chunks that carry one must share.
     """
     first = 0
     n_units: dict[str, int] = {}
@@ -49,6 +54,9 @@ def checked_chunks(chunks: Iterable[Chunk], n: int) -> Iterator[tuple[int, dict[
         found = {}
         for layer, values in layers.items():
             what = f"layer {layer!r} of chunk {number}"
+            own = stimulus_index(values)
+            if index is not None and own is not None and not is_default(own):
+                refuse_other_index(own, index[first : first + len(own)], what, "the labels")
             found[layer] = _floats(as_representation(values, what, first=first, n_units=n_units.get(layer)))
             n_units[layer] = found[layer].shape[1]
         refuse_other_counts(found, f"all layers of chunk {number} must hold the same stimuli")
@@ -137,7 +145,7 @@ def read_sums(
     `on_read` is called with the number of stimuli that were read so far.
     """
     layers: dict[str, _Layer] = {}
-    for first, chunk in checked_chunks(chunks, plan.stimuli.n_given):
+    for first, chunk in checked_chunks(chunks, plan.stimuli.n_given, plan.stimuli.index):
         for name, values in chunk.items():
             if name not in layers:
                 layers[name] = _Layer(name, values, plan)

@@ -23,6 +23,7 @@ from repbias.core.arrays import (
     refuse_wrong_classes,
 )
 from repbias.core.display import Displayed
+from repbias.core.frames import shared_index
 from repbias.core.specs import refuse_unknown
 
 
@@ -61,6 +62,7 @@ def held_out(
 ) -> HeldOut:
     """Return the four arrays, checked; `what` is what errors call the representation."""
     x, y, names = as_labelled(representation, labels, names, what=what)
+    shared_index({f"test_{what}": test_representation, "test_labels": test_labels})
     n_classes = class_numbers(y, names, "labels")
     test_x = as_representation(test_representation, f"test_{what}", n_units=x.shape[1])
     test_y = as_labels(test_labels, test_x, "test_labels")

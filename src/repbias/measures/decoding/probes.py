@@ -94,7 +94,7 @@ def probe(
     names: Sequence[str] | None = None,
     classifier: str = "logistic",
     regularization: float = REGULARIZATION,
-    scaling: str = "none",
+    scaling: str = "unit",
 ) -> ProbeResult:
     """Measure how well a linear classifier reads each feature out of a representation.
 
@@ -109,8 +109,9 @@ def probe(
     test_representation : `[stimulus, unit]`, other stimuli to score on.
     test_labels : `[stimulus]` or `[stimulus, feature]`.
     names : the features' names; `feature_0`, ... by default.
-    classifier, regularization, scaling : as in `Classifier`. With the default scaling the representation is taken
-        as it is, and a feature of little variance is penalised more than one of large variance.
+    classifier, regularization, scaling : as in `Classifier`. By default each unit is divided by its standard deviation
+        over the fit stimuli, so that the scale of a unit does not matter; scaling="none" takes the representation as it
+        is, and then a feature of little variance is penalised more than one of large variance.
 
     Returns
     -------
@@ -153,7 +154,7 @@ def controlled_probe(
     names: Sequence[str] | None = None,
     classifier: str = "logistic",
     regularization: float = REGULARIZATION,
-    scaling: str = "none",
+    scaling: str = "unit",
     permutations: int = 10,
     seed: int = 0,
 ) -> ProbeResult:
@@ -172,7 +173,7 @@ def controlled_probe(
     Parameters
     ----------
     representation, labels, test_representation, test_labels, names : as in `probe`.
-    classifier, regularization, scaling : as in `Classifier`.
+    classifier, regularization, scaling : as in `probe`.
     baseline_representation : `[stimulus, unit]` of the fit stimuli, such as the untrained network's or a
         random projection of its inputs (`sklearn.random_projection`); any number of units.
     test_baseline_representation : `[stimulus, unit]` of the test stimuli. Give both or neither.

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from repbias.core.arrays import ArrayLike, FloatArray, IntArray, as_labels, as_names, as_representation, feature_index
+from repbias.core.frames import shared_index
 from repbias.core.results import measures_table
 from repbias.figures.drawings import Bars
 from repbias.measures.decoding.linear_classifiers import (
@@ -257,6 +258,8 @@ def _two_features(
     names: Sequence[str] | None,
 ) -> HeldOut:
     """Return the arrays with the columns of the two features only."""
+    shared_index({"representation": representation, "labels": labels})
+    shared_index({"test_representation": test_representation, "test_labels": test_labels})
     x = as_representation(representation, "representation")
     y = as_labels(labels, x, "labels")
     test_x = as_representation(test_representation, "test_representation", n_units=x.shape[1])

@@ -7,6 +7,7 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
 from repbias.core.arrays import ArrayLike, FloatArray, as_labels, as_representation
+from repbias.core.frames import shared_index
 
 
 def difference_vector(representation: ArrayLike, labels: ArrayLike, *, classes: tuple[int, int] = (0, 1)) -> FloatArray:
@@ -130,6 +131,7 @@ def _class_arrays(
     representation: ArrayLike, labels: ArrayLike, classes: tuple[int, int]
 ) -> tuple[FloatArray, FloatArray]:
     """Return the stimuli of each of two classes, float64 `[stimulus, unit]`."""
+    shared_index({"representation": representation, "labels": labels})
     phi = as_representation(representation, "representation")
     first, second = class_masks(as_labels(labels, phi, "labels"), classes)
     return phi[first].double().cpu().numpy(), phi[second].double().cpu().numpy()

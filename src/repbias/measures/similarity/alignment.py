@@ -9,6 +9,7 @@ import pandas as pd
 from scipy.linalg import qr, svd, svdvals
 
 from repbias.core.arrays import ArrayLike, FloatArray, about_mean, as_float64, as_representation
+from repbias.core.frames import shared_index
 from repbias.figures.drawings import Line
 from repbias.measures.result import MeasureResult
 
@@ -237,6 +238,7 @@ def as_float64_pair(
 
     Errors call them by `names`; `n_units` are the numbers of units of earlier arrays, where there are any.
     """
+    shared_index({names[0]: a, names[1]: b})
     x = as_float64(as_representation(a, names[0], n_units=n_units[0]))
     y = as_float64(as_representation(b, names[1], n_units=n_units[1]))
     both = " and ".join(names)

@@ -17,6 +17,7 @@ from repbias.core.arrays import (
     as_representation,
     class_numbers,
 )
+from repbias.core.frames import shared_index
 from repbias.measures.similarity.rdm import squared_distances, two_or_more
 
 
@@ -112,6 +113,7 @@ def crossnobis_rdm(
     >>> (repbias.crossnobis_rdm(responses, conditions, folds).round(1)[0] + 0).tolist()
     [0.0, 2.6, 0.0]
     """
+    shared_index({"representation": representation, "conditions": conditions, "folds": folds})
     responses = as_representation(representation, "representation")
     condition, n_conditions = _numbers(conditions, responses, "conditions", "condition")
     fold, n_folds = _numbers(folds, responses, "folds", "fold")
@@ -166,6 +168,7 @@ def noise_covariance(representation: ArrayLike, conditions: ArrayLike) -> FloatA
     >>> repbias.noise_covariance(responses, conditions).shape
     (2, 2)
     """
+    shared_index({"representation": representation, "conditions": conditions})
     responses = as_representation(representation, "representation")
     condition, n_conditions = _numbers(conditions, responses, "conditions", "condition")
     counts = np.bincount(condition, minlength=n_conditions)

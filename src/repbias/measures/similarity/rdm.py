@@ -9,6 +9,7 @@ from scipy.spatial.distance import squareform
 from scipy.stats import kendalltau, rankdata
 
 from repbias.core.arrays import ArrayLike, FloatArray, about_mean, as_float64, as_representation
+from repbias.core.frames import shared_index
 from repbias.core.specs import refuse_unknown
 
 DISTANCES = ("correlation", "cosine", "euclidean", "squared_euclidean")
@@ -206,6 +207,7 @@ def compare_many(rdms: Sequence[ArrayLike], by: str = "pearson") -> FloatArray:
 
 def _distances(rdms: Sequence[ArrayLike], names: Sequence[str]) -> FloatArray:
     """Return the distances of each RDM `[rdm, pair of stimuli]`, in a new array."""
+    shared_index(dict(zip(names, rdms, strict=True)))
     first = _checked(rdms[0], names[0])
     distances = np.empty((len(rdms), len(first) * (len(first) - 1) // 2))
     for row, rdm, name in zip(distances, rdms, names, strict=True):

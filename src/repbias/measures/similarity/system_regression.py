@@ -12,6 +12,7 @@ from sklearn.linear_model import Ridge, RidgeCV
 from torch import Tensor
 
 from repbias.core.arrays import ArrayLike, FloatArray, about_mean, as_labels, as_names, class_numbers
+from repbias.core.frames import shared_index
 from repbias.core.results import measures_table
 from repbias.features.values import of_labels
 from repbias.figures.drawings import Bars
@@ -191,6 +192,8 @@ def system_regression(
     """
     if len(alphas) == 0 or not all(0 < alpha < np.inf for alpha in alphas):
         raise ValueError(f"alphas must be one or more penalties above 0, got {list(alphas)}")
+    shared_index({"a": a, "labels": labels})
+    shared_index({"test_a": test_a, "test_labels": test_labels})
     fit_a, fit_b = as_float64_pair(a, b)
     n_units = fit_a.shape[1], fit_b.shape[1]
     new_a, new_b = as_float64_pair(test_a, test_b, names=("test_a", "test_b"), n_units=n_units)

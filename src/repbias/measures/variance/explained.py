@@ -18,6 +18,7 @@ from repbias.core.arrays import (
     as_representation,
     class_numbers,
 )
+from repbias.core.frames import shared_index
 from repbias.features.folds import running_folds
 from repbias.features.inference import Features, given_features
 from repbias.measures.variance.fitter import VarianceExplained, VarianceFitter, split_or_folds
@@ -105,6 +106,8 @@ def variance_explained(
     {'strong': 0.5, 'weak': 0.06}
     """
     _refuse_unusable(test_representation, test_labels, permutations)
+    shared_index({"representation": representation, "labels": labels})
+    shared_index({"test_representation": test_representation, "test_labels": test_labels})
     x = as_representation(representation, "representation")
     test_x = None
     if test_representation is not None:

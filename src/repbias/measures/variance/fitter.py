@@ -20,6 +20,7 @@ from repbias.core.arrays import (
     as_representation,
     refuse_wrong_classes,
 )
+from repbias.core.frames import shared_index
 from repbias.core.results import ALL_FEATURES as ALL_FEATURES
 from repbias.core.results import measures_table
 from repbias.features.folds import running_folds
@@ -275,6 +276,7 @@ class VarianceFitter:
 
     def _checked(self, representation: ArrayLike, labels: ArrayLike, prefix: str, first: int) -> tuple[Tensor, Tensor]:
         """Return a batch's representation and the columns of its labels."""
+        shared_index({f"{prefix}representation": representation, f"{prefix}labels": labels})
         n_units = None if self._fit is None else len(self._fit.reference)
         x = as_representation(representation, f"{prefix}representation", first=first, n_units=n_units)
         y = as_labels(labels, x, f"{prefix}labels")
