@@ -131,7 +131,11 @@ def variance_partitioning(
         shared      r2 - unique
         product_r2  sum q_f . (2 x - q) / sum || x ||^2, with q_f the part of the joint prediction q from f
 
-    pooled over units and for each unit. `shared` is negative where features explain more together than they do apart.
+    pooled over units and for each unit.
+
+    The noise of the fit lowers R2, the more so the more columns there are for each stimulus, and the less they explain.
+    So it lowers the R2 of a feature alone by more than the joint R2: `unique` then lies above that of the population,
+    and `shared` below it, and below 0 for independent features. With many stimuli for each column both biases vanish.
 
     Penalties are chosen anew for each set of features and each fold, on the other folds: each of these is predicted
     from the rest of them, and the penalties with the least squared error over all stimuli and units are taken from a
@@ -178,8 +182,8 @@ def variance_partitioning(
     --------
     >>> import numpy as np, repbias
     >>> rng = np.random.default_rng(0)
-    >>> speed, image = rng.normal(size=(300, 1)), rng.normal(size=(300, 20))
-    >>> x = 2 * speed + image @ rng.normal(size=(20, 30)) / 4 + rng.normal(size=(300, 30))
+    >>> speed, image = rng.normal(size=(1000, 1)), rng.normal(size=(1000, 20))
+    >>> x = 2 * speed + image @ rng.normal(size=(20, 5)) / 4 + rng.normal(size=(1000, 5))
     >>> found = repbias.variance_partitioning(x, {"speed": speed, "image": image})
     >>> found.unique.round(1).tolist(), round(found.joint_r2, 1)
     ([0.6, 0.2], 0.8)

@@ -23,8 +23,8 @@ from repbias.core.arrays import FloatArray, IntArray
 from repbias.measures.variance.regression import Designs
 from repbias.measures.variance.ridge import penalised_inverse
 
-GRID = 10.0 ** np.arange(-5, 5.5, 0.5)  # times the number of stimuli
-SWEEPS = 20
+GRID = 10.0 ** np.arange(-5, 5.5, 0.5)  # times the number of stimuli; below, rounding errors exceed 1e-6 of the gain
+MOST_SWEEPS = 20
 LEAST_GAIN = 1e-9  # of the gain so far; less is a rounding error
 
 
@@ -46,18 +46,17 @@ def choose_penalties(
     n_bands = int(band_of.max()) + 1
     penalties = np.full(n_bands, grid[len(grid) // 2]) if start is None else start.copy()
     if start is None:
-        everything = np.arange(len(band_of))
-        best, _ = _best_along(
-            designs, penalised_inverse(designs.covariance, penalties[band_of]), everything, penalties[0], grid
-        )
-        penalties[:] = best
-    for _ in range(SWEEPS if n_bands > 1 else 0):
-        before, inverse = penalties.copy(), penalised_inverse(designs.covariance, penalties[band_of])
-        for band in range(n_bands):
-            columns = np.flatnonzero(band_of == band)
-            penalties[band], inverse = _best_along(designs, inverse, columns, penalties[band], grid)
-        if (penalties == before).all():
-            break
+        inverse = penalised_inverse(designs.covariance, penalties[band_of])
+        penalties[:], _ = _best_along(designs, inverse, np.arange(len(band_of)), penalties[0], grid)
+    unchanged, step = 0, 0
+    while unchanged < n_bands and step < MOST_SWEEPS * n_bands and n_bands > 1:
+        band = step % n_bands
+        if band == 0:  # afresh for each sweep, since updates add up rounding errors
+            inverse = penalised_inverse(designs.covariance, penalties[band_of])
+        before, columns = penalties[band], np.flatnonzero(band_of == band)
+        penalties[band], inverse = _best_along(designs, inverse, columns, before, grid)
+        unchanged = unchanged + 1 if penalties[band] == before else 1
+        step += 1
     return penalties
 
 
