@@ -54,7 +54,7 @@ def test_planted_parts_are_recovered_over_twenty_seeds() -> None:
 
 
 def test_a_feature_of_noise_has_no_unique_part() -> None:
-    unique = [repbias.variance_partitioning(*noisy(seed=seed)).unique for seed in range(5)]
+    unique = [repbias.variance_partitioning(*noisy(seed=seed)).unique for seed in range(3)]
     assert np.abs(np.array(unique)[:, 1]).max() < 0.01
     assert np.array(unique)[:, 0].min() > 0.3
 
@@ -70,11 +70,10 @@ def test_of_two_equal_features_each_explains_all_and_none_uniquely() -> None:
 
 
 def test_penalties_predict_better_where_columns_are_many() -> None:
-    r2 = {one: repbias.variance_partitioning(*noisy(), penalty=one).joint_r2 for one in ("banded", "ridge", "none")}
-    assert r2["banded"] > r2["ridge"] + 0.05
-    assert r2["ridge"] > r2["none"] + 0.2
-    penalties = repbias.variance_partitioning(*noisy()).penalties
-    assert (penalties[:, 1] > 100 * penalties[:, 0]).all()
+    banded, ridge, none = (repbias.variance_partitioning(*noisy(), penalty=one) for one in ("banded", "ridge", "none"))
+    assert banded.joint_r2 > ridge.joint_r2 + 0.05
+    assert ridge.joint_r2 > none.joint_r2 + 0.2
+    assert (banded.penalties[:, 1] > 100 * banded.penalties[:, 0]).all()
 
 
 def test_a_single_column_and_penalty_give_the_closed_form() -> None:

@@ -118,4 +118,5 @@ def test_an_inverse_that_does_not_exist_is_the_shortest_solution() -> None:
     gram = np.array([[[2.0, 2.0], [2.0, 2.0]]])
     assert penalised_inverse(gram, np.zeros(2)) == pytest.approx(np.full((1, 2, 2), 1 / 8))
     assert penalised_inverse(gram, np.ones(2)) == pytest.approx(np.linalg.inv(gram + np.eye(2)))
+    assert penalised_inverse(gram, np.array([0.0, 1e15])) == pytest.approx(np.array([[[0.5, 0], [0, 0]]]))
     assert penalised_inverse(gram, np.array([[1.0, 0.0]])) == pytest.approx(np.array([[[1.0, -1], [-1, 1.5]]]))

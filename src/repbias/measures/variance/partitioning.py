@@ -120,22 +120,26 @@ def variance_partitioning(
     With X the activity and D_f the columns of feature f, standardised, both about their means over the stimuli of the
     fit, a regression on a set of features S minimises
 
-        || sum_f D_f W_f - X ||^2 + sum_f penalty_f || W_f ||^2                  f in S
+        || sum_f D_f W_f - X ||^2 + sum_f penalty_f || W_f ||^2              with sums over the features f of S
 
-    and R2(S) = 1 - sum || sum_f D_f W_f - X ||^2 / sum || X ||^2 over the stimuli of each fold, which are about the
-    mean of the fit on the other folds. This is `r2` of `variance_explained`, which it equals without penalties. Then
+    and each fold is scored by the regression that is fitted on the other folds. With Q the prediction,
+
+        R2(S) = 1 - || Q - X ||^2 / || X ||^2                                 over the stimuli of all folds
+
+    which is `r2` of `variance_explained` where there are no penalties. Then
 
         joint_r2    R2(all features)
         r2          R2(f)
         unique      R2(all features) - R2(all but f)
         shared      r2 - unique
-        product_r2  sum q_f . (2 x - q) / sum || x ||^2, with q_f the part of the joint prediction q from f
+        product_r2  sum Q_f * (2 X - Q) / || X ||^2, with Q_f = D_f W_f the part of f in the joint prediction Q
 
     pooled over units and for each unit.
 
     The noise of the fit lowers R2, the more so the more columns there are for each stimulus, and the less they explain.
-    So it lowers the R2 of a feature alone by more than the joint R2: `unique` then lies above that of the population,
-    and `shared` below it, and below 0 for independent features. With many stimuli for each column both biases vanish.
+    So it lowers the R2 of a feature alone by more than the joint R2: `unique` tends to lie above that of the
+    population and `shared` below it, and below 0 for independent features. With many stimuli for each column both
+    biases vanish.
 
     Penalties are chosen anew for each set of features and each fold, on the other folds: each of these is predicted
     from the rest of them, and the penalties with the least squared error over all stimuli and units are taken from a

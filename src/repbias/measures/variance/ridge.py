@@ -106,19 +106,22 @@ def penalised_inverse(covariance: FloatArray, penalties: FloatArray) -> FloatArr
     covariance : of the columns, times the number of stimuli, `[fold, column, column]`.
     penalties : of each column, 0 or more, `[column]` or `[fold, column]`.
     """
-    penalised = covariance + np.broadcast_to(penalties, covariance.shape[:2])[..., None] * np.eye(covariance.shape[-1])
-    if np.min(penalties) <= SINGULAR * np.diagonal(covariance, axis1=-2, axis2=-1).max():
-        return np.asarray(np.linalg.pinv(penalised, rcond=SINGULAR, hermitian=True), float)
-    return np.stack([_positive_inverse(one) for one in penalised])
+    penalties = np.broadcast_to(penalties, covariance.shape[:2])
+    penalised = covariance + penalties[..., None] * np.eye(covariance.shape[-1])
+    largest = np.diagonal(covariance, axis1=-2, axis2=-1).max() or 1.0
+    if penalties.min() > SINGULAR * largest:
+        return np.stack([_positive_inverse(one) for one in penalised])
+    shrunk = 1 / np.sqrt(1 + penalties / largest)  # or a large penalty would make other columns look singular
+    both = shrunk[:, :, None] * shrunk[:, None, :]
+    return np.asarray(both * np.linalg.pinv(both * penalised, rcond=SINGULAR, hermitian=True), float)
 
 
 def _positive_inverse(matrix: FloatArray) -> FloatArray:
     """Return the inverse of a positive definite matrix, in less time than `np.linalg.inv`."""
     factor, failed = dpotrf(matrix, lower=True)
-    lower, _ = dpotri(factor, lower=True)
     if failed:
         return np.asarray(np.linalg.inv(matrix))
-    lower = np.tril(lower)
+    lower = np.tril(dpotri(factor, lower=True)[0])
     return np.asarray(lower + np.tril(lower, -1).T)
 
 
