@@ -56,6 +56,7 @@ from .measures.variance.equalize import equalize as equalize
 from .measures.variance.explained import variance_explained as variance_explained
 from .measures.variance.fitter import VarianceExplained as VarianceExplained
 from .measures.variance.fitter import VarianceFitter as VarianceFitter
+from .measures.variance.partitioning import variance_partitioning as variance_partitioning
 from .models import MLP as MLP
 from .models import ConvNet as ConvNet
 from .models import DecoderOnly as DecoderOnly

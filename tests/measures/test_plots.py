@@ -29,6 +29,9 @@ INPUTS = torch.from_numpy(X).float()
 
 RESULTS: dict[str, Callable[[], MeasureResult]] = {
     "variance": lambda: repbias.variance_explained(X, LABELS, names=NAMES, joint=True),
+    "partition": lambda: repbias.variance_partitioning(
+        X, dict(zip(NAMES, LABELS.T, strict=True)), product_measure=True
+    ),
     "density": lambda: repbias.density(X, LABELS, names=NAMES),
     "components": lambda: repbias.components(X, LABELS, names=NAMES),
     "equalize": lambda: repbias.equalize(X, LABELS, names=NAMES),

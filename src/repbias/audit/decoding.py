@@ -18,7 +18,7 @@ from repbias.features.labels import Labellings
 from repbias.features.permutations import Orders
 from repbias.features.values import Values
 from repbias.measures.decoding.linear_classifiers import Classifier
-from repbias.measures.variance.penalties import GRID, generalised_error
+from repbias.measures.variance.gcv import GRID, generalised_error
 from repbias.measures.variance.predictions import FoldedActivity
 
 FoldMaps = list[FloatArray]

@@ -18,7 +18,7 @@ from repbias.core.arrays import BoolArray, FloatArray
 from repbias.features.folds import each_fold
 from repbias.features.permutations import FEW_CLUSTERS, Orders
 from repbias.features.values import Values
-from repbias.measures.variance.penalties import ridge_penalty
+from repbias.measures.variance.gcv import ridge_penalty
 from repbias.measures.variance.predictions import FoldedActivity
 from repbias.measures.variance.regression import SINGULAR
 

@@ -1,107 +1,84 @@
-"""Ridge penalties of features with many columns, chosen on the stimuli of each fit by generalised cross-validation.
+"""The choice of the penalties of ridge and banded ridge inside the folds, from sums alone.
 
-For a regression of the representation on centred columns with covariance C = V diag(l) V' (times their number) and
-sums of products F with the representation, a penalty p gives the weights (C + p)^-1 F, and over the n stimuli of a fit
+The penalties of a fold are chosen on the other folds, each of which is predicted from the rest of them, for the least
+squared error summed over stimuli and units. In the terms of `Designs`, a regression of the inverse
+P = (C + diag(penalty of each column))^-1 lowers the sum of squares of the predicted stimuli by
 
-    RSS = sum ||phi||^2 - sum_j (2 s_j - l_j s_j^2) || V_j' F ||^2        s_j = 1 / (l_j + p)
-    GCV = RSS / (n - 1 - sum_j l_j s_j)^2
+    gain = 2 sum P * H - sum (P K P) * M,
 
-The penalty with the least GCV is taken. It needs products of F with itself only, so one choice costs the same for any
-number of units.
+with M the products of sums over the fit, H those with the sums over the predicted stimuli, and K the covariance of the
+columns there, all `[column, column]`. So the search takes no longer for more stimuli or units. It takes a whole grid of
+penalties of one band in little more time than one fit, because with the other penalties fixed
 
-Source: Golub, Heath & Wahba (1979), Technometrics 21, 215-223; one penalty for each feature is the banded ridge
-regression of Nunez-Elizalde, Huth & Gallant (2019), NeuroImage 197, 482-492.
+    P = B + Z diag(1 / (e + penalty)) Z',
+
+where B, Z `[column, column of the band]` and e do not depend on the penalty of the band.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from repbias.core.arrays import FloatArray, IntArray
-from repbias.measures.variance.regression import block
+from repbias.measures.variance.regression import Designs
+from repbias.measures.variance.ridge import penalised_inverse
 
-GRID: FloatArray = np.geomspace(1e-4, 1e4, 25)  # times the mean variance of the columns
-MOST_FREEDOM = 0.9  # of the stimuli; beyond, GCV divides two numbers near 0
-SWEEPS = 3
-LARGE = 1e200
+GRID = 10.0 ** np.arange(-5, 5.5, 0.5)  # times the number of stimuli; below, rounding errors exceed 1e-6 of the gain
+MOST_SWEEPS = 20
+LEAST_GAIN = 1e-9  # of the gain so far; less is a rounding error
 
 
-def ridge_penalty(covariance: FloatArray, products: FloatArray, squares: FloatArray, n: FloatArray) -> FloatArray:
-    """Return the penalty of one feature with the least GCV, `[...]`.
+def choose_penalties(
+    designs: Designs, band_of: IntArray, grid: FloatArray, start: FloatArray | None = None
+) -> FloatArray:
+    """Return the penalty of each band, `[band]`, with which the inner folds are predicted best.
+
+    The best single penalty of all bands is found first. Then each band in turn gets its best penalty beside those of
+    the others, until none changes. Every step lowers the error.
 
     Parameters
     ----------
-    covariance : C of the fit, `[..., column, column]`.
-    products : F F', `[..., column, column]`.
-    squares : sum of squares of the representation about its mean over the fit, `[...]`.
-    n : stimuli of the fit, `[...]`.
+    designs : of the inner folds, standardised.
+    band_of : the band of each column, 0, 1, ..., `[column]`.
+    grid : the penalties to choose from, above 0, `[candidate]`.
+    start : penalties to begin with in place of the best single one, `[band]`.
     """
-    spectrum, axes = np.linalg.eigh(covariance)
-    spectrum = np.maximum(spectrum, 0)
-    strength = np.einsum("...ck,...cd,...dk->...k", axes, products, axes)
-    penalties = GRID * (spectrum.mean(-1, keepdims=True) + np.finfo(float).tiny)  # [..., grid]
-    scale = 1 / (spectrum[..., None, :] + penalties[..., None])  # [..., grid, column]
-    fitted = spectrum[..., None, :] * scale
-    residual = squares[..., None] - ((2 - fitted) * scale * strength[..., None, :]).sum(-1)
-    scores = generalised_error(residual, fitted.sum(-1), n[..., None])
-    return np.take_along_axis(penalties, scores.argmin(-1)[..., None], -1)[..., 0]
+    n_bands = int(band_of.max()) + 1
+    penalties = np.full(n_bands, grid[len(grid) // 2]) if start is None else start.copy()
+    if start is None:
+        inverse = penalised_inverse(designs.covariance, penalties[band_of])
+        penalties[:], _ = _best_along(designs, inverse, np.arange(len(band_of)), penalties[0], grid)
+    unchanged, step = 0, 0
+    while unchanged < n_bands and step < MOST_SWEEPS * n_bands and n_bands > 1:
+        band = step % n_bands
+        if band == 0:  # afresh for each sweep, since updates add up rounding errors
+            inverse = penalised_inverse(designs.covariance, penalties[band_of])
+        before, columns = penalties[band], np.flatnonzero(band_of == band)
+        penalties[band], inverse = _best_along(designs, inverse, columns, before, grid)
+        unchanged = unchanged + 1 if penalties[band] == before else 1
+        step += 1
+    return penalties
 
 
-def banded_penalties(
-    covariance: FloatArray, products: FloatArray, squares: FloatArray, n: FloatArray, bands: Sequence[IntArray]
-) -> FloatArray:
-    """Return the penalties of a regression on all columns, one for each band, `[fold, column]`; 0 elsewhere.
-
-    They are found by coordinate search: a common penalty first, then each band in turn, three times.
+def _best_along(
+    designs: Designs, inverse: FloatArray, columns: IntArray, penalty: float, grid: FloatArray
+) -> tuple[float, FloatArray]:
+    """Return the best penalty of some columns, which all have the same, beside those of the others, and its inverse.
 
     Parameters
     ----------
-    covariance, products, squares, n : as in `ridge_penalty`, with an axis of folds.
-    bands : the columns of each feature that is penalised.
+    inverse : with the penalties so far, `[fold, column, column]`.
+    penalty : that of these columns so far.
     """
-    found = np.zeros(covariance.shape[:2])
-    every = np.concatenate(bands)
-    unit = np.maximum(np.einsum("fcc->fc", covariance)[:, every].mean(1), np.finfo(float).tiny)
-    for fold in range(len(found)):
-        sums = covariance[fold], products[fold], float(squares[fold]), float(n[fold])
-        _search(found[fold], every, unit[fold] * GRID, *sums)
-        for _ in range(SWEEPS if len(bands) > 1 else 0):
-            before = found[fold].copy()
-            for band in bands:
-                _search(found[fold], band, unit[fold] * GRID, *sums)
-            if (before == found[fold]).all():
-                break
-    return found
-
-
-def _search(
-    penalty: FloatArray, band: IntArray, grid: FloatArray, covariance: FloatArray, products: FloatArray,
-    squares: float, n: float,
-) -> None:  # fmt: skip
-    """Set the penalty of one band, in place, to that of a grid with the least GCV."""
-    scores = []
-    for value in grid:
-        penalty[band] = value
-        inverse = np.linalg.pinv(covariance + np.diag(penalty), hermitian=True)
-        fitted = inverse @ covariance
-        residual = squares - float((inverse * products).sum() * 2 - ((fitted @ inverse) * products).sum())
-        scores.append(float(generalised_error(np.asarray(residual), np.trace(fitted), np.asarray(n))))
-    penalty[band] = grid[int(np.argmin(scores))]
-
-
-def generalised_error(residual: FloatArray, freedom: FloatArray, n: FloatArray) -> FloatArray:
-    """Return the GCV; where too many degrees of freedom are used, a large number that falls with them."""
-    usable = freedom <= MOST_FREEDOM * (n - 1)
-    return np.where(usable, residual / np.where(usable, n - 1 - freedom, 1.0) ** 2, LARGE * freedom)
-
-
-def penalties_of(
-    covariance: FloatArray, products: FloatArray, squares: FloatArray, n: FloatArray, bands: Sequence[IntArray]
-) -> FloatArray:
-    """Return the penalty of each band alone, `[fold, column]`; 0 elsewhere; as in `banded_penalties`."""
-    found = np.zeros(covariance.shape[:2])
-    for band in bands:
-        found[:, band] = ridge_penalty(block(covariance, band), block(products, band), squares, n)[:, None]
-    return found
+    spread, axes = np.linalg.eigh(inverse[:, columns[:, None], columns])
+    e = np.maximum(1 / spread - penalty, 0)
+    z = inverse[:, :, columns] @ (axes / spread[:, None])
+    changes = 1 / (e + grid[:, None, None]) - 1 / (e + penalty)  # [candidate, fold, column of the band]
+    held, fitted = designs.held_covariance @ z, designs.fitted_fitted @ z
+    linear = (z * (designs.held_fitted @ z)).sum(1) - (held * (inverse @ fitted)).sum(1)
+    squared = (z.swapaxes(1, 2) @ held) * (z.swapaxes(1, 2) @ fitted)
+    gains = 2 * (changes * linear).sum((1, 2)) - np.einsum("kfi,fij,kfj->k", changes, squared, changes, optimize=True)
+    best = int(gains.argmax())
+    if gains[best] <= LEAST_GAIN * np.abs(inverse * designs.held_fitted).sum():
+        return penalty, inverse
+    return float(grid[best]), inverse + (z * changes[best][:, None]) @ z.swapaxes(1, 2)

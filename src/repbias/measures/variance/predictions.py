@@ -10,7 +10,7 @@ import numpy as np
 from repbias.core.arrays import BoolArray, FloatArray, IntArray
 from repbias.features.folds import each_fold
 from repbias.features.values import Values
-from repbias.measures.variance.penalties import banded_penalties, penalties_of, ridge_penalty
+from repbias.measures.variance.gcv import banded_penalties, penalties_of, ridge_penalty
 from repbias.measures.variance.regression import SINGULAR, Designs, Regression, ratio
 from repbias.measures.variance.sums import OneHotCode, Sums
 
