@@ -167,9 +167,8 @@ class Batches:
         if isinstance(value, np.ndarray):
             if value.dtype.kind not in "buif":
                 raise TypeError(f"inputs must hold numbers, got an array of {value.dtype}: turn text into tokens first")
-            value = torch.from_numpy(
-                np.array(value)
-            )  # copied, because torch refuses negative strides and read-only memory
+            # Copied, because torch refuses negative strides and read-only memory.
+            value = torch.from_numpy(np.array(value))
             value = value.to(self._dtypes[0]) if value.is_floating_point() else value
         if not isinstance(value, Tensor):
             return value
@@ -190,9 +189,8 @@ def _refuse_unreadable(inputs: Any) -> None:
         raise TypeError(f"inputs must be arrays, batches or a DataLoader, got {type(inputs).__name__}")
     if isinstance(inputs, Iterator):
         raise TypeError("inputs can be read only once, and are needed twice: give a list or a DataLoader")
-    if isinstance(inputs, DataLoader) and isinstance(
-        getattr(inputs.batch_sampler, "sampler", inputs.sampler), SHUFFLED
-    ):
+    sampler = getattr(inputs.batch_sampler, "sampler", inputs.sampler) if isinstance(inputs, DataLoader) else None
+    if isinstance(sampler, SHUFFLED):
         raise ValueError(
             "inputs is a DataLoader that draws at random, so labels could not be matched: make it with shuffle=False"
         )
