@@ -9,8 +9,8 @@ from .audit.report import AuditReport as AuditReport
 from .audit.stream.audit import audit_stream as audit_stream
 from .audit.stream.audit import stream_activity as stream_activity
 from .core.statistics import mean_interval as mean_interval
-from .figures.measures import plot_layout as plot_layout
-from .figures.measures import plot_rdm as plot_rdm
+from .figures.stimuli import plot_layout as plot_layout
+from .figures.stimuli import plot_rdm as plot_rdm
 from .measures.decoding.clustering import clustering as clustering
 from .measures.decoding.clustering import neighbour_purity as neighbour_purity
 from .measures.decoding.clustering import tsne as tsne
