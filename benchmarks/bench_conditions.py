@@ -19,7 +19,7 @@ from repbias.experiments.condition import Condition
 from repbias.studies import find_study
 from repbias.training import Phase
 from repbias.training.job import Job
-from repbias.training.networks import build_network
+from repbias.training.network import build_network
 from repbias.training.trainer import train_stack
 
 SEEDS = 2

@@ -20,7 +20,7 @@ from repbias.tasks import StringTask
 from repbias.training import Adam
 from repbias.training.batches import Batches
 from repbias.training.ensemble import Stack
-from repbias.training.networks import build_network
+from repbias.training.network import build_network
 
 TASK = StringTask(features=dict.fromkeys("abcd", "presence"), order="rotated", length=16, train=2_048)
 OPTIMIZER = Adam(lr=1e-3)

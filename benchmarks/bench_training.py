@@ -26,7 +26,7 @@ from repbias.tasks import BooleanTask
 from repbias.training import SGD
 from repbias.training.batches import Batches
 from repbias.training.ensemble import Stack
-from repbias.training.networks import build_network
+from repbias.training.network import build_network
 
 TASK = BooleanTask(features={"easy": "copy", "hard": "parity3"})
 OPTIMIZER = SGD(lr=0.05)

@@ -13,8 +13,8 @@ from .features.kinds import categorical as categorical
 from .features.kinds import circular as circular
 from .features.kinds import columns as columns
 from .features.kinds import continuous as continuous
-from .figures.measures import plot_layout as plot_layout
-from .figures.measures import plot_rdm as plot_rdm
+from .figures.stimuli import plot_layout as plot_layout
+from .figures.stimuli import plot_rdm as plot_rdm
 from .measures.decoding.clustering import clustering as clustering
 from .measures.decoding.clustering import neighbour_purity as neighbour_purity
 from .measures.decoding.clustering import tsne as tsne

@@ -13,7 +13,7 @@ from repbias.measures.decoding.probes import probe
 from repbias.models import ConvNet
 from repbias.tasks import ImageTask
 from repbias.training import Adam, Phase, Training
-from repbias.training.networks import build_network
+from repbias.training.network import build_network
 
 MEASURES = ("decodable", "decodable_untrained", "decodable_gain", "decodable_loss")
 

@@ -230,7 +230,7 @@ WRONG: dict[str, tuple[tuple[str, ...], str]] = {
     "no such report": ((*MODEL, "--predict", "audit_models:gone"), "--predict: cannot import 'audit_models:gone'"),
     "report fails": (
         (*MODEL, "--predict", "audit_models:breaks"),
-        "'audit_models:breaks' failed: AttributeError",
+        "--predict 'audit_models:breaks': breaks",
     ),
     "report of no feature": ((*MODEL, "--predict", "audit_models:misreport"), "did you mean 'loud'"),
     "report that nothing asks": (

@@ -12,7 +12,7 @@ from command_line import Call, caller
 from repbias.core.functions import resolve_function
 from repbias.experiments.study import read_study
 from repbias.models import UserModule
-from repbias.training.networks import build_network
+from repbias.training.network import build_network
 
 MODULE = """
 import numpy as np

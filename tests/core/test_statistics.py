@@ -1,6 +1,5 @@
-"""Intervals cover as often as their docstring says, and the sign-flip p is the share of sign choices."""
+"""Intervals cover as often as their docstring says."""
 
-import itertools
 import math
 
 import numpy as np
@@ -9,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from repbias.core.statistics import contrast_interval, holm, mean_interval, sign_flip_p
+from repbias.core.statistics import contrast_interval, holm, mean_interval
 
 DRAWS = {
     "normal": (lambda rng, n: rng.normal(size=n), 0.0),
@@ -46,8 +45,6 @@ def test_interval_by_hand():
 def test_one_seed_claims_nothing():
     estimate = mean_interval([0.7])
     assert (estimate.mean, estimate.ci_low, estimate.ci_high, estimate.n) == (0.7, -math.inf, math.inf, 1)
-    assert sign_flip_p([0.7]) == 0.5
-    assert sign_flip_p([0.7], "two-sided") == 1
 
 
 def test_more_confidence_is_a_wider_interval():
@@ -55,33 +52,6 @@ def test_more_confidence_is_a_wider_interval():
     assert wide.ci_low < narrow.ci_low < narrow.ci_high < wide.ci_high
 
 
-@given(st.lists(st.integers(-50, 50), min_size=2, max_size=8), st.sampled_from(["greater", "less", "two-sided"]))
-def test_sign_flip_p_is_the_share_of_all_sign_choices(values, alternative):
-    sums = [
-        sum(s * v for s, v in zip(signs, values, strict=True))
-        for signs in itertools.product([-1, 1], repeat=len(values))
-    ]
-    above, below = (np.mean([sign * s >= sign * sum(values) for s in sums]) for sign in (1, -1))
-    expected = {"greater": above, "less": below, "two-sided": min(1, 2 * min(above, below))}
-    assert sign_flip_p(values, alternative) == pytest.approx(expected[alternative])
-
-
-def test_sign_flip_p_of_many_seeds_is_the_same_at_every_call_and_near_the_normal_limit():
-    values = np.random.default_rng(0).normal(0.4, 1, 40)
-    p = sign_flip_p(values)
-    assert p == sign_flip_p(values)
-    z = values.sum() / math.sqrt((values**2).sum())
-    assert p == pytest.approx(0.5 * math.erfc(z / math.sqrt(2)), abs=0.005)
-
-
-def test_null_data_are_called_significant_no_more_often_than_alpha():
-    rng = np.random.default_rng(3)
-    p = np.array([sign_flip_p(rng.normal(size=7)) for _ in range(800)])
-    assert np.mean(p <= 0.05) < 0.05 + 3 * math.sqrt(0.05 * 0.95 / 800)
-    assert np.mean(p <= 0.5) == pytest.approx(0.5, abs=0.06)
-
-
-@pytest.mark.parametrize("function", [mean_interval, sign_flip_p])
 @pytest.mark.parametrize(
     ("values", "message"),
     [
@@ -90,9 +60,9 @@ def test_null_data_are_called_significant_no_more_often_than_alpha():
         ([[0.1, 0.2]], r"\[seed\], got shape \(1, 2\); average within each seed"),
     ],
 )
-def test_what_is_not_one_finite_number_a_seed_is_refused(function, values, message):
+def test_what_is_not_one_finite_number_a_seed_is_refused(values, message):
     with pytest.raises(ValueError, match=message):
-        function(values)
+        mean_interval(values)
 
 
 @pytest.mark.parametrize("confidence", [0, 1, 95])

@@ -17,7 +17,7 @@ from tiny_studies import study_text
 from repbias.experiments import Claim, Condition, Study
 from repbias.experiments.comparisons import LevelDifference, Trend
 from repbias.experiments.contrasts import FeatureDifference
-from repbias.experiments.evaluation import groups
+from repbias.experiments.groups import groups
 
 CONTRAST = FeatureDifference(more="easy", less="hard")
 NUMBERS = st.floats(-100, 100)

@@ -16,12 +16,14 @@ from numpy.testing import assert_allclose
 from pydantic import ValidationError
 from tiny_studies import study_text
 
+from repbias.core.results import EFFECT_COLUMNS
 from repbias.core.statistics import mean_interval
 from repbias.experiments import Condition, Study
 from repbias.experiments.comparisons import Interaction
 from repbias.experiments.contrasts import FeatureDifference
-from repbias.experiments.effects import EFFECT_COLUMNS, Effects
-from repbias.experiments.evaluation import evaluate, groups
+from repbias.experiments.effects import Effects
+from repbias.experiments.evaluation import evaluate
+from repbias.experiments.groups import groups
 
 GAP = FeatureDifference(more="easy", less="hard")
 SKIP_BY_NORM = Interaction(factor="skips", more="yes", less="no", by="norm", by_more="batch", by_less="none")

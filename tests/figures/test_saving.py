@@ -12,6 +12,7 @@ import pytest
 
 from repbias.figures import style
 from repbias.figures.figure import Figure
+from repbias.figures.keys import feature_key
 
 NAMES = ("easy", "<hard> & $x_2$")
 
@@ -20,7 +21,7 @@ def drawn(**changes: str) -> Figure:
     """A small figure that names two features."""
     with style.applied():
         drawing = style.canvas(3, 2)
-        style.feature_key(drawing, style.feature_colours(NAMES), 2)
+        feature_key(drawing, style.feature_colours(NAMES), 2)
         drawing.add_axes((0.2, 0.2, 0.7, 0.5)).plot([0, 1], [0, 1])
         text = {"title": "A title", "caption": "A caption."} | changes
         return Figure("a-name", drawing=drawing, numbers=pd.DataFrame({"mark": ["line"]}), **text)

@@ -10,8 +10,9 @@ import pytest
 from matplotlib.patches import Rectangle
 from study_results import crossed, result
 
+from repbias.core.results import LEVEL_COLUMNS
 from repbias.core.statistics import mean_interval
-from repbias.experiments.evaluation import LEVEL_COLUMNS, levels_table
+from repbias.experiments.levels import levels_table
 from repbias.experiments.study import Scale
 from repbias.figures import select
 from repbias.figures.crossed import condition_map, forms_grid
@@ -21,7 +22,7 @@ from repbias.report.answer import answer
 from repbias.report.study_report import write_report
 from repbias.runs.results import StudyResult
 from repbias.runs.study_figures import study_figures
-from repbias.runs.study_tables import contrast_values, described_conditions, labelled_features
+from repbias.runs.study_tables import StudyTables, contrast_values, labelled_features
 
 WIDTHS, DEPTHS = (4, 8, 16), (1, 2)
 
@@ -94,7 +95,7 @@ def test_an_interval_of_one_network_is_not_drawn(made: StudyResult) -> None:
 
 
 def test_the_map_has_a_cell_per_condition_and_marks_those_that_fail_the_criterion(made: StudyResult) -> None:
-    claim, conditions = made.plan.study.claims[0], described_conditions(made)
+    claim, conditions = made.plan.study.claims[0], StudyTables(made).conditions
     assert forms_grid(conditions)
     figure = condition_map(contrast_values(claim, made), conditions, claim.statement, claim.describe())
     sgd, adam, bar = figure.drawing.axes
@@ -111,7 +112,7 @@ def test_the_map_has_a_cell_per_condition_and_marks_those_that_fail_the_criterio
 
 def test_a_map_of_nothing_is_a_sentence(made: StudyResult) -> None:
     values = contrast_values(made.plan.study.claims[0], made).assign(value=np.nan)
-    figure = condition_map(values, described_conditions(made), "s", "t")
+    figure = condition_map(values, StudyTables(made).conditions, "s", "t")
     assert figure.caption == "No map: no network was analysed in any condition."
 
 
@@ -164,7 +165,7 @@ def test_a_study_without_probes_or_comparisons_has_the_five_figures() -> None:
 
 
 def test_a_claim_of_no_effect_has_two_bounds(made: StudyResult) -> None:
-    figure = claim_forest(made.claims, described_conditions(made))
+    figure = claim_forest(made.claims, StudyTables(made).conditions)
     gap, slope, alike = figure.drawing.axes
     bounds = [{line.get_xdata()[0] for line in axes.lines if line.is_dashed()} for axes in (gap, slope, alike)]
     assert bounds == [{0.05}, {0.02}, {-0.06, 0.06}]
@@ -221,7 +222,7 @@ def test_a_page_of_many_conditions_stays_small_and_has_every_number(many: StudyR
 
 
 def test_the_conditions_not_drawn_are_named(many: StudyResult) -> None:
-    conditions = described_conditions(many)
+    conditions = StudyTables(many).conditions
     shown, sentence = select.drawn_titles(conditions), select.drawn_sentence(conditions)
     titles = select.titles(conditions)
     assert len(shown) == 12

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from repbias.experiments.ladder import POINT_COLUMNS
+from repbias.core.results import POINT_COLUMNS
 from repbias.figures.levels import ladder
 
 POINTS = pd.DataFrame(

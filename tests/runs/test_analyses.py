@@ -170,8 +170,8 @@ def whole(tmp_path_factory: pytest.TempPathFactory, module: str, warm_workers: W
     given, told = plan(f"{module}:of_network"), []
     check_plan(given, "cpu")
     store = Store.open(tmp_path_factory.mktemp("whole") / "store", create=True)
-    complete(missing_networks(given, store), store, pool=warm_workers)
-    complete_analyses(missing_analyses(given, store), store, told.append, pool=warm_workers)
+    complete(missing_networks(given, store), store, warm_workers)
+    complete_analyses(missing_analyses(given, store), store, warm_workers, told.append)
     return given, store, told
 
 
@@ -193,7 +193,7 @@ class TestDone:
     def test_nothing_missing_starts_no_process(self, whole: Whole, monkeypatch: pytest.MonkeyPatch) -> None:
         given, store, _ = whole
         monkeypatch.setattr(Workers, "run", lambda *_: pytest.fail("a worker was started"))
-        complete_analyses(missing_analyses(given, store), store, lambda run: None)
+        complete_analyses(missing_analyses(given, store), store, Workers(), lambda run: None)
 
     def test_measures_join_the_table_at_the_networks_last_step(self, whole: Whole) -> None:
         given, store, _ = whole
@@ -243,16 +243,18 @@ class TestDone:
         given, never_killed, told = whole
         monkeypatch.setenv("KILLED_ONCE", str(tmp_path / "killed"))
         saved: list[str] = []
-        with pytest.raises(
+        died = pytest.raises(
             WorkerError, match="was killed, possibly because memory ran out\nfinished networks are kept"
-        ):
-            complete_analyses(missing_analyses(given, store), store, saved.append)
+        )
+        with Workers() as pool, died:
+            complete_analyses(missing_analyses(given, store), store, pool, saved.append)
         assert saved == analyses_in(store) == told[:1]
         assert workers_of(os.getpid()) == set()
         partial = read_result(given, store)
         assert partial.n_analyses_missing == 1
         assert places(partial.findings["curves"]) == {("both", 0)}
-        complete_analyses(missing_analyses(given, store), store, saved.append)
+        with Workers() as pool:
+            complete_analyses(missing_analyses(given, store), store, pool, saved.append)
         assert saved == told
         found, expected = read_result(given, store), read_result(given, never_killed)
         assert_frame_equal(found.table, expected.table, check_exact=True)
@@ -334,8 +336,8 @@ class TestNotDone:
     ) -> None:
         warm_workers.close()
         given = plan(f"{module}:refuse")
-        with pytest.raises(ValueError, match="the network of seed 0 has no third eye"):
-            complete_analyses(missing_analyses(given, store), store, lambda run: None)
+        with Workers() as pool, pytest.raises(ValueError, match="the network of seed 0 has no third eye"):
+            complete_analyses(missing_analyses(given, store), store, pool, lambda run: None)
         assert analyses_in(store) == []
         assert workers_of(os.getpid()) == set()
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from tiny_studies import make_study
+from torch import Tensor
 
-from repbias import MLP, SGD, Adam, AdamW, BooleanTask, Phase, Training
+from repbias import MLP, SGD, Adam, AdamW, BooleanTask, Phase, Training, UserTask
 from repbias.experiments import Condition
 from repbias.experiments.condition import NetworkSpec
 from repbias.models import Model
@@ -36,11 +40,20 @@ def condition(**changes: Any) -> Condition:
     return Condition(name=str(changes), task=task, model=model, training=training, steps=changes.get("steps", 60))
 
 
+class SignedTask(BooleanTask):
+    """Bits that networks read as -1 and 1."""
+
+    def network_inputs(self, inputs: NDArray[np.generic], device: torch.device | str = "cpu") -> Tensor:
+        """Return the bits, each moved to one side of 0."""
+        return 2 * super().network_inputs(inputs, device) - 1
+
+
 ALIKE = [condition(), condition(hard="or"), condition(steps=90), condition(optimizer=SGD(lr=0.01))]
 APART = [
     condition(bits=13), condition(train=513), condition(widths=(16, 17)), condition(dropout=0.1), condition(batch=65),
     condition(optimizer=Adam()), condition(optimizer=AdamW()),
 ]  # fmt: skip
+SIGNED = f"{__name__}:SignedTask"
 PAIRS = [(c, c.network(seed)) for c in (*ALIKE, *APART) for seed in range(30)]
 
 
@@ -74,6 +87,13 @@ class TestDivide:
     @pytest.mark.parametrize("other", APART, ids=lambda c: c.name)
     def test_conditions_of_different_shapes_do_not(self, other: Condition) -> None:
         pairs = [(c, c.network(seed)) for c in (ALIKE[0], other) for seed in range(3)]
+        assert [len(stack) for stack in divide(pairs, 1)] == [3, 3]
+
+    def test_tasks_that_convert_their_stimuli_differently_do_not(self) -> None:
+        features = {"features": {"easy": "copy", "hard": "xor"}}
+        tasks = [UserTask(function=function, settings=features) for function in ("repbias:BooleanTask", SIGNED)]
+        conditions = [Condition(name=task.function, task=task) for task in tasks]
+        pairs = [(c, c.network(seed)) for c in conditions for seed in range(3)]
         assert [len(stack) for stack in divide(pairs, 1)] == [3, 3]
 
     def test_strings_of_other_vocabularies_do_not(self) -> None:

@@ -178,8 +178,8 @@ def test_more_seeds_train_only_the_new_ones(
     complete(
         missing,
         store,
+        warm_workers,
         on_progress=lambda _steps, run, _status, _taken: saved.append(run) if run else None,
-        pool=warm_workers,
     )
     assert sorted(saved) == sorted(network.run_id for _, network in missing)
     assert {path: path.stat().st_mtime_ns for path in before} == before

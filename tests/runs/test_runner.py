@@ -95,7 +95,7 @@ class TestComplete:
         missing = missing_networks(wanted, store)
         assert [network.run_id for _, network in missing] == [network.run_id for _, network in wanted.networks()]
         told: list[tuple[int, str | None, str, int]] = []
-        complete(missing, store, on_progress=lambda *message: told.append(message), pool=warm_workers)
+        complete(missing, store, warm_workers, on_progress=lambda *message: told.append(message))
         assert missing_networks(wanted, store) == []
         assert {saved for _, saved, _, _ in told if saved} == {network.run_id for _, network in wanted.networks()}
         assert {status for _, saved, status, _ in told if saved} == {"finished"}
@@ -107,7 +107,7 @@ class TestComplete:
 
     def test_nothing_missing_starts_no_process(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(Workers, "run", lambda *_: pytest.fail("a worker was started"))
-        complete([], store)
+        complete([], store, Workers())
 
     def test_cores(self) -> None:
         assert available_cores() >= 1
@@ -130,15 +130,15 @@ class TestWorkers:
         wanted = plan(steps={"one": 60, "two": 61})
         first, second = (missing_networks(wanted, store)[i : i + 2] for i in (0, 2))
         with Workers() as pool:
-            complete(first, store, pool=pool)
+            complete(first, store, pool)
             workers = workers_of(os.getpid())
-            complete(second[:1], store, pool=pool)
+            complete(second[:1], store, pool)
             assert workers_of(os.getpid()) == workers
             (worker,) = workers
             os.kill(worker, signal.SIGKILL)
             ended = os.WEXITED | os.WNOHANG | os.WNOWAIT  # without reaping it, which is the pool's to do
             assert wait_until(lambda: os.waitid(os.P_PID, worker, ended) is not None, 20)
-            complete(missing_networks(wanted, store), store, pool=pool)
+            complete(missing_networks(wanted, store), store, pool)
         assert missing_networks(wanted, store) == []
         assert workers_of(os.getpid()) == set()
 
@@ -154,10 +154,12 @@ class TestWorkers:
             for worker in workers_of(os.getpid()):
                 os.kill(worker, sent)
 
-        with pytest.raises(
+        died = pytest.raises(
             WorkerError, match="was killed, possibly because memory ran out\nfinished networks are kept"
-        ):
-            complete(missing_networks(wanted, store), store, on_progress=interrupt_in_vain_and_kill_at_the_first_saved)
+        )
+        with Workers() as pool, died:
+            missing, interrupt = missing_networks(wanted, store), interrupt_in_vain_and_kill_at_the_first_saved
+            complete(missing, store, pool, on_progress=interrupt)
         assert store.status(saved[0]).state == "complete"
         assert 2 <= len(missing_networks(wanted, store)) <= 3
         assert workers_of(os.getpid()) == set()
@@ -182,7 +184,8 @@ class TestWorkers:
     def test_a_measure_that_prints_disturbs_nothing(self, store: Store, measure: MeasureModule) -> None:
         body = 'print("{}"); print("[1]", flush=True); os.write(1, b"not JSON\\n")\nreturn [1.0, 2.0]'
         wanted = plan(measures=measure(body))
-        complete(missing_networks(wanted, store), store)
+        with Workers() as pool:
+            complete(missing_networks(wanted, store), store, pool)
         table = store.load(wanted.networks()[0][1].run_id).table("measures")
         own = table[(table["measure"] == "own") & (table["layer"] == "hidden.1") & (table["step"] == 60)]
         assert dict(zip(own["feature"], own["value"], strict=True)) == {"easy": 1.0, "hard": 2.0}
@@ -197,8 +200,8 @@ class TestWorkers:
     def test_a_measure_that_fails_is_an_error(
         self, store: Store, measure: MeasureModule, body: str, words: str
     ) -> None:
-        with pytest.raises(ValueError, match=re.escape(words)):
-            complete(missing_networks(plan(measures=measure(body)), store), store)
+        with Workers() as pool, pytest.raises(ValueError, match=re.escape(words)):
+            complete(missing_networks(plan(measures=measure(body)), store), store, pool)
         assert workers_of(os.getpid()) == set()
 
     def test_a_full_disk_says_what_is_kept(self, store: Store, measure: MeasureModule) -> None:
@@ -208,6 +211,7 @@ class TestWorkers:
             "atomic._write_synced = write\n"
             "return [0.0, 0.0]"
         )
-        with pytest.raises(ValueError, match=r"No space left on device.*Free some space, then give the same command"):
-            complete(missing_networks(plan(measures=measure(full)), store), store)
+        said = r"No space left on device.*Free some space, then give the same command"
+        with Workers() as pool, pytest.raises(ValueError, match=said):
+            complete(missing_networks(plan(measures=measure(full)), store), store, pool)
         assert list(store.runs.iterdir()) == []

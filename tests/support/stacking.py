@@ -6,7 +6,7 @@ import pandas as pd
 import torch
 
 from repbias.training.job import Job, Outcome
-from repbias.training.networks import build_network
+from repbias.training.network import build_network
 from repbias.training.trainer import train_stack
 
 LAYERS = ("hidden.*", "readout")

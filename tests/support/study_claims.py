@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pandas as pd
 
-from repbias.experiments.evaluation import evaluate, groups
+from repbias.experiments.evaluation import evaluate
+from repbias.experiments.groups import groups
 from repbias.experiments.study import Study
 
 

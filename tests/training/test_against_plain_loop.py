@@ -10,7 +10,7 @@ from repbias.core.randomness import rng
 from repbias.models import MLP
 from repbias.training import SGD, Adam, AdamW, Muon, Phase, RMSprop, train
 from repbias.training.intercept import MaskStream, find_sites
-from repbias.training.networks import build_network
+from repbias.training.network import build_network
 
 STEPS = 34  # more than two epochs of 16 batches
 

@@ -15,7 +15,7 @@ from repbias.models import MLP
 from repbias.training import SGD, Phase, Training, train
 from repbias.training.curriculum import Course, check_steps, checkpoint_steps
 from repbias.training.job import Job
-from repbias.training.networks import build_network
+from repbias.training.network import build_network
 from repbias.training.trainer import train_stack
 
 MODEL = MLP(widths=(24, 16))

@@ -10,7 +10,7 @@ from torch import nn
 from repbias.models import MLP
 from repbias.training import SGD, train
 from repbias.training.job import Job
-from repbias.training.networks import build_network
+from repbias.training.network import build_network
 from repbias.training.trainer import train_stack
 
 MODEL = MLP(widths=(16, 16), activation="relu")

@@ -20,7 +20,7 @@ from repbias.training import SGD, Adam, Muon, Phase, Training, train
 from repbias.training.checkpoint import Examiner
 from repbias.training.ensemble import Stack, trains_apart
 from repbias.training.job import Job
-from repbias.training.networks import build_network
+from repbias.training.network import build_network
 from repbias.training.trainer import _Session, train_stack
 
 COLOURS = np.array([[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 0]], np.uint8)

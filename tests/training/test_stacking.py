@@ -9,7 +9,7 @@ from torch import nn
 from repbias.models import MLP
 from repbias.tasks.task import Split, Stimuli, Task
 from repbias.training import SGD, Adam, AdamW, Muon, Phase, RMSprop, Training, train
-from repbias.training.networks import build_network
+from repbias.training.network import build_network
 from repbias.training.trainer import train_stack
 
 OPTIMIZERS = {

@@ -8,7 +8,7 @@ from torch import nn
 
 from repbias.models import MLP
 from repbias.training import train
-from repbias.training.networks import build_network
+from repbias.training.network import build_network
 
 SEEDS = [0, 4, 9]
 

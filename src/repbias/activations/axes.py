@@ -1,4 +1,4 @@
-"""Which axis of a layer's output holds its units: followed through one forward pass from the functions that fix it."""
+"""Find the axis of a layer's output that holds its units, by tracking it through one forward pass."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils.weak import WeakIdKeyDictionary
 
 Axes: TypeAlias = str | Mapping[str, str]
-"""Names of all axes of a layer, such as "stimulus channel time"; or such names by layer."""
+"""The names of all axes of a layer, such as "stimulus channel time"; or a mapping of such names by layer."""
 
 STIMULUS = "stimulus"
 UNIT = ("unit", "units", "channel", "channels")
@@ -21,7 +21,7 @@ LAST = {
     "linear", "bilinear", "embedding", "layer_norm", "rms_norm", "multi_head_attention_forward",
     "lstm", "gru", "rnn_tanh", "rnn_relu",
 }  # fmt: skip
-"""Functions whose units are the last axis of their first argument and of their result."""
+"""Functions whose units are on the last axis of their first argument and of their result."""
 
 SECOND = {
     "batch_norm", "group_norm", "instance_norm", "local_response_norm", "interpolate", "upsample", "pixel_shuffle",
@@ -31,24 +31,24 @@ SECOND = {
     *(f"{kind}{n}d_with_indices" for n in (1, 2, 3) for kind in ("max_pool", "adaptive_max_pool")),
     *(f"max_unpool{n}d" for n in (1, 2, 3)), "fractional_max_pool2d", "fractional_max_pool3d",
 }  # fmt: skip
-"""Functions whose units are the second axis of their first argument and of their result."""
+"""Functions whose units are on the second axis of their first argument and of their result."""
 
 PRODUCTS = {"matmul", "__matmul__", "bmm", "mm", "addmm", "baddbmm"}
 PARTS = {
     "split", "chunk", "tensor_split", "narrow", "cat", "concat", "concatenate", "pad", "glu", "repeat_interleave",
     "index_add", "index_add_", "index_copy", "index_copy_", "index_select",
 }  # fmt: skip
-"""Functions that keep the axes and may change their lengths."""
+"""Functions that keep the order of the axes and may change their lengths."""
 
 RESHAPES = {"view", "reshape", "flatten", "unflatten", "_unsafe_view", "view_as", "reshape_as"}
 
 
 class UnitAxes(TorchFunctionMode):
-    """Inside the block, the unit axis of every tensor is followed from function to function.
+    """Within the context, the unit axis of every tensor is tracked from function to function.
 
-    Functions with documented axes fix it (a linear map: the last; a convolution: the second), also for their
-    arguments; elementwise functions keep it; transpositions, slices and reshapes move it; where it cannot be followed,
-    it is unknown.
+    Functions with documented axes determine it, also for their arguments: it is the last axis for a linear map, and the
+    second for a convolution. Elementwise functions keep it; transpositions, slices and reshapes move it. Where it
+    cannot be tracked, it is unknown.
     """
 
     def __init__(self) -> None:
@@ -56,13 +56,13 @@ class UnitAxes(TorchFunctionMode):
         self._cells: WeakIdKeyDictionary = WeakIdKeyDictionary()
 
     def of(self, tensor: Tensor) -> int | None:
-        """Return the unit axis of a tensor; None where it is unknown."""
+        """Return the unit axis of a tensor; None if it is unknown."""
         return self._cell(tensor)[0]
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Sequence[type], args: Any = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        """Run a function, and note the unit axis of its result."""
+        """Run a function, and record the unit axis of its result."""
         result = func(*args, **(kwargs or {}))
         name = getattr(func, "__name__", "")
         if name == "__get__":  # a property, such as tensor.mT
@@ -71,11 +71,11 @@ class UnitAxes(TorchFunctionMode):
         for tensor in _tensors(result) if given else ():
             self._follow(name, given, tensor, args)
             if name not in PARTS and not isinstance(result, Tensor) and name not in ("unbind", "unsafe_split"):
-                break  # of several results the first is the one with the layer's axes
+                break  # of several results, the first has the axes of the layer
         return result
 
     def _cell(self, tensor: Tensor) -> list[int | None]:
-        """Return what is known of a tensor, in a list that tensors with the same axes share."""
+        """Return the record of a tensor's unit axis: a list of one item, which tensors with the same axes share."""
         cell: list[int | None] = self._cells.setdefault(tensor, [None])
         return cell
 
@@ -86,7 +86,7 @@ class UnitAxes(TorchFunctionMode):
     def _follow(self, name: str, given: list[Tensor], result: Tensor, args: Any) -> None:
         source = given[0]
         if name in LAST or name in SECOND:
-            if name == "layer_norm" and len(args) > 1 and len(args[1]) > 1:  # over several axes, of any order
+            if name == "layer_norm" and len(args) > 1 and len(args[1]) > 1:  # over several axes, whose order is unknown
                 self._share(given, result)
                 return
             if name != "embedding":
@@ -102,18 +102,24 @@ class UnitAxes(TorchFunctionMode):
             if known:
                 self._cells[result] = self._cell(known[0])
         elif name in RESHAPES:
-            self._set(result, _reshaped(source, self.of(source), result))
+            self._move(source, result, _elements_before)
         elif views := [tensor for tensor in given if _is_view(tensor, result)]:
-            self._set(result, _viewed(views[0], self.of(views[0]), result))
+            self._move(views[0], result, Tensor.stride)
         else:
             self._share(given, result)
 
-    def _set(self, result: Tensor, axis: int | None) -> None:
-        if axis is not None:
-            self._cells[result] = [axis]
+    def _move(self, source: Tensor, result: Tensor, mark: Callable[[Tensor, int], Any]) -> None:
+        """Record the unit axis of a result: the one axis that has the length and the mark of the source's."""
+        axis = self.of(source)
+        if axis is None:
+            return
+        wanted = source.shape[axis], mark(source, axis)
+        found = [i for i in range(result.ndim) if (result.shape[i], mark(result, i)) == wanted]
+        if len(found) == 1:
+            self._cells[result] = [found[0]]
 
     def _share(self, given: list[Tensor], result: Tensor) -> None:
-        """Note that a result has the axes of the arguments of its shape, unless they contradict one another."""
+        """Record that a result has the axes of the arguments of the same shape, unless these contradict one another."""
         alike = [tensor for tensor in given if tensor.shape == result.shape and tensor is not result]
         known = {axis for tensor in alike if (axis := self.of(tensor)) is not None}
         if len(known) == 1:
@@ -122,19 +128,19 @@ class UnitAxes(TorchFunctionMode):
             self._cells[result] = self._cell(alike[0])
 
     def _product(self, factors: list[Tensor], result: Tensor) -> None:
-        """Follow a product of matrices: its last axis is that of the second factor."""
+        """Track a matrix product: its last axis is that of the second factor."""
         if len(factors) < 2:
             return
         first, second = factors
-        if second.ndim == 2 and self.of(second) is None:  # by a matrix of weights
+        if second.ndim == 2 and self.of(second) is None:  # a matrix of weights
             self._fix(first, first.ndim - 1)
-            self._set(result, result.ndim - 1)
+            self._cells[result] = [result.ndim - 1]
         elif self.of(second) == second.ndim - 1:
-            self._set(result, result.ndim - 1)
+            self._cells[result] = [result.ndim - 1]
 
 
 def _tensors(value: Any) -> Iterator[Tensor]:
-    """Yield the strided tensors of two axes or more, in containers too."""
+    """Yield the strided tensors with two or more axes, also those inside containers."""
     if isinstance(value, Tensor):
         if not value.is_nested and value.layout == torch.strided and value.ndim > 1:
             yield value
@@ -150,30 +156,16 @@ def _is_view(source: Tensor, result: Tensor) -> bool:
     return same and (source.shape != result.shape or source.stride() != result.stride())
 
 
-def _viewed(source: Tensor, axis: int | None, result: Tensor) -> int | None:
-    """Return where an axis is in a view: the one axis with its length and stride."""
-    if axis is None:
-        return None
-    wanted = source.shape[axis], source.stride(axis)
-    found = [i for i in range(result.ndim) if (result.shape[i], result.stride(i)) == wanted]
-    return found[0] if len(found) == 1 else None
-
-
-def _reshaped(source: Tensor, axis: int | None, result: Tensor) -> int | None:
-    """Return where an axis is after a reshape: the one with its length and as many elements before it."""
-    if axis is None:
-        return None
-    before, length = prod(source.shape[:axis]), source.shape[axis]
-    found = [i for i in range(result.ndim) if result.shape[i] == length and prod(result.shape[:i]) == before]
-    return found[0] if len(found) == 1 else None
+def _elements_before(tensor: Tensor, axis: int) -> int:
+    return prod(tensor.shape[:axis])
 
 
 def named_axes(names: str, layer: str) -> tuple[int, int]:
-    """Return the places of the stimulus axis and of the unit axis among the names of a layer's axes.
+    """Return the index of the stimulus axis and that of the unit axis, given the names of all axes of a layer.
 
     Raises
     ------
-    ValueError : a name given twice, or no axis of that kind.
+    ValueError : a name occurs twice, or there is not exactly one stimulus axis and one unit axis.
     """
     axes = names.split()
     units = [place for place, name in enumerate(axes) if name in UNIT]

@@ -178,7 +178,8 @@ class Batches:
         if isinstance(value, np.ndarray):
             if value.dtype.kind not in "buif":
                 raise TypeError(f"inputs must hold numbers, got an array of {value.dtype}: turn text into tokens first")
-            value = torch.from_numpy(np.array(value))  # a copy, as torch refuses negative strides and read-only memory
+            # Copied, because torch refuses negative strides and read-only memory.
+            value = torch.from_numpy(np.array(value))
             value = value.to(self._dtypes[0]) if value.is_floating_point() else value
         if not isinstance(value, Tensor):
             return value

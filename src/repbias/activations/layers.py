@@ -1,4 +1,4 @@
-"""Name the layers of a module, put it in eval mode, and hook its layers: the only place that registers hooks."""
+"""Layer names, eval mode and forward hooks; no other module of the package registers hooks."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from torch import nn
 from repbias.core.specs import did_you_mean
 
 Hook: TypeAlias = Callable[[Any, int], Any]
-"""From what a layer returns, and the number of the call in the forward pass from 0, to its replacement or None."""
+"""Takes the output of a layer and the number of the call in the forward pass, from 0; returns a replacement or None."""
 
 CALL = re.compile(r"(.+?)(?:#(\d+))?")
 
 
 def layer_names(module: nn.Module) -> tuple[str, ...]:
-    """Return the dotted names of all submodules, in the order they were declared; a shared one has several names."""
+    """Return the dotted names of all submodules, in the order of their declaration; a shared one has several names."""
     return tuple(name for name, _ in module.named_modules(remove_duplicate=False) if name)
 
 
 def match_layers(module: nn.Module, patterns: str | Sequence[str]) -> tuple[str, ...]:
-    """Return the names that match the glob patterns, pattern by pattern, each once.
+    """Return the names of the layers that match glob patterns, in the order of the patterns, each name once.
 
-    `*` does not cross a dot: `hidden.*` means the layers of `hidden` and not what is inside them. Of a layer that is
-    called several times in a forward pass, `act#0` is the first call, `act#1` the second.
+    `*` does not match a dot: `hidden.*` matches the layers directly inside `hidden`, but not the layers inside those.
+    If a layer is called several times in a forward pass, `act#0` is its first call and `act#1` its second.
 
     Raises
     ------
-    ValueError : no pattern, or one that matches nothing; the nearest names are offered.
-    TypeError : something else than names.
+    ValueError : there is no pattern, or one of them matches nothing; the error suggests the nearest names.
+    TypeError : the patterns are not strings.
     """
     names = layer_names(module)
     given = [patterns] if isinstance(patterns, str) else patterns
@@ -60,7 +60,7 @@ def match_layers(module: nn.Module, patterns: str | Sequence[str]) -> tuple[str,
 
 
 def refuse_unknown_layer(module: nn.Module, name: str) -> None:
-    """Raise where no submodule has that name."""
+    """Raise ValueError if no submodule has this name."""
     try:
         if name and module.get_submodule(name) is not module:
             return
@@ -70,13 +70,13 @@ def refuse_unknown_layer(module: nn.Module, name: str) -> None:
 
 
 def other_names(module: nn.Module, name: str) -> tuple[str, ...]:
-    """Return the other names of the submodule of a name, where it is shared."""
+    """Return the other names of a submodule that is shared."""
     layer = module.get_submodule(name)
     return tuple(n for n, m in module.named_modules(remove_duplicate=False) if m is layer and n != name)
 
 
 def match_one_layer(module: nn.Module, layer: str) -> str:
-    """Return the name of the only layer that has a name or matches a pattern."""
+    """Return the name of the only layer that matches a name or a pattern; raise if there are several."""
     if not isinstance(layer, str):
         raise TypeError(f"layer must be the name of one layer, got {type(layer).__name__} {layer!r}")
     if len(names := match_layers(module, layer)) > 1:
@@ -85,13 +85,13 @@ def match_one_layer(module: nn.Module, layer: str) -> str:
 
 
 def split_call(name: str) -> tuple[str, int | None]:
-    """Return a layer's name without the number of a call, and that number: `act#1` is ("act", 1)."""
+    """Split the name of a call into the layer's name and the number of the call, if any: `act#1` into ("act", 1)."""
     match = CALL.fullmatch(name)
     return (name, None) if match is None else (match[1], None if match[2] is None else int(match[2]))
 
 
 def match_names(names: Sequence[str], patterns: str | Sequence[str], what: str) -> tuple[str, ...]:
-    """Return those of some names that match, as `match_layers` does; errors call them `what`."""
+    """Return the names that match, by the rules of `match_layers`; `what` says in errors what the names are."""
     found: dict[str, None] = {}
     for pattern in [patterns] if isinstance(patterns, str) else patterns:
         depth = pattern.count(".")
@@ -103,7 +103,7 @@ def match_names(names: Sequence[str], patterns: str | Sequence[str], what: str) 
 
 
 def _nearest(pattern: str, names: Sequence[str]) -> str:
-    """Offer longer names that end in the pattern, or else the most similar names."""
+    """Suggest longer names that end in the pattern or, if there are none, the most similar names."""
     parts = pattern.count(".") + 1
     split = [name.split(".") for name in names]
     ends = [(".".join(name[:-parts]), ".".join(name[-parts:])) for name in split if len(name) > parts]
@@ -112,7 +112,7 @@ def _nearest(pattern: str, names: Sequence[str]) -> str:
 
 
 def unwrapped(module: nn.Module) -> nn.Module:
-    """Return the module inside `torch.compile`, `DataParallel` and `DistributedDataParallel`."""
+    """Return the module inside its wrappers: `torch.compile`, `DataParallel` and `DistributedDataParallel`."""
     while True:
         if isinstance(module, nn.DataParallel | nn.parallel.DistributedDataParallel):
             module = module.module
@@ -161,21 +161,22 @@ def _tensors_of(module: nn.Module) -> Iterator[torch.Tensor]:
 def hooked(
     module: nn.Module, hooks: Mapping[str, Hook], *, on_start: Callable[[], None] | None = None
 ) -> Iterator[None]:
-    """Inside the block, what a named layer returns is passed to a function at each call of the layer.
+    """Within the context, each call of a named layer passes the layer's output to a function.
 
-    What the function returns replaces the output, unless it is None. A later module may change the output in place, so
-    the function must copy what it keeps. A module that is registered under several names is hooked only where it is
+    If the function returns anything but None, this replaces the output. Later modules may change the output in place,
+    so the function must copy what it keeps. A module that is registered under several names is hooked only where it is
     called by the given name. Compiled modules run uncompiled.
 
     Parameters
     ----------
-    hooks : from a layer's name (neither a pattern nor a call; "" is the module itself) to a function of its output,
-        which need not be a tensor, and the number of the call in this forward pass.
-    on_start : called when a forward pass of `module` begins.
+    hooks : the functions by the name of their layer; "" is the module itself, and patterns and single calls are not
+        allowed. A function takes the layer's output, which need not be a tensor, and the number of the call in the
+        forward pass.
+    on_start : is called when a forward pass of `module` begins.
 
     Raises
     ------
-    ValueError : a layer inside a scripted or traced module, where hooks do not run.
+    ValueError : a layer is inside a scripted or traced module, where hooks do not run.
     """
     calls: Counter[str] = Counter()
 
@@ -204,7 +205,7 @@ def hooked(
 
 @contextmanager
 def _apart(module: nn.Module, names: Collection[str]) -> Iterator[None]:
-    """Inside the block, each named layer is a separate object, which shares weights with its other names."""
+    """Within the context, each named layer is a separate object, which shares its weights with its other names."""
     times = Counter(id(layer) for _, layer in module.named_modules(remove_duplicate=False)) if names else Counter()
     replaced: list[tuple[nn.Module, str, nn.Module]] = []
     try:
@@ -224,7 +225,7 @@ def _apart(module: nn.Module, names: Collection[str]) -> Iterator[None]:
 
 
 def _twin(layer: nn.Module) -> nn.Module:
-    """Return another module with the same parameters, buffers and submodules, and with separate hooks."""
+    """Return a module with the same parameters, buffers and submodules, but with separate hooks."""
     twin = object.__new__(type(layer))
     twin.__dict__.update(layer.__dict__)
     twin.__dict__["_modules"] = dict(layer._modules)
@@ -243,7 +244,7 @@ def _refuse_scripted(parent: nn.Module, name: str) -> None:
 
 @contextmanager
 def _uncompiled(module: nn.Module) -> Iterator[None]:
-    """Inside the block, modules that `torch.compile` wraps run as they were written, so that hooks are called."""
+    """Within the context, modules compiled by `torch.compile` run uncompiled, so that their hooks are called."""
     compiled = "torch._dynamo" in sys.modules and any(
         type(part).__name__ == "OptimizedModule" or getattr(part, "_compiled_call_impl", None) is not None
         for part in module.modules()

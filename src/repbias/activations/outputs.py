@@ -1,4 +1,4 @@
-"""The tensor in what a module returns: how it is found in tuples, mappings, dataclasses and sequences, and replaced."""
+"""Find the tensor in the output of a module, such as a tuple, mapping, dataclass or packed sequence, and replace it."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ HIDDEN = "last_hidden_state"
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """The tensor that stands for what a module returns."""
+    """The tensor that represents the output of a module."""
 
     tensor: Tensor
-    """The tensor itself; of a packed or nested one, its padded form `[stimulus, token, unit]`."""
+    """The tensor; a packed or nested one is padded, `[stimulus, token, unit]`."""
 
     which: str
-    """Which part of the output it is, in words; "" where the output is the tensor."""
+    """The part of the output that it is, in words; "" if the output is a tensor."""
 
     put: Callable[[Tensor], Any]
-    """Return the output with another tensor in this one's place; the output itself stays as it is."""
+    """Return a copy of the output with another tensor in place of this one."""
 
     mask: Tensor | None = None
-    """Where a packed or nested tensor has tokens, Boolean `[stimulus, token]`."""
+    """True where a packed or nested tensor has a token, Boolean `[stimulus, token]`."""
 
 
 def find_part(output: Any, what: str) -> Part:
-    """Return the part of a module's output that is read and edited; errors call the module `what`.
+    """Return the part of a module's output that is read and edited; `what` names the module in errors.
 
-    Of a tuple or list it is the first tensor, also inside further tuples and lists; of a mapping or a dataclass,
-    `last_hidden_state` or the only tensor. Single numbers, such as a loss, are passed over. A `PackedSequence` and a
-    nested tensor are padded, and what is put back is packed or nested again.
+    In a tuple or list, it is the first tensor, also within nested tuples and lists. In a mapping or dataclass, it is
+    `last_hidden_state` or the only tensor. Scalars, such as a loss, are ignored. A `PackedSequence` or nested tensor is
+    padded, and is packed or nested again when it is put back.
 
     Raises
     ------
-    TypeError : no tensor, or several, none of which is `last_hidden_state`.
+    TypeError : there is no tensor, or there are several and none is `last_hidden_state`.
     """
     if isinstance(output, PackedSequence):
         return _packed(output)
@@ -55,7 +55,7 @@ def find_part(output: Any, what: str) -> Part:
 
 
 def all_tensors(value: Any) -> Iterator[Tensor]:
-    """Yield every tensor in a module's output: itself, or those inside tuples, lists, mappings and dataclasses."""
+    """Yield every tensor in an output: the output itself, or those inside tuples, lists, mappings and dataclasses."""
     if isinstance(value, Tensor):
         yield value
     for _, part in [] if isinstance(value, Tensor) else _items(value):
@@ -63,7 +63,7 @@ def all_tensors(value: Any) -> Iterator[Tensor]:
 
 
 def _items(output: Any) -> list[tuple[Any, Any]]:
-    """Return the parts of a container by key, place or field; nothing where it is no container."""
+    """Return the parts of a container with their keys, indices or field names; an empty list for anything else."""
     if isinstance(output, Mapping):
         return list(output.items())
     if isinstance(output, tuple | list):
@@ -74,7 +74,7 @@ def _items(output: Any) -> list[tuple[Any, Any]]:
 
 
 def _place(output: Any, what: str) -> Any:
-    """Return the key, place or field of the part that stands for an output."""
+    """Return the key, index or field name of the part that represents an output."""
     sequence = isinstance(output, tuple | list)
     keys = [key for key, part in _items(output) if any(t.ndim > 0 for t in all_tensors(part))]
     if not sequence:
@@ -92,7 +92,7 @@ def _place(output: Any, what: str) -> Any:
 
 
 def _with_item(output: Any, key: Any, part: Any) -> Any:
-    """Return a copy of a container with another part in one place."""
+    """Return a copy of a container with one part replaced."""
     if isinstance(output, Mapping):
         changed: Any = copy.copy(output)
         changed[key] = part
@@ -101,7 +101,7 @@ def _with_item(output: Any, key: Any, part: Any) -> Any:
         parts = [part if place == key else other for place, other in enumerate(output)]
         return type(output)(*parts) if hasattr(output, "_fields") else type(output)(parts)
     changed = copy.copy(output)
-    object.__setattr__(changed, key, part)  # of frozen dataclasses too
+    object.__setattr__(changed, key, part)  # frozen dataclasses, too, can be set this way
     return changed
 
 

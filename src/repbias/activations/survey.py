@@ -1,4 +1,4 @@
-"""What is known of layers before they are read: how often each is called, and what the axes of its output are."""
+"""The survey of layers before they are read: how often each is called, and what the axes of its output are."""
 
 from __future__ import annotations
 
@@ -19,45 +19,45 @@ from repbias.activations.outputs import Part, find_part
 from repbias.core.specs import did_you_mean
 
 FEW = 3
-"""Stimuli of the forward passes that show what the axes are."""
+"""The number of stimuli in the forward passes of the survey."""
 
 NAMED_IN_ERRORS = 10
 OUTPUT = ""
-"""The name of what the model itself returns, among the names of its layers."""
+"""The name of the model's own output among the names of layers."""
 WHOLE = "(output)"
-"""The same in errors, and where the user names its axes."""
+"""The name of the model's own output in errors and in `axes`."""
 
 LAST_CALL = "read_at_last_call"
-"""A module with a true attribute of this name stands for its last call, as in decoders that repeat all positions."""
+"""Modules with a true attribute of this name are read at their last call, as in decoders that repeat all positions."""
 
 Run: TypeAlias = Callable[[Batch], Any]
 
 
 @dataclass(frozen=True)
 class Call:
-    """One of the calls of a layer in a forward pass; most layers have one."""
+    """A call of a layer in a forward pass; most layers are called once."""
 
     layer: str
     """The layer's dotted name."""
 
     number: int
-    """Which of its calls, from 0."""
+    """The number of the call, from 0."""
 
     label: str
-    """Its name in results: that of the layer, or `name#0`, `name#1`, ... where the layer is called several times."""
+    """Its name in results: the layer's name, or `name#0`, `name#1`, ... if the layer is called several times."""
 
     layout: Layout
-    """What the axes of its output are."""
+    """The axes of the output, and what is read of them."""
 
     times: int
     """How often the layer is called in a forward pass."""
 
     which: str
-    """Which part of its output is read, in words; "" where the output is a tensor."""
+    """The part of the output that is read, in words; "" if the output is a tensor."""
 
     @property
     def edited(self) -> str:
-        """The name to edit it by: this call's, or the layer's where it stands for all calls."""
+        """The name by which it is edited: the layer's name where this is its label, else the name of the call."""
         return self.layer if self.label == self.layer else f"{self.layer}#{self.number}"
 
 
@@ -70,22 +70,23 @@ def survey(
     axes: Axes | None = None,
     run: Run | None = None,
 ) -> dict[str, Call]:
-    """Return the calls of some layers by label, from forward passes of at most three stimuli of a batch.
+    """Find the calls of layers in forward passes of at most three stimuli of a batch, and return them by label.
 
-    The stimulus axis is the first, unless its length is ambiguous: then it is the axis whose length follows the number
-    of stimuli. The unit axis is looked for only in outputs of three axes or more, see `UnitAxes`.
+    The stimulus axis is the first, unless another axis has the same length; then it is the axis whose length changes
+    with the number of stimuli. The unit axis is determined only for outputs with three or more axes; see `UnitAxes`.
 
     Parameters
     ----------
-    names : of layers, or of single calls, such as `act#1`; "" is the model's own output.
-    axes : the names of all axes, which decide where the modules do not: of every layer with so many axes; or by layer,
-        whatever the modules show.
-    run : runs a batch; by default the model's forward pass.
+    names : layers, or single calls such as `act#1`; "" is the output of the model.
+    axes : the names of all axes. A string applies to every layer with this number of axes and must agree with what the
+        modules show; names given by layer take precedence over what the modules show.
+    run : runs a batch; by default, the model's forward pass.
 
     Raises
     ------
-    ValueError : a layer that is not called, or not so often; outputs without a stimulus axis, or without another;
-        axes that contradict what the modules show. TypeError : outputs that are not activity.
+    ValueError : a layer is not called, or not as often as a name says; an output has no clear stimulus axis, or no
+        other axis; the names of the axes contradict what the modules show.
+    TypeError : an output does not hold floating-point numbers.
     """
     refuse_unknown_pool(pool)
     for label, given in axes.items() if isinstance(axes, Mapping) else [(", ".join(names), axes)]:
@@ -122,7 +123,7 @@ class _Survey:
         except Exception:
             if len(batch) <= FEW:
                 raise
-            self._few = batch  # the model may need batches of one size
+            self._few = batch  # the model may require a fixed batch size
             self.parts = self._outputs(batch)
         if silent := [name for name in layers if not self.parts[name]]:
             shared = [
@@ -133,7 +134,7 @@ class _Survey:
             )
 
     def _outputs(self, batch: Batch, tracer: UnitAxes | None = None) -> dict[str, list[Part]]:
-        """Return what each layer returns at each of its calls."""
+        """Return the outputs of each layer, call by call."""
         parts: dict[str, list[Part]] = {name: [] for name in self._layers}
 
         def keep(name: str, output: object, _number: int) -> None:
@@ -149,7 +150,7 @@ class _Survey:
         return parts
 
     def _called_instead(self) -> str:
-        """Return in words which layers are called, for an error."""
+        """Return which layers are called, in the words of an error."""
         called: dict[str, None] = {}
 
         def hear(name: str, _output: object, _number: int) -> None:
@@ -188,7 +189,7 @@ class _Survey:
         return replace(layout, masked=width is not None and n_tokens == width)
 
     def _checked_unit(self, layer: str, number: int, stimulus: int, named: int | None) -> int | None:
-        """Return the unit axis that the user names or the modules show; refuse a contradiction."""
+        """Return the unit axis that the user names or the modules show; raise if they contradict each other."""
         part = self.parts[layer][number]
         seen = part.tensor.ndim - 1 if part.mask is not None else self._unit_axes[layer][number]
         if seen == stimulus:
@@ -201,7 +202,7 @@ class _Survey:
         return seen if named is None else named
 
     def _named(self, layer: str, label: str, n_axes: int) -> tuple[int, int] | None:
-        """Return the axes of stimuli and units that the user names, if any."""
+        """Return the stimulus axis and the unit axis, if the user names the axes of this layer."""
         names = self._axes
         if isinstance(names, Mapping):
             key = label if label in names else layer or WHOLE
@@ -218,7 +219,7 @@ class _Survey:
         return named_axes(names, label)
 
     def refuse_unused_axes(self) -> None:
-        """Raise where the user names axes of no layer that is read."""
+        """Raise if the user names axes that fit none of the layers that are read."""
         given = [] if self._axes is None else [self._axes] if isinstance(self._axes, str) else list(self._axes)
         if unused := [one for one in given if one not in (*self._used, WHOLE)]:
             known = [name for name in layer_names(self._model) if split_call(name)[0] in self._layers]
@@ -226,7 +227,7 @@ class _Survey:
             raise ValueError(f"axes={unused[0]!r} fits none of the layers that are read; {hint}")
 
     def _stimulus_axis(self, layer: str, number: int, shape: tuple[int, ...]) -> int | None:
-        """Return the axis of the stimuli; None where it is not clear."""
+        """Return the stimulus axis; None if it is ambiguous."""
         candidates = [axis for axis, length in enumerate(shape) if length == len(self._few)]
         if self.parts[layer][number].mask is not None or candidates == [0]:
             return 0
@@ -240,12 +241,12 @@ class _Survey:
 
     @property
     def _n_others(self) -> int:
-        """Another number of stimuli than that of the first pass."""
+        """A number of stimuli that differs from that of the first pass."""
         return len(self._few) - 1 if len(self._few) > 1 else 2
 
     @cached_property
     def _others(self) -> dict[str, list[Part]] | None:
-        """The outputs for another number of stimuli; None where the model cannot be run on it."""
+        """The outputs for this other number of stimuli; None if the model cannot be run on it."""
         try:
             return self._outputs(self._few.take(torch.arange(self._n_others) % len(self._few)))
         except Exception:
@@ -253,7 +254,7 @@ class _Survey:
 
     @cached_property
     def _unit_axes(self) -> dict[str, list[int | None]]:
-        """The unit axis of each call of each layer, as far as the functions of a forward pass show it."""
+        """The unit axis of each call of each layer; None where the functions of a forward pass do not show it."""
         tracer = UnitAxes()
         try:
             parts = self._outputs(self._few, tracer)

@@ -17,7 +17,7 @@ from repbias.models import Model
 from repbias.models.model import predictions
 from repbias.training import Network
 from repbias.training.batches import Chunks, chunk_size
-from repbias.training.networks import build_network
+from repbias.training.network import build_network
 
 PENULTIMATE = "penultimate"
 UNTRAINED = "untrained"  # the kind of networks that are read before training

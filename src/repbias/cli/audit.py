@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import tyro
 
 from repbias.cli.options import optional
-from repbias.core.functions import resolve_function
+from repbias.core.functions import call_user_code, resolve_function
 
 if TYPE_CHECKING:
     from torch import nn
@@ -195,20 +195,13 @@ def check_out(path: Path, *, overwrite: bool) -> None:
 def _find_predict(path: str) -> Callable[[Any], Any]:
     """Return the function that reads labels from a model's output; its errors name --predict."""
     predict = resolve_function("--predict", path)
-    return lambda output: _called("--predict", path, predict, output)
+    return lambda output: call_user_code(f"--predict {path!r}", predict, output)
 
 
 def _make_model(factory: str) -> nn.Module:
     from torch import nn
 
-    model = _called("--model", factory, resolve_function("--model", factory))
+    model = call_user_code(f"--model {factory!r}", resolve_function("--model", factory))
     if not isinstance(model, nn.Module):
         raise ValueError(f"--model: {factory!r} returned {type(model).__name__}; it must return a torch.nn.Module")
     return model
-
-
-def _called(option: str, path: str, function: Callable[..., Any], *arguments: Any) -> Any:
-    try:
-        return function(*arguments)
-    except Exception as error:
-        raise ValueError(f"{option}: {path!r} failed: {type(error).__name__}: {error}") from error

@@ -32,13 +32,10 @@ class Render:
         ------
         ValueError : settings that do not fit, or a folder that holds something else.
         """
-        from pydantic import ValidationError
 
-        from repbias.core.specs import explain
+        from repbias.core.specs import explaining
         from repbias.tasks.images.rendering import Rendering, render
 
-        try:
+        with explaining("repbias render"):
             rendering = Rendering(factors=self.factors, size=self.size, renderings=self.renderings, seed=self.seed)
-        except ValidationError as error:
-            raise ValueError(explain(error, "repbias render")) from error
         print(f"{render(rendering, self.out):,} images: {self.out}")

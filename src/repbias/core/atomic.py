@@ -39,8 +39,12 @@ def write_folder(final: Path, contents: Mapping[str, bytes]) -> bool:
     OSError : it could not be written, and nothing of it is left.
     """
     with _written(final, contents) as partial:
-        if not _renamed(partial, final):
-            return False
+        try:
+            os.rename(partial, final)
+        except OSError as error:
+            if error.errno in _OCCUPIED:
+                return False
+            raise
         _sync_folder(final.parent)
     return True
 
@@ -158,16 +162,6 @@ def _delete(path: Path) -> None:
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink()
-
-
-def _renamed(partial: Path, final: Path) -> bool:
-    try:
-        os.rename(partial, final)
-    except OSError as error:
-        if error.errno in _OCCUPIED:
-            return False
-        raise
-    return True
 
 
 def _write_synced(path: Path, data: bytes) -> None:

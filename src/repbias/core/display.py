@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from numbers import Real
 
@@ -70,6 +70,12 @@ def html_table(table: pd.DataFrame, title: str) -> str:
     caption = f'<caption style="text-align:left">{html.escape(title)}</caption>'
     rest = "".join(f"<p>{line}</p>" for line in _rest(table))
     return f'<table style="{_STYLE}">{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{rest}'
+
+
+def joined(parts: Iterable[str]) -> str:
+    """Return words as a list in a sentence: "a, b and c"."""
+    *most, last = parts
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 def cell_text(value: object) -> str:

@@ -7,7 +7,7 @@ import time
 import warnings
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
-from typing import Any, Protocol, Self, TextIO
+from typing import Any, Self, TextIO
 
 FIRST_LINE, BETWEEN_LINES = 10.0, 0.5
 LEAST_SHARE = 0.02  # below that, the time left would be a guess from the start of the work
@@ -39,7 +39,7 @@ class Meter(AbstractContextManager["Meter"]):
         self._stream = stream or sys.stderr
         self._enabled = enabled
         self._exit = ExitStack()
-        self._display: _Display = _Nothing()
+        self._display = _Display()
         self._started = clock()
         self._first: tuple[float, float] | None = None  # seconds and share at the first sign of work
 
@@ -92,7 +92,9 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-class _Display(Protocol):
+class _Display:
+    """A display that shows nothing; the others show some of what is done."""
+
     def show(self, share: float | None, words: str, elapsed: float, left: float | None) -> None: ...
 
     def say(self, line: str) -> None: ...
@@ -100,15 +102,7 @@ class _Display(Protocol):
     def end(self, elapsed: float) -> None: ...
 
 
-class _Nothing:
-    def show(self, share: float | None, words: str, elapsed: float, left: float | None) -> None: ...
-
-    def say(self, line: str) -> None: ...
-
-    def end(self, elapsed: float) -> None: ...
-
-
-class _Lines:
+class _Lines(_Display):
     """A line after ten seconds, and then one each time the time that passed has grown by half."""
 
     def __init__(self, title: str, stream: TextIO) -> None:
@@ -122,10 +116,8 @@ class _Lines:
     def say(self, line: str) -> None:
         print(line, file=self._stream, flush=True)
 
-    def end(self, elapsed: float) -> None: ...
 
-
-class _Terminal:
+class _Terminal(_Display):
     """A bar of rich, which disappears at the end."""
 
     def __init__(self, title: str, stream: TextIO, stack: ExitStack) -> None:
@@ -151,10 +143,8 @@ class _Terminal:
     def say(self, line: str) -> None:
         self._bars.console.print(line, highlight=False, markup=False, soft_wrap=True)
 
-    def end(self, elapsed: float) -> None: ...
 
-
-class _Notebook:
+class _Notebook(_Display):
     """A bar of tqdm, which stays below the cell."""
 
     def __init__(self, title: str, stack: ExitStack) -> None:

@@ -11,6 +11,13 @@ import pandas as pd
 ALL_FEATURES = "(all)"
 EXPLAINED = "r2_unbiased"  # the measure of the audit on which statuses, sentences and figures rest
 OUTPUT_POSITION = "output_position"  # the measure of a feature's place in the output, from 1
+# Columns of tables that studies make and figures draw: trends by level, ladders, and effects of factors.
+LEVEL_COLUMNS = [
+    "id", "statement", "statistic", "group", "factor", "scale", "level", "mark", "seed", "value", "ci_low", "ci_high",
+    "n",
+]  # fmt: skip
+POINT_COLUMNS = ["ladder", "point", "x", "x_low", "x_high", "x_n", "y", "y_low", "y_high", "y_n"]
+EFFECT_COLUMNS = ["kind", "effect", "estimate", "ci_low", "ci_high", "n", "settings", "n_settings"]
 ACCURACY_CRITERION = 0.95  # networks whose test accuracy on a feature is not above it failed the criterion
 
 

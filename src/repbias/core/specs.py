@@ -9,14 +9,17 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Self, Union, get_args
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any, Self, TypeAlias, Union, get_args
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Discriminator,
     GetCoreSchemaHandler,
+    JsonValue,
     ModelWrapValidatorHandler,
     Tag,
     ValidationError,
@@ -24,6 +27,8 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, ErrorDetails, InitErrorDetails, PydanticCustomError, core_schema
 
+# Keyword arguments of a user-defined function; an empty mapping becomes None, so that both have one identity.
+Settings: TypeAlias = Annotated[dict[str, JsonValue] | None, AfterValidator(lambda settings: settings or None)]
 IDENTITY = "identity"  # the context in which a spec is serialised to be hashed, and not to be made again
 
 
@@ -133,11 +138,23 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f"known: {', '.join(known) or 'none'}"
 
 
+def unknown_names(lead: str, names: Iterable[str], known: Iterable[str]) -> Iterator[str]:
+    """Yield for each name that is not among the known ones a sentence, which `lead` opens, with the nearest names."""
+    known = list(known)
+    return (f"{lead} {name!r}; {did_you_mean(name, known)}" for name in names if name not in known)
+
+
 def refuse_unknown(name: object, known: Iterable[str], what: str) -> None:
     """Raise where `name` is not among the known ones, and suggest the nearest; `what` says what it names."""
     known = list(known)
     if name not in known:
         raise ValueError(f"no {what} is called {name!r}; {did_you_mean(str(name), known)}")
+
+
+def refuse_all(problems: Iterable[str]) -> None:
+    """Raise with every problem, where there are any."""
+    if found := list(problems):
+        raise ValueError("; ".join(found))
 
 
 def explain(error: ValidationError, what: str) -> str:
@@ -152,6 +169,15 @@ def explain(error: ValidationError, what: str) -> str:
         came = "" if problem["type"] in {"missing", "value_error"} else f" (got {_shortened(problem['input'])})"
         lines.append(f"  {where}: {problem['msg'].removeprefix('Value error, ')}{came}")
     return "\n".join(lines)
+
+
+@contextmanager
+def explaining(what: str, remedy: str = "") -> Iterator[None]:
+    """Where a spec is refused inside the block, raise a ValueError with what `explain` says, and a remedy below it."""
+    try:
+        yield
+    except ValidationError as error:
+        raise ValueError("\n".join(filter(None, (explain(error, what), remedy)))) from error
 
 
 def _inside(place: tuple[int | str, ...], outer: tuple[int | str, ...]) -> bool:

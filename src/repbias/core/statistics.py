@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -92,6 +91,15 @@ def mean_interval(values: Values, confidence: float = 0.95) -> Estimate:
     return Estimate(mean, mean - half, mean + half, n, confidence)
 
 
+def mean_intervals(values: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+    """Return `mean_interval` of the column value in each group of rows: the columns `by`, value, ci_low, ci_high, n."""
+    rows = []
+    for place, seeds in values.dropna(subset=["value"]).groupby(list(by), sort=False)["value"]:
+        mean = mean_interval(seeds.to_numpy(float))
+        rows.append((*place, mean.mean, mean.ci_low, mean.ci_high, mean.n))
+    return pd.DataFrame(rows, columns=[*by, "value", "ci_low", "ci_high", "n"])
+
+
 def contrast_interval(values: NDArray[np.floating], weights: Values, confidence: float = 0.95) -> Estimate:
     """Estimate a weighted sum of cell means over seeds, where some seeds have no value in some cells.
 
@@ -141,40 +149,6 @@ def contrast_interval(values: NDArray[np.floating], weights: Values, confidence:
     freedom = np.trace(joint) ** 2 / (joint**2).sum()
     half = float(stats.t.ppf((1 + confidence) / 2, freedom)) * math.sqrt(float(residuals @ residuals))
     return Estimate(estimate, estimate - half, estimate + half, n, confidence)
-
-
-def sign_flip_p(values: Values, alternative: Literal["greater", "less", "two-sided"] = "greater") -> float:
-    """Test that the mean over seeds is zero, by flipping the signs of the seeds' values.
-
-    The p value is the share of all 2**n choices of signs whose mean is at least as far in the direction of
-    `alternative` as the observed one; it is exact up to 14 seeds. With more seeds it comes from 16,384 random choices,
-    the same in every call. The smallest p of n seeds is 2**-n (two-sided: twice that): four seeds cannot reach .05
-    two-sided, and three cannot one-sided. For two conditions with the same seeds, give the differences.
-
-    Under the null hypothesis the values must be symmetric about zero; with very skewed ones, p is only approximate.
-
-    Parameters
-    ----------
-    values : `[seed]`, finite.
-    alternative : the direction of the mean if it is not zero.
-
-    Raises
-    ------
-    ValueError : no values, values that are not finite, or an axis beyond the seeds.
-    """
-    seeds = _one_number_per_seed(values)
-    if len(seeds) == 1:
-        seeds = np.append(seeds, 0.0)  # SciPy needs two; flipping a zero changes nothing, so p is that of one seed
-    result = stats.permutation_test(
-        (seeds,),
-        np.mean,
-        permutation_type="samples",
-        vectorized=True,
-        n_resamples=2**14,
-        alternative=alternative,
-        random_state=np.random.default_rng(0),  # affects only the Monte-Carlo error; newer SciPy has rng=
-    )
-    return float(result.pvalue)
 
 
 def _one_number_per_seed(values: Values) -> NDArray[np.float64]:

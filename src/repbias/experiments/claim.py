@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from repbias.core.specs import Spec
+from repbias.core.specs import Spec, refuse_all
 from repbias.experiments.catalogue import CATALOGUE
 from repbias.experiments.comparisons import AnyComparison
 from repbias.experiments.condition import Condition, Where
@@ -67,8 +67,7 @@ class Claim(Spec):
             )
         if self.illuminates is not None and self.id in CATALOGUE:
             problems.append(f"claim {self.id!r} is one of the catalogue; only a study's own question illuminates one")
-        if problems:
-            raise ValueError("; ".join(problems))
+        refuse_all(problems)
         return self
 
     @property

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field, model_validator
 
-from repbias.core.specs import Spec, did_you_mean
+from repbias.core.specs import Spec, refuse_all, unknown_names
 
 
 class Comparison(Spec):
@@ -52,11 +52,7 @@ class Comparison(Spec):
 
     def problems(self, levels: Sequence[str]) -> list[str]:
         """Return what keeps the comparison from being made in a group with these levels, one sentence per problem."""
-        return [
-            f"no condition has {' × '.join(self.varying)} {level!r}; {did_you_mean(level, levels)}"
-            for level in self.needed
-            if level not in levels
-        ]
+        return list(unknown_names(f"no condition has {' × '.join(self.varying)}", self.needed, levels))
 
 
 class LevelDifference(Comparison):
@@ -109,8 +105,7 @@ class Interaction(Comparison):
         ):
             if more == less:
                 problems.append(f"{names} are different levels, got {more!r} twice")
-        if problems:
-            raise ValueError("; ".join(problems))
+        refuse_all(problems)
         return self
 
     @property

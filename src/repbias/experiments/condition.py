@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import pandas as pd
 from pydantic import Field, NonNegativeInt, field_validator, model_validator
 
 from repbias.core.specs import Spec, digest
-from repbias.experiments.contrast import MEASURES
+from repbias.experiments.contrast import MEASURES, Contrast
 from repbias.models import MLP, AnyModel
 from repbias.tasks import AnyTask
 from repbias.training import Training
@@ -14,6 +17,7 @@ from repbias.training import Training
 RESULTS_VERSION = 3
 # Conditions by their factors: those that have one of the levels listed for every factor named.
 Where = dict[str, tuple[str, ...]]
+Tables = Mapping[str, pd.DataFrame]  # the measurements of each condition, by its name
 
 
 class NetworkSpec(Spec):
@@ -63,10 +67,7 @@ class Condition(Spec):
     @model_validator(mode="after")
     def _curriculum_fits(self) -> Condition:
         self.training.check_features(self.task.feature_names)
-        if self.training.batch > self.task.n_stimuli[0]:
-            raise ValueError(
-                f"a batch of {self.training.batch} is larger than the training set of {self.task.n_stimuli[0]} stimuli"
-            )
+        self.training.check_batch(self.task.n_stimuli[0])
         return self
 
     @property
@@ -77,6 +78,11 @@ class Condition(Spec):
     def matches(self, where: Where | None) -> bool:
         """Whether the condition has one of the levels listed for every factor named; always, where none is."""
         return all(self.factors.get(factor) in levels for factor, levels in (where or {}).items())
+
+    def numbers(self, contrast: Contrast, tables: Tables) -> pd.Series:
+        """Return a contrast here, one number per network, NaN where it does not count; none without measurements."""
+        table = tables.get(self.name)
+        return pd.Series(dtype=float) if table is None else contrast.per_seed(table, self.model.layer_names)
 
     def network(self, seed: int) -> NetworkSpec:
         """Return the network of this condition with a seed."""

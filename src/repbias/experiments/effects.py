@@ -11,14 +11,14 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
-from repbias.core.specs import Spec, did_you_mean
+from repbias.core.results import EFFECT_COLUMNS
+from repbias.core.specs import Spec, refuse_all, unknown_names
 from repbias.core.statistics import contrast_interval
 from repbias.experiments.condition import Condition, Where
 from repbias.experiments.contrast import by_condition
 from repbias.experiments.contrasts import AnyContrast
 
 MAIN, INTERACTION = "main effect", "interaction"
-EFFECT_COLUMNS = ["kind", "effect", "estimate", "ci_low", "ci_high", "n", "settings", "n_settings"]
 CELL_COLUMNS = ["seed", "value", "n_trained", "mark", "sesoi"]  # beside the factors, in tables of cells
 
 
@@ -50,8 +50,7 @@ class Effects(Spec):
             problems.append(f"a factor is crossed with others, each named once; repeated: {', '.join(repeated)}")
         if taken := [name for name in dict.fromkeys(factors) if name in (*EFFECT_COLUMNS, *CELL_COLUMNS)]:
             problems.append(f"{', '.join(taken)} is what a column of the numbers is called; rename the factor")
-        if problems:
-            raise ValueError("; ".join(problems))
+        refuse_all(problems)
         return factors
 
     @property
@@ -81,7 +80,7 @@ class Effects(Spec):
         frames = []
         for condition in conditions:
             if self.concerns(condition) and condition.name in tables:
-                values = self.contrast.per_seed(tables[condition.name], condition.model.layer_names)
+                values = condition.numbers(self.contrast, tables)
                 cell = {name: condition.factors[name] for name in self.factors}
                 frames.append(values.rename("value").reset_index().assign(**cell))
         if not frames:
@@ -115,7 +114,7 @@ class Effects(Spec):
         lead = self.lead
         known = dict.fromkeys(name for condition in conditions for name in condition.factors)
         unknown = [name for name in self.factors if name not in known]
-        yield from (f"{lead}: no condition has a factor {name!r}; {did_you_mean(name, known)}" for name in unknown)
+        yield from unknown_names(f"{lead}: no condition has a factor", unknown, known)
         chosen = [condition for condition in conditions if self.concerns(condition)]
         lacking = [(c.name, name) for c in chosen for name in self.factors if name in known and name not in c.factors]
         yield from (

@@ -32,13 +32,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from repbias.core.specs import digest
-from repbias.core.statistics import mean_interval
+from repbias.core.statistics import Estimate, mean_interval
 from repbias.experiments.catalogue import CATALOGUE
 from repbias.experiments.claim import Claim
-from repbias.experiments.comparisons import Trend
 from repbias.experiments.condition import Condition
 from repbias.experiments.contrast import by_condition
 from repbias.experiments.families import BEYOND, DESCRIPTIVE, PRIMARY, corrected
+from repbias.experiments.groups import groups, seed_numbers
 from repbias.experiments.study import Study
 from repbias.experiments.verdicts import LEAST_SEEDS, Row
 
@@ -51,13 +51,8 @@ _NUMBERS = (
     "estimate", "ci_low", "ci_high", "spread", "sesoi", "p", "detectable", "seeds_needed", "twin_estimate",
     "twin_ci_low", "twin_ci_high",
 )  # fmt: skip
-LEVEL_COLUMNS = [
-    "id", "statement", "statistic", "group", "factor", "scale", "level", "mark", "seed", "value", "ci_low", "ci_high",
-    "n",
-]  # fmt: skip
-Tables = dict[str, pd.DataFrame]
 SEED_COLUMNS = ["row", "id", "condition", "seed", "passed", "value", "ungated"]
-_ESTIMATES = ("estimate", "ci_low", "ci_high")
+_NO_ESTIMATE = Estimate(math.nan, math.nan, math.nan, 0, 0.95)
 
 
 def evaluate(
@@ -123,9 +118,7 @@ def judged_again(claims: pd.DataFrame, values: pd.DataFrame) -> pd.DataFrame:
         mine = values[values["row"] == place]
         gated, twin = (mine[name].dropna().to_numpy(float) for name in ("value", "ungated"))
         again: dict[str, Any] = {str(name): value for name, value in row.items()}
-        again |= {"n": len(gated), "twin_n": len(twin), "spread": _spread(gated)}
-        again |= dict.fromkeys([f"{which}{name}" for which in ("", "twin_") for name in _ESTIMATES], math.nan)
-        again |= _estimates(gated, "") | _estimates(twin, "twin_")
+        again |= _summary(gated, twin)
         rows.append(again if row["test"] == "descriptive" else again | _judged(again))
     return corrected(pd.DataFrame(rows, columns=claims.columns).astype(claims.dtypes.to_dict()))
 
@@ -138,19 +131,19 @@ def _parts(
     for claim in study.claims:
         primary = _primary_labels(claim, study)
         found = [
-            (label, group, _gated(claim, group, tables), _twin(claim, group, tables, twins))
-            for label, group in groups(claim, conditions)
+            (label, group, seed_numbers(claim, group, tables, twins)) for label, group in groups(claim, conditions)
         ]
         average = claim.quantifier == "average"
-        for label, group, values, twin in found:
+        for label, group, numbers in found:
             family = DESCRIPTIVE if average else PRIMARY if primary is None or label in primary else BEYOND
-            yield claim, label, group, (values, twin), family
+            yield claim, label, group, numbers, family
         if average and found:
             chosen = [one for one in found if primary is None or one[0] in primary]
             # Each seed's mean over the primary rows; a seed needs all of them.
-            numbers = _mean_over([values for _, _, values, _ in chosen]), _mean_over([twin for _, _, _, twin in chosen])
-            over = [condition for _, group, _, _ in chosen for condition in group]
-            yield claim, f"average of {len(chosen)}", over, numbers, PRIMARY
+            both = ([numbers[place] for _, _, numbers in chosen] for place in (0, 1))
+            values, twin = (pd.concat(each, axis=1).mean(axis=1, skipna=False) for each in both)
+            over = [condition for _, group, _ in chosen for condition in group]
+            yield claim, f"average of {len(chosen)}", over, (values, twin), PRIMARY
 
 
 def _primary_labels(claim: Claim, study: Study) -> set[str] | None:
@@ -179,17 +172,15 @@ def _row(
         "about": claim.id if claim.id in CATALOGUE else claim.illuminates or "", "domain": study.domain,
         "condition": label, "statement": claim.statement, "statistic": claim.describe(),
         "test": "descriptive" if descriptive else claim.test, "quantifier": claim.quantifier,
-        "family": DESCRIPTIVE if descriptive else family, "n": len(values), "n_planned": seeds,
-        "spread": _spread(values), "sesoi": claim.sesoi, "twin_n": len(twin), "verdict": "", "note": "",
-        "test_id": _test_id(claim, group), **_estimates(values, ""), **_estimates(twin, "twin_"),
+        "family": DESCRIPTIVE if descriptive else family, "n_planned": seeds, "sesoi": claim.sesoi,
+        "verdict": "", "note": "", "test_id": _test_id(claim, group), **_summary(values, twin),
     }  # fmt: skip
     return row if descriptive else row | _judged(row)
 
 
 def _judged(row: dict[str, Any]) -> dict[str, Any]:
     """The verdict on a row, and the numbers of the test."""
-    known = {one.name: row.get(one.name, math.nan) for one in fields(Row)}
-    judged = Row(**known)
+    judged = Row(**{one.name: row.get(one.name, math.nan) for one in fields(Row)})
     verdict = judged.verdict()
     return {
         "verdict": verdict.word,
@@ -200,6 +191,12 @@ def _judged(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _summary(values: NDArray[np.float64], twin: NDArray[np.float64]) -> dict[str, float]:
+    """What the claims table says of the numbers of a row's seeds, and of their ungated twins."""
+    spread = {"n": len(values), "twin_n": len(twin), "spread": _spread(values)}
+    return {**spread, **_estimates(values, ""), **_estimates(twin, "twin_")}
+
+
 def _spread(values: NDArray[np.float64]) -> float:
     """The standard deviation over seeds; exactly 0 where all agree."""
     if len(values) < 2:
@@ -208,14 +205,8 @@ def _spread(values: NDArray[np.float64]) -> float:
 
 
 def _estimates(values: NDArray[np.float64], prefix: str) -> dict[str, float]:
-    if not len(values):
-        return {}
-    mean = mean_interval(values)
+    mean = mean_interval(values) if len(values) else _NO_ESTIMATE
     return {f"{prefix}estimate": mean.mean, f"{prefix}ci_low": mean.ci_low, f"{prefix}ci_high": mean.ci_high}
-
-
-def _mean_over(each: Sequence[pd.Series]) -> pd.Series:
-    return pd.concat(each, axis=1).mean(axis=1, skipna=False)
 
 
 def _test_id(claim: Claim, group: Sequence[Condition]) -> str:
@@ -224,102 +215,3 @@ def _test_id(claim: Claim, group: Sequence[Condition]) -> str:
     settings = [f"{level} {one.network(0).run_id}" for level, one in zip(levels, group, strict=True)]
     compare = claim.compare.canonical_json() if claim.compare else ""
     return digest("; ".join([claim.contrast.canonical_json(), compare, claim.test, *settings]))
-
-
-def groups(claim: Claim, conditions: Sequence[Condition]) -> list[tuple[str, list[Condition]]]:
-    """Return the conditions on which a claim is judged, by name: each alone, or groups of those that it compares.
-
-    Groups that lack, at this scale, a level that the comparison needs are left out.
-    """
-    chosen = [condition for condition in conditions if claim.concerns(condition)]
-    if claim.compare is None:
-        return [(condition.name, [condition]) for condition in chosen]
-    compare = claim.compare
-    found: dict[frozenset[tuple[str, str]], list[Condition]] = {}
-    for condition in chosen:
-        found.setdefault(frozenset(_others(condition, compare.varying).items()), []).append(condition)
-    return [
-        (_label(_others(group[0], compare.varying)), group)
-        for group in found.values()
-        if not compare.problems([compare.level(condition.factors) for condition in group])
-    ]
-
-
-def _label(levels: dict[str, str]) -> str:
-    """The name of a group: its levels; those that are plain numbers come with their factor."""
-    named = (f"{factor} {level}" if level.replace(".", "", 1).isdigit() else level for factor, level in levels.items())
-    return ", ".join(named) or "all conditions"
-
-
-def _others(condition: Condition, varying: Sequence[str]) -> dict[str, str]:
-    return {name: level for name, level in condition.factors.items() if name not in varying}
-
-
-def _gated(claim: Claim, group: Sequence[Condition], tables: Tables) -> pd.Series:
-    """The claim's number for every seed, NaN where a network does not count."""
-    return _compared(claim, group, [_contrast(claim, condition, tables) for condition in group])
-
-
-def _twin(claim: Claim, group: Sequence[Condition], tables: Tables, twins: Tables) -> pd.Series:
-    """The claim's number for every seed with a last step, whether or not its networks pass the accuracy criterion."""
-    each = []
-    for condition in group:
-        values = _contrast(claim, condition, tables)
-        if values.isna().any() and condition.name in twins:
-            values = claim.contrast.per_seed_ungated(twins[condition.name], condition.model.layer_names)
-        each.append(values)
-    return _compared(claim, group, each)
-
-
-def _compared(claim: Claim, group: Sequence[Condition], each: Sequence[pd.Series]) -> pd.Series:
-    if claim.compare is None:
-        return each[0]
-    levels = [claim.compare.level(condition.factors) for condition in group]
-    return claim.compare.compute(pd.concat(each, axis=1, keys=levels))
-
-
-def _contrast(claim: Claim, condition: Condition, tables: Tables) -> pd.Series:
-    """The contrast in one condition, one number per network, NaN where it does not count."""
-    if condition.name not in tables:
-        return pd.Series(dtype=float)
-    return claim.contrast.per_seed(tables[condition.name], condition.model.layer_names)
-
-
-def levels_table(study: Study, conditions: Sequence[Condition], table: pd.DataFrame) -> pd.DataFrame:
-    """Return the contrast at every level of the factor over which a claim states a trend.
-
-    Rows with mark "seed" are analysed networks, those with mark "mean" their mean at a level, with its 95 % interval
-    and n.
-
-    Parameters
-    ----------
-    table : as `evaluate` takes it.
-
-    Returns
-    -------
-    The columns of `LEVEL_COLUMNS`; `statistic` is the contrast, `group` the conditions that are alike but for
-    `factor`, `level` the factor's level as a number, `scale` how the trend reads it: "linear" or "log2".
-    """
-    tables = by_condition(table)
-    rows: list[dict[str, object]] = []
-    for claim in study.claims:
-        if not isinstance(claim.compare, Trend):
-            continue
-        trend = claim.compare
-        stated = {"id": claim.name_in(study.name), "statement": claim.statement, "statistic": claim.contrast.describe()}
-        for label, group in groups(claim, conditions):
-            for condition in group:
-                level = float(condition.factors[trend.factor])
-                at = {**stated, "group": label, "factor": trend.factor, "scale": trend.scale, "level": level}
-                rows += [{**at, **row} for row in _level_rows(_contrast(claim, condition, tables).dropna())]
-    numeric = dict.fromkeys(("level", "value", "ci_low", "ci_high"), "float64") | {"seed": "Int64", "n": "Int64"}
-    return pd.DataFrame(rows, columns=LEVEL_COLUMNS).astype(numeric)
-
-
-def _level_rows(values: pd.Series) -> list[dict[str, object]]:
-    """Each network's number, and their mean with its interval."""
-    if values.empty:
-        return []
-    seeds: list[dict[str, object]] = [{"mark": "seed", "seed": m, "value": v} for m, v in values.items()]
-    mean = mean_interval(values.to_numpy(float))
-    return [*seeds, {"mark": "mean", "value": mean.mean, "ci_low": mean.ci_low, "ci_high": mean.ci_high, "n": mean.n}]

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import pandas as pd
 from pydantic import Field
 
+from repbias.core.results import POINT_COLUMNS
 from repbias.core.specs import Spec
 from repbias.core.statistics import mean_interval
-from repbias.experiments.condition import Condition, Where
+from repbias.experiments.condition import Condition, Tables, Where
 from repbias.experiments.contrast import by_condition
 from repbias.experiments.contrasts import AnyContrast
-
-POINT_COLUMNS = ["ladder", "point", "x", "x_low", "x_high", "x_n", "y", "y_low", "y_high", "y_n"]
 
 
 class Rung(Spec):
@@ -22,14 +21,10 @@ class Rung(Spec):
     contrast: AnyContrast
     where: Where = Field(default_factory=dict)
 
-    def values(
-        self, by: str, point: str, conditions: Sequence[Condition], tables: Mapping[str, pd.DataFrame]
-    ) -> pd.Series:
+    def values(self, by: str, point: str, conditions: Sequence[Condition], tables: Tables) -> pd.Series:
         """Return the contrast at one level of the factor `by`, one number per analysed network."""
         chosen = [condition for condition in conditions if condition.matches({**self.where, by: (point,)})]
-        found = [
-            self.contrast.per_seed(tables[c.name], c.model.layer_names).dropna() for c in chosen if c.name in tables
-        ]
+        found = [condition.numbers(self.contrast, tables).dropna() for condition in chosen if condition.name in tables]
         return pd.concat(found) if found else pd.Series(dtype=float)
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from repbias.core.display import joined
 from repbias.experiments.catalogue import CATALOGUE, CatalogueClaim
 from repbias.experiments.families import headlines, together
 from repbias.experiments.verdicts import LEVEL
@@ -68,7 +69,7 @@ class Score:
         by_word: dict[str, list[str]] = {}
         for domain, word in self.domains.items():
             by_word.setdefault(word, []).append(domain)
-        return ", ".join(f"{word} in {_listed(domains)}" for word, domains in by_word.items()) or NOT_STUDIED
+        return ", ".join(f"{word} in {joined(domains)}" for word, domains in by_word.items()) or NOT_STUDIED
 
 
 def scorecard(claims: pd.DataFrame) -> list[Score]:
@@ -131,8 +132,3 @@ def _once(claims: pd.DataFrame) -> pd.DataFrame:
     """The claims table without rows that test, in another study with as many seeds or more, the same thing again."""
     most_first = claims.sort_values("n_planned", ascending=False, kind="stable")
     return claims.loc[most_first.drop_duplicates(["id", "test_id"]).index.sort_values()]
-
-
-def _listed(names: Sequence[str]) -> str:
-    *most, last = names
-    return f"{', '.join(most)} and {last}" if most else last

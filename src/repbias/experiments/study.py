@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from repbias.core.functions import look_here
-from repbias.core.specs import Spec, did_you_mean, explain
+from repbias.core.specs import Spec, did_you_mean, explaining, unknown_names
 from repbias.experiments.analysis import Analysis
 from repbias.experiments.claim import Claim
 from repbias.experiments.comparisons import AnyComparison
@@ -104,7 +104,7 @@ def _misfits(
         case "scales":
             names = [condition.name for condition in conditions]
             for scale, chosen in value.items():
-                yield from _unknown(f"scale {scale!r}: no condition is called", chosen.conditions or (), names)
+                yield from unknown_names(f"scale {scale!r}: no condition is called", chosen.conditions or (), names)
         case "claims":
             for claim in value:
                 yield from _unjudged(claim, conditions, analysis)
@@ -144,17 +144,16 @@ def _unknown_levels(lead: str, where: Where | None, conditions: Sequence[Conditi
     for factor, levels in (where or {}).items():
         known = list(dict.fromkeys(c.factors[factor] for c in conditions if factor in c.factors))
         if known:
-            yield from _unknown(f"{lead}: no condition has {factor}", levels, known)
+            yield from unknown_names(f"{lead}: no condition has {factor}", levels, known)
         else:
             factors = dict.fromkeys(name for condition in conditions for name in condition.factors)
-            yield f"{lead}: no condition has a factor {factor!r}; {did_you_mean(factor, factors)}"
+            yield from unknown_names(f"{lead}: no condition has a factor", (factor,), factors)
 
 
 def _incomparable(lead: str, compare: AnyComparison, chosen: Sequence[Condition]) -> Iterator[str]:
     for condition in chosen:
-        for missing in (name for name in compare.varying if name not in condition.factors):
-            known = did_you_mean(missing, condition.factors)
-            yield f"{lead}: condition {condition.name!r} has no factor {missing!r}; {known}"
+        where = f"{lead}: condition {condition.name!r}"
+        yield from unknown_names(f"{where} has no factor", compare.varying, condition.factors)
     able = [condition.factors for condition in chosen if set(compare.varying) <= set(condition.factors)]
     levels = dict.fromkeys(map(compare.level, able))
     if levels:
@@ -178,9 +177,9 @@ def _lacking(lead: str, contrast: Contrast, condition: Condition, analysis: Anal
                 yield f"{where} has a feature called {event!r}, which names a step of training; rename the feature"
     if isinstance(contrast, LayerSlope) and len(hidden) < 2:
         yield f"{where} has one hidden layer; a slope over layers needs two"
-    yield from _unknown(f"{where} has no feature", contrast.features(), features)
+    yield from unknown_names(f"{where} has no feature", contrast.features(), features)
     of_features = [measure for measure in measures if measure != "joint_r2"]
-    yield from _unknown(f"{where} has no measure", contrast.measures_read(), of_features)
+    yield from unknown_names(f"{where} has no measure", contrast.measures_read(), of_features)
     measured = (INPUT, *condition.layers_measured)
     for layer in contrast.layers_read(hidden):
         if not any(_matches(layer, pattern) for pattern in measured):
@@ -189,10 +188,6 @@ def _lacking(lead: str, contrast: Contrast, condition: Condition, analysis: Anal
 
 def _matches(layer: str, pattern: str) -> bool:
     return layer.count(".") == pattern.count(".") and fnmatch.fnmatchcase(layer, pattern)
-
-
-def _unknown(lead: str, names: Sequence[str], known: Sequence[str]) -> Iterator[str]:
-    return (f"{lead} {name!r}; {did_you_mean(name, known)}" for name in names if name not in known)
 
 
 def read_study(path: Path) -> Study:
@@ -214,10 +209,8 @@ def read_study(path: Path) -> Study:
     data.setdefault("name", path.stem)
     look_here(path.parent)
     _find_beside(data, path.parent)
-    try:
+    with explaining(str(path)):
         return Study.model_validate(data)
-    except ValidationError as error:
-        raise ValueError(explain(error, str(path))) from error
 
 
 def _find_beside(data: dict[str, Any], folder: Path) -> None:

@@ -15,7 +15,7 @@ from matplotlib.ticker import FixedLocator, NullLocator
 from repbias.core.results import EXPLAINED
 from repbias.figures import marks, select, style
 from repbias.figures.figure import Figure
-from repbias.figures.measures import key_above
+from repbias.figures.keys import key_above
 
 TITLE = "Variance explained and decodability"
 _IN_A_ROW = 3
@@ -65,10 +65,8 @@ def variance_and_decodability(report: AuditTables) -> Figure:
     ``noise_ceiling`` (``y`` each).
     """
     layers = drawn_layers(report)
-    numbers = pd.concat([_points(report, layers), _levels(report, layers)], ignore_index=True)
-    colours = style.feature_colours(report.features)
-    key = {f"{place}  {name}": colour for place, (name, colour) in enumerate(colours.items(), start=1)}
-    drawing, panels = layer_panels(layers, (3.0, 2.8), key, gap=(0.3, 0.8), below=0.62)
+    numbers, colours = _numbers(report, layers), style.feature_colours(report.features)
+    drawing, panels = layer_panels(layers, (3.0, 2.8), _numbered(colours), gap=(0.3, 0.8), below=0.62)
     limits = _limits(numbers)
     for panel in panels:
         axes = panel.axes(y="share of variance explained")
@@ -79,11 +77,10 @@ def variance_and_decodability(report: AuditTables) -> Figure:
 def plane_of_layer(report: AuditTables, layer: str, *, ax: Axes, style_of_plot: style.Style) -> Axes:
     """Draw the panel of one layer of `variance_and_decodability` on the axes given, with a key above it."""
     with style.applied(style_of_plot):
-        numbers = pd.concat([_points(report, [layer]), _levels(report, [layer])], ignore_index=True)
-        colours = style.feature_colours(report.features)
+        numbers, colours = _numbers(report, [layer]), style.feature_colours(report.features)
         _draw_plane(ax, numbers, colours, _limits(numbers))
         ax.set_ylabel("share of variance explained")
-        key_above(ax, {f"{place}  {name}": colour for place, (name, colour) in enumerate(colours.items(), start=1)})
+        key_above(ax, _numbered(colours))
     return ax
 
 
@@ -111,6 +108,15 @@ def left_out(report: AuditTables, layers: list[str]) -> str:
     if len(layers) == len(report.layers):
         return ""
     return f" {len(layers)} of {len(report.layers)} layers are drawn, evenly spaced; the table has all."
+
+
+def _numbered(colours: dict[str, str]) -> dict[str, str]:
+    """The key: the names of the features after the numbers of their points."""
+    return {f"{place}  {name}": colour for place, (name, colour) in enumerate(colours.items(), start=1)}
+
+
+def _numbers(report: AuditTables, layers: list[str]) -> pd.DataFrame:
+    return pd.concat([_points(report, layers), _levels(report, layers)], ignore_index=True)
 
 
 def _points(report: AuditTables, layers: list[str]) -> pd.DataFrame:
@@ -191,9 +197,7 @@ def _draw_ceiling(axes: Axes, rows: pd.DataFrame) -> None:
     """A dotted line at what repeats reproduce of the layer, named right of the line of chance."""
     for y in rows["y"]:
         axes.axhline(y, color=style.grey(), linewidth=1.1, linestyle=(0, (1, 2)), zorder=2)
-        axes.text(
-            0.03, y, "noise ceiling", ha="left", va="bottom", color=style.muted(), fontsize=style.points(7.5), zorder=2
-        )
+        style.write(axes, 0.03, y, "noise ceiling", 7.5, ha="left", va="bottom", zorder=2)
 
 
 def _draw_points(axes: Axes, rows: pd.DataFrame, colours: dict[str, str]) -> None:
@@ -205,13 +209,7 @@ def _draw_points(axes: Axes, rows: pd.DataFrame, colours: dict[str, str]) -> Non
         axes.plot([row["x"], row["x"]], [row["y_low"], row["y_high"]], color=colour, linewidth=1.3, zorder=3)
         point, number = (row["x"], row["y"]), numbered[row["feature"]]
         axes.plot(*point, "o", color=style.paper(), mec=colour, markersize=9.5, mew=1.4, zorder=4)
-        look: dict[str, Any] = {
-            "ha": "center",
-            "va": "center_baseline",
-            "fontsize": style.points(6.8),
-            "fontweight": "bold",
-        }
-        axes.annotate(number, point, color=colour, zorder=5, **look)
+        style.write(axes, *point, number, 6.8, colour, ha="center", va="center_baseline", fontweight="bold", zorder=5)
     if rows.empty:
         style.say(axes, "not measured")
 

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.patches import Rectangle
 
+from repbias.core.results import EFFECT_COLUMNS
 from repbias.figures import marks, select, style
 from repbias.figures.figure import Figure, empty_figure
 
@@ -22,7 +23,6 @@ _MAP_LEFT, _MAP_RIGHT, _MAP_TOP, _MAP_GAP, _MAP_HEAD, _MAP_FOOT = 1.55, 1.25, 0.
 _MAP_WIDEST = 12.0
 Factor = tuple[str, Sequence[str]]  # a factor and its levels, in the order drawn
 EFFECTS_NAME, EFFECTS_TITLE = "effects", "Main effects and interactions"
-EFFECTS = ("kind", "effect", "estimate", "ci_low", "ci_high", "n", "settings", "n_settings")
 _HEADINGS = {"main effect": "Main effects", "interaction": "Interactions"}
 _WIDTH, _LEFT, _RIGHT = 10.8, 3.7, 1.9
 _ROW, _HEAD, _TOP, _FOOT = 0.25, 0.32, 0.15, 0.65
@@ -155,7 +155,7 @@ def factor_effects(
     -------
     The figure; ``numbers`` has marks ``main effect``, ``interaction``, and ``cell``: mean, ``n`` and ``n_trained``.
     """
-    select.require_columns(effects, EFFECTS, "effects")
+    select.require_columns(effects, EFFECT_COLUMNS, "effects")
     select.require_columns(cells, (*levels, "seed", "value"), "cells")
     means = marks.cell_means(cells, list(levels)).assign(mark="cell")
     if effects.empty:
@@ -180,13 +180,8 @@ def factor_effects(
         axes.tick_params(labelbottom=rows is kinds[-1])
     axes.set_xlabel(style.plain(f"difference in {style.formula(statistic)}", 110), parse_math=False)
     draw_cells(_axes(drawing, _CELLS_FOOT, grid_height), means, lines, columns)
-    return Figure(
-        EFFECTS_NAME,
-        EFFECTS_TITLE,
-        _effects_caption(effects, means, lines, columns, statistic, sesoi),
-        drawing,
-        numbers,
-    )
+    caption = _effects_caption(effects, means, lines, columns, statistic, sesoi)
+    return Figure(EFFECTS_NAME, EFFECTS_TITLE, caption, drawing, numbers)
 
 
 def _axes(drawing: matplotlib.figure.Figure, bottom: float, tall: float) -> Axes:

@@ -130,17 +130,7 @@ def _mark_mastery(axes: Axes, mastery: pd.DataFrame, seeds: pd.DataFrame, colour
         if len(steps) < networks:
             lines.append((f"{style.plain(feature, 16, 1)}: {len(steps)} of {networks} mastered", colour))
     for place, (text, colour) in enumerate(lines):
-        height = 0.97 - 0.11 * place
-        axes.text(
-            0.03,
-            height,
-            text,
-            transform=axes.transAxes,
-            va="top",
-            color=colour,
-            fontsize=style.points(7.5),
-            parse_math=False,
-        )
+        style.write(axes, 0.03, 0.97 - 0.11 * place, text, 7.5, colour, transform=axes.transAxes, va="top")
 
 
 def _numbers(seeds: pd.DataFrame, means: pd.DataFrame, mastery: pd.DataFrame) -> pd.DataFrame:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import matplotlib.figure
 import numpy as np
 import pandas as pd
@@ -78,17 +80,10 @@ def _ordered(claims: pd.DataFrame, conditions: pd.DataFrame) -> pd.DataFrame:
 
 def _draw(axes: Axes, rows: pd.DataFrame, titles: dict[str, str]) -> None:
     """One claim, or one part of a claim."""
-    heading = f"{rows['id'].iloc[0]}  {rows['statement'].iloc[0]}"
-    axes.text(
-        -_LEFT / (_WIDTH - _LEFT - _RIGHT) + 0.02,
-        1 + 0.14 / (_ROW * len(rows)),
-        style.plain(heading, 104),
-        transform=axes.transAxes,
-        va="bottom",
-        fontweight="bold",
-        fontsize=style.points(9),
-        parse_math=False,
-    )
+    heading = style.plain(f"{rows['id'].iloc[0]}  {rows['statement'].iloc[0]}", 104)
+    left, above = -_LEFT / (_WIDTH - _LEFT - _RIGHT) + 0.02, 1 + 0.14 / (_ROW * len(rows))
+    look: dict[str, Any] = {"transform": axes.transAxes, "va": "bottom", "fontweight": "bold"}
+    style.write(axes, left, above, heading, 9, style.ink(), **look)
     other_sides = -rows.loc[rows["test"].isin(_BOTH_SIDES), "sesoi"]
     numbers = rows[["estimate", "ci_low", "ci_high", "sesoi"]].to_numpy(float)
     axes.set_xlim(*marks.limits([*numbers.ravel(), *other_sides]))

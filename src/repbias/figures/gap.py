@@ -92,9 +92,7 @@ def draw_groups(axes: Axes, numbers: pd.DataFrame, groups: dict[str, str], colou
         for feature, colour in colours.items():
             _draw_feature(axes, here[here["feature"] == feature], x[feature], min(step, 0.52) * 0.32, colour)
         if here.empty:
-            axes.text(
-                place, 0.5, "not\nmeasured", transform=axes.get_xaxis_transform(), ha="center", color=style.muted()
-            )
+            style.write(axes, place, 0.5, "not\nmeasured", 8.5, transform=axes.get_xaxis_transform(), ha="center")
     axes.set_xlim(-0.55, len(groups) - 0.45)
     letters = max(12, 48 // len(groups))
     axes.set_xticks(range(len(groups)), [style.plain(label, letters, 3) for label in groups.values()], parse_math=False)

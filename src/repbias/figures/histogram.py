@@ -106,9 +106,7 @@ def draw_density(axes: Axes, points: pd.DataFrame, colours: dict[str, str]) -> N
             axes.plot([place - 0.36, place + 0.36], [mean, mean], color=colour, linewidth=2)
             above = max(mean, float(seeds.max())) + 0.03
             if len(colours) <= 3:
-                axes.text(
-                    place, above, f"{mean:.0%}", ha="center", va="bottom", fontsize=style.points(7.5), color=colour
-                )
+                style.write(axes, place, above, f"{mean:.0%}", 7.5, colour, ha="center", va="bottom")
 
 
 def _caption(units: pd.DataFrame, conditions: pd.DataFrame) -> str:

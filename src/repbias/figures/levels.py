@@ -9,14 +9,13 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 
+from repbias.core.results import LEVEL_COLUMNS, POINT_COLUMNS
 from repbias.figures import marks, select, style
 from repbias.figures.figure import Figure, empty_figure
 
 TREND_NAME, TREND_TITLE = "trend", "Trends over the levels of a factor"
 LADDER_NAME, LADDER_TITLE = "ladder", "One contrast over another, level by level"
 _CLAIM = ["id", "statement", "statistic", "factor", "scale"]
-_TREND_COLUMNS = (*_CLAIM, "group", "level", "mark", "seed", "value", "ci_low", "ci_high", "n")
-_LADDER_COLUMNS = ("ladder", "point", "x", "x_low", "x_high", "y", "y_low", "y_high", "x_n", "y_n")
 _IN_A_ROW, _GAP = 4, 0.35
 _LEFT, _RIGHT, _TOP = 0.95, 0.3, 0.1
 _HEAD, _TITLE, _FOOT = 0.42, 0.3, 0.62
@@ -36,7 +35,7 @@ def trend(levels: pd.DataFrame) -> Figure:
     -------
     The figure; ``numbers`` is the table drawn, with marks ``seed`` and ``mean``.
     """
-    select.require_columns(levels, _TREND_COLUMNS, "levels")
+    select.require_columns(levels, LEVEL_COLUMNS, "levels")
     if levels.empty:
         sentence = "No trends: no claim's contrast was measured at the levels of a factor."
         return empty_figure(TREND_NAME, TREND_TITLE, sentence, levels)
@@ -135,7 +134,7 @@ def ladder(points: pd.DataFrame, labels: dict[str, tuple[str, str]]) -> Figure:
     -------
     The figure; ``numbers`` is the table of points.
     """
-    select.require_columns(points, _LADDER_COLUMNS, "points")
+    select.require_columns(points, POINT_COLUMNS, "points")
     if points.empty:
         sentence = "No points: no network of these conditions passed the accuracy criterion."
         return empty_figure(LADDER_NAME, LADDER_TITLE, sentence, points)

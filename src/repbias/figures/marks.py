@@ -17,6 +17,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import EngFormatter, FixedLocator, NullLocator, PercentFormatter
 
 from repbias.figures import select, style
+from repbias.figures.keys import feature_key, key_columns
 
 
 class Panel(NamedTuple):
@@ -58,10 +59,10 @@ def panels(
     if len(named) == 1:
         size = (max(min(size[0] * 1.7, 10.0), size[0], 4.6), size[1] * 1.25)
     columns = min(len(named), columns)
-    in_a_row = style.key_columns(left + columns * (size[0] + gap[0]) - gap[0] + right, colours)
+    in_a_row = key_columns(left + columns * (size[0] + gap[0]) - gap[0] + right, colours)
     top = 0.62 + 0.2 * -(-len(colours) // in_a_row)
     drawing, cells = style.tiles(len(named), columns, size, gap, (left, below, right, top))
-    style.feature_key(drawing, colours, in_a_row)
+    feature_key(drawing, colours, in_a_row)
     return drawing, [
         Panel(name, title, cell, drawing, index % columns == 0, index + columns >= len(named))
         for index, (cell, (name, title)) in enumerate(zip(cells, named, strict=True))
@@ -166,24 +167,13 @@ def cell(axes: Axes, corner: tuple[int, int], found: Mapping[Any, Any], colours:
     number = f"{found['value']:+.2f}".replace("-0.00", "0.00").replace("+0.00", "0.00").replace("-", "−")
     middle: dict[str, Any] = {"ha": "center", "va": "center", "color": ink}
     axes.text(x + 0.5, y + 0.39, number, fontsize=style.points(8.5), fontweight="bold", **middle)
-    axes.text(
-        x + 0.5, y + 0.76, f"n = {n}" if n == trained else f"n = {n} of {trained}", fontsize=style.points(6.5), **middle
-    )
+    count = f"n = {n}" if n == trained else f"n = {n} of {trained}"
+    axes.text(x + 0.5, y + 0.76, count, fontsize=style.points(6.5), **middle)
 
 
 def beside_row(axes: Axes, place: float, text: str, x: float = 1.03, colour: str | None = None) -> None:
     """Write a remark at the right of a row."""
-    transform = axes.get_yaxis_transform()
-    axes.text(
-        x,
-        place,
-        text,
-        transform=transform,
-        va="center",
-        fontsize=style.points(8),
-        color=colour or style.muted(),
-        parse_math=False,
-    )
+    style.write(axes, x, place, text, 8, colour, transform=axes.get_yaxis_transform(), va="center")
 
 
 def name_cells(axes: Axes, rows: Sequence[str], columns: Sequence[str]) -> None:

@@ -1,35 +1,21 @@
-"""One panel for each kind of result of a measure: bars or curves by feature, components, distances, a plane."""
+"""One panel for each kind of result of a measure: bars or curves by feature, a curve, or components."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from matplotlib import patheffects
 from matplotlib.axes import Axes
-from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from repbias.figures import marks
 from repbias.figures.drawings import Bars, Curves, Drawing, OwnedBars
-from repbias.figures.style import (
-    Style,
-    applied,
-    feature_colours,
-    grey,
-    ink,
-    mean_colour,
-    panel,
-    panel_title,
-    paper,
-    plain,
-    shade,
-)
+from repbias.figures.keys import KEY_LOOK, key_above
+from repbias.figures.style import Style, feature_colours, grey, ink, mean_colour, panel, panel_title, paper, shade
 
-_PLAIN_KEY: dict[str, Any] = {"frameon": False, "borderaxespad": 0.2}
 _HOLLOW = {"markersize": 5.0, "markeredgewidth": 1.1}
 _REFERENCE_MARKS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("|", {"markersize": 13.0, "markeredgewidth": 1.8}),
@@ -44,7 +30,7 @@ def draw(drawing: Drawing, *, ax: Axes | None = None, style: Style = "repbias") 
     height = 3.0
     if isinstance(drawing, Bars):
         height = 0.9 + 0.36 * len(drawing.names) + 0.3 * bool(drawing.compared)
-    with _panel(ax, style, 4.6, height) as axes:
+    with panel(ax, style, 4.6, height) as axes:
         if isinstance(drawing, Bars):
             _bars(axes, drawing)
         elif isinstance(drawing, Curves):
@@ -68,7 +54,7 @@ def _bars(axes: Axes, bars: Bars) -> None:
         drawn_marks = axes.plot(them, rows, mark, color=ink(), linestyle="none", label=name, **look)
         drawn_marks[0].set(markerfacecolor=paper(), path_effects=outline)
     if bars.compared:
-        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, handlelength=1.0, **_PLAIN_KEY)
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, handlelength=1.0, **KEY_LOOK)
     else:
         axes.bar_label(drawn, [_number(value, bars.per_cent) for value in values], padding=3)
     room = 0.12 if bars.compared else 0.25  # for the numbers
@@ -115,138 +101,10 @@ def _owned_bars(axes: Axes, drawing: OwnedBars) -> None:
     _set_axis(axes, "y", share, "share of the variance")
 
 
-def plot_rdm(
-    rdm: npt.ArrayLike,
-    labels: npt.ArrayLike | None = None,
-    *,
-    ax: Axes | None = None,
-    style: Style = "repbias",
-) -> Axes:
-    """Draw the distances between stimuli as a coloured square, with the classes of one feature beside each other.
-
-    Parameters
-    ----------
-    rdm : `[stimulus, stimulus]`, such as `repbias.rdm` returns.
-    labels : class labels or names of one feature, `[stimulus]`. The stimuli are sorted by them, and lines separate the
-        classes. Without labels the order stays as it is.
-    ax : axes to draw on; new ones by default.
-    style : "repbias", or "user" to follow your own Matplotlib settings.
-
-    Returns
-    -------
-    The axes.
-
-    Raises
-    ------
-    ValueError : an array that is not square, or labels of another length.
-
-    Examples
-    --------
-    >>> import numpy as np, repbias
-    >>> responses = np.random.default_rng(0).normal(size=(20, 8))
-    >>> axes = repbias.plot_rdm(repbias.rdm(responses), labels=np.arange(20) % 2)
-    >>> axes.get_xlabel()
-    'stimulus'
-    """
-    distances = np.asarray(rdm, dtype=float)
-    n = len(distances)
-    if distances.ndim != 2 or distances.shape != (n, n):
-        raise ValueError(f"rdm must be square, [stimulus, stimulus], got shape {distances.shape}: see repbias.rdm")
-    classes = _classes(labels, n)
-    order = np.argsort(classes, kind="stable") if classes is not None else np.arange(n)
-    with _panel(ax, style, 3.9, 3.3) as axes:
-        image = axes.imshow(distances[np.ix_(order, order)], cmap="viridis" if style == "repbias" else None)
-        axes.figure.colorbar(image, ax=axes, label="distance")
-        axes.set(xlabel="stimulus", ylabel="stimulus")
-        axes.spines[:].set_visible(False)
-        if classes is not None:
-            _name_classes(axes, classes[order])
-    return axes
-
-
-def plot_layout(
-    layout: npt.ArrayLike,
-    labels: npt.ArrayLike | None = None,
-    *,
-    ax: Axes | None = None,
-    style: Style = "repbias",
-) -> Axes:
-    """Draw stimuli as points in a plane, such as the layout of `repbias.tsne`, coloured by the classes of one feature.
-
-    Parameters
-    ----------
-    layout : `[stimulus, 2]`.
-    labels : class labels or names of one feature, `[stimulus]`.
-    ax : axes to draw on; new ones by default.
-    style : "repbias", or "user" to follow your own Matplotlib settings.
-
-    Returns
-    -------
-    The axes, without ticks: the coordinates of t-SNE have no units.
-
-    Raises
-    ------
-    ValueError : an array of another shape, or labels of another length.
-
-    Examples
-    --------
-    >>> import numpy as np, repbias
-    >>> points = np.random.default_rng(0).normal(size=(30, 2))
-    >>> axes = repbias.plot_layout(points, labels=np.repeat(["face", "house"], 15))
-    >>> [text.get_text() for text in axes.get_legend().get_texts()]
-    ['face', 'house']
-    """
-    points = np.asarray(layout, dtype=float)
-    if points.ndim != 2 or points.shape[1] != 2:
-        raise ValueError(f"layout must be [stimulus, 2], got shape {points.shape}: see repbias.tsne")
-    classes = _classes(labels, len(points))
-    classes = np.full(len(points), "") if classes is None else classes
-    with _panel(ax, style, 3.6, 3.3) as axes:
-        kinds = np.unique(classes)
-        colours = _colours([str(kind) for kind in kinds])
-        for kind in kinds:
-            x, y = points[classes == kind].T
-            axes.plot(x, y, "o", color=colours[str(kind)], markersize=3.5, markeredgewidth=0, alpha=0.8)
-        axes.set(xticks=[], yticks=[], adjustable="datalim", aspect="equal")
-        axes.spines[:].set_visible(True)
-        if labels is not None:
-            key_above(axes, colours)
-    return axes
-
-
-@contextmanager
-def _panel(ax: Axes | None, style: Style, width: float, height: float) -> Iterator[Axes]:
-    """Yield the axes given, or those of a new figure of pyplot, in the chosen style."""
-    with applied(style):
-        axes = panel(ax, width, height)
-        yield axes
-        # Matplotlib makes ticks when it first needs them, by the settings of that moment.
-        axes.get_xticklabels(), axes.get_yticklabels()
-
-
 def _colours(names: Sequence[str]) -> dict[str, str]:
     """Return a colour for each name, which is grey for one in parentheses."""
     colours = feature_colours(name for name in names if not name.startswith("("))
     return {name: colours.get(name, grey()) for name in names}
-
-
-def key_above(axes: Axes, colours: dict[str, str]) -> None:
-    """Name the colours above the axes."""
-    names = [plain(name, lines=1) for name in colours]
-    columns = max(1, min(len(names), 56 // (max(map(len, names), default=1) + 4)))
-    legend = axes.legend(
-        [Patch(facecolor=colour) for colour in colours.values()],
-        [str(index) for index in range(len(names))],
-        loc="lower left",
-        bbox_to_anchor=(0, 1),
-        ncols=columns,
-        **_PLAIN_KEY,
-        handlelength=0.9,
-        handleheight=0.9,
-        columnspacing=1.3,
-    )
-    for text, name in zip(legend.get_texts(), names, strict=True):
-        text.set(text=name, parse_math=False)
 
 
 def _set_axis(
@@ -276,28 +134,3 @@ def _number(value: float, per_cent: bool) -> str:
         return "not defined"
     text = f"{100 * value:.1f} %" if per_cent else f"{value:.2f}"
     return text.replace("-", "−")
-
-
-def _classes(labels: npt.ArrayLike | None, n: int) -> npt.NDArray[np.generic] | None:
-    if labels is None:
-        return None
-    classes = np.asarray(labels)
-    if classes.shape != (n,):
-        raise ValueError(
-            f"labels must be those of one feature, one for each of the {n} stimuli, got shape {classes.shape}"
-        )
-    return classes
-
-
-def _name_classes(axes: Axes, classes: npt.NDArray[np.generic]) -> None:
-    """Separate the classes of sorted stimuli by lines, and name each in its middle."""
-    names, start, count = np.unique(classes, return_index=True, return_counts=True)
-    for edge in start[1:] - 0.5:
-        axes.axhline(edge, color="white", linewidth=1)
-        axes.axvline(edge, color="white", linewidth=1)
-    if len(names) <= 12:
-        shown = [plain(name, 12, 1) for name in names]
-        middle = start + (count - 1) / 2
-        axes.set_xticks(middle, shown, parse_math=False)
-        axes.set_yticks(middle, shown, parse_math=False)
-    axes.tick_params(length=0)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import pandas as pd
 
-from repbias.core.statistics import mean_interval
+from repbias.core.statistics import mean_intervals
 
 MEASUREMENTS = ("condition", "seed", "step", "layer", "feature", "measure", "value")
 _NOT_FACTORS = ("condition", "penultimate", "study")
@@ -165,11 +165,7 @@ def seeds_and_mean(values: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
 
 def means(values: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     """The mean over networks at every place, with its 95 % interval and n (mark ``mean``)."""
-    rows = []
-    for place, seeds in values.dropna(subset=["value"]).groupby(list(by), sort=False)["value"]:
-        mean = mean_interval(seeds.to_numpy(float))
-        rows.append((*place, mean.mean, mean.ci_low, mean.ci_high, mean.n, "mean"))
-    return pd.DataFrame(rows, columns=[*by, "value", "ci_low", "ci_high", "n", "mark"])
+    return mean_intervals(values, by).assign(mark="mean")
 
 
 def span(low: str, high: str) -> str:

@@ -11,7 +11,7 @@ import textwrap
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import matplotlib
 import matplotlib.figure
@@ -23,7 +23,6 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.gridspec import SubplotSpec
-from matplotlib.lines import Line2D
 
 from repbias.core.specs import refuse_unknown
 
@@ -98,13 +97,17 @@ def current() -> Style:
     return _style.get()
 
 
-def panel(ax: Axes | None, width: float, height: float) -> Axes:
-    """Return `ax`, or new axes of about this size in inches on a pyplot figure, which a notebook shows."""
-    if ax is not None:
-        return ax
-    from matplotlib import pyplot
+@contextmanager
+def panel(ax: Axes | None, style: Style, width: float, height: float) -> Iterator[Axes]:
+    """Yield `ax`, or new axes of about this size in inches on a pyplot figure, which a notebook shows, in a style."""
+    with applied(style):
+        if ax is None:
+            from matplotlib import pyplot
 
-    return pyplot.subplots(figsize=(width * _scale(), height * _scale()), layout="constrained")[1]
+            ax = pyplot.subplots(figsize=(width * _scale(), height * _scale()), layout="constrained")[1]
+        yield ax
+        # Matplotlib makes ticks when it first needs them, by the settings of that moment.
+        ax.get_xticklabels(), ax.get_yticklabels()
 
 
 def feature_colours(features: Iterable[str]) -> dict[str, str]:
@@ -216,32 +219,6 @@ def tiles(
     return drawing, [grid[divmod(index, columns)] for index in range(count)]
 
 
-def key_columns(width: float, colours: dict[str, str]) -> int:
-    """How many names of the key fit side by side, at about 0.1 inch per letter."""
-    longest = max((len(plain(name, lines=1)) for name in colours), default=1)
-    return max(min(int((width - 0.2) / (0.1 * longest + 0.5)), len(colours)), 1)
-
-
-def feature_key(drawing: matplotlib.figure.Figure, colours: dict[str, str], columns: int) -> None:
-    """The features' names in their colours, once, at the top left."""
-    handles = [Line2D([], [], color=colour, linewidth=2.6) for colour in colours.values()]
-    labels = [str(index) for index in range(len(handles))]
-    legend = drawing.legend(
-        handles,
-        labels,
-        loc="upper left",
-        bbox_to_anchor=(0.0, 1.0),
-        borderaxespad=0.55,
-        ncols=columns,
-        frameon=False,
-        handlelength=1.3,
-        columnspacing=1.6,
-    )
-    # Set afterwards: as labels, names with a leading underscore or a dollar sign would be dropped or typeset.
-    for text, (name, colour) in zip(legend.get_texts(), colours.items(), strict=True):
-        text.set(text=plain(name, lines=1), color=colour, fontweight="bold", fontsize=points(9.5), parse_math=False)
-
-
 def panel_title(axes: Axes, title: object) -> None:
     """Set a panel's title, at its left, never typeset as mathematics."""
     axes.set_title(plain(title), parse_math=False, pad=6)
@@ -250,6 +227,11 @@ def panel_title(axes: Axes, title: object) -> None:
 def say(axes: Axes, sentence: str) -> None:
     """Write a plain sentence in the middle of empty axes."""
     axes.text(0.5, 0.5, sentence, transform=axes.transAxes, ha="center", va="center", color=muted(), parse_math=False)
+
+
+def write(axes: Axes, x: float, y: float, text: str, size: float, colour: str | None = None, **place: Any) -> None:
+    """Write text, never typeset as mathematics, by default in the colour of remarks; for `size` see `points`."""
+    axes.text(x, y, text, fontsize=points(size), color=colour or muted(), parse_math=False, **place)
 
 
 def spread(count: int, width: float) -> np.ndarray:

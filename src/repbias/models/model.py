@@ -13,12 +13,12 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import torch
-from pydantic import Field, JsonValue, field_validator
+from pydantic import Field
 from torch import Tensor, nn
 
 from repbias.activations.layers import match_layers
 from repbias.core.functions import call_user_code, resolve_function
-from repbias.core.specs import Spec
+from repbias.core.specs import Settings, Spec
 from repbias.tasks.task import Task
 
 
@@ -169,12 +169,7 @@ class UserModule(Model):
     kind: Literal["user"] = "user"
     function: str
     layers: tuple[str, ...] = Field(min_length=1)
-    settings: dict[str, JsonValue] | None = None
-
-    @field_validator("settings")
-    @classmethod
-    def _none_if_empty(cls, settings: dict[str, JsonValue] | None) -> dict[str, JsonValue] | None:
-        return settings or None  # so that both have one identity
+    settings: Settings = None
 
     def build(self, input_shape: tuple[int, ...], outputs: int, generator: torch.Generator) -> nn.Module:
         """See `Model`.

@@ -7,16 +7,16 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from repbias.core.display import joined
 from repbias.experiments.claim import Claim
 from repbias.experiments.comparisons import Trend
 from repbias.experiments.condition import Condition
-from repbias.experiments.contrast import at_last_step
+from repbias.experiments.contrast import at_last_step, by_condition
 from repbias.experiments.contrasts import FeatureDifference, LayerSlope, Level
 from repbias.experiments.families import BEYOND, DESCRIPTIVE, PRIMARY, counted, headlines
 from repbias.experiments.growth import Growth
 from repbias.experiments.verdicts import NO_DATA
 from repbias.figures.select import count_range, span
-from repbias.report.html import joined
 from repbias.runs.results import StudyResult
 from repbias.runs.study_tables import trained_networks
 
@@ -114,7 +114,7 @@ def _verdict(claim: Claim, result: StudyResult) -> str:
 def _explained(contrast: FeatureDifference, result: StudyResult, estimated: pd.DataFrame) -> str:
     """How much of a layer each of the two features explains: means over the networks that count."""
     conditions = [one for one in result.plan.conditions if one.name in set(estimated["condition"])]
-    tables = {str(name): rows for name, rows in trained_networks(result.table, result.outcomes).groupby("condition")}
+    tables = by_condition(trained_networks(result.table, result.outcomes))
     means = pd.DataFrame([_means(contrast, condition, tables[condition.name]) for condition in conditions])
     more, less = (_shares(means[name].min(), means[name].max(), f"{_SPACE}%") for name in means)
     place = "the penultimate layer’s" if contrast.layer == "penultimate" else f"layer {contrast.layer}’s"

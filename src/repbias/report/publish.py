@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from PIL import Image
 
 from repbias.core import atomic
 from repbias.experiments.evaluation import judged_again
 from repbias.figures.figure import png_of
+from repbias.report.html import with_few_colours
 from repbias.runs.results import StudyResult
 from repbias.runs.study_figures import study_figure
 
@@ -152,15 +151,8 @@ def _pictures(result: StudyResult) -> Iterator[tuple[str, bytes]]:
             figure = study_figure(result, kind, "repbias")
         except ValueError:  # the study has no such figure
             continue
-        yield f"{figure.name}.png", _light(png_of(figure), colours=64 if kind == "matrix" else 32)
-
-
-def _light(png: bytes, colours: int) -> bytes:
-    """Return a picture with few colours, which takes a fifth of the bytes; lines and text look the same with 32."""
-    packed = io.BytesIO()
-    with Image.open(io.BytesIO(png)) as image:
-        image.convert("RGB").quantize(colours, dither=Image.Dither.NONE).save(packed, "png", optimize=True)
-    return packed.getvalue()
+        # Few colours take a fifth of the bytes; lines and text look the same with 32.
+        yield f"{figure.name}.png", with_few_colours(png_of(figure), 64 if kind == "matrix" else 32, optimize=True)
 
 
 def _provenance(result: StudyResult) -> dict[str, Any]:

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pandas as pd
 
+from repbias.core.display import joined
 from repbias.experiments.catalogue import CATALOGUE, SOURCES
 from repbias.experiments.families import BEYOND, DESCRIPTIVE
 from repbias.experiments.scorecard import Score, chance_sentence, scorecard
 from repbias.experiments.verdicts import VERDICT_RULE, VERDICTS
 from repbias.figures.select import claim_parts, span
 from repbias.figures.style import formula
-from repbias.report.html import beside, csv_link, joined, render, write_whole
+from repbias.report.html import beside, csv_link, render, write_whole
 from repbias.report.study_report import report_folder
 from repbias.report.study_views import bound, number
 from repbias.runs.results import StudyResult

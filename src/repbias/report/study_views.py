@@ -11,11 +11,12 @@ from typing import Any
 
 import pandas as pd
 
+from repbias.core.display import joined
 from repbias.experiments.catalogue import CATALOGUE
 from repbias.experiments.families import qualification
 from repbias.figures.select import claim_parts, in_order, natural, require_columns
 from repbias.figures.style import formula
-from repbias.report.html import TableView, joined, table_view, words
+from repbias.report.html import TableView, table_view, words
 
 
 def claim_views(verdicts: pd.DataFrame, claims: pd.DataFrame) -> list[dict[str, Any]]:

@@ -44,13 +44,10 @@ def load_network(network: NetworkSpec, store: Store) -> Network:
     did = run.experiment
     outcome = Outcome(
         seed=network.seed,
-        status=did["status"],
-        steps=did["steps"],
-        failed_step=did["failed_step"],
         failed_criterion=tuple(did["failed_criterion"]),
         table=run.table("measures"),
         units=run.table("units"),
         state=_Weights(run),
-        seconds=did["seconds"],
+        **{name: did[name] for name in ("status", "steps", "failed_step", "seconds")},
     )
     return Network(outcome, network.task, network.model)

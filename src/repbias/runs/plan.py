@@ -15,7 +15,7 @@ from repbias.experiments.study import ScaleName, Study
 from repbias.models.model import n_outputs
 from repbias.runs.store import Store, StoredRun
 from repbias.training import Training
-from repbias.training.job import counts
+from repbias.training.job import SHARED_IN_A_STACK, counts
 
 STACK, STACK_ON_CUDA = 20, 128
 # A step costs about this many times its matrix products, accuracy checks and checkpoints included (measured).
@@ -97,11 +97,7 @@ def divide(
 
 
 def _shape(spec: NetworkSpec) -> tuple[object, ...]:
-    task, training = spec.task, spec.training
-    return (
-        spec.model.canonical_json(), task.input_shape, task.n_tokens, task.n_classes, task.n_stimuli,
-        training.batch, training.optimizer.kind,
-    )  # fmt: skip
+    return spec.model.canonical_json(), *(shared(spec.task, spec.training) for shared in SHARED_IN_A_STACK.values())
 
 
 PlannedRun: TypeAlias = tuple[str, NetworkSpec, StoredRun | None]  # with the name of its condition

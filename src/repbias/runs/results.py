@@ -21,6 +21,7 @@ from repbias.experiments.families import headlines
 from repbias.runs.loading import load_network
 from repbias.runs.plan import Plan, failed_features, jobs_on, stored_runs
 from repbias.runs.store import Store, StoredRun
+from repbias.runs.study_tables import trained_networks
 from repbias.tasks import check_design
 from repbias.training import Networks
 
@@ -85,22 +86,19 @@ class StudyResult(HasPage, Displayed):
     @cached_property
     def claims(self) -> pd.DataFrame:
         """One row per claim and condition, with estimate, interval, n and verdict."""
-        ungated = None if self.ungated is None else self._trained(self.ungated)
-        return evaluate(
-            self.plan.study, self.plan.conditions, self._trained(self.table), self.plan.scale, self.plan.seeds, ungated
-        )
+        plan, (table, ungated) = self.plan, self._trained
+        return evaluate(plan.study, plan.conditions, table, plan.scale, plan.seeds, ungated)
 
     @property
     def seed_values(self) -> pd.DataFrame:
         """The numbers from which the verdicts follow, one per row of the claims table and seed; see `seed_values`."""
-        ungated = None if self.ungated is None else self._trained(self.ungated)
-        return seed_values(self.plan.study, self.plan.conditions, self._trained(self.table), ungated)
+        return seed_values(self.plan.study, self.plan.conditions, *self._trained)
 
-    def _trained(self, table: pd.DataFrame) -> pd.DataFrame:
-        """Return a table without the networks that diverged: their last step is not the end of their training."""
-        place = ["condition", "seed"]
-        failed = pd.MultiIndex.from_frame(self.outcomes.loc[self.outcomes["status"] == "failed", place])
-        return table[~pd.MultiIndex.from_frame(table[place]).isin(failed)]
+    @property
+    def _trained(self) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+        """The tables `table` and `ungated` of the networks that did not diverge."""
+        ungated = None if self.ungated is None else trained_networks(self.ungated, self.outcomes)
+        return trained_networks(self.table, self.outcomes), ungated
 
     @cached_property
     def verdicts(self) -> pd.DataFrame:

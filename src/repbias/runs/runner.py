@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from repbias.activations.layers import match_layers
 from repbias.core.functions import resolve_function
@@ -15,7 +14,7 @@ from repbias.experiments.condition import Condition, NetworkSpec
 from repbias.runs.plan import STACK, STACK_ON_CUDA, Plan, divide
 from repbias.runs.store import Store
 from repbias.runs.worker import resolve_measures
-from repbias.runs.workers import Work, Workers
+from repbias.runs.workers import Workers
 from repbias.tasks import check_design
 
 # (network-steps taken since the last call, run saved or None, its status, its steps)
@@ -92,18 +91,14 @@ def missing_networks(plan: Plan, store: Store, *, remake: bool = False) -> list[
 def complete(
     networks: Sequence[tuple[Condition, NetworkSpec]],
     store: Store,
+    pool: Workers,
     *,
     device: str = "cpu",
     on_progress: OnProgress | None = None,
-    pool: Workers | None = None,
 ) -> None:
-    """Train networks and store them; see `missing_networks`.
+    """Train networks in worker processes and store them; see `missing_networks`.
 
     After being killed at any moment, the same calls continue where they stopped, and end with the same tables.
-
-    Parameters
-    ----------
-    pool : worker processes to use and keep; by default new ones, which are ended again.
 
     Raises
     ------
@@ -112,34 +107,24 @@ def complete(
     if not networks:
         return
     workers, most = (1, STACK_ON_CUDA) if device.startswith("cuda") else (available_cores(), STACK)
-    for message in _messages(divide(networks, workers, most), store, device, workers, pool):
+    for message in pool.run(divide(networks, workers, most), store.root, device, workers):
         if on_progress is not None:
             taken = message.get("steps_taken", 0)
             on_progress(message["steps"], message.get("saved"), message.get("status", ""), taken)
 
 
 def complete_analyses(
-    jobs: Sequence[AnalysisJob], store: Store, on_saved: Callable[[str], None], *, pool: Workers | None = None
+    jobs: Sequence[AnalysisJob], store: Store, pool: Workers, on_saved: Callable[[str], None]
 ) -> None:
-    """Do analyses and store them; see `missing_analyses`. `on_saved` is called with the id of each.
+    """Do analyses in worker processes and store them; see `missing_analyses`. `on_saved` is called with the id of each.
 
     Raises
     ------
     ValueError : an analysis refused something, in its words. WorkerError : a worker process died.
     """
-    for message in _messages(jobs, store, "cpu", available_cores(), pool) if jobs else ():
+    for message in pool.run(jobs, store.root, "cpu", available_cores()) if jobs else ():
         if "saved" in message:
             on_saved(message["saved"])
-
-
-def _messages(
-    work: Sequence[Work], store: Store, device: str, workers: int, pool: Workers | None
-) -> Iterator[dict[str, Any]]:
-    if pool is not None:
-        yield from pool.run(work, store.root, device, workers)
-        return
-    with Workers() as own:
-        yield from own.run(work, store.root, device, workers)
 
 
 def available_cores() -> int:

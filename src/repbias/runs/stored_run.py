@@ -54,17 +54,11 @@ def file_contents(tables: Mapping[str, pd.DataFrame], weights: Mapping[str, Tens
     for name, table in tables.items():
         contents[f"tables/{safe_name(name, 'table')}.parquet"] = table.to_parquet(None, engine="pyarrow")
     if weights:
-        contents[WEIGHTS] = _packed(weights)
+        from repbias.training.weights import packed  # it imports torch, which listing runs does not need
+
+        contents[WEIGHTS] = packed(weights)
     contents[LOG] = log.encode(errors="backslashreplace")
     return contents
-
-
-def _packed(weights: Mapping[str, Tensor]) -> bytes:
-    import torch
-    from safetensors.torch import save
-
-    # Clones, because safetensors refuses tensors that share memory.
-    return save({n: w.detach().cpu().clone(memory_format=torch.contiguous_format) for n, w in weights.items()})
 
 
 def sealed(run_id: str, experiment: Mapping[str, Any], contents: Mapping[str, bytes]) -> bytes:

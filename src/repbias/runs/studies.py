@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Annotated, overload
 
 import pandas as pd
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from repbias.core.specs import Spec, did_you_mean, explain
+from repbias.core.specs import Spec, did_you_mean, explaining
 from repbias.experiments.study import ScaleName, Study
 from repbias.runs.plan import Plan, make_plan, missing_analyses
 from repbias.runs.progress import RunProgress
@@ -81,10 +81,10 @@ def run_studies(
             _remember(opened, plan)
             missing = missing_networks(plan, opened)
             with shown.training(plan, [condition for condition, _ in missing]) as on_progress:
-                complete(missing, opened, device=device, on_progress=on_progress, pool=pool)
+                complete(missing, opened, pool, device=device, on_progress=on_progress)
             jobs = missing_analyses(plan, opened, remake=remake)
             with shown.analyses(len(jobs)) as on_saved:
-                complete_analyses(jobs, opened, on_saved, pool=pool)
+                complete_analyses(jobs, opened, pool, on_saved)
             yield read_result(plan, opened)
 
 
@@ -210,10 +210,7 @@ def stored_requests(store: Store, names: Sequence[str] = ()) -> dict[str, Reques
     for name, payload in store.requests().items():
         if names and name not in names:
             continue
-        try:
+        path = store.studies / f"{name}.json"
+        with explaining(str(path), f"delete {path} and run the study again: runs are kept"):
             found[name] = Request.model_validate(payload)
-        except ValidationError as error:
-            path = store.studies / f"{name}.json"
-            remedy = f"delete {path} and run the study again: runs are kept"
-            raise ValueError(f"{explain(error, str(path))}\n{remedy}") from error
     return found

@@ -14,7 +14,7 @@ from repbias.analyses import channels
 from repbias.core.results import OUTPUT_POSITION
 from repbias.core.specs import refuse_unknown
 from repbias.experiments.analysis import TABLES
-from repbias.experiments.evaluation import levels_table
+from repbias.experiments.levels import levels_table
 from repbias.figures import select, style
 from repbias.figures.analysis_curves import analysis_curves, channel_spread
 from repbias.figures.analysis_maps import network_matrix, stimulus_map

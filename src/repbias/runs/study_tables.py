@@ -55,13 +55,15 @@ class StudyTables:
 
     @cached_property
     def conditions(self) -> pd.DataFrame:
-        """The conditions."""
-        return described_conditions(self.result)
+        """The conditions; a factor that a condition does not have is a dash."""
+        conditions = self.result.conditions
+        return conditions.astype(object).where(conditions.notna(), "–")
 
     @cached_property
     def features(self) -> tuple[str, ...]:
         """The features that some task of the study reports."""
-        return feature_names(self.result)
+        conditions = self.result.plan.conditions
+        return tuple(dict.fromkeys(name for one in conditions for name in one.task.feature_names))
 
     @cached_property
     def trained(self) -> pd.DataFrame:
@@ -80,14 +82,16 @@ class StudyTables:
 
     @cached_property
     def findings(self) -> Mapping[str, pd.DataFrame]:
-        """What the study's analysis found in networks that passed the criterion, by name of the table."""
-        return analysed_findings(self.result)
+        """What the study's analysis found in networks that passed the criterion, by name of the table.
 
-
-def described_conditions(result: StudyData) -> pd.DataFrame:
-    """Return the study's conditions; a factor that a condition does not have is a dash."""
-    conditions = result.conditions
-    return conditions.astype(object).where(conditions.notna(), "–")
+        An analysis of one network at a time is done on every network, whether or not it passed.
+        """
+        analysis, found, networks = self.result.plan.study.analysis, self.result.findings, self.result.outcomes
+        if analysis is None:
+            return {}
+        if analysis.of == "study":
+            return found
+        return {name: analysed_networks(one, networks) if "seed" in one else one for name, one in found.items()}
 
 
 def contrast_values(claim: Claim, result: StudyData) -> pd.DataFrame:
@@ -109,11 +113,6 @@ def contrast_values(claim: Claim, result: StudyData) -> pd.DataFrame:
     return pd.concat(frames[1:] or frames, ignore_index=True)
 
 
-def feature_names(result: StudyData) -> tuple[str, ...]:
-    """Return every feature that some task of the study reports."""
-    return tuple(dict.fromkeys(name for one in result.plan.conditions for name in one.task.feature_names))
-
-
 def labelled_features(table: pd.DataFrame, result: StudyData) -> pd.DataFrame:
     """Return the rows of features that the task of their condition reports, without probes and joint measures."""
     reported = [(one.name, name) for one in result.plan.conditions for name in one.task.feature_names]
@@ -129,19 +128,6 @@ def analysed_networks(table: pd.DataFrame, networks: pd.DataFrame) -> pd.DataFra
     """Return the rows of the networks that finished and passed the accuracy criterion on every feature."""
     pairs = zip(networks["status"], networks["failed_criterion"], strict=True)
     return _of(table, networks[np.array([counts(status, failed) for status, failed in pairs], dtype=bool)])
-
-
-def analysed_findings(result: StudyData) -> Mapping[str, pd.DataFrame]:
-    """Return the tables that the study's analysis made, by name, of the networks that passed the accuracy criterion.
-
-    An analysis of one network at a time is done on every network, whether or not it passed.
-    """
-    analysis, networks = result.plan.study.analysis, result.outcomes
-    if analysis is None:
-        return {}
-    if analysis.of == "study":
-        return result.findings
-    return {name: analysed_networks(one, networks) if "seed" in one else one for name, one in result.findings.items()}
 
 
 def _of(table: pd.DataFrame, networks: pd.DataFrame) -> pd.DataFrame:

@@ -21,7 +21,8 @@ from repbias.runs.store import Store
 from repbias.training import Network
 from repbias.training.checkpoint import Measure
 from repbias.training.job import Job, Outcome
-from repbias.training.networks import build_network
+from repbias.training.network import build_network
+from repbias.training.summaries import ending
 from repbias.training.trainer import train_stack
 
 Send = Callable[[dict[str, Any]], None]
@@ -64,11 +65,9 @@ def save(store: Store, spec: NetworkSpec, outcome: Outcome, device: str) -> None
         "versions": versions(),
         "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
-    diverged = outcome.status == "failed"
-    ending = f"diverged at step {outcome.failed_step}" if diverged else f"{outcome.status}, {outcome.steps} steps"
-    if outcome.failed_criterion:
-        ending += f"; failed the accuracy criterion: {', '.join(outcome.failed_criterion)}"
-    log = f"{experiment['finished']} {spec.run_id}: {ending}; {outcome.seconds:.1f} s since its stack started\n"
+    log = (
+        f"{experiment['finished']} {spec.run_id}: {ending(outcome)}; {outcome.seconds:.1f} s since its stack started\n"
+    )
     tables = {"measures": outcome.table, "units": outcome.units}
     store.save(spec.run_id, experiment=experiment, tables=tables, weights=outcome.state, log=log)
 

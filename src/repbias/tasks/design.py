@@ -21,6 +21,7 @@ from repbias.tasks.generated import stimulus_keys
 from repbias.tasks.task import SPLITS, UNLABELLED, Finding, Manipulation, Split, Task
 
 _Splits = dict[str, Split]
+_DECLARED = ", declared: the training set is manipulated"
 
 
 @dataclass(frozen=True, repr=False)
@@ -153,9 +154,7 @@ def _labelled(task: Task, splits: _Splits) -> Iterator[Finding]:
         shares = (split.labels != UNLABELLED).mean(axis=0)
         for feature, classes, share in zip(task.feature_names, task.n_classes, shares, strict=True):
             wanted = _declared(task, feature, classes, name).labelled
-            note = f"labelled in {share:.4g} of the items" + (
-                ", declared: the training set is manipulated" * (wanted != 1)
-            )
+            note = f"labelled in {share:.4g} of the items{_DECLARED if wanted != 1 else ''}"
             yield Finding.of("labelled", feature, name, abs(share - wanted), 1 / len(split), note)
 
 
@@ -169,7 +168,7 @@ def _label_balance(task: Task, splits: _Splits, alpha: float) -> Iterator[Findin
             n = max(counts.sum(), 1)
             bound = max(quantile * np.sqrt(wanted * (1 - wanted) / n).max(), 1 / n)
             note = f"class shares {', '.join(f'{share:.4g}' for share in counts / n)}"
-            note += ", declared: the training set is manipulated" * (name == "train" and feature in task.manipulations)
+            note += _DECLARED if name == "train" and feature in task.manipulations else ""
             yield Finding.of("label balance", feature, name, np.abs(counts / n - wanted).max(), bound, note)
 
 

@@ -4,20 +4,45 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Iterable, Mapping
-from typing import Literal
+from typing import Any, Literal
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-from pydantic import JsonValue, field_validator, model_validator
-from torch import Tensor
+from pydantic import model_validator
 
 from repbias.core.functions import call_user_code, resolve_function
-from repbias.tasks.task import Finding, Manipulation, Split, Stimuli, Task
+from repbias.core.specs import Settings
+from repbias.tasks.task import Task
 
 
-class UserTask(Task):
+def _delegated(name: str) -> Any:
+    """Return a property that gives what `task` has under this name, a value or a method."""
+    return property(lambda user: getattr(user.task, name), doc="See `Task`.")
+
+
+class _Delegating:
+    """The contract of a task, fulfilled by another task, `task`."""
+
+    feature_names = _delegated("feature_names")
+    n_classes = _delegated("n_classes")
+    input_shape = _delegated("input_shape")
+    n_stimuli = _delegated("n_stimuli")
+    stimuli = _delegated("stimuli")
+    is_controlled = _delegated("is_controlled")
+    patience = _delegated("patience")
+    measured_names = _delegated("measured_names")
+    measured_labels = _delegated("measured_labels")
+    content = _delegated("content")
+    network_inputs = _delegated("network_inputs")
+    stimuli_at_once = _delegated("stimuli_at_once")
+    n_tokens = _delegated("n_tokens")
+    teacher_forced = _delegated("teacher_forced")
+    given = _delegated("given")
+    agreements = _delegated("agreements")
+    manipulations = _delegated("manipulations")
+    positions = _delegated("positions")
+    leakage = _delegated("leakage")
+
+
+class UserTask(_Delegating, Task):
     """A task made by a user-defined function or class, which is named by its file.
 
     In Python, use your `Task` itself. A study in a store or a TOML file names the function that makes it instead,
@@ -45,12 +70,7 @@ class UserTask(Task):
 
     kind: Literal["user"] = "user"
     function: str
-    settings: dict[str, JsonValue] | None = None
-
-    @field_validator("settings")
-    @classmethod
-    def _none_if_empty(cls, settings: dict[str, JsonValue] | None) -> dict[str, JsonValue] | None:
-        return settings or None  # so that both have one identity
+    settings: Settings = None
 
     @model_validator(mode="after")
     def _can_be_made(self) -> UserTask:
@@ -61,94 +81,6 @@ class UserTask(Task):
     def task(self) -> Task:
         """The task that the function makes."""
         return _made(self.function, json.dumps(self.settings or {}))
-
-    @property
-    def feature_names(self) -> tuple[str, ...]:
-        """See `Task`."""
-        return self.task.feature_names
-
-    @property
-    def n_classes(self) -> tuple[int, ...]:
-        """See `Task`."""
-        return self.task.n_classes
-
-    @property
-    def input_shape(self) -> tuple[int, ...]:
-        """See `Task`."""
-        return self.task.input_shape
-
-    @property
-    def n_stimuli(self) -> tuple[int, int, int]:
-        """See `Task`."""
-        return self.task.n_stimuli
-
-    def stimuli(self, seed: int) -> Stimuli:
-        """See `Task`."""
-        return self.task.stimuli(seed)
-
-    @property
-    def is_controlled(self) -> bool:
-        """See `Task`."""
-        return self.task.is_controlled
-
-    @property
-    def patience(self) -> int | None:
-        """See `Task`."""
-        return self.task.patience
-
-    @property
-    def measured_names(self) -> tuple[str, ...]:
-        """See `Task`."""
-        return self.task.measured_names
-
-    def measured_labels(self, split: Split) -> NDArray[np.int64]:
-        """See `Task`."""
-        return self.task.measured_labels(split)
-
-    def content(self, inputs: NDArray[np.generic]) -> NDArray[np.generic]:
-        """See `Task`."""
-        return self.task.content(inputs)
-
-    def network_inputs(self, inputs: NDArray[np.generic], device: torch.device | str = "cpu") -> Tensor:
-        """See `Task`."""
-        return self.task.network_inputs(inputs, device)
-
-    @property
-    def stimuli_at_once(self) -> int | None:
-        """See `Task`."""
-        return self.task.stimuli_at_once
-
-    @property
-    def n_tokens(self) -> int | None:
-        """See `Task`."""
-        return self.task.n_tokens
-
-    @property
-    def teacher_forced(self) -> bool:
-        """See `Task`."""
-        return self.task.teacher_forced
-
-    def given(self, seed: int) -> dict[str, dict[str, float]]:
-        """See `Task`."""
-        return self.task.given(seed)
-
-    @property
-    def agreements(self) -> dict[frozenset[str], float]:
-        """See `Task`."""
-        return self.task.agreements
-
-    @property
-    def manipulations(self) -> dict[str, Manipulation]:
-        """See `Task`."""
-        return self.task.manipulations
-
-    def positions(self) -> dict[str, tuple[int, ...]]:
-        """See `Task`."""
-        return self.task.positions()
-
-    def leakage(self, splits: Mapping[str, Split], alpha: float) -> Iterable[Finding]:
-        """See `Task`."""
-        return self.task.leakage(splits, alpha)
 
 
 @functools.lru_cache(maxsize=16)

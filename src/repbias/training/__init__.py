@@ -1,7 +1,8 @@
 """Training: many networks at once, each reproducible on its own."""
 
 from repbias.training.curriculum import Phase, Training
-from repbias.training.networks import Network, Networks, load_networks
+from repbias.training.network import Network
+from repbias.training.networks import Networks, load_networks
 from repbias.training.optimizers import SGD, Adam, AdamW, Muon, Optimizer, RMSprop
 from repbias.training.train import train
 

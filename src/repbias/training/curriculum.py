@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator, model_validator
 
-from repbias.core.specs import Spec, did_you_mean
+from repbias.core.specs import Spec, unknown_names
 from repbias.training.optimizers import SGD, AnyOptimizer
 
 RISE = 0.001  # of the mean validation accuracy, smaller than which patience takes for none
@@ -131,13 +131,17 @@ class Training(Spec):
         ValueError : naming every unknown feature and the nearest known ones.
         """
         unknown = [
-            f"phase {i}: no feature is called {feature!r}; {did_you_mean(feature, names)}"
+            problem
             for i, phase in enumerate(self.phases)
-            for feature in phase.features or ()
-            if feature not in names
+            for problem in unknown_names(f"phase {i}: no feature is called", phase.features or (), names)
         ]
         if unknown:
             raise ValueError("\n".join(unknown))
+
+    def check_batch(self, stimuli: int) -> None:
+        """Refuse a batch that is larger than a training set of so many stimuli."""
+        if self.batch > stimuli:
+            raise ValueError(f"a batch of {self.batch} is larger than the training set of {stimuli} stimuli")
 
     def check_positions(self, names: tuple[str, ...], positions: Mapping[str, float]) -> None:
         """Refuse weights of output positions that do not exist, and phases in which they leave nothing to learn.

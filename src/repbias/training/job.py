@@ -49,9 +49,7 @@ class Job:
         names = self.task.feature_names
         self.training.check_features(names)
         self.training.check_positions(names, self.task.given(self.seed).get(OUTPUT_POSITION, {}))
-        train = self.task.n_stimuli[0]
-        if self.training.batch > train:
-            raise ValueError(f"a batch of {self.training.batch} is larger than the training set of {train} stimuli")
+        self.training.check_batch(self.task.n_stimuli[0])
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,19 +111,22 @@ def counts(status: str, failed: Collection[str]) -> bool:
     return status in ("finished", "step limit") and not failed
 
 
+# What the members of a stack share, besides the model.
+SHARED_IN_A_STACK: dict[str, Callable[[Task, Training], object]] = {
+    "kind of optimiser": lambda _, training: type(training.optimizer).__name__,
+    "batch size": lambda _, training: training.batch,
+    "input shape": lambda task, _: task.input_shape,
+    "number of tokens": lambda task, _: task.n_tokens,
+    "classes of the features": lambda task, _: task.n_classes,
+    "number of training stimuli": lambda task, _: task.n_stimuli[0],
+    "conversion of stimuli": lambda task, _: task.network_inputs.__qualname__,
+}
+
+
 def refuse_unlike(jobs: Sequence[Job]) -> None:
     """Raise ValueError if the jobs differ in a property that the members of a stack must share."""
-    must_agree: dict[str, Callable[[Job], object]] = {
-        "kind of optimiser": lambda job: type(job.training.optimizer).__name__,
-        "batch size": lambda job: job.training.batch,
-        "input shape": lambda job: job.task.input_shape,
-        "number of tokens": lambda job: job.task.n_tokens,
-        "classes of the features": lambda job: job.task.n_classes,
-        "number of training stimuli": lambda job: job.task.n_stimuli[0],
-        "conversion of stimuli": lambda job: type(job.task).network_inputs.__qualname__,
-    }
-    for what, value in must_agree.items():
-        values = sorted({str(value(job)) for job in jobs})
+    for what, shared in SHARED_IN_A_STACK.items():
+        values = sorted({str(shared(job.task, job.training)) for job in jobs})
         if len(values) > 1:
             raise ValueError(
                 f"networks that are trained together have the same {what}, got {' and '.join(values)}; train them apart"

@@ -15,17 +15,19 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pandas as pd
-from pydantic import Field, TypeAdapter, ValidationError
-from safetensors.torch import load, save
-from torch import Tensor, nn
+from pydantic import Field, TypeAdapter
+from safetensors.torch import load
+from torch import nn
 
 from repbias.core import VERSION, atomic
 from repbias.core.functions import resolve_function
-from repbias.core.specs import Spec, explain
+from repbias.core.specs import Spec, explaining
 from repbias.models import AnyModel, Model
 from repbias.tasks import AnyTask
 from repbias.tasks.task import Task
 from repbias.training.job import Outcome, Status
+from repbias.training.summaries import all_steps, all_units
+from repbias.training.weights import packed
 
 FORMAT, INDEX = 1, "networks.json"
 TABLES = ("measures", "units")
@@ -77,10 +79,9 @@ def write_outcomes(outcomes: Sequence[Outcome], task: Task, model: ModelLike, fo
     if not seeds or len(set(seeds)) < len(seeds):
         raise ValueError(f"networks of at least one seed, and of different seeds, can be saved, got seeds {seeds}")
     saved = [SavedNetwork(**{name: getattr(one, name) for name in SavedNetwork.model_fields}) for one in outcomes]
-    files = {one.weights: _packed(o.state) for one, o in zip(saved, outcomes, strict=True) if one.weights}
-    for name, tables in zip(TABLES, ([o.table for o in outcomes], [o.units for o in outcomes]), strict=True):
-        stacked = pd.concat([t.assign(seed=seed) for t, seed in zip(tables, seeds, strict=True)], ignore_index=True)
-        files[f"{name}.parquet"] = stacked.to_parquet(None, engine="pyarrow")
+    files = {one.weights: packed(o.state) for one, o in zip(saved, outcomes, strict=True) if one.weights}
+    for name, table in zip(TABLES, (all_steps(outcomes), all_units(outcomes)), strict=True):
+        files[f"{name}.parquet"] = table.to_parquet(None, engine="pyarrow")
     index = Index(
         format=FORMAT,
         repbias=VERSION,
@@ -110,11 +111,9 @@ def read_outcomes(folder: str | Path, model: ModelLike | None) -> tuple[list[Out
     index = _index(path)
     names = [*(f"{name}.parquet" for name in TABLES), *(one.weights for one in index.networks if one.weights)]
     files = {name: _verified(path / name, index.sha256.get(name)) for name in names}
-    try:
+    remedy = "define again, as before saving, what the task uses: boolean functions by their names, and arrays"
+    with explaining(f"the task in {path / INDEX}", remedy):
         task = TypeAdapter[Task](AnyTask).validate_python(index.task)
-    except ValidationError as error:
-        remedy = "define again, as before saving, what the task uses: boolean functions by their names, and arrays"
-        raise ValueError(f"{explain(error, f'the task in {path / INDEX}')}\n{remedy}") from error
     return _outcomes(index.networks, files), task, model or _restored(index.model, path)
 
 
@@ -126,10 +125,8 @@ def _index(path: Path) -> Index:
         raise ValueError(f"expected a folder that networks.save wrote at {path}, but {came}") from None
     except ValueError as error:
         raise ValueError(f"{path / INDEX} is not JSON ({error})") from None
-    try:
+    with explaining(str(path / INDEX)):
         return Index.model_validate(content)
-    except ValidationError as error:
-        raise ValueError(explain(error, str(path / INDEX))) from error
 
 
 def _outcomes(networks: Sequence[SavedNetwork], files: Mapping[str, bytes]) -> list[Outcome]:
@@ -156,21 +153,14 @@ def _described(model: ModelLike) -> dict[str, Any]:
 
 def _restored(described: Mapping[str, Any], path: Path) -> ModelLike:
     if "spec" in described:
-        try:
+        with explaining(f"the model in {path / INDEX}"):
             return TypeAdapter[Model](AnyModel).validate_python(described["spec"])
-        except ValidationError as error:
-            raise ValueError(explain(error, f"the model in {path / INDEX}")) from error
     if described["function"] is None:
         raise ValueError(
             f"the networks in {path} were made by a function that cannot be imported by its name; give the function, "
             "as it was given to train: load_networks(folder, model=MyNetwork)"
         )
     return resolve_function(f"the model of {path}", described["function"])
-
-
-def _packed(state: Mapping[str, Tensor]) -> bytes:
-    # Clones, because safetensors refuses tensors that share memory.
-    return save({name: tensor.detach().cpu().clone().contiguous() for name, tensor in state.items()})
 
 
 def _verified(path: Path, sha256: str | None) -> bytes:

@@ -6,16 +6,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from pydantic import ValidationError
-
 from repbias.core.progress import Meter
-from repbias.core.specs import explain
+from repbias.core.specs import explaining
 from repbias.models import Model
 from repbias.tasks.task import Task
 from repbias.training.checkpoint import Measure
 from repbias.training.curriculum import Training
 from repbias.training.job import Job, Progress
-from repbias.training.networks import ModelLike, Network, Networks, build_network
+from repbias.training.network import Network, build_network
+from repbias.training.networks import Networks
+from repbias.training.saving import ModelLike
 from repbias.training.trainer import train_stack
 
 
@@ -111,10 +111,8 @@ def _checked_training(training: Training | Mapping[str, Any] | None) -> Training
             f"training must be a Training or a dict of its fields, got {type(training).__name__}; "
             'for example Training(optimizer="adam")'
         )
-    try:
+    with explaining("training"):
         return Training.model_validate(dict(training))
-    except ValidationError as error:
-        raise ValueError(explain(error, "training")) from error
 
 
 def _layers_to_read(model: ModelLike, layers: str | Sequence[str] | None) -> tuple[str, ...]:

@@ -1,11 +1,20 @@
-"""Weights of trained networks, put into modules that are made again."""
+"""Weights of trained networks: as bytes, and put into modules that are made again."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
-from torch import nn
+from safetensors.torch import save
+from torch import Tensor, nn
 
 from repbias.training.job import Outcome
+
+
+def packed(weights: Mapping[str, Tensor]) -> bytes:
+    """Return tensors by name in the format of safetensors."""
+    # Clones, because safetensors refuses tensors that share memory.
+    return save({name: tensor.detach().cpu().clone().contiguous() for name, tensor in weights.items()})
 
 
 def put_weights(module: nn.Module, outcome: Outcome) -> None:

@@ -115,7 +115,8 @@ class ArrayTask(Task):
         arrays = None if columns is not None else _held(fingerprint)
         if columns is not None:
             groups = _named(groups, "groups", columns)
-            split = _named_split(split, columns, len(inputs))
+            if isinstance(split, Mapping):
+                split = _named(indices_as_column(split, len(inputs)), "split", columns)
             others = (groups, split) if isinstance(split, str) else (groups,)
             names = tuple(features) if features is not None else tuple(name for name in columns if name not in others)
             arrays = _made(path, inputs, columns, names, groups, split if isinstance(split, str) else None, axes)
@@ -285,10 +286,6 @@ def _named(values: Any, name: str, columns: dict[str, NDArray[np.generic]]) -> s
         raise ValueError(f"labels have a column {name!r} already: write {name}={name!r}, or rename it")
     columns[name] = as_column(values)
     return name
-
-
-def _named_split(split: Any, columns: dict[str, NDArray[np.generic]], n: int) -> Any:
-    return _named(indices_as_column(split, n), "split", columns) if isinstance(split, Mapping) else split
 
 
 def _standard(train: NDArray[np.generic]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pydantic import Field, field_validator, model_validator
 
 from repbias.core.randomness import rng
-from repbias.core.specs import Spec, did_you_mean
+from repbias.core.specs import Spec, refuse_all, unknown_names
 from repbias.tasks.bits.functions import MAX_INPUTS, default_inputs, known_functions, patterns, truth_table
 from repbias.tasks.generated import BinaryFeature, BinaryTask, Labels, consecutive, draw_unseen
 from repbias.tasks.task import Split
@@ -131,11 +131,7 @@ class Agreement(Spec):
 
     def problems(self, features: Mapping[str, BinaryFeature]) -> list[str]:
         """Return the reasons why a task with these features cannot have this agreement."""
-        problems = [
-            f"agreement: no feature is called {name!r}; {did_you_mean(name, features)}"
-            for name in (self.first, self.second)
-            if name not in features
-        ]
+        problems = list(unknown_names("agreement: no feature is called", (self.first, self.second), features))
         if self.first == self.second:
             problems.append(f"agreement is between two features, got {self.first!r} twice")
         if not problems and any(features[name].is_manipulated for name in (self.first, self.second)):
@@ -186,8 +182,7 @@ class BooleanTask(BinaryTask):
         problems = [*self._too_many_bits(), *self.too_rare(), *self._unfit_probes()]
         if self.agreement is not None:
             problems += self.agreement.problems(self.features)
-        if problems:
-            raise ValueError("; ".join(problems))
+        refuse_all(problems)
         return self
 
     def _too_many_bits(self) -> list[str]:

@@ -15,7 +15,7 @@ from itertools import pairwise, product
 
 import numpy as np
 
-from repbias.core.specs import did_you_mean
+from repbias.core.specs import did_you_mean, refuse_all, unknown_names
 from repbias.tasks.images.shapes import SHAPES
 from repbias.tasks.images.textures import TEXTURES
 
@@ -85,8 +85,7 @@ class Factor:
         known = self.graded(self.default)
         if classes is None:
             return known
-        if unknown := [name for name in classes if name not in known]:
-            raise ValueError("; ".join(f"no class is called {name!r}; {did_you_mean(name, known)}" for name in unknown))
+        refuse_all(unknown_names("no class is called", classes, known))
         if len(set(classes)) < len(classes):
             raise ValueError(f"a class is named twice in {', '.join(classes)}")
         return {name: known[name] for name in classes}

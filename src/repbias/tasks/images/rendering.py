@@ -9,21 +9,21 @@ import json
 from collections.abc import Iterator, Sequence
 from io import BytesIO
 from itertools import product
-from math import ceil
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.gridspec import SubplotSpec
 from numpy.typing import NDArray
 from PIL import Image
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from repbias.core import VERSION, atomic
 from repbias.core.randomness import rng
-from repbias.core.specs import Spec, explain
+from repbias.core.specs import Spec, explaining
+from repbias.figures import style
 from repbias.tasks.images.drawing import draw
 from repbias.tasks.images.scenes import Scenes, draw_scenes
 from repbias.tasks.images.task import ImageTask, choices
@@ -57,10 +57,8 @@ class Rendering(Spec):
         """
         if len(set(self.factors)) < len(self.factors):
             raise ValueError(f"a factor is named twice in {', '.join(self.factors)}")
-        try:
+        with explaining("these images"):
             return ImageTask.model_validate({"features": {name: name for name in self.factors}, "size": self.size})
-        except ValidationError as error:
-            raise ValueError(explain(error, "these images")) from error
 
     def scenes(self) -> Scenes:
         """Draw the scenes: all renderings of a combination together, the last factor changing fastest."""
@@ -176,6 +174,7 @@ _DPI = 100
 _LEFT, _RIGHT, _BOTTOM, _TOP = 110, 20, 110, 40  # px around a panel
 
 
+@style.applied("repbias")
 def contact_sheet(scenes: Scenes, factors: Sequence[str], size: int) -> bytes:
     """Return a PNG: the first factor's classes in rows, the last one's in columns, a panel for each class of a third.
 
@@ -193,8 +192,9 @@ def contact_sheet(scenes: Scenes, factors: Sequence[str], size: int) -> bytes:
     plain = np.all([scenes.classes[factor] == 0 for factor in rest], axis=0) if rest else np.full(len(scenes), True)
     panels = range(min(len(scenes.names[panel]), _MAX_PANELS)) if panel else range(1)
     side = min(size, _THUMBNAIL)
-    figure, axes = _figure(len(panels), len(scenes.names[rows]) * side, _count(scenes, columns) * side)
-    for ax, number in zip(axes, panels, strict=True):
+    figure, cells = _figure(len(panels), _count(scenes, columns) * side, len(scenes.names[rows]) * side)
+    for cell, number in zip(cells, panels, strict=True):
+        ax = figure.add_subplot(cell)
         shown = plain & (scenes.classes[panel] == number) if panel else plain
         _draw_panel(ax, scenes.take(np.flatnonzero(shown)), rows, columns, size, side)
         ax.set_title(f"{panel}: {scenes.names[panel][number]}" if panel else "")
@@ -203,25 +203,15 @@ def contact_sheet(scenes: Scenes, factors: Sequence[str], size: int) -> bytes:
     return buffer.getvalue()
 
 
+def _figure(panels: int, width: int, height: int) -> tuple[Figure, list[SubplotSpec]]:
+    """Return a figure with panels of exactly this many px, so that pixels are shown unscaled, and room for names."""
+    size, gap = (width / _DPI, height / _DPI), ((_LEFT + _RIGHT) / _DPI, (_BOTTOM + _TOP) / _DPI)
+    margins = (_LEFT / _DPI, _BOTTOM / _DPI, _RIGHT / _DPI, _TOP / _DPI)
+    return style.tiles(panels, min(panels, _PANELS_A_ROW), size, gap, margins)
+
+
 def _count(scenes: Scenes, factor: str | None) -> int:
     return len(scenes.names[factor]) if factor else 1
-
-
-def _figure(panels: int, height: int, width: int) -> tuple[Figure, list[Axes]]:
-    """Make a figure with panels of exactly this many px, so that pixels are shown unscaled, and room for names."""
-    across = min(panels, _PANELS_A_ROW)
-    down = ceil(panels / across)
-    outer_width, outer_height = width + _LEFT + _RIGHT, height + _BOTTOM + _TOP
-    total_width, total_height = across * outer_width, down * outer_height
-    figure = Figure(figsize=(total_width / _DPI, total_height / _DPI), dpi=_DPI)
-    FigureCanvasAgg(figure)
-    axes = []
-    for i in range(panels):
-        left = i % across * outer_width + _LEFT
-        bottom = total_height - (i // across + 1) * outer_height + _BOTTOM
-        rectangle = (left / total_width, bottom / total_height, width / total_width, height / total_height)
-        axes.append(figure.add_axes(rectangle))
-    return figure, axes
 
 
 def _draw_panel(ax: Axes, scenes: Scenes, rows: str, columns: str | None, size: int, side: int) -> None:

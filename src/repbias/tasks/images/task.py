@@ -14,13 +14,15 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import model_validator
 
 from repbias.core.randomness import rng
-from repbias.core.specs import did_you_mean
+from repbias.core.specs import refuse_all, refuse_unknown
 from repbias.tasks.generated import Labels, agreeing, balanced_classes, draw_unseen, drawn_alike, labels_with_shares
 from repbias.tasks.images.drawing import draw
 from repbias.tasks.images.factors import FACTORS, TRIFEATURE
 from repbias.tasks.images.leakage import image_leakage
+from repbias.tasks.images.problems import problems
 from repbias.tasks.images.scenes import Choice, ImageSplit, Scenes, draw_scenes
 from repbias.tasks.images.spec import ImageSpec
 from repbias.tasks.task import UNLABELLED, Finding, Split
@@ -66,10 +68,14 @@ class ImageTask(ImageSpec):
     ((3, 16, 16), (10, 10))
     """
 
+    @model_validator(mode="after")
+    def _feasible(self) -> ImageTask:
+        refuse_all(problems(self))
+        return self
+
     def class_names(self, feature: str, seed: int = 0) -> tuple[str, ...]:
         """Return the names of a feature's labels 0, 1, ...; they depend on the seed where classes are held out."""
-        if feature not in self.features:
-            raise ValueError(f"no feature is called {feature!r}; {did_you_mean(feature, self.features)}")
+        refuse_unknown(feature, self.features, "feature")
         names = list(self.levels(self.features[feature].factor))
         return tuple(names[i] for i in seen_classes(self, self.features[feature].factor, seed))
 

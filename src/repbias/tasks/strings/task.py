@@ -17,7 +17,7 @@ from pydantic import Field, field_validator, model_validator
 
 from repbias.core.randomness import rng
 from repbias.core.results import OUTPUT_POSITION
-from repbias.core.specs import did_you_mean
+from repbias.core.specs import did_you_mean, refuse_all, refuse_unknown
 from repbias.tasks.generated import BinaryTask, Labels, consecutive, draw_unseen
 from repbias.tasks.strings.features import AnyStringFeature
 from repbias.tasks.strings.layout import Block, draw_owners
@@ -89,17 +89,11 @@ class StringTask(BinaryTask):
 
     @model_validator(mode="after")
     def _feasible(self) -> StringTask:
-        problems = [
-            *self._too_short(),
-            *self._too_many_tokens(),
-            *self._too_wide(),
-            *self.too_rare(),
-        ]
+        problems = [*self._too_short(), *self._too_many_tokens(), *self._too_wide(), *self.too_rare()]
         if isinstance(self.order, tuple) and sorted(self.order) != sorted(self.features):
             names = ", ".join(self.features)
             problems.append(f"order={self.order} must name every feature once: {names}, in any order")
-        if problems:
-            raise ValueError("; ".join(problems))
+        refuse_all(problems)
         return self
 
     def _too_short(self) -> Iterator[str]:
@@ -153,8 +147,7 @@ class StringTask(BinaryTask):
 
     def tokens_of(self, feature: str) -> tuple[int, ...]:
         """Return the numbers of the tokens that belong to a feature."""
-        if feature not in self.features:
-            raise ValueError(f"no feature is called {feature!r}; {did_you_mean(feature, self.features)}")
+        refuse_unknown(feature, self.features, "feature")
         return self._owned()[feature]
 
     def leakage(self, splits: Mapping[str, Split], alpha: float) -> Iterable[Finding]:
