@@ -93,7 +93,7 @@ def test_null_data_are_called_significant_no_more_often_than_alpha():
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ([], "expected at least one seed's value, got none"),
+        ([], "got none"),
         ([0.1, math.nan, 0.2, math.inf], r"got nan at seed index 1 \(2 of 4 in all\)"),
         ([[0.1, 0.2]], r"\[seed\], got shape \(1, 2\); average within each seed"),
     ],
@@ -105,7 +105,7 @@ def test_what_is_not_one_finite_number_a_seed_is_refused(function, values, messa
 
 @pytest.mark.parametrize("confidence", [0, 1, 95])
 def test_confidence_lies_between_0_and_1(confidence):
-    with pytest.raises(ValueError, match=f"confidence lies between 0 and 1, got {confidence}"):
+    with pytest.raises(ValueError, match=f"confidence .*got {confidence}"):
         mean_interval([1.0, 2.0], confidence)
 
 

@@ -85,9 +85,14 @@ def test_connections_are_the_multiply_adds_that_torch_counts(model):
     assert model.connections((3, 32, 32), 20) == counter.get_total_flops() / 2 / len(IMAGES)
 
 
-def test_wrong_sizes_are_refused():
-    with pytest.raises(ValueError, match=r"those of 4 stages and blocks=.* those of 3"):
-        ResNet(blocks=(2, 2, 2))
-    with pytest.raises(ValueError, match=r"images of 31 px are too small for a ResNet of 4 stages.* at least 32 px"):
-        built(RESNET_18, size=31)
+@pytest.mark.parametrize(
+    ("use", "message"),
+    [
+        (lambda: ResNet(blocks=(2, 2, 2)), "4 stages and blocks=.* 3"),
+        (lambda: built(RESNET_18, size=31), "31 px are too small .* at least 32 px"),
+    ],
+)
+def test_wrong_sizes_are_refused(use, message):
+    with pytest.raises(ValueError, match=message):
+        use()
     built(RESNET_18, size=32)(IMAGES)

@@ -57,7 +57,7 @@ class TestDivide:
         st.integers(1, 9),
         st.integers(2, 25),
     )
-    def test_every_member_once_among_its_like_and_no_stack_too_large(
+    def test_each_network_is_in_one_stack_of_its_like_and_no_stack_is_too_large(
         self, pairs: list[tuple[Condition, NetworkSpec]], workers: int, most: int
     ) -> None:
         stacks = divide(pairs, workers, most)

@@ -108,7 +108,7 @@ def test_networks_that_are_not_there_are_named_and_not_averaged(store: Store, pl
 @pytest.mark.parametrize(
     "left", [NOTHING, PASSED_THEN_FAILED], ids=["no table", "passed the accuracy criterion before"]
 )
-def test_a_member_that_failed_is_not_averaged(store: Store, plan: Plan, left: pd.DataFrame) -> None:
+def test_a_network_that_failed_is_not_averaged(store: Store, plan: Plan, left: pd.DataFrame) -> None:
     result = fill(store, plan, {**{("one", seed): 0.25 for seed in range(5)}, ("one", 1): left, ("two", 0): left})
     assert numbers(result) == [("one", 4, 5, "replicated"), ("two", 0, 5, "no data")]
     assert (result.claims["estimate"].to_list()[0], result.claims["twin_n"].to_list()[0]) == (0.25, 4)

@@ -144,7 +144,7 @@ def test_experiment_and_log_come_back_as_they_were(store: Store) -> None:
     assert (run.id, run.experiment, run.log) == ("a", EXPERIMENT, log)
 
 
-def test_a_failed_member_has_no_weights_file(store: Store) -> None:
+def test_a_failed_network_has_no_weights_file(store: Store) -> None:
     folder = store.save("a", experiment=EXPERIMENT, tables={"curves": TABLE}, weights={}, log="")
     assert not (folder / "weights.safetensors").exists()
     assert store.load("a").weights() == {}

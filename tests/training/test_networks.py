@@ -1,6 +1,7 @@
 """Trained networks are sequences that slice, compare, display themselves and survive saving."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import assert_type
 
@@ -80,19 +81,28 @@ def test_saved_networks_come_back_bit_for_bit(networks: Networks, tmp_path: Path
 def test_nothing_is_overwritten(networks: Networks, tmp_path: Path) -> None:
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken" / "thesis.txt").write_text("mine")
-    with pytest.raises(FileExistsError, match="taken"):
+    with pytest.raises(FileExistsError):
         networks.save(tmp_path / "taken")
     assert [path.name for path in (tmp_path / "taken").iterdir()] == ["thesis.txt"]
 
 
-def test_a_changed_or_missing_file_is_recognised(networks: Networks, tmp_path: Path) -> None:
+def change_a_byte(path: Path) -> None:
+    data = path.read_bytes()
+    path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+
+
+def delete_the_digest(path: Path) -> None:
+    index = json.loads((path.parent / "networks.json").read_text())
+    del index["sha256"][path.name]
+    (path.parent / "networks.json").write_text(json.dumps(index))
+
+
+@pytest.mark.parametrize("damage", [change_a_byte, Path.unlink, delete_the_digest])
+def test_weights_that_are_not_as_they_were_saved_are_refused(
+    networks: Networks, tmp_path: Path, damage: Callable[[Path], None]
+) -> None:
     folder = networks.save(tmp_path / "saved")
-    weights = folder / "weights-0001.safetensors"
-    data = weights.read_bytes()
-    weights.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
-    with pytest.raises(ValueError, match="weights-0001"):
-        repbias.load_networks(folder)
-    weights.unlink()
+    damage(folder / "weights-0001.safetensors")
     with pytest.raises(ValueError, match="weights-0001"):
         repbias.load_networks(folder)
 
@@ -114,15 +124,6 @@ def test_a_module_of_a_named_class_is_found_again_and_a_lambda_is_asked_for(tmp_
     with pytest.raises(ValueError, match="model="):
         repbias.load_networks(folder)
     assert repbias.load_networks(folder, model=as_lambda) == local
-
-
-def test_a_network_without_its_weights_is_never_made_with_others(networks: Networks, tmp_path: Path) -> None:
-    folder = networks.save(tmp_path / "saved")
-    index = json.loads((folder / "networks.json").read_text())
-    del index["sha256"]["weights-0001.safetensors"]
-    (folder / "networks.json").write_text(json.dumps(index))
-    with pytest.raises(ValueError, match="weights-0001"):
-        repbias.load_networks(folder)
 
 
 @pytest.mark.parametrize("field", ["format", "task", "model", "networks", "sha256"])
@@ -148,10 +149,9 @@ def test_networks_that_diverged_are_saved_without_weights(tmp_path: Path) -> Non
 
 def test_networks_that_are_not_alike_are_not_saved_together(networks: Networks, tmp_path: Path) -> None:
     wider = repbias.train(TASK, repbias.MLP(widths=(24,)), seeds=[9], training=SHORT)
-    with pytest.raises(ValueError, match="different tasks or models"):
-        Networks([*networks, *wider]).save(tmp_path / "mixed")
-    with pytest.raises(ValueError, match="different seeds"):
-        Networks([networks[0], networks[0]]).save(tmp_path / "twice")
+    for mixed, differs in [([*networks, *wider], "models"), ([networks[0], networks[0]], "seeds")]:
+        with pytest.raises(ValueError, match=f"different .*{differs}"):
+            Networks(mixed).save(tmp_path / "mixed")
     assert not list(tmp_path.iterdir())
 
 
