@@ -259,5 +259,5 @@ def test_the_corrected_effects_are_accepted_whatever_the_other_conditions() -> N
 def test_a_condition_that_lacks_a_factor_is_named() -> None:
     text = study(effects=[]).model_dump()
     del text["conditions"][3]["factors"]["norm"]
-    with pytest.raises(ValidationError, match="condition 'no, batch, SGD' has no factor 'norm'; leave it out by where"):
+    with pytest.raises(ValidationError, match="'no, batch, SGD' has no factor 'norm'; leave it out by where"):
         Study.model_validate({**text, "effects": [EFFECTS.model_dump()]})

@@ -156,10 +156,9 @@ Plotted = Callable[..., Axes | Figure]
 @pytest.mark.parametrize("name", ["networks", "report", "study"])
 def test_unknown_kinds_and_styles_are_refused_with_near_names(name: str, request: pytest.FixtureRequest) -> None:
     plot: Plotted = request.getfixturevalue(name).plot
-    with pytest.raises(ValueError, match="did you mean 'layers'"):
-        plot("layer")
-    with pytest.raises(ValueError, match="did you mean 'user'"):
-        plot("layers", style="usr")
+    for kind, of_plot, nearest in [("layer", "repbias", "layers"), ("layers", "usr", "user")]:
+        with pytest.raises(ValueError, match=f"did you mean '{nearest}'"):
+            plot(kind, style=of_plot)
 
 
 @pytest.mark.parametrize(("name", "kind"), [("networks", "learning"), ("networks", "units"), ("report", "shares")])

@@ -116,14 +116,19 @@ class TestPlan:
         two, four = ([m.run_id for _, m in make_plan(make_study(), "quick", n).networks()] for n in (2, 4))
         assert four[:2] == two
 
-    @pytest.mark.parametrize("seeds", [0, -1])
-    def test_seeds_below_one_are_refused(self, seeds: int) -> None:
-        with pytest.raises(ValueError, match=f"seeds must be at least 1, got {seeds}"):
-            make_plan(make_study(), "quick", seeds)
-
-    def test_a_scale_the_study_has_not_is_refused(self) -> None:
-        with pytest.raises(ValueError, match="study 'tiny' has no scale 'full'; it has quick"):
-            make_plan(make_study(), "full")
+    @pytest.mark.parametrize(
+        ("scale", "seeds", "message"),
+        [
+            ("quick", 0, "seeds .*got 0"),
+            ("quick", -1, "seeds .*got -1"),
+            ("full", None, "no scale 'full'; it has quick"),
+        ],
+    )
+    def test_no_seeds_and_a_scale_that_the_study_lacks_are_refused(
+        self, scale: str, seeds: int | None, message: str
+    ) -> None:
+        with pytest.raises(ValueError, match=message):
+            make_plan(make_study(), scale, seeds)
 
     def test_flops_are_three_products_of_each_weight(self) -> None:
         connections = 12 * 16 + 16 * 16 + 16 * 2
