@@ -85,13 +85,16 @@ def test_input_kinds_agree():
     assert procrustes(torch.from_numpy(x), y) == pytest.approx(procrustes(x.astype(float), y.astype(float)), abs=1e-12)
 
 
-def test_errors():
-    x, y = two("random")
-    with pytest.raises(ValueError, match="same stimuli, got 40 and 39"):
-        procrustes(x, y[:-1])
-    with pytest.raises(ValueError, match="2 stimuli or more, got 1"):
-        procrustes(x[:1], y[:1])
-    with pytest.raises(ValueError, match="a must vary over stimuli"):
-        procrustes(np.full((40, 5), 0.1), y)
-    with pytest.raises(ValueError, match="b must be finite"):
-        procrustes(x, np.full((40, 5), np.inf))
+X, Y = two("random")
+REFUSED = {
+    "other stimuli": (lambda: procrustes(X, Y[:-1]), "got 40 and 39"),
+    "one stimulus": (lambda: procrustes(X[:1], Y[:1]), "2 stimuli or more, got 1"),
+    "constant": (lambda: procrustes(np.full((40, 5), 0.1), Y), "a must vary over stimuli"),
+    "infinite": (lambda: procrustes(X, np.full((40, 5), np.inf)), "b must be finite"),
+}
+
+
+@pytest.mark.parametrize(("call", "message"), REFUSED.values(), ids=REFUSED)
+def test_a_value_is_refused(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
