@@ -247,18 +247,18 @@ def test_layers_of_one_name_a_folder_and_no_file_are_refused(tmp_path: Path) -> 
     np.save(tmp_path / "V4.npy", V4)
     np.savez(tmp_path / "data.npz", V4=V4)
     (tmp_path / "folder.npy").mkdir()
-    with pytest.raises(ValueError, match="'V4' was read before"):
-        read_arrays([tmp_path / "V4.npy", tmp_path / "data.npz"])
-    with pytest.raises(ValueError, match="not a file"):
-        read_arrays([tmp_path / "folder.npy"])
-    with pytest.raises(ValueError, match="no array is given"):
-        read_arrays([])
+    for files, said in (
+        (["V4.npy", "data.npz"], "'V4' was read before"),
+        (["folder.npy"], "not a file"),
+        ([], "no array is given"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            read_arrays([tmp_path / file for file in files])
 
 
 def test_inputs_that_differ_in_length_or_have_no_axis_are_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "two.npz", a=np.ones(3), b=np.ones(4))
     np.save(tmp_path / "one.npy", np.array(3.0))
-    with pytest.raises(ValueError, match="must be the same stimuli"):
-        read_inputs(tmp_path / "two.npz")
-    with pytest.raises(ValueError, match="single number"):
-        read_inputs(tmp_path / "one.npy")
+    for file, said in (("two.npz", "same stimuli"), ("one.npy", "single number")):
+        with pytest.raises(ValueError, match=said):
+            read_inputs(tmp_path / file)
