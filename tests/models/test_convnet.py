@@ -103,5 +103,5 @@ def test_what_is_no_image_and_images_too_small_are_refused():
 
 
 def test_a_convnet_has_a_stage_at_least():
-    with pytest.raises(ValidationError, match="channels"):
+    with pytest.raises(ValidationError):
         ConvNet(channels=())

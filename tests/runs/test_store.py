@@ -482,12 +482,15 @@ def test_a_read_only_disk_is_refused_to_writers_and_open_to_readers(mounted: Cal
     root = mounted("size=256k")
     save(Store.open(root, create=True), "a")
     subprocess.run(["mount", "-o", "remount,ro", str(root)], check=True)
-    with pytest.raises(StoreError, match=r"cannot use .* as a store: Read-only file system .*name another folder"):
-        Store.open(root, create=True)
     reader = Store.open(root, create=False)
     assert reader.load("a").experiment == EXPERIMENT
-    with pytest.raises(StoreError, match="Read-only file system"):
-        save(reader, "b")
+    refused: dict[str, Callable[[], object]] = {
+        "Read-only file system .*name another folder": lambda: Store.open(root, create=True),
+        "Read-only file system": lambda: save(reader, "b"),
+    }
+    for why, use in refused.items():
+        with pytest.raises(StoreError, match=why):
+            use()
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write whatever the permission bits say")
