@@ -57,6 +57,10 @@ REFUSED = {
     "bare labels": ({"features": SIDE}, "features must be a mapping"),
     "a feature whose name is a number": ({"features": {0: SIDE}}, "names in features must be text, got 0"),
     "columns without names": ({"features": pd.DataFrame({0: SIDE})}, "rename it, e.g. '0'"),
+    "a gap in a frame": (
+        {"arrays": {"V4": pd.DataFrame(altered(np.nan)).astype("Float64")}},
+        "must be finite, got 1 values",
+    ),
     "a feature without a name": ({"features": {"": SIDE}}, "names in features must not be empty"),
     "a reserved name": ({"features": {"(all)": SIDE}}, "stands for all together"),
     "columns of one name": (
@@ -237,8 +241,3 @@ def test_activity_of_any_kind_of_number_is_accepted(kind):
     found = check_layers({"V4": KINDS[kind](array)})["V4"]
     assert found.dtype == np.float64
     assert (found == array).all()
-
-
-def test_gaps_in_a_frame_are_refused_as_values_that_are_not_finite():
-    with pytest.raises(ValueError, match="must be finite, got 1 values"):
-        check_layers({"V4": pd.DataFrame(altered(np.nan)).astype("Float64")})

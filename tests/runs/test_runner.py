@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -107,6 +106,16 @@ class TestComplete:
         assert sorted(taken for _, saved, _, taken in told if saved) == [60, 60, 90, 90]
         assert 0 < sum(steps for steps, *_ in told) <= 2 * 60 + 2 * 90
 
+    def test_a_measure_that_prints_disturbs_nothing(
+        self, store: Store, measure: MeasureModule, warm_workers: Workers
+    ) -> None:
+        body = 'print("{}"); print("[1]", flush=True); os.write(1, b"not JSON\\n")\nreturn [1.0, 2.0]'
+        wanted = plan(measures=measure(body))
+        complete(missing_networks(wanted, store), store, pool=warm_workers)
+        table = store.load(wanted.networks()[0][1].run_id).table("measures")
+        own = table[(table["measure"] == "own") & (table["layer"] == "hidden.1") & (table["step"] == 60)]
+        assert dict(zip(own["feature"], own["value"], strict=True)) == {"easy": 1.0, "hard": 2.0}
+
     def test_conditions_with_the_same_settings_share_their_runs(self, store: Store) -> None:
         assert len(missing_networks(plan(steps={"one": 60, "another": 60}), store)) == 2
 
@@ -124,6 +133,14 @@ worker = subprocess.Popen([sys.executable, "-m", "repbias.runs.worker_process", 
 print(worker.pid, flush=True)
 os._exit(0)
 """
+
+
+# The body of a measure after which every file that is written finds the disk full.
+FULL_DISK = """\
+from repbias.core import atomic
+def write(path, data): raise OSError(errno.ENOSPC, 'No space left on device', str(path))
+atomic._write_synced = write
+return [0.0, 0.0]"""
 
 
 class TestWorkers:
@@ -184,35 +201,18 @@ class TestWorkers:
         messages.close()
         assert wait_until(lambda: not alive(workers), 1)
 
-    def test_a_measure_that_prints_disturbs_nothing(self, store: Store, measure: MeasureModule) -> None:
-        body = 'print("{}"); print("[1]", flush=True); os.write(1, b"not JSON\\n")\nreturn [1.0, 2.0]'
-        wanted = plan(measures=measure(body))
-        complete(missing_networks(wanted, store), store)
-        table = store.load(wanted.networks()[0][1].run_id).table("measures")
-        own = table[(table["measure"] == "own") & (table["layer"] == "hidden.1") & (table["step"] == 60)]
-        assert dict(zip(own["feature"], own["value"], strict=True)) == {"easy": 1.0, "hard": 2.0}
-
     @pytest.mark.parametrize(
         ("body", "words"),
         [
-            ("raise KeyError('oops')", "line 3) raised KeyError: 'oops'"),
-            ("return [1.0]", "measure 'own' returned 1 values for the 2 features"),
+            ("raise KeyError('oops')", r"line 3\) raised KeyError: 'oops'"),
+            (FULL_DISK, "No space left on device.*Free some space, then give the same command"),
         ],
+        ids=["a measure fails", "the disk is full"],
     )
-    def test_a_measure_that_fails_is_an_error(
+    def test_an_error_in_a_worker_is_an_error_in_its_words_and_leaves_nothing(
         self, store: Store, measure: MeasureModule, body: str, words: str
     ) -> None:
-        with pytest.raises(ValueError, match=re.escape(words)):
+        with pytest.raises(ValueError, match=words):
             complete(missing_networks(plan(measures=measure(body)), store), store)
-        assert workers_of(os.getpid()) == set()
-
-    def test_a_full_disk_says_what_is_kept(self, store: Store, measure: MeasureModule) -> None:
-        full = (
-            "from repbias.core import atomic\n"
-            "def write(path, data): raise OSError(errno.ENOSPC, 'No space left on device', str(path))\n"
-            "atomic._write_synced = write\n"
-            "return [0.0, 0.0]"
-        )
-        with pytest.raises(ValueError, match=r"No space left on device.*Free some space, then give the same command"):
-            complete(missing_networks(plan(measures=measure(full)), store), store)
         assert list(store.runs.iterdir()) == []
+        assert workers_of(os.getpid()) == set()

@@ -439,20 +439,21 @@ def test_probes_of_degenerate_representations():
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("find", "arguments", "message"),
     [
-        ({"labels": [0, 0, 0]}, r"labels must hold stimuli of class 1, got none among 3 \(there are \[0\]\)"),
-        ({"labels": [[0, 1]] * 3}, "labels must be those of one feature"),
-        ({"labels": [0, 1]}, "labels must have one row for each of the 3 stimuli"),
-        ({"labels": [0, 1, 1], "classes": (0, 0)}, "classes must be two different classes"),
+        *(
+            (find, arguments, message)
+            for find in (difference_vector, probe_direction)
+            for arguments, message in [
+                ({"labels": [0, 0, 0]}, r"class 1, got none among 3 \(there are \[0\]\)"),
+                ({"labels": [[0, 1]] * 3}, "labels must be those of one feature"),
+                ({"labels": [0, 1]}, "labels must have one row for each of the 3"),
+                ({"labels": [0, 1, 1], "classes": (0, 0)}, "two different classes"),
+            ]
+        ),
+        (probe_direction, {"labels": [0, 1, 1], "inverse_penalty": 0}, "inverse_penalty"),
     ],
 )
-@pytest.mark.parametrize("find", [difference_vector, probe_direction])
-def test_directions_of_labels_without_two_classes_are_refused(find, arguments, message):
+def test_directions_without_two_classes_and_a_penalty_of_zero_are_refused(find, arguments, message):
     with pytest.raises(ValueError, match=message):
         find(np.eye(3), **arguments)
-
-
-def test_a_penalty_of_zero_is_refused():
-    with pytest.raises(ValueError, match="inverse_penalty"):
-        probe_direction(np.eye(3), [0, 1, 1], inverse_penalty=0)
