@@ -85,7 +85,7 @@ class TestRunId:
         monkeypatch.setattr("repbias.experiments.analysis.ANALYSIS_VERSION", 10_000)
         assert run_id() != before
 
-    def test_a_job_survives_its_json(self) -> None:
+    def test_a_job_is_made_again_from_its_json(self) -> None:
         job = AnalysisJob(analysis=Analysis(**ANALYSIS), conditions=("one", "one"), networks=networks(0, 1))
         again = AnalysisJob.model_validate_json(job.model_dump_json())
         assert again == job

@@ -78,7 +78,7 @@ class TestInteraction:
         renamed = [turned.level({"skips": s, "norm": n}) for n in ("batch", "none") for s in ("yes", "no")]
         assert_allclose(turned.compute(values.set_axis(renamed, axis=1)), expected, atol=1e-9)
 
-    def test_it_says_what_it_is(self) -> None:
+    def test_it_is_described_in_words(self) -> None:
         assert SKIP_BY_NORM.describe("x") == "x: skips yes minus no, at norm batch minus the same at none"
 
     def test_an_unknown_cell_suggests_the_nearest(self) -> None:
@@ -242,7 +242,9 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("effects", "cells", "words"), REFUSED.values(), ids=REFUSED)
-def test_refused(effects: dict[str, Any], cells: Sequence[Cell], words: str) -> None:
+def test_effects_that_do_not_fit_the_conditions_are_refused(
+    effects: dict[str, Any], cells: Sequence[Cell], words: str
+) -> None:
     with pytest.raises(ValidationError) as caught:
         study(cells, effects=[effects])
     assert words in str(caught.value)

@@ -205,7 +205,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("given", "words"), REFUSED.values(), ids=REFUSED)
-def test_refused(given: dict[str, Any], words: str) -> None:
+def test_a_study_whose_parts_do_not_fit_is_refused(given: dict[str, Any], words: str) -> None:
     with pytest.raises(ValidationError) as caught:
         Study.model_validate(given)
     assert words in str(caught.value)

@@ -24,7 +24,7 @@ def test_the_resnet_18_has_its_known_size():
     assert RESNET_18.connections((3, 224, 224), 1000) == 1_814_073_344  # "1.8 x 10^9 FLOPs"
 
 
-def test_maps_of_both_stems():
+def test_maps_have_the_sizes_of_their_stem():
     large, small = built(RESNET_18, size=64), built(ResNet())
     assert read_layers(large, torch.rand(1, 3, 64, 64), "stage.0.map")["stage.0.map"].shape == (1, 64 * 16**2)
     assert read_layers(large, torch.rand(1, 3, 64, 64), "stage.3.map")["stage.3.map"].shape == (1, 512 * 2**2)

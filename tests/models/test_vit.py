@@ -41,7 +41,7 @@ def test_attention_sees_all_patches_and_only_the_positions_tell_them_apart():
     torch.testing.assert_close(network(IMAGES), network(shuffled), rtol=1e-4, atol=1e-5)
 
 
-def test_what_is_read():
+def test_the_means_of_blocks_the_pool_and_the_readout_are_read():
     assert SMALL.layer_names == ("block.0.mean", "block.1.mean", "pool")
     assert SMALL.penultimate == "pool"
     network = built()

@@ -97,7 +97,7 @@ class TestDivide:
         pairs = [(c, c.network(seed)) for c in (cheap, dear) for seed in range(2)]
         assert [stack[0].task.bits for stack in divide(pairs, 1)] == [13, 12]
 
-    def test_nothing_gives_nothing(self) -> None:
+    def test_no_networks_are_divided_into_no_stacks(self) -> None:
         assert divide([], 2) == []
 
 

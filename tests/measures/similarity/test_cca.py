@@ -74,7 +74,7 @@ def test_planted_correlations_are_recovered():
 
 @settings(max_examples=20)
 @given(seed=st.integers(0, 2**32 - 1), log_scale=st.floats(-6, 6))
-def test_invariances(seed, log_scale):
+def test_correlations_do_not_change_when_units_are_rotated_scaled_and_shifted(seed, log_scale):
     rng = np.random.default_rng(seed)
     x, y = two(seed=seed)
     turn = ortho_group.rvs(5, random_state=seed)

@@ -83,7 +83,7 @@ def test_a_wide_rbf_is_linear():
 
 @settings(max_examples=20)
 @given(seed=st.integers(0, 2**32 - 1), debiased=st.booleans(), log_scale=st.floats(-6, 6))
-def test_invariances(seed, debiased, log_scale):
+def test_cka_does_not_change_when_units_are_rotated_scaled_and_shifted(seed, debiased, log_scale):
     x, y = two("random", seed)
     turn, order = ortho_group.rvs(8, random_state=seed), np.random.default_rng(seed).permutation(60)
     same = 10**log_scale * (x @ turn + 3)
@@ -108,7 +108,7 @@ def test_independent_representations_are_near_zero_only_when_debiased():
         assert np.mean([measure(x, y) for x, y in pairs]) > 0.7
 
 
-def test_known_answer():
+def test_one_of_two_directions_of_equal_variance_gives_one_over_root_two():
     """Two uncorrelated unit-variance directions; b holds the first only: CKA = 1 / sqrt(2)."""
     x = np.array([[1.0, 1], [1, -1], [-1, 1], [-1, -1]])
     assert cka(x, x[:, :1]) == pytest.approx(np.sqrt(0.5))

@@ -89,7 +89,7 @@ def test_without_noise_it_is_the_squared_distance():
 
 @settings(max_examples=15)
 @given(seed=st.integers(0, 2**32 - 1))
-def test_invariances(seed):
+def test_distances_do_not_change_when_units_are_rotated_and_shifted(seed):
     rng = np.random.default_rng(seed)
     condition, fold = design(4, 3)
     x, turn, s = rng.normal(size=(12, 5)), ortho_group.rvs(5, random_state=seed), covariance(5)

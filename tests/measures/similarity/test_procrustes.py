@@ -46,7 +46,7 @@ def test_agrees_with_scipy():
     assert 1 - (1 - procrustes(x, y) / 2) ** 2 == pytest.approx(scipy_procrustes(x, y)[2], abs=1e-9)
 
 
-def test_known_answers():
+def test_equal_arrays_are_at_distance_0_and_unrelated_ones_at_2():
     x = np.array([[1.0, 1], [1, -1], [-1, 1], [-1, -1]])
     assert procrustes(x, x) == pytest.approx(0, abs=1e-12)
     assert procrustes(x[:, :1], x[:, 1:]) == pytest.approx(2)
@@ -55,7 +55,7 @@ def test_known_answers():
 
 @settings(max_examples=20)
 @given(seed=st.integers(0, 2**32 - 1), log_scale=st.floats(-100, 100))
-def test_invariances(seed, log_scale):
+def test_the_distance_does_not_change_when_units_are_rotated_scaled_and_shifted(seed, log_scale):
     rng = np.random.default_rng(seed)
     x, y = rng.normal(size=(30, 6)), rng.normal(size=(30, 9))
     before = procrustes(x, y)

@@ -122,7 +122,9 @@ class TestProbes:
             ("xor_of_ands", (0, 2, 1, 3), [0, 1, 1, 1]),
         ],
     )
-    def test_values_by_hand(self, function: str, positions: tuple[int, ...], expected: list[int]) -> None:
+    def test_a_probe_has_the_values_computed_by_hand(
+        self, function: str, positions: tuple[int, ...], expected: list[int]
+    ) -> None:
         assert Probe(function=function, positions=positions).values(self.BITS).tolist() == expected
 
     def test_they_are_measured_after_the_features_and_reported_by_no_output(self) -> None:

@@ -28,7 +28,7 @@ CATALOGUE = [
         ("xor_of_ands", 4, 4, 2.0, (0.0625, 0.25, 0.375, 0.25, 0.0625)),
     ],
 )
-def test_values_by_hand(
+def test_small_functions_have_the_complexity_computed_by_hand(
     function: str, inputs: int, degree: int, sensitivity: float, weights: tuple[float, ...]
 ) -> None:
     found = truth_table_complexity(function, inputs)

@@ -54,7 +54,7 @@ def test_a_stimulus_can_be_read():
     assert task.text(np.array([4, 0, 3, 2, 19, 1, 0, 0, 0])) == "f0 alpha gamma beta f15 | first, is"
 
 
-def test_shapes_and_sizes():
+def test_a_string_task_has_two_classes_a_feature_and_its_sizes():
     task = small(KINDS)
     assert task.feature_names == tuple(KINDS)
     assert (task.n_classes, task.input_shape) == ((2,) * 6, (24 + 12,))
