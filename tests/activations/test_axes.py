@@ -225,14 +225,14 @@ def test_named_axes_decide_where_the_modules_do_not(axes, mean):
 @pytest.mark.parametrize(
     ("axes", "message"),
     [
-        ("stimulus unit time", "contradicts the modules of layer '0'"),
-        ("stimulus unit", "fits none of the layers"),
-        ({"0": "stimulus unit"}, "names 2 axes of layer '0', which has 3"),
+        ("stimulus unit time", "contradicts the modules"),
+        ("stimulus unit", "fits none"),
+        ({"0": "stimulus unit"}, "names 2 axes .*has 3"),
         ({"1": "stimulus time unit"}, "'1' fits none"),
         ("batch time unit", "one of them 'stimulus' and one 'unit'"),
     ],
 )
-def test_axes_that_cannot_be_are_refused(axes, message):
+def test_axes_that_contradict_the_layer_are_refused(axes, message):
     with pytest.raises(ValueError, match=message):
         read_layers(nn.Sequential(nn.Linear(5, 5)), torch.randn(N, 4, 5), "0", pool="mean", axes=axes)
 

@@ -351,14 +351,13 @@ def test_calls_of_a_layer_are_named_by_number_everywhere(inputs):
         push = 4 * torch.tensor([1.0, 0, 0]) * (1 - 2 * (torch.arange(N) % 2))[:, None]
         expected = ((model.readout(second + push) > 0) != (model.readout(second) > 0)).double().mean(0)
     np.testing.assert_allclose(flips[0], expected)
-    for measure in (
-        lambda: steer(model, inputs, "step", [1.0, 0, 0], [4.0], feature=0),
-        lambda: patch(model, inputs, inputs, "step"),
+    for measure, message in (
+        (lambda: steer(model, inputs, "step", [1.0, 0, 0], [4.0], feature=0), "'step#0' or 'step#1'"),
+        (lambda: patch(model, inputs, inputs, "step"), "'step#0' or 'step#1'"),
+        (lambda: read_layers(model, inputs, "step#2"), "called 2 times .* no 'step#2'"),
     ):
-        with pytest.raises(ValueError, match="'step#0' or 'step#1'"):
+        with pytest.raises(ValueError, match=message):
             measure()
-    with pytest.raises(ValueError, match="called 2 times in a forward pass: there is no 'step#2'"):
-        read_layers(model, inputs, "step#2")
 
 
 # --- wrappers -----------------------------------------------------------------------------------------------------
@@ -393,10 +392,9 @@ def test_layers_inside_scripted_modules_are_refused(how, inputs):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         scripted = torch.jit.script(inner) if how == "script" else torch.jit.trace(inner, inputs)
-    with pytest.raises(ValueError, match="scripted or traced"):
-        read_layers(scripted, inputs, "0")
-    with pytest.raises(ValueError, match="scripted or traced"):
-        read_layers(nn.Sequential(scripted), inputs, "0.1")
+    for model, layer in ((scripted, "0"), (nn.Sequential(scripted), "0.1")):
+        with pytest.raises(ValueError, match="scripted or traced"):
+            read_layers(model, inputs, layer)
 
 
 def test_floating_point_inputs_become_what_the_parameters_are(inputs):
@@ -435,16 +433,19 @@ def test_an_overridden_train_method_is_called_and_what_it_changed_is_restored_to
 
 
 @pytest.mark.parametrize(
-    ("layers", "error"), [([], ValueError), ((), ValueError), (None, TypeError), ([1], TypeError), (3, TypeError)]
+    ("model", "layers", "error", "message"),
+    [
+        (nn.Sequential(nn.Identity()), [], ValueError, "layers must"),
+        (nn.Sequential(nn.Identity()), (), ValueError, "layers must"),
+        (nn.Sequential(nn.Identity()), None, TypeError, "layers must"),
+        (nn.Sequential(nn.Identity()), [1], TypeError, "layers must"),
+        (nn.Sequential(nn.Identity()), 3, TypeError, "layers must"),
+        (nn.Identity(), "*", ValueError, r"without submodules.*nn\.Sequential"),
+    ],
 )
-def test_layers_that_name_nothing_are_refused(layers, error, inputs):
-    with pytest.raises(error, match="layers must"):
-        read_layers(nn.Sequential(nn.Linear(3, 2)), inputs, layers)
-
-
-def test_a_model_without_layers_is_refused_with_a_way_out(inputs):
-    with pytest.raises(ValueError, match=r"Linear without submodules.*nn.Sequential"):
-        read_layers(nn.Linear(3, 2), inputs, "*")
+def test_layers_that_name_nothing_are_refused(model, layers, error, message, inputs):
+    with pytest.raises(error, match=message):
+        read_layers(model, inputs, layers)
 
 
 def test_no_hook_is_left_after_an_error_in_a_shared_module(inputs):

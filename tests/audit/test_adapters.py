@@ -126,7 +126,7 @@ class TestXarray:
     }
 
     @pytest.mark.parametrize("case", REFUSED)
-    def test_it_is_refused(self, case):
+    def test_data_that_cannot_be_audited_are_refused(self, case):
         given, options, message = self.REFUSED[case]
         with pytest.raises((ValueError, TypeError), match=re.escape(message)):
             audit_arrays(**from_xarray(*given(self), **options), **SMALL)

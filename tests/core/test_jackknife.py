@@ -55,5 +55,5 @@ def test_nan_is_where_the_statistic_is():
 
 
 def test_one_seed_is_refused():
-    with pytest.raises(ValueError, match="two or more, got 1"):
+    with pytest.raises(ValueError, match="got 1"):
         jackknife([3], lambda kept: 0.0)

@@ -122,14 +122,27 @@ def test_numbers_survive_to_the_last_digit(lr, decay):
 
 
 def test_specs_cannot_be_changed():
-    with pytest.raises(ValidationError, match="frozen"):
+    with pytest.raises(ValidationError):
         TRAINING.batch = 3
+    assert TRAINING.batch != 3
 
 
-@pytest.mark.parametrize("value", [float("inf"), float("nan")])
-def test_infinite_values_are_refused(value):
-    with pytest.raises(ValidationError, match="finite number"):
-        SGD(weight_decay=value)
+class Small(Spec):
+    size: int = 1
+
+
+@pytest.mark.parametrize(
+    ("spec", "fields", "message"),
+    [
+        (SGD, {"weight_decay": float("inf")}, "finite number"),
+        (SGD, {"weight_decay": float("nan")}, "finite number"),
+        (SGD, {"xyz": 1}, "no such field; known: kind, lr, momentum, weight_decay"),
+        (Small, {"siez": 2}, "siez"),
+    ],
+)
+def test_infinite_values_and_unknown_fields_are_refused(spec, fields, message):
+    with pytest.raises(ValidationError, match=message):
+        spec.model_validate(fields)
 
 
 def test_every_problem_is_listed_at_once():
@@ -165,7 +178,7 @@ def test_a_problem_of_the_whole_and_long_values_are_told_shortly():
     assert explain(error.value, "task") == "task: 1 problem\n  features: Field required"
 
 
-def test_a_field_that_there_is_not_is_offered_the_nearest_beside_all_other_problems():
+def test_the_nearest_field_is_suggested_for_each_unknown_one_beside_all_other_problems():
     with pytest.raises(ValidationError) as error:
         Training.model_validate(
             {"batsh": 3, "mastery_accuracy": 2, "optimizer": {"kind": "adam", "l": 1}, "phases": [{"stepps": 1}]}
@@ -177,8 +190,6 @@ def test_a_field_that_there_is_not_is_offered_the_nearest_beside_all_other_probl
         "  phases.0.stepps: there is no such field; did you mean 'steps'? (got 1)",
         "training: 4 problems",
     ]
-    with pytest.raises(ValidationError, match="there is no such field; known: kind, lr, momentum, weight_decay"):
-        SGD(xyz=1)
 
 
 @pytest.mark.parametrize(
@@ -190,14 +201,6 @@ def test_a_field_that_there_is_not_is_offered_the_nearest_beside_all_other_probl
         ("zzz", [], "known: none"),
     ],
 )
-def test_did_you_mean(name, known, sentence):
+def test_the_nearest_names_are_suggested_and_otherwise_all(name, known, sentence):
     assert sorted(did_you_mean(name, known)) == sorted(sentence)
     assert did_you_mean(name, iter(known)) == did_you_mean(name, known)
-
-
-def test_a_misspelt_field_is_refused():
-    class Small(Spec):
-        size: int = 1
-
-    with pytest.raises(ValidationError, match="siez"):
-        Small.model_validate({"siez": 2})

@@ -35,7 +35,7 @@ def test_coverage_is_what_the_docstring_says(distribution):
         assert abs(covered - expected) < 4 * math.sqrt(expected * (1 - expected) / 1000)
 
 
-def test_interval_by_hand():
+def test_the_interval_of_three_seeds_is_that_of_a_printed_table():
     estimate = mean_interval([1.0, 2.0, 3.0])
     half = 4.302653 / math.sqrt(3)  # t(2) at .975 from a printed table; the standard deviation is 1
     assert (estimate.mean, estimate.n, estimate.confidence) == (2.0, 3, 0.95)
@@ -55,7 +55,7 @@ def test_more_confidence_is_a_wider_interval():
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ([], "expected at least one seed's value, got none"),
+        ([], "got none"),
         ([0.1, math.nan, 0.2, math.inf], r"got nan at seed index 1 \(2 of 4 in all\)"),
         ([[0.1, 0.2]], r"\[seed\], got shape \(1, 2\); average within each seed"),
     ],
@@ -67,11 +67,11 @@ def test_what_is_not_one_finite_number_a_seed_is_refused(values, message):
 
 @pytest.mark.parametrize("confidence", [0, 1, 95])
 def test_confidence_lies_between_0_and_1(confidence):
-    with pytest.raises(ValueError, match=f"confidence lies between 0 and 1, got {confidence}"):
+    with pytest.raises(ValueError, match=f"confidence .*got {confidence}"):
         mean_interval([1.0, 2.0], confidence)
 
 
-def test_holm_by_hand():
+def test_holm_gives_the_values_computed_by_hand():
     """Five tests: .05, .08, .09, then 2 x .04 and 1 x .05, which may not fall below .09; and four, not in order."""
     np.testing.assert_allclose(holm([0.01, 0.02, 0.03, 0.04, 0.05]), [0.05, 0.08, 0.09, 0.09, 0.09])
     np.testing.assert_allclose(holm([0.03, 0.005, 0.04, 0.01]), [0.06, 0.02, 0.06, 0.03])

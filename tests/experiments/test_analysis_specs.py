@@ -85,17 +85,20 @@ class TestRunId:
         monkeypatch.setattr("repbias.experiments.analysis.ANALYSIS_VERSION", 10_000)
         assert run_id() != before
 
-    def test_a_job_survives_its_json(self) -> None:
+    def test_a_job_is_made_again_from_its_json(self) -> None:
         job = AnalysisJob(analysis=Analysis(**ANALYSIS), conditions=("one", "one"), networks=networks(0, 1))
         again = AnalysisJob.model_validate_json(job.model_dump_json())
         assert again == job
         assert again.run_id == job.run_id
 
     def test_an_analysis_measures_something_of_some_networks(self) -> None:
-        with pytest.raises(ValidationError, match="measures"):
-            Analysis(function="own:analyse", measures=())
-        with pytest.raises(ValidationError, match="networks"):
-            AnalysisJob(analysis=Analysis(**ANALYSIS), conditions=(), networks=())
+        analysis = {"analysis": Analysis(**ANALYSIS), "conditions": (), "networks": ()}
+        for spec, fields, empty in [
+            (Analysis, {"function": "own:analyse", "measures": ()}, "measures"),
+            (AnalysisJob, analysis, "networks"),
+        ]:
+            with pytest.raises(ValidationError, match=empty):
+                spec.model_validate(fields)
 
     def test_networks_are_trained_the_same_with_and_without_an_analysis(self) -> None:
         with_one = Study.model_validate({"name": "tiny", **tomllib.loads(study_text()), "analysis": ANALYSIS})
@@ -141,6 +144,10 @@ class TestFindings:
                 {"measures": table("measures", measure="gpa")},
                 "returned the measures gpa, which the study does not decl",
             ),
+            (
+                {"measures": pd.concat([table("measures", measure=name) for name in ("b", "gap", "a")])},
+                "returned the measures a, b, which",
+            ),
         ],
         ids=lambda value: value[:40] if isinstance(value, str) else type(value).__name__,
     )
@@ -149,22 +156,20 @@ class TestFindings:
         with pytest.raises(ValueError, match=f"analysis 'own:analyse'.*{words}"):
             check_findings(analysis, returned)
 
-    @pytest.mark.parametrize(("name", "column"), [(name, column) for name in TABLES for column in TABLES[name]])
-    def test_a_column_that_is_missing_is_named(self, name: str, column: str) -> None:
-        tables = {"measures": table("measures"), name: table(name).drop(columns=column)}
-        with pytest.raises(ValueError, match=f"table '{name}' lacks the columns {column}$"):
-            check_findings(OF_NETWORK, tables)
-
-    @pytest.mark.parametrize("name", ["measures", "curves"])
-    def test_tables_of_a_whole_study_need_condition_and_seed(self, name: str) -> None:
-        tables = {"measures": table("measures"), name: table(name).drop(columns=PLACE)}
-        with pytest.raises(ValueError, match=f"table '{name}' lacks the columns condition, seed$"):
-            check_findings(OF_STUDY, tables)
-
-    def test_every_undeclared_measure_is_named(self) -> None:
-        rows = [table("measures", measure=name) for name in ("b", "gap", "a")]
-        with pytest.raises(ValueError, match="returned the measures a, b, which"):
-            check_findings(OF_NETWORK, {"measures": pd.concat(rows)})
+    @pytest.mark.parametrize(
+        ("analysis", "name", "columns"),
+        [
+            *((OF_NETWORK, name, [column]) for name in TABLES for column in TABLES[name]),
+            *((OF_STUDY, name, PLACE) for name in ("measures", "curves")),
+        ],
+        ids=str,
+    )
+    def test_columns_that_are_missing_are_named_and_of_a_whole_study_condition_and_seed(
+        self, analysis: Analysis, name: str, columns: list[str]
+    ) -> None:
+        tables = {"measures": table("measures"), name: table(name).drop(columns=columns)}
+        with pytest.raises(ValueError, match=f"table '{name}' lacks the columns {', '.join(columns)}$"):
+            check_findings(analysis, tables)
 
 
 def study(analysis: dict[str, Any] | None, **contrast: Any) -> Study:

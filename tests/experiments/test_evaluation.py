@@ -225,7 +225,9 @@ class TestFamilies:
             (NONE, NONE, NO_DATA),
         ],
     )
-    def test_over_conditions(self, first: list[float], second: list[float], verdict: str) -> None:
+    def test_the_verdict_of_a_claim_is_over_its_conditions(
+        self, first: list[float], second: list[float], verdict: str
+    ) -> None:
         claims = claimed(frames(one=first, two=second), changed({"one": 60, "two": 90}, {"sesoi": 0.1}))
         assert claims["condition"].to_list() == ["one", "two"]
         assert headlines(claims)["verdict"].to_list() == [verdict]
@@ -270,7 +272,7 @@ class TestComparisons:
         assert row["estimate"] == pytest.approx(differences[[0, 2, 3, 4]].mean())
         assert row["twin_estimate"] == pytest.approx(differences.mean())
 
-    def test_a_trend_over_conditions(self) -> None:
+    def test_a_trend_is_the_mean_slope_over_the_levels_that_each_seed_has(self) -> None:
         compare = {"kind": "trend", "factor": "steps", "scale": "log2", "falling": True}
         (row,) = claimed(self.frame(missed=[2]), changed(self.STEPS, {"compare": compare}), 5).to_dict("records")
         x = np.log2([10, 20, 40])

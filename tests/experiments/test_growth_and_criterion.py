@@ -41,7 +41,7 @@ def value(contrast: Contrast, table: pd.DataFrame) -> float:
 
 
 class TestMastery:
-    def test_it_counts_doublings(self) -> None:
+    def test_mastery_is_counted_in_doublings_of_steps(self) -> None:
         assert value(Mastery(later="hard", earlier="easy"), network(easy=10, hard=80)) == pytest.approx(3)
         assert value(Mastery(later="hard", earlier="easy"), network(easy=40, hard=10)) == pytest.approx(-2)
         assert value(Mastery(later="hard"), network(hard=64)) == pytest.approx(6)
@@ -55,13 +55,13 @@ class TestMastery:
         assert value(Mastery(later="easy"), network(easy=0)) == 0
         assert value(Mastery(later="hard", earlier="easy"), network(easy=0, hard=40)) == pytest.approx(np.log2(40))
 
-    def test_in_words(self) -> None:
+    def test_it_is_described_in_words(self) -> None:
         assert Mastery(later="hard").describe() == "log2 of the step at which hard is mastered"
         assert Mastery(later="b", earlier="a").describe() == "log2 of the step at which b is mastered over that of a"
 
 
 class TestGrowth:
-    def test_from_the_start(self) -> None:
+    def test_growth_from_the_start_is_the_rise_since_step_0(self) -> None:
         assert value(Growth(feature="easy", over=("start", "easy")), network()) == pytest.approx(0.05)
         assert value(Growth(feature="easy", over=("start", "end")), network()) == pytest.approx(0.45)
 
@@ -91,7 +91,7 @@ class TestGrowth:
         at_the_end = Growth(feature="easy", over=("easy", "hard"), minus=("hard", "end"), per_step=True)
         assert np.isnan(value(at_the_end, network(hard=140)))
 
-    def test_in_words(self) -> None:
+    def test_it_is_described_in_words(self) -> None:
         rate = Growth(feature="easy", over=("start", "easy"), per_step=True)
         assert rate.describe().startswith("growth of R2(easy) per 1,000 steps from the start to mastery of easy")
 
@@ -132,7 +132,7 @@ class TestCriterion:
         assert np.isnan(value(Level(of=("easy",), criterion=()), cut))
 
     def test_a_criterion_on_what_is_not_read_is_refused(self) -> None:
-        with pytest.raises(ValueError, match=r"criterion names 'hrad', which is not read; did you mean 'hard'"):
+        with pytest.raises(ValueError, match=r"'hrad', .*did you mean 'hard'"):
             Level(of=("hard",), criterion=("hrad",))
 
 

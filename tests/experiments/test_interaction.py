@@ -80,7 +80,7 @@ class TestInteraction:
         renamed = [turned.level({"skips": s, "norm": n}) for n in ("batch", "none") for s in ("yes", "no")]
         assert_allclose(turned.compute(values.set_axis(renamed, axis=1)), expected, atol=1e-9)
 
-    def test_it_says_what_it_is(self) -> None:
+    def test_it_is_described_in_words(self) -> None:
         assert SKIP_BY_NORM.describe("x") == "x: skips yes minus no, at norm batch minus the same at none"
 
     def test_an_unknown_cell_suggests_the_nearest(self) -> None:
@@ -244,7 +244,9 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("effects", "cells", "words"), REFUSED.values(), ids=REFUSED)
-def test_refused(effects: dict[str, Any], cells: Sequence[Cell], words: str) -> None:
+def test_effects_that_do_not_fit_the_conditions_are_refused(
+    effects: dict[str, Any], cells: Sequence[Cell], words: str
+) -> None:
     with pytest.raises(ValidationError) as caught:
         study(cells, effects=[effects])
     assert words in str(caught.value)
@@ -261,5 +263,5 @@ def test_the_corrected_effects_are_accepted_whatever_the_other_conditions() -> N
 def test_a_condition_that_lacks_a_factor_is_named() -> None:
     text = study(effects=[]).model_dump()
     del text["conditions"][3]["factors"]["norm"]
-    with pytest.raises(ValidationError, match="condition 'no, batch, SGD' has no factor 'norm'; leave it out by where"):
+    with pytest.raises(ValidationError, match="'no, batch, SGD' has no factor 'norm'; leave it out by where"):
         Study.model_validate({**text, "effects": [EFFECTS.model_dump()]})

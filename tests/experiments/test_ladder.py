@@ -71,9 +71,7 @@ def test_a_level_that_lacks_an_axis_has_no_point() -> None:
 
 def test_an_unknown_factor_is_refused_with_the_nearest() -> None:
     wrong = LADDER.model_copy(update={"by": "kinds"})
-    with pytest.raises(
-        ValidationError, match="'Long by short': no condition has a factor 'kinds'; did you mean 'kind'"
-    ):
+    with pytest.raises(ValidationError, match=r"'Long by short': .*'kinds'; did you mean 'kind'"):
         study(ladders=[wrong.model_dump()])
 
 

@@ -121,25 +121,27 @@ class TestReading:
         assert "is not TOML" in refused(tmp_path, "question = \n")
         assert "line 1" in refused(tmp_path, "question = \n")
 
-    def test_what_is_not_text_is_not_toml(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize(
+        ("name", "message"),
+        [
+            ("bytes.toml", "is not TOML"),
+            ("absent.toml", r"absent\.toml: No such file"),
+            ("folder.toml", r"folder\.toml: Is a directory"),
+            ("complexity.toml", "'complexity' is the name of a study"),
+        ],
+    )
+    def test_what_is_no_study_or_takes_the_name_of_another_is_refused(
+        self, tmp_path: Path, name: str, message: str
+    ) -> None:
         (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe\x00")
-        with pytest.raises(ValueError, match="is not TOML"):
-            read_study(tmp_path / "bytes.toml")
-
-    def test_a_missing_file_and_a_folder_are_named(self, tmp_path: Path) -> None:
-        with pytest.raises(ValueError, match=r"absent\.toml: No such file"):
-            read_study(tmp_path / "absent.toml")
         (tmp_path / "folder.toml").mkdir()
-        with pytest.raises(ValueError, match=r"folder\.toml: Is a directory"):
-            read_study(tmp_path / "folder.toml")
+        write_study(tmp_path / "complexity.toml")
+        with pytest.raises(ValueError, match=message):
+            find_study(str(tmp_path / name))
 
     def test_an_unknown_study_suggests_the_nearest(self) -> None:
-        with pytest.raises(ValueError, match=r"'complexty' \(did you mean 'complexity'( or .*)?\?\)"):
+        with pytest.raises(ValueError, match=r"did you mean 'complexity'( or .*)?\?\)"):
             find_study("complexty")
-
-    def test_a_users_study_cannot_take_the_name_of_another(self, tmp_path: Path) -> None:
-        with pytest.raises(ValueError, match="'complexity' is the name of a study of this package"):
-            find_study(str(write_study(tmp_path / "complexity.toml")))
 
 
 ONE_LAYER = condition(model={"widths": [16]})
@@ -203,7 +205,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("given", "words"), REFUSED.values(), ids=REFUSED)
-def test_refused(given: dict[str, Any], words: str) -> None:
+def test_a_study_whose_parts_do_not_fit_is_refused(given: dict[str, Any], words: str) -> None:
     with pytest.raises(ValidationError) as caught:
         Study.model_validate(given)
     assert words in str(caught.value)

@@ -113,12 +113,6 @@ def test_a_trend_has_the_mean_of_each_level(study: StudyResult) -> None:
     assert sorted(means["level"].unique()) == [32, 64]
 
 
-def test_a_study_without_trained_networks_says_so() -> None:
-    nothing = result(status={(place, seed): "not run" for place in range(2) for seed in range(4)})
-    with pytest.raises(ValueError, match="none of its networks has been trained"):
-        nothing.plot("gap")
-
-
 def test_an_audit_draws_r2_by_layer_with_its_intervals(report: AuditReport, axes: Axes) -> None:
     assert report.plot("layers", ax=axes) is axes
     r2 = report.results[(report.results["measure"] == "r2_unbiased") & (report.results["feature"] != "(all)")]
@@ -144,10 +138,19 @@ def test_the_plane_on_axes_shows_one_layer_and_without_axes_each(report: AuditRe
     assert list(numbers.loc[numbers["mark"] == "feature", "layer"].unique()) == ["V4", "IT"]
 
 
-def test_an_audit_that_lacks_a_measure_says_which() -> None:
-    report = make_report(without=("rsa", "rsa_equalised", "cka", "cka_equalised"))
-    with pytest.raises(ValueError, match="did not measure rsa and cka"):
-        report.plot("similarity")
+@pytest.mark.parametrize(
+    ("shown", "kind", "message"),
+    [
+        (make_report(without=("rsa", "rsa_equalised", "cka", "cka_equalised")), "similarity", "rsa and cka"),
+        (result(status={(place, seed): "not run" for place in range(2) for seed in range(4)}), "gap", "none .*trained"),
+    ],
+    ids=["audit", "study"],
+)
+def test_a_figure_is_refused_where_a_measure_or_all_trained_networks_are_missing(
+    shown: AuditReport | StudyResult, kind: str, message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        shown.plot(kind)
 
 
 Plotted = Callable[..., Axes | Figure]
@@ -156,10 +159,9 @@ Plotted = Callable[..., Axes | Figure]
 @pytest.mark.parametrize("name", ["networks", "report", "study"])
 def test_unknown_kinds_and_styles_are_refused_with_near_names(name: str, request: pytest.FixtureRequest) -> None:
     plot: Plotted = request.getfixturevalue(name).plot
-    with pytest.raises(ValueError, match="did you mean 'layers'"):
-        plot("layer")
-    with pytest.raises(ValueError, match="did you mean 'user'"):
-        plot("layers", style="usr")
+    for kind, of_plot, nearest in [("layer", "repbias", "layers"), ("layers", "usr", "user")]:
+        with pytest.raises(ValueError, match=f"did you mean '{nearest}'"):
+            plot(kind, style=of_plot)
 
 
 @pytest.mark.parametrize(("name", "kind"), [("networks", "learning"), ("networks", "units"), ("report", "shares")])

@@ -24,7 +24,7 @@ def test_the_resnet_18_has_its_known_size():
     assert RESNET_18.connections((3, 224, 224), 1000) == 1_814_073_344  # "1.8 x 10^9 FLOPs"
 
 
-def test_maps_of_both_stems():
+def test_maps_have_the_sizes_of_their_stem():
     large, small = built(RESNET_18, size=64), built(ResNet())
     assert read_layers(large, torch.rand(1, 3, 64, 64), "stage.0.map")["stage.0.map"].shape == (1, 64 * 16**2)
     assert read_layers(large, torch.rand(1, 3, 64, 64), "stage.3.map")["stage.3.map"].shape == (1, 512 * 2**2)
@@ -85,9 +85,14 @@ def test_connections_are_the_multiply_adds_that_torch_counts(model):
     assert model.connections((3, 32, 32), 20) == counter.get_total_flops() / 2 / len(IMAGES)
 
 
-def test_wrong_sizes_are_refused():
-    with pytest.raises(ValueError, match=r"those of 4 stages and blocks=.* those of 3"):
-        ResNet(blocks=(2, 2, 2))
-    with pytest.raises(ValueError, match=r"images of 31 px are too small for a ResNet of 4 stages.* at least 32 px"):
-        built(RESNET_18, size=31)
+@pytest.mark.parametrize(
+    ("use", "message"),
+    [
+        (lambda: ResNet(blocks=(2, 2, 2)), "4 stages and blocks=.* 3"),
+        (lambda: built(RESNET_18, size=31), "31 px are too small .* at least 32 px"),
+    ],
+)
+def test_wrong_sizes_are_refused(use, message):
+    with pytest.raises(ValueError, match=message):
+        use()
     built(RESNET_18, size=32)(IMAGES)

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from marker_strings import Markers
+from pydantic import ValidationError
 from torch.utils.flop_counter import FlopCounterMode
 
 from repbias.activations.editing import editing
@@ -167,19 +168,16 @@ def test_dropout_acts_in_training_and_not_in_eval():
 
 
 @pytest.mark.parametrize(
-    ("wrong", "what"),
+    ("model", "wrong", "message"),
     [
-        ({"width": 30, "heads": 4}, "width=30 is not a multiple of heads=4.* set width to 32"),
-        ({"width": 5, "heads": 1, "positions": "sinusoidal"}, "width=5 is odd"),
-        ({"residual": -1}, "greater than or equal to 0"),
-        ({"positions": "rotary"}, "'learned' or 'sinusoidal'"),
+        (EncoderDecoder, {"width": 30, "heads": 4}, "width=30 .*heads=4.* set width to 32"),
+        (EncoderDecoder, {"width": 5, "heads": 1, "positions": "sinusoidal"}, "width=5 is odd"),
+        (EncoderDecoder, {"residual": -1}, "greater than or equal to 0"),
+        (EncoderDecoder, {"positions": "rotary"}, "'learned' or 'sinusoidal'"),
+        (DecoderOnly, {"layers": 1}, "greater than or equal to 2"),
     ],
+    ids=["width and heads", "odd width", "residual", "positions", "one layer leaves nothing to read"],
 )
-def test_wrong_descriptions_are_refused(wrong, what):
-    with pytest.raises(ValueError, match=what):
-        EncoderDecoder(**wrong)
-
-
-def test_one_layer_of_a_decoder_only_network_would_leave_nothing_to_read():
-    with pytest.raises(ValueError, match="greater than or equal to 2"):
-        DecoderOnly(layers=1)
+def test_wrong_settings_are_refused(model, wrong, message):
+    with pytest.raises(ValidationError, match=message):
+        model(**wrong)

@@ -130,8 +130,3 @@ def test_one_seed_has_no_interval_and_the_axis_is_finite() -> None:
     figure = factor_effects(crossing.table(levels, cells), cells, levels, "x")
     assert np.isfinite(figure.drawing.axes[0].get_xlim()).all()
     assert "n counts networks: 1 per effect" in figure.caption
-
-
-def test_a_missing_column_is_named() -> None:
-    with pytest.raises(ValueError, match="effects table needs the columns effect, estimate"):
-        factor_effects(pd.DataFrame({"kind": []}), pd.DataFrame(), {}, "x")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
@@ -15,12 +16,15 @@ from matplotlib.collections import LineCollection
 from matplotlib.patches import Rectangle, StepPatch
 from report_tables import Tables, all_figures, study
 
+from repbias.experiments.ladder import POINT_COLUMNS
 from repbias.figures import select
+from repbias.figures.crossed import factor_effects
 from repbias.figures.curves import learning_curves
 from repbias.figures.figure import Figure, numbers_as_csv, save_figure
 from repbias.figures.forest import claim_forest
 from repbias.figures.gap import feature_gap
 from repbias.figures.layers import layer_profile
+from repbias.figures.levels import ladder
 
 HOSTILE = "<script>alert(1)</script> \"quoted\" & 'single' $x^2$ _ü -- ]]> 漢字"
 
@@ -202,9 +206,23 @@ def test_a_claim_that_could_not_be_estimated_is_marked(small: Tables) -> None:
     assert texts.count("not estimated") == len(claims)
 
 
-def test_a_missing_column_is_named_with_the_nearest(small: Tables) -> None:
-    with pytest.raises(ValueError, match=r"needs the columns value; .* Did you mean values"):
-        feature_gap(small.table.rename(columns={"value": "values"}), small.conditions)
+@pytest.mark.parametrize(
+    ("draw", "message"),
+    [
+        (
+            lambda small: feature_gap(small.table.rename(columns={"value": "values"}), small.conditions),
+            r"needs the columns value; .* Did you mean values",
+        ),
+        (lambda _: factor_effects(pd.DataFrame({"kind": []}), pd.DataFrame(), {}, "x"), "columns effect, estimate"),
+        (lambda _: ladder(pd.DataFrame(columns=POINT_COLUMNS).drop(columns="y_low"), {}), "columns y_low"),
+    ],
+    ids=["gap", "effects", "ladder"],
+)
+def test_a_missing_column_is_named_with_the_nearest(
+    small: Tables, draw: Callable[[Tables], Figure], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        draw(small)
 
 
 def test_a_name_that_could_leave_its_folder_is_refused(small: Tables) -> None:

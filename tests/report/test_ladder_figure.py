@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pandas as pd
-import pytest
 
 from repbias.core.results import POINT_COLUMNS
 from repbias.figures.levels import ladder
@@ -30,8 +29,3 @@ def test_numbers_and_names_are_drawn_as_they_are() -> None:
 
 def test_without_points_it_says_so() -> None:
     assert "No points" in ladder(POINTS.iloc[:0], {}).caption
-
-
-def test_a_missing_column_is_named() -> None:
-    with pytest.raises(ValueError, match="needs the columns y_low"):
-        ladder(POINTS.drop(columns="y_low"), {})

@@ -220,7 +220,7 @@ class TestDone:
         values = table.loc[(table["measure"] == "gap") & (table["feature"] == "easy"), "value"]
         assert (claims["n"].item(), claims["estimate"].item()) == (2, pytest.approx(values.mean()))
 
-    def test_its_other_tables_are_kept_with_condition_and_member(self, whole: Whole) -> None:
+    def test_its_other_tables_are_kept_with_condition_and_seed(self, whole: Whole) -> None:
         given, store, _ = whole
         result = read_result(given, store)
         assert list(result.findings) == ["curves"]

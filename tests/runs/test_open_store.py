@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import assert_type
+from typing import Any, assert_type
 
 import numpy as np
 import pytest
@@ -71,16 +72,16 @@ def test_one_seed_or_several_are_chosen(result: StudyResult) -> None:
 
 
 def test_what_the_store_lacks_is_refused_with_what_it_has(result: StudyResult, path: Path, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="'tiny'"):
-        repbias.open_store(path)["tinny"]
-    with pytest.raises(ValueError, match="'two'"):
-        result.networks("tow")
-    with pytest.raises(ValueError, match="'one', 'two'"):
-        result.networks()
-    with pytest.raises(ValueError, match="seed 7"):
-        result.networks("one", seed=7)
-    with pytest.raises(ValueError, match="folder"):
-        repbias.open_store(tmp_path / "absent")
+    asked: dict[str, Callable[[], object]] = {
+        "'tiny'": lambda: repbias.open_store(path)["tinny"],
+        "'two'": lambda: result.networks("tow"),
+        "'one', 'two'": lambda: result.networks(),
+        "seed 7": lambda: result.networks("one", seed=7),
+        "folder": lambda: repbias.open_store(tmp_path / "absent"),
+    }
+    for there, ask in asked.items():
+        with pytest.raises(ValueError, match=there):
+            ask()
 
 
 def test_the_page_of_a_study_is_one_file(result: StudyResult, tmp_path: Path) -> None:
@@ -105,11 +106,14 @@ def test_several_studies_give_a_list_of_results_in_their_order(path: Path, resul
     assert found[0].table.equals(result.table)
 
 
-def test_what_names_no_single_study_is_refused_before_training(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="'all'"):
-        repbias.run("all", store=tmp_path / "new")
-    with pytest.raises(TypeError, match="name of a study"):
-        repbias.run(3, store=tmp_path / "new")  # type: ignore[call-overload]
+@pytest.mark.parametrize(
+    ("study", "error", "message"), [("all", ValueError, "'all'"), (3, TypeError, "name of a study")]
+)
+def test_what_names_no_single_study_is_refused_before_training(
+    tmp_path: Path, study: Any, error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        repbias.run(study, store=tmp_path / "new")
     assert not list(tmp_path.iterdir())
 
 

@@ -70,7 +70,7 @@ class TestDivide:
         st.integers(1, 9),
         st.integers(2, 25),
     )
-    def test_every_member_once_among_its_like_and_no_stack_too_large(
+    def test_each_network_is_in_one_stack_of_its_like_and_no_stack_is_too_large(
         self, pairs: list[tuple[Condition, NetworkSpec]], workers: int, most: int
     ) -> None:
         stacks = divide(pairs, workers, most)
@@ -117,7 +117,7 @@ class TestDivide:
         pairs = [(c, c.network(seed)) for c in (cheap, dear) for seed in range(2)]
         assert [stack[0].task.bits for stack in divide(pairs, 1)] == [13, 12]
 
-    def test_nothing_gives_nothing(self) -> None:
+    def test_no_networks_are_divided_into_no_stacks(self) -> None:
         assert divide([], 2) == []
 
 
@@ -136,14 +136,19 @@ class TestPlan:
         two, four = ([m.run_id for _, m in make_plan(make_study(), "quick", n).networks()] for n in (2, 4))
         assert four[:2] == two
 
-    @pytest.mark.parametrize("seeds", [0, -1])
-    def test_seeds_below_one_are_refused(self, seeds: int) -> None:
-        with pytest.raises(ValueError, match=f"seeds must be at least 1, got {seeds}"):
-            make_plan(make_study(), "quick", seeds)
-
-    def test_a_scale_the_study_has_not_is_refused(self) -> None:
-        with pytest.raises(ValueError, match="study 'tiny' has no scale 'full'; it has quick"):
-            make_plan(make_study(), "full")
+    @pytest.mark.parametrize(
+        ("scale", "seeds", "message"),
+        [
+            ("quick", 0, "seeds .*got 0"),
+            ("quick", -1, "seeds .*got -1"),
+            ("full", None, "no scale 'full'; it has quick"),
+        ],
+    )
+    def test_no_seeds_and_a_scale_that_the_study_lacks_are_refused(
+        self, scale: str, seeds: int | None, message: str
+    ) -> None:
+        with pytest.raises(ValueError, match=message):
+            make_plan(make_study(), scale, seeds)
 
     def test_flops_are_three_products_of_each_weight(self) -> None:
         connections = 12 * 16 + 16 * 16 + 16 * 2

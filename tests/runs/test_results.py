@@ -67,7 +67,7 @@ def numbers(result: StudyResult) -> list[tuple[str, int, int, str]]:
     return list(zip(claims["condition"], claims["n"], claims["n_planned"], claims["verdict"], strict=True))
 
 
-def test_a_whole_study(store: Store, plan: Plan) -> None:
+def test_a_study_that_is_whole_has_all_tables_and_a_verdict(store: Store, plan: Plan) -> None:
     result = fill(store, plan, {(c.name, m.seed): 0.25 for c, m in plan.networks()})
     assert list(result.table.columns) == TABLE_COLUMNS
     assert list(result.units.columns) == UNIT_COLUMNS
@@ -86,7 +86,7 @@ def test_a_whole_study(store: Store, plan: Plan) -> None:
     assert result.design["passed"].all()
 
 
-def test_an_empty_store(store: Store, plan: Plan) -> None:
+def test_an_empty_store_gives_no_data(store: Store, plan: Plan) -> None:
     result = fill(store, plan, {})
     assert list(result.table.columns) == TABLE_COLUMNS
     assert result.table.empty
@@ -108,7 +108,7 @@ def test_networks_that_are_not_there_are_named_and_not_averaged(store: Store, pl
 @pytest.mark.parametrize(
     "left", [NOTHING, PASSED_THEN_FAILED], ids=["no table", "passed the accuracy criterion before"]
 )
-def test_a_member_that_failed_is_not_averaged(store: Store, plan: Plan, left: pd.DataFrame) -> None:
+def test_a_network_that_failed_is_not_averaged(store: Store, plan: Plan, left: pd.DataFrame) -> None:
     result = fill(store, plan, {**{("one", seed): 0.25 for seed in range(5)}, ("one", 1): left, ("two", 0): left})
     assert numbers(result) == [("one", 4, 5, "replicated"), ("two", 0, 5, "no data")]
     assert (result.claims["estimate"].to_list()[0], result.claims["twin_n"].to_list()[0]) == (0.25, 4)
@@ -120,7 +120,7 @@ def test_a_member_that_failed_is_not_averaged(store: Store, plan: Plan, left: pd
 @pytest.mark.parametrize(
     "left", [NOTHING, PASSED_THEN_FAILED], ids=["no tables", "passed the accuracy criterion before"]
 )
-def test_all_networks_failed(store: Store, plan: Plan, left: pd.DataFrame) -> None:
+def test_networks_that_all_failed_give_no_data(store: Store, plan: Plan, left: pd.DataFrame) -> None:
     result = fill(store, plan, {(c.name, m.seed): left for c, m in plan.networks()})
     assert numbers(result) == [("one", 0, 5, "no data"), ("two", 0, 5, "no data")]
     assert list(result.table.columns) == TABLE_COLUMNS

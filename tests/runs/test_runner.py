@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -53,38 +52,43 @@ def plan(**settings: Any) -> Plan:
     return make_plan(make_study(**settings), "quick", settings.pop("seeds", 2))
 
 
+def with_layers(*layers: str) -> Plan:
+    study = plan().study
+    (condition,) = study.conditions
+    conditions = (condition.model_copy(update={"layers": layers}),)
+    return make_plan(study.model_copy(update={"conditions": conditions}), "quick")
+
+
 class TestCheckPlan:
     def test_a_sound_plan_passes(self) -> None:
         check_plan(plan(), "cpu")
-
-    def test_too_few_bits_to_keep_the_splits_apart(self) -> None:
-        with pytest.raises(
-            ValueError, match="condition 'short': the features' roles are not matched\noverlap"
-        ) as caught:
-            check_plan(plan(bits=4), "cpu")
-        assert "more bits, or fewer stimuli" in str(caught.value)
 
     def test_each_task_is_reported_once(self) -> None:
         with pytest.raises(ValueError, match="'one'") as caught:
             check_plan(plan(steps={"one": 60, "two": 90}, bits=4), "cpu")
         assert "'two'" not in str(caught.value)
 
-    @pytest.mark.parametrize("path", ["absent_module:f", "math:absent", "math:pi", "math", "", ":f"])
-    def test_a_measure_that_is_no_function(self, path: str) -> None:
-        with pytest.raises(ValueError, match="measure 'own'"):
-            check_plan(plan(measures=f'own = "{path}"'), "cpu")
-
-    def test_a_layer_that_is_not_there(self) -> None:
-        given = plan()
-        (condition,) = given.study.conditions
-        study = given.study.model_copy(update={"conditions": (condition.model_copy(update={"layers": ("hiden.*",)}),)})
-        with pytest.raises(ValueError, match=r"condition 'short': no layer is called 'hiden.\*'; did you mean 'hidden"):
-            check_plan(make_plan(study, "quick"), "cpu")
-
-    def test_cuda_where_there_is_none(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    @pytest.mark.parametrize(
+        ("wrong", "device", "message"),
+        [
+            (lambda: plan(bits=4), "cpu", "(?s)condition 'short': .*\noverlap.*more bits, or fewer stimuli"),
+            (lambda: with_layers("hiden.*"), "cpu", r"condition 'short': .*'hiden.\*'; did you mean 'hidden"),
+            (lambda: plan(), "cuda", "no CUDA device here; use --device cpu"),
+            *(
+                (lambda path=path: plan(measures=f'own = "{path}"'), "cpu", "measure 'own'")
+                for path in ("absent_module:f", "math:absent", "math:pi", "math", "", ":f")
+            ),
+        ],
+    )
+    def test_a_plan_that_cannot_be_done_is_refused(
+        self, monkeypatch: pytest.MonkeyPatch, wrong: Callable[[], Plan], device: str, message: str
+    ) -> None:
         monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-        with pytest.raises(ValueError, match="torch sees no CUDA device here; use --device cpu"):
-            check_plan(plan(), "cuda")
+        with pytest.raises(ValueError, match=message):
+            check_plan(wrong(), device)
+
+    def test_the_device_is_cuda_where_it_is_there_or_asked_for(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("torch.cuda.is_available", lambda: False)
         assert choose_device("auto") == "cpu"
         assert choose_device("cuda") == "cuda"
 
@@ -102,6 +106,16 @@ class TestComplete:
         assert sorted(taken for _, saved, _, taken in told if saved) == [60, 60, 90, 90]
         assert 0 < sum(steps for steps, *_ in told) <= 2 * 60 + 2 * 90
 
+    def test_a_measure_that_prints_disturbs_nothing(
+        self, store: Store, measure: MeasureModule, warm_workers: Workers
+    ) -> None:
+        body = 'print("{}"); print("[1]", flush=True); os.write(1, b"not JSON\\n")\nreturn [1.0, 2.0]'
+        wanted = plan(measures=measure(body))
+        complete(missing_networks(wanted, store), store, pool=warm_workers)
+        table = store.load(wanted.networks()[0][1].run_id).table("measures")
+        own = table[(table["measure"] == "own") & (table["layer"] == "hidden.1") & (table["step"] == 60)]
+        assert dict(zip(own["feature"], own["value"], strict=True)) == {"easy": 1.0, "hard": 2.0}
+
     def test_conditions_with_the_same_settings_share_their_runs(self, store: Store) -> None:
         assert len(missing_networks(plan(steps={"one": 60, "another": 60}), store)) == 2
 
@@ -109,7 +123,7 @@ class TestComplete:
         monkeypatch.setattr(Workers, "run", lambda *_: pytest.fail("a worker was started"))
         complete([], store, Workers())
 
-    def test_cores(self) -> None:
+    def test_there_is_a_core_to_work_on(self) -> None:
         assert available_cores() >= 1
 
 
@@ -119,6 +133,14 @@ worker = subprocess.Popen([sys.executable, "-m", "repbias.runs.worker_process", 
 print(worker.pid, flush=True)
 os._exit(0)
 """
+
+
+# The body of a measure after which every file that is written finds the disk full.
+FULL_DISK = """\
+from repbias.core import atomic
+def write(path, data): raise OSError(errno.ENOSPC, 'No space left on device', str(path))
+atomic._write_synced = write
+return [0.0, 0.0]"""
 
 
 class TestWorkers:
@@ -181,37 +203,18 @@ class TestWorkers:
         messages.close()
         assert wait_until(lambda: not alive(workers), 1)
 
-    def test_a_measure_that_prints_disturbs_nothing(self, store: Store, measure: MeasureModule) -> None:
-        body = 'print("{}"); print("[1]", flush=True); os.write(1, b"not JSON\\n")\nreturn [1.0, 2.0]'
-        wanted = plan(measures=measure(body))
-        with Workers() as pool:
-            complete(missing_networks(wanted, store), store, pool)
-        table = store.load(wanted.networks()[0][1].run_id).table("measures")
-        own = table[(table["measure"] == "own") & (table["layer"] == "hidden.1") & (table["step"] == 60)]
-        assert dict(zip(own["feature"], own["value"], strict=True)) == {"easy": 1.0, "hard": 2.0}
-
     @pytest.mark.parametrize(
         ("body", "words"),
         [
-            ("raise KeyError('oops')", "line 3) raised KeyError: 'oops'"),
-            ("return [1.0]", "measure 'own' returned 1 values for the 2 features"),
+            ("raise KeyError('oops')", r"line 3\) raised KeyError: 'oops'"),
+            (FULL_DISK, "No space left on device.*Free some space, then give the same command"),
         ],
+        ids=["a measure fails", "the disk is full"],
     )
-    def test_a_measure_that_fails_is_an_error(
+    def test_an_error_in_a_worker_is_an_error_in_its_words_and_leaves_nothing(
         self, store: Store, measure: MeasureModule, body: str, words: str
     ) -> None:
-        with Workers() as pool, pytest.raises(ValueError, match=re.escape(words)):
+        with Workers() as pool, pytest.raises(ValueError, match=words):
             complete(missing_networks(plan(measures=measure(body)), store), store, pool)
-        assert workers_of(os.getpid()) == set()
-
-    def test_a_full_disk_says_what_is_kept(self, store: Store, measure: MeasureModule) -> None:
-        full = (
-            "from repbias.core import atomic\n"
-            "def write(path, data): raise OSError(errno.ENOSPC, 'No space left on device', str(path))\n"
-            "atomic._write_synced = write\n"
-            "return [0.0, 0.0]"
-        )
-        said = r"No space left on device.*Free some space, then give the same command"
-        with Workers() as pool, pytest.raises(ValueError, match=said):
-            complete(missing_networks(plan(measures=measure(full)), store), store, pool)
         assert list(store.runs.iterdir()) == []
+        assert workers_of(os.getpid()) == set()

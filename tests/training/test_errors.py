@@ -13,38 +13,6 @@ MODEL = MLP(widths=(8, 8))
 
 
 @pytest.mark.parametrize(
-    ("seeds", "message"),
-    [
-        (0, r"seeds must be at least one.*got 0"),
-        (-2, "got -2"),
-        ([], r"got \[\]"),
-        ([1, -1], r">= 0, got \[1, -1\]"),
-        ([3, 4, 3], r"different from one another.*got \[3, 4, 3\]"),
-        ((seed for seed in (5, 5)), r"got \[5, 5\]"),
-    ],
-)
-def test_seeds(task, fixed, seeds, message):
-    with pytest.raises(ValueError, match=message):
-        train(task, MODEL, seeds=seeds, training=fixed())
-
-
-@pytest.mark.parametrize(
-    ("training", "message"),
-    [
-        ({"phases": [{"features": ["easi"]}]}, r"phase 0: no feature is called 'easi'; did you mean 'easy'\?"),
-        (
-            {"phases": [{}, {"features": ["hart", "zzz"]}]},
-            r"(?s)phase 1: .*'hart'; did you mean 'hard'.*\n.*'zzz'; known: easy, hard",
-        ),
-        ({"batch": 513}, "a batch of 513 is larger than the training set of 512"),
-    ],
-)
-def test_a_training_that_does_not_fit_the_task(task, training, message):
-    with pytest.raises(ValueError, match=message):
-        train(task, MODEL, seeds=2, training=Training.model_validate(training))
-
-
-@pytest.mark.parametrize(
     ("make", "where", "message"),
     [
         (lambda: Phase(features=()), "features", "at least 1"),
@@ -98,57 +66,56 @@ class Unused(nn.Module):
 
 
 @pytest.mark.parametrize(
-    ("model", "layers", "error", "message"),
-    [
-        (MODEL, "hiden.*", ValueError, r"no layer is called 'hiden\.\*'; did you mean 'hidden\."),
-        (MODEL, ["hidden.0", "hidden.2"], ValueError, r"no layer is called 'hidden\.2'; did you mean 'hidden"),
-        (Unused, "nothing", TypeError, "layer 'nothing' returns NoneType without a tensor"),
-        (Unused, "forgotten", ValueError, r"layers \['forgotten'\] were never called"),
-        (Unused, "input", ValueError, "a layer is called 'input', which names the stimuli"),
-        (lambda: Unused(3), "readout", ValueError, r"must return logits \(32, 2\).*returned \(32, 3\)"),
-        (lambda: Unused(1), "readout", ValueError, r"must return logits \(32, 2\).*returned \(32, 1\)"),
-        (lambda: nn.Sequential(nn.Linear(12, 2), Pair()), "0", ValueError, r"must return logits.*returned tuple"),
-        (lambda: nn.Sequential(nn.Identity()), "0", ValueError, "nothing to train"),
-        (lambda: "a network", "*", TypeError, "it made str"),
-        (nn.Linear(12, 2), "*", TypeError, r"got Linear; each seed needs a new network.*lambda"),
-        ("mlp", "*", TypeError, "got str"),
-        (MLP, "*", TypeError, "it made MLP"),
-        (lambda: nn.Linear(12, 2), None, ValueError, r"a single Linear without submodules.*nn\.Sequential\(Linear"),
-        (lambda: nn.Sequential(nn.Linear(32, 2)), None, ValueError, r"cannot read a batch.*\(32, 12\).*32x2"),
-        (nn.Linear, None, ValueError, "called without arguments: Linear raised TypeError"),
-        (MODEL, [], ValueError, r"layers=\[\] names no layer"),
-    ],
-)
-def test_models_and_layers(task, fixed, model, layers, error, message):
-    with pytest.raises(error, match=message):
-        train(task, model, seeds=2, layers=layers, training=fixed())
-
-
-@pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
         ({"task": "boolean"}, TypeError, "task must be a repbias task.*got str"),
+        ({"seeds": 0}, ValueError, "seeds must be at least one.*got 0"),
+        ({"seeds": -2}, ValueError, "got -2"),
+        ({"seeds": []}, ValueError, r"got \[\]"),
+        ({"seeds": [1, -1]}, ValueError, r">= 0, got \[1, -1\]"),
+        ({"seeds": [3, 4, 3]}, ValueError, r"different from one another.*got \[3, 4, 3\]"),
+        ({"seeds": (seed for seed in (5, 5))}, ValueError, r"got \[5, 5\]"),
         ({"seeds": "3"}, TypeError, "a list of seeds, got '3'"),
         ({"seeds": 2.5}, TypeError, "a list of seeds, got 2.5"),
         ({"training": "adam"}, TypeError, "a Training or a dict of its fields, got str"),
         ({"training": {"bacth": 3}}, ValueError, "bacth: .*did you mean 'batch'"),
         ({"training": {"batch": 0}}, ValueError, "batch: .*got 0"),
+        ({"training": {"batch": 513}}, ValueError, "a batch of 513 .*training set of 512"),
+        ({"training": {"phases": [{"features": ["easi"]}]}}, ValueError, r"phase 0: .*'easi'; did you mean 'easy'\?"),
+        (
+            {"training": {"phases": [{}, {"features": ["hart", "zzz"]}]}},
+            ValueError,
+            r"(?s)phase 1: .*'hart'; did you mean 'hard'.*\n.*'zzz'; known: easy, hard",
+        ),
+        ({"model": MLP(widths=(8,), norm="batch"), "training": {"batch": 1}}, ValueError, "batch norm"),
+        ({"model": "mlp"}, TypeError, "got str"),
+        ({"model": MLP}, TypeError, "it made MLP"),
+        ({"model": lambda: "a network"}, TypeError, "it made str"),
+        ({"model": nn.Linear(12, 2)}, TypeError, r"got Linear; each seed needs a new network.*lambda"),
+        ({"model": nn.Linear}, ValueError, "called without arguments: Linear raised TypeError"),
+        ({"model": lambda: nn.Linear(12, 2)}, ValueError, r"a single Linear without .*nn\.Sequential\(Linear"),
+        ({"model": lambda: nn.Sequential(nn.Linear(32, 2))}, ValueError, r"cannot read a batch.*\(32, 12\).*32x2"),
+        ({"model": lambda: nn.Sequential(nn.Identity()), "layers": "0"}, ValueError, "nothing to train"),
+        ({"model": lambda: Unused(3), "layers": "readout"}, ValueError, r"logits \(32, 2\).*returned \(32, 3\)"),
+        ({"model": lambda: Unused(1), "layers": "readout"}, ValueError, r"logits \(32, 2\).*returned \(32, 1\)"),
+        ({"model": lambda: nn.Sequential(nn.Linear(12, 2), Pair()), "layers": "0"}, ValueError, "returned tuple"),
+        ({"layers": []}, ValueError, r"layers=\[\] names no layer"),
+        ({"layers": "hiden.*"}, ValueError, r"'hiden\.\*'; did you mean 'hidden\."),
+        ({"layers": ["hidden.0", "hidden.2"]}, ValueError, r"'hidden\.2'; did you mean 'hidden"),
+        ({"model": Unused, "layers": "nothing"}, TypeError, "'nothing' returns NoneType"),
+        ({"model": Unused, "layers": "forgotten"}, ValueError, r"\['forgotten'\] were never called"),
+        ({"model": Unused, "layers": "input"}, ValueError, "a layer is called 'input'"),
     ],
 )
-def test_arguments_of_the_wrong_kind(task, arguments, error, message):
+def test_what_cannot_be_trained_is_refused(task, fixed, arguments, error, message):
     with pytest.raises(error, match=message):
-        train(**{"task": task, "model": MODEL, **arguments})
+        train(**{"task": task, "model": MODEL, "seeds": 2, "training": fixed(), **arguments})
 
 
 def test_a_training_may_be_a_dict_of_its_fields(task, fixed):
     spec = fixed(steps=2)
     tables = [train(task, MODEL, seeds=1, training=given).table() for given in (spec, spec.model_dump())]
     pd.testing.assert_frame_equal(*tables, check_exact=True)
-
-
-def test_batch_norm_of_a_single_stimulus(task, fixed):
-    with pytest.raises(ValueError, match="batch norm needs more than one value per channel"):
-        train(task, MLP(widths=(8,), norm="batch"), seeds=2, training=fixed(batch=1))
 
 
 def test_no_hook_is_left_after_an_error(task, fixed):

@@ -1,6 +1,9 @@
 """Trained networks are sequences that slice, compare, display themselves and survive saving."""
 
 import json
+import shutil
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import assert_type
 
@@ -80,27 +83,45 @@ def test_saved_networks_come_back_bit_for_bit(networks: Networks, tmp_path: Path
 def test_nothing_is_overwritten(networks: Networks, tmp_path: Path) -> None:
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken" / "thesis.txt").write_text("mine")
-    with pytest.raises(FileExistsError, match="taken"):
+    with pytest.raises(FileExistsError):
         networks.save(tmp_path / "taken")
     assert [path.name for path in (tmp_path / "taken").iterdir()] == ["thesis.txt"]
 
 
-def test_a_changed_or_missing_file_is_recognised(networks: Networks, tmp_path: Path) -> None:
-    folder = networks.save(tmp_path / "saved")
-    weights = folder / "weights-0001.safetensors"
-    data = weights.read_bytes()
-    weights.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
-    with pytest.raises(ValueError, match="weights-0001"):
-        repbias.load_networks(folder)
-    weights.unlink()
-    with pytest.raises(ValueError, match="weights-0001"):
-        repbias.load_networks(folder)
+def change_a_byte(path: Path) -> None:
+    data = path.read_bytes()
+    path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
 
 
-def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
-    for folder in (tmp_path, tmp_path / "absent"):
-        with pytest.raises(ValueError, match="that networks"):
-            repbias.load_networks(folder)
+def delete_from_the_index(path: Path, *keys: str) -> None:
+    inner = index = json.loads((path.parent / "networks.json").read_text())
+    for key in keys[:-1]:
+        inner = inner[key]
+    del inner[keys[-1]]
+    (path.parent / "networks.json").write_text(json.dumps(index))
+
+
+DAMAGES: dict[str, tuple[Callable[[Path], None], str]] = {
+    "a changed byte": (change_a_byte, "weights-0001"),
+    "no weights": (Path.unlink, "weights-0001"),
+    "another folder": (lambda path: (path.parent / "networks.json").unlink(), "that networks"),
+    "no folder": (lambda path: shutil.rmtree(path.parent), "that networks"),
+    "no digest": (lambda path: delete_from_the_index(path, "sha256", path.name), "weights-0001"),
+    **{
+        f"no {field}": (partial(lambda field, path: delete_from_the_index(path, field), field), field)
+        for field in ("format", "task", "model", "networks", "sha256")
+    },
+}
+
+
+@pytest.mark.parametrize(("damage", "named"), DAMAGES.values(), ids=DAMAGES)
+def test_networks_that_are_not_as_they_were_saved_are_refused_and_what_is_wrong_is_named(
+    networks: Networks, tmp_path: Path, damage: Callable[[Path], None], named: str
+) -> None:
+    folder = networks[:2].save(tmp_path / "saved")
+    damage(folder / "weights-0001.safetensors")
+    with pytest.raises(ValueError, match=named):
+        repbias.load_networks(folder)
 
 
 def test_a_module_of_a_named_class_is_found_again_and_a_lambda_is_asked_for(tmp_path: Path) -> None:
@@ -116,25 +137,6 @@ def test_a_module_of_a_named_class_is_found_again_and_a_lambda_is_asked_for(tmp_
     assert repbias.load_networks(folder, model=as_lambda) == local
 
 
-def test_a_network_without_its_weights_is_never_made_with_others(networks: Networks, tmp_path: Path) -> None:
-    folder = networks.save(tmp_path / "saved")
-    index = json.loads((folder / "networks.json").read_text())
-    del index["sha256"]["weights-0001.safetensors"]
-    (folder / "networks.json").write_text(json.dumps(index))
-    with pytest.raises(ValueError, match="weights-0001"):
-        repbias.load_networks(folder)
-
-
-@pytest.mark.parametrize("field", ["format", "task", "model", "networks", "sha256"])
-def test_an_index_that_lacks_a_field_is_refused_by_name(networks: Networks, tmp_path: Path, field: str) -> None:
-    folder = networks[:1].save(tmp_path / "saved")
-    index = json.loads((folder / "networks.json").read_text())
-    del index[field]
-    (folder / "networks.json").write_text(json.dumps(index))
-    with pytest.raises(ValueError, match=field):
-        repbias.load_networks(folder)
-
-
 def test_networks_that_diverged_are_saved_without_weights(tmp_path: Path) -> None:
     settings = repbias.Training(optimizer=repbias.SGD(lr=1e9), phases=[repbias.Phase(until="steps", steps=20)])
     diverged = repbias.train(TASK, repbias.MLP(widths=(8,)), seeds=2, training=settings)
@@ -148,10 +150,9 @@ def test_networks_that_diverged_are_saved_without_weights(tmp_path: Path) -> Non
 
 def test_networks_that_are_not_alike_are_not_saved_together(networks: Networks, tmp_path: Path) -> None:
     wider = repbias.train(TASK, repbias.MLP(widths=(24,)), seeds=[9], training=SHORT)
-    with pytest.raises(ValueError, match="different tasks or models"):
-        Networks([*networks, *wider]).save(tmp_path / "mixed")
-    with pytest.raises(ValueError, match="different seeds"):
-        Networks([networks[0], networks[0]]).save(tmp_path / "twice")
+    for mixed, differs in [([*networks, *wider], "models"), ([networks[0], networks[0]], "seeds")]:
+        with pytest.raises(ValueError, match=f"different .*{differs}"):
+            Networks(mixed).save(tmp_path / "mixed")
     assert not list(tmp_path.iterdir())
 
 

@@ -60,11 +60,11 @@ def test_files_that_do_not_go_together_are_refused_at_once(tmp_path: Path) -> No
     (tmp_path / "IT.npy").write_bytes(npy(V4[:9]))
     (tmp_path / "more" / "V4.npy").write_bytes(npy(V4))
     (tmp_path / "V4.npz").write_bytes(npy(V4))
-    with pytest.raises(ValueError, match=r"the same stimuli.*'V4': 12, 'IT': 9"):
-        read_chunks([tmp_path / "V4.npy", tmp_path / "IT.npy"])
-    with pytest.raises(ValueError, match="'V4' was named before"):
-        read_chunks([tmp_path / "V4.npy", tmp_path / "more" / "V4.npy"])
-    with pytest.raises(ValueError, match=r"which only \.npy allows"):
-        read_chunks([tmp_path / "V4.npz"])
-    with pytest.raises(ValueError, match="no array is given"):
-        read_chunks([])
+    for files, said in (
+        (["V4.npy", "IT.npy"], "the same stimuli.*'V4': 12, 'IT': 9"),
+        (["V4.npy", "more/V4.npy"], "'V4' was named before"),
+        (["V4.npz"], r"which only \.npy allows"),
+        ([], "no array is given"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            read_chunks([tmp_path / file for file in files])

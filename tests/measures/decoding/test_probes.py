@@ -221,20 +221,23 @@ def test_wrong_input_is_refused(measure):
             measure(**data | change)
 
 
-def test_wrong_choices_are_refused():
-    data = noise()
-    with pytest.raises(ValueError, match="permutations must be 1 or more, got 0: without controls, use probe"):
-        controlled_probe(**data, permutations=0)
-    with pytest.raises(ValueError, match="go together, got only one"):
-        controlled_probe(**data, baseline_representation=data["representation"])
-    with pytest.raises(ValueError, match="baseline_representation must be finite, got 3000"):
-        controlled_probe(
-            **data,
-            baseline_representation=data["representation"] * np.nan,
-            test_baseline_representation=data["test_representation"],
-        )
-    with pytest.raises(ValueError, match="no selection is called 'foward'; did you mean 'forward'"):
-        sparse_probe(**data, selection="foward")
-    for k in ((), (0, 1), (1, 31)):
-        with pytest.raises(ValueError, match="k must be one or more numbers from 1 to the number of units, 30"):
-            sparse_probe(**data, k=k)
+BASELINE = noise()["representation"]
+
+
+@pytest.mark.parametrize(
+    ("measure", "change", "message"),
+    [
+        (controlled_probe, {"permutations": 0}, "permutations .*got 0: without controls, use probe"),
+        (controlled_probe, {"baseline_representation": BASELINE}, "go together, got only one"),
+        (
+            controlled_probe,
+            {"baseline_representation": BASELINE * np.nan, "test_baseline_representation": BASELINE},
+            "baseline_representation must be finite, got 3000",
+        ),
+        (sparse_probe, {"selection": "foward"}, "did you mean 'forward'"),
+        *((sparse_probe, {"k": k}, "k must be .*from 1 to .*30") for k in ((), (0, 1), (1, 31))),
+    ],
+)
+def test_wrong_choices_are_refused(measure, change, message):
+    with pytest.raises(ValueError, match=message):
+        measure(**noise() | change)

@@ -207,7 +207,7 @@ def test_projecting_out_a_probe_leaves_what_leace_takes():
         (lambda: projection_eraser(np.ones((2, 2, 2))), r"vectors must be an array \[stimulus, unit\]"),
     ],
 )
-def test_errors_of_erasers(call, message):
+def test_what_makes_no_eraser_is_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()
 
@@ -295,7 +295,7 @@ def test_erasers_of_units_and_of_all_positions():
         ({"inputs": [[0.0, 1.0]]}, TypeError, "got float"),
     ],
 )
-def test_errors_of_ablation(changed, error, message):
+def test_what_cannot_be_ablated_is_refused(changed, error, message):
     inputs, labels = signs()
     given_ = {"inputs": inputs, "layer": "0", "eraser": projection_eraser([1.0, 0.0]), "labels": labels} | changed
     with pytest.raises(error, match=message):

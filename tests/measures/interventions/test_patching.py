@@ -179,16 +179,18 @@ def test_the_table_is_tidy(network, stimuli, pairs):
         ({"names": ["one"]}, ValueError, "names must hold one name for each of the 2 features"),
     ],
 )
-def test_errors_of_patching(network, stimuli, changed, error, message):
+def test_what_cannot_be_patched_is_refused(network, stimuli, changed, error, message):
     with pytest.raises(error, match=message):
         patch(network, **({"inputs": stimuli, "source_inputs": stimuli, "layer": "0"} | changed))
 
 
-def test_errors_of_subspaces(network, stimuli):
-    with pytest.raises(ValueError, match=r"vectors has 2 units, layer '0' returns \[3\] for each stimulus"):
-        patch_subspace(network, stimuli, stimuli, "0", [1.0, 0.0])
-    with pytest.raises(ValueError, match="vectors must span at least one direction"):
-        patch_subspace(network, stimuli, stimuli, "0", np.zeros((2, 3)))
+@pytest.mark.parametrize(
+    ("vectors", "message"),
+    [([1.0, 0.0], r"vectors has 2 units, .*\[3\]"), (np.zeros((2, 3)), "at least one direction")],
+)
+def test_vectors_that_span_no_subspace_of_the_layer_are_refused(network, stimuli, vectors, message):
+    with pytest.raises(ValueError, match=message):
+        patch_subspace(network, stimuli, stimuli, "0", vectors)
 
 
 # --- pairs --------------------------------------------------------------------------------------------------------
@@ -252,7 +254,7 @@ def test_pairs_depend_on_the_seed_only():
         (([0, 1], 0, -1, None), "a seed is a whole number >= 0"),
     ],
 )
-def test_errors_of_pairs(arguments, message):
+def test_what_makes_no_pairs_is_refused(arguments, message):
     labels, feature, seed, names = arguments
     with pytest.raises(ValueError, match=message):
         pairs_differing_in(labels, feature, seed, names=names)

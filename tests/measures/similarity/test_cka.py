@@ -1,5 +1,7 @@
 """CKA against the explicit HSIC of Gram matrices, its invariances and null values; batches against the whole."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -81,7 +83,7 @@ def test_a_wide_rbf_is_linear():
 
 @settings(max_examples=20)
 @given(seed=st.integers(0, 2**32 - 1), debiased=st.booleans(), log_scale=st.floats(-6, 6))
-def test_invariances(seed, debiased, log_scale):
+def test_cka_does_not_change_when_units_are_rotated_scaled_and_shifted(seed, debiased, log_scale):
     x, y = two("random", seed)
     turn, order = ortho_group.rvs(8, random_state=seed), np.random.default_rng(seed).permutation(60)
     same = 10**log_scale * (x @ turn + 3)
@@ -106,7 +108,7 @@ def test_independent_representations_are_near_zero_only_when_debiased():
         assert np.mean([measure(x, y) for x, y in pairs]) > 0.7
 
 
-def test_known_answer():
+def test_one_of_two_directions_of_equal_variance_gives_one_over_root_two():
     """Two uncorrelated unit-variance directions; b holds the first only: CKA = 1 / sqrt(2)."""
     x = np.array([[1.0, 1], [1, -1], [-1, 1], [-1, -1]])
     assert cka(x, x[:, :1]) == pytest.approx(np.sqrt(0.5))
@@ -181,48 +183,63 @@ def test_a_refused_batch_leaves_the_fitter_as_it_was():
     fitter = CKAFitter()
     fitter.update(x, y)
     before = fitter.result(True)
-    with pytest.raises(ValueError, match="b has 11 units, the arrays before it 12"):
-        fitter.update(x, y[:, :-1])
-    with pytest.raises(ValueError, match="a has 7 units, the arrays before it 8"):
-        fitter.update(x[:, :-1], y)
-    with pytest.raises(ValueError, match="same stimuli, got 60 and 59"):
-        fitter.update(x, y[:-1])
+    for a, b, message in [
+        (x, y[:, :-1], "b has 11 units, .* 12"),
+        (x[:, :-1], y, "a has 7 units, .* 8"),
+        (x, y[:-1], "got 60 and 59"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            fitter.update(a, b)
     assert fitter.result(True) == before
 
 
-def test_errors():
-    x, y = two("random")
-    for measure in (cka, kernel_cka):
-        with pytest.raises(ValueError, match="same stimuli, got 60 and 59 stimuli"):
-            measure(x, y[:-1])
-        with pytest.raises(ValueError, match="hold 2 stimuli or more, got 1"):
-            measure(x[:1], y[:1])
-        with pytest.raises(ValueError, match="hold 4 stimuli or more, got 3"):
-            measure(x[:3], y[:3], debiased=True)
-        with pytest.raises(ValueError, match=r"b must vary over stimuli.*dead layer"):
-            measure(x, np.full((60, 3), 0.1))
-    single = np.zeros((60, 3))
-    single[4] = 2.5
-    with pytest.raises(ValueError, match="a must vary at more than one stimulus for debiased"):
-        cka(single, y, debiased=True)
-    assert 0 < cka(single, y) < 1
-    with pytest.raises(ValueError, match="no kernel is called 'rbff'; did you mean 'rbf'"):
-        kernel_cka(x, y, kernel="rbff")
-    for bandwidth in (0, -1, np.inf, np.nan):
-        with pytest.raises(ValueError, match="bandwidth must be above 0"):
-            kernel_cka(x, y, bandwidth=bandwidth)
-    with pytest.raises(ValueError, match="a must have a median distance above 0"):
-        kernel_cka(single, y)
+X, Y = two("random")
+DEAD = np.full((60, 3), 0.1)
+SINGLE = np.zeros((60, 3))
+SINGLE[4] = 2.5
 
 
-def test_fitter_errors():
-    x, _ = two("random")
+def fitted(n: int, y: np.ndarray = DEAD) -> CKAFitter:
     fitter = CKAFitter()
-    assert fitter.n_stimuli == 0
-    with pytest.raises(ValueError, match="2 stimuli or more, got 0: update"):
-        fitter.result()
-    fitter.update(x[:3], np.full((3, 2), 0.1))
-    with pytest.raises(ValueError, match="4 stimuli or more, got 3: update"):
-        fitter.result(debiased=True)
-    with pytest.raises(ValueError, match="b must vary over stimuli"):
-        fitter.result()
+    fitter.update(X[:n], y[:n])
+    return fitter
+
+
+REFUSED = {
+    **{
+        f"{what}, {measure.__name__}": (partial(measure, *arguments), message)
+        for measure in (cka, kernel_cka)
+        for what, arguments, message in [
+            ("other stimuli", (X, Y[:-1]), "got 60 and 59"),
+            ("one stimulus", (X[:1], Y[:1]), "2 stimuli or more, got 1"),
+            ("dead layer", (X, DEAD), r"b must vary over stimuli.*dead layer"),
+        ]
+    },
+    "too few, cka": (lambda: cka(X[:3], Y[:3], debiased=True), "4 stimuli or more, got 3"),
+    "too few, kernel_cka": (lambda: kernel_cka(X[:3], Y[:3], debiased=True), "4 stimuli or more, got 3"),
+    "one stimulus varies": (lambda: cka(SINGLE, Y, debiased=True), "a must vary at more than one stimulus"),
+    "kernel": (lambda: kernel_cka(X, Y, kernel="rbff"), "did you mean 'rbf'"),
+    **{
+        f"bandwidth {bandwidth}": (partial(kernel_cka, X, Y, bandwidth=bandwidth), "bandwidth must be above 0")
+        for bandwidth in (0, -1, np.inf, np.nan)
+    },
+    "median distance": (lambda: kernel_cka(SINGLE, Y), "a must have a median distance above 0"),
+    "fitter of nothing": (lambda: CKAFitter().result(), "2 stimuli or more, got 0: update"),
+    "fitter of too few": (lambda: fitted(3).result(debiased=True), "4 stimuli or more, got 3: update"),
+    "fitter of a dead layer": (lambda: fitted(3).result(), "b must vary over stimuli"),
+}
+
+
+@pytest.mark.parametrize(("call", "message"), REFUSED.values(), ids=REFUSED)
+def test_a_value_is_refused(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+def test_one_stimulus_that_varies_suffices_where_nothing_is_debiased():
+    assert 0 < cka(SINGLE, Y) < 1
+
+
+def test_a_fitter_counts_its_stimuli():
+    assert CKAFitter().n_stimuli == 0
+    assert fitted(3).n_stimuli == 3

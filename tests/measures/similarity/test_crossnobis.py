@@ -89,7 +89,7 @@ def test_without_noise_it_is_the_squared_distance():
 
 @settings(max_examples=15)
 @given(seed=st.integers(0, 2**32 - 1))
-def test_invariances(seed):
+def test_distances_do_not_change_when_units_are_rotated_and_shifted(seed):
     rng = np.random.default_rng(seed)
     condition, fold = design(4, 3)
     x, turn, s = rng.normal(size=(12, 5)), ortho_group.rvs(5, random_state=seed), covariance(5)
@@ -118,26 +118,28 @@ def test_the_noise_covariance_of_few_presentations_can_be_inverted():
     assert np.isfinite(crossnobis_rdm(x, np.arange(8) // 2, np.arange(8) % 2, noise_covariance=found)).all()
 
 
-def test_errors():
-    condition, fold = design(4, 3)
-    x = np.random.default_rng(0).normal(size=(12, 5))
-    kept = (condition != 2) | (fold != 1)
-    with pytest.raises(ValueError, match=r"none of condition 2 in fold 1 \(1 such pairs\).*merge folds"):
-        crossnobis_rdm(x[kept], condition[kept], fold[kept])
-    with pytest.raises(ValueError, match="folds must number two or more"):
-        crossnobis_rdm(x, condition, np.zeros(12, int))
-    with pytest.raises(ValueError, match="conditions must number two or more"):
-        crossnobis_rdm(x, np.zeros(12, int), fold)
-    with pytest.raises(ValueError, match=r"conditions must be \[presentation\].*got shape \(12, 2\)"):
-        crossnobis_rdm(x, np.stack([condition, condition], 1), fold)
-    with pytest.raises(ValueError, match="folds must have one row for each of the 12 stimuli"):
-        crossnobis_rdm(x, condition, fold[:-1])
-    with pytest.raises(ValueError, match="folds must be 0 or more"):
-        crossnobis_rdm(x, condition, fold - 1)
-    with pytest.raises(ValueError, match="positive definite"):
-        crossnobis_rdm(x, condition, fold, noise_covariance=np.ones((5, 5)))
-    with pytest.raises(ValueError, match="12 presentations of 12 conditions"):
-        noise_covariance(x, np.arange(12))
-    x[:, 3] = condition
-    with pytest.raises(ValueError, match=r"vary between repeats.*got 1 that do not, the first unit 3"):
-        noise_covariance(x, condition)
+CONDITION, FOLD = design(4, 3)
+X = np.random.default_rng(0).normal(size=(12, 5))
+KEPT = (CONDITION != 2) | (FOLD != 1)
+CONSTANT = X.copy()
+CONSTANT[:, 3] = CONDITION
+REFUSED = {
+    "missing": (
+        lambda: crossnobis_rdm(X[KEPT], CONDITION[KEPT], FOLD[KEPT]),
+        r"none of condition 2 in fold 1 \(1 such pairs\).*merge folds",
+    ),
+    "one fold": (lambda: crossnobis_rdm(X, CONDITION, np.zeros(12, int)), "folds must number two"),
+    "one condition": (lambda: crossnobis_rdm(X, np.zeros(12, int), FOLD), "conditions must number two"),
+    "shape": (lambda: crossnobis_rdm(X, np.stack([CONDITION] * 2, 1), FOLD), r"conditions must .*got shape \(12, 2\)"),
+    "length": (lambda: crossnobis_rdm(X, CONDITION, FOLD[:-1]), "folds must have one row for each of the 12"),
+    "negative": (lambda: crossnobis_rdm(X, CONDITION, FOLD - 1), "folds must be 0 or more"),
+    "singular": (lambda: crossnobis_rdm(X, CONDITION, FOLD, noise_covariance=np.ones((5, 5))), "positive definite"),
+    "no repeats": (lambda: noise_covariance(X, np.arange(12)), "12 presentations of 12 conditions"),
+    "constant": (lambda: noise_covariance(CONSTANT, CONDITION), "vary between repeats.*got 1 .*the first unit 3"),
+}
+
+
+@pytest.mark.parametrize(("call", "message"), REFUSED.values(), ids=REFUSED)
+def test_a_value_is_refused(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

@@ -1,5 +1,7 @@
 """What an RDM must say of responses whose distances are known."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -149,34 +151,39 @@ def test_mahalanobis_does_not_change_when_units_and_noise_are_mixed_alike(seed):
     assert mahalanobis_rdm(x, np.eye(5)) == pytest.approx(rdm(x, "squared_euclidean"))
 
 
-def test_errors_name_the_stimulus_and_the_way_out():
-    x = responses("random")
-    x[7], x[9] = 0.1, 3.0
-    with pytest.raises(ValueError, match=r"vary over units.* at stimulus 7 \(2 of 40 stimuli are alike\).*euclidean"):
-        rdm(x)
-    x[7] = 0
-    with pytest.raises(ValueError, match=r"not be zero.* at stimulus 7 \(1 of 40"):
-        rdm(x, "cosine")
-    assert np.isfinite(rdm(x, "euclidean")).all()
-    with pytest.raises(ValueError, match="vary over units"):
-        rdm(x[:, :1])
-    for of_one in (rdm, lambda one: mahalanobis_rdm(one, np.eye(9))):
-        with pytest.raises(ValueError, match="two stimuli or more"):
-            of_one(x[:1])
-    with pytest.raises(ValueError, match="no distance is called 'corelation'; did you mean 'correlation'"):
-        rdm(x, "corelation")
-    with pytest.raises(ValueError, match="must be finite"):
-        rdm(np.where(x == 0, np.nan, x))
-    with pytest.raises(TypeError, match="array of numbers"):
-        rdm(np.array([["a", "b"]]))
+X, SAME, ZERO = (responses("random") for _ in range(3))
+SAME[7], SAME[9] = 0.1, 3.0
+ZERO[7] = 0
+REFUSED = {
+    "constant stimulus": (lambda: rdm(SAME), r"vary over units.* at stimulus 7 \(2 of 40 .*euclidean"),
+    "zero stimulus": (lambda: rdm(ZERO, "cosine"), r"not be zero.* at stimulus 7 \(1 of 40"),
+    "one unit": (lambda: rdm(X[:, :1]), "vary over units"),
+    "one stimulus": (lambda: rdm(X[:1]), "two stimuli or more"),
+    "one stimulus, mahalanobis": (lambda: mahalanobis_rdm(X[:1], np.eye(9)), "two stimuli or more"),
+    "unknown": (lambda: rdm(X, "corelation"), "did you mean 'correlation'"),
+    "nan": (lambda: rdm(np.where(ZERO == 0, np.nan, ZERO)), "must be finite"),
+    "text": (lambda: rdm(np.array([["a", "b"]])), "array of numbers"),
+    "units": (
+        lambda: mahalanobis_rdm(X, np.eye(8)),
+        r"noise_covariance must be \[unit, unit\], \(9, 9\).*got shape \(8, 8\)",
+    ),
+    "not symmetric": (lambda: mahalanobis_rdm(X, np.eye(9) + np.triu(np.ones((9, 9)), 1)), "must be symmetric"),
+    **{
+        f"singular, {name}": (partial(mahalanobis_rdm, X, singular), r"positive definite.*shrink it")
+        for name, singular in {
+            "ones": np.ones((9, 9)),
+            "negative": np.diag([-1.0] + [1.0] * 8),
+            "few stimuli": np.cov(X[:5].T),
+        }.items()
+    },
+}
 
 
-def test_covariances_that_cannot_be_are_refused():
-    x = responses("random")
-    with pytest.raises(ValueError, match=r"noise_covariance must be \[unit, unit\], \(9, 9\).*got shape \(8, 8\)"):
-        mahalanobis_rdm(x, np.eye(8))
-    with pytest.raises(ValueError, match="must be symmetric"):
-        mahalanobis_rdm(x, np.eye(9) + np.triu(np.ones((9, 9)), 1))
-    for singular in (np.ones((9, 9)), np.eye(9) - 2 * np.eye(9)[[0]].T @ np.eye(9)[[0]], np.cov(x[:5].T)):
-        with pytest.raises(ValueError, match=r"positive definite.*shrink it"):
-            mahalanobis_rdm(x, singular)
+@pytest.mark.parametrize(("call", "message"), REFUSED.values(), ids=REFUSED)
+def test_a_value_is_refused(call, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        call()
+
+
+def test_a_stimulus_of_zeros_has_distances_that_need_no_angle():
+    assert np.isfinite(rdm(ZERO, "euclidean")).all()

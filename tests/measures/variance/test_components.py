@@ -232,6 +232,14 @@ REFUSED = {
     ),
     "names": (lambda: components_needed(READ, X, Y[:, 0], DETECTED), r"one name for each of the 1 features, got 2"),
     "negative": (lambda: components_needed(READ, X, Y - 1, DETECTED), r"labels must be 0 or more, got -1"),
+    "logits": (
+        lambda: components_needed(lambda z: z[:, :2], X, Y, DETECTED),
+        "what read_out returns must be whole numbers .* output > 0.5",
+    ),
+    "one label": (
+        lambda: components_needed(lambda z: [0], X, Y, DETECTED),
+        "what read_out returns must have one row for each of the 12 stimuli .* got 1",
+    ),
     "shape": (
         lambda: components_needed(lambda z: READ(z)[:, 0], X, Y, DETECTED),
         r"one label for each stimulus and feature, \(12, 2\), got shape \(12, 1\): give labels the features",
@@ -243,16 +251,3 @@ REFUSED = {
 def test_a_value_is_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()
-
-
-@pytest.mark.parametrize(
-    ("answer", "message"),
-    [
-        (lambda z: z[:, :2], "what read_out returns must be whole numbers .* output > 0.5"),
-        (lambda z: [0], "what read_out returns must have one row for each of the 12 stimuli .* got 1"),
-    ],
-    ids=["logits", "one label"],
-)
-def test_a_read_out_must_answer_with_labels(answer, message):
-    with pytest.raises(ValueError, match=message):
-        components_needed(answer, X, Y, DETECTED)

@@ -100,11 +100,12 @@ def test_a_kind_is_refused(arrays, settings, message):
         variance_explained(*arrays, **settings)
 
 
-def fitter(steps, **settings):
-    it = VarianceFitter([2], **settings)
+def use(steps, n_classes=(2,), **settings):
+    """Make a fitter and call its methods by name, each with all arrays where none are given."""
+    it = VarianceFitter(n_classes, **settings)
     for step in steps:
-        getattr(it, step)(X, Y)
-    return it
+        name, *arrays = (step,) if isinstance(step, str) else step
+        getattr(it, name)(*(arrays or ((X, Y) if name != "result" else ())))
 
 
 @pytest.mark.parametrize(
@@ -117,30 +118,14 @@ def fitter(steps, **settings):
         (["update", "update_test", "second_pass"], {}, "second_pass is for cross-validation"),
         (["update", "second_pass"], {"folds": None}, "second_pass is for cross-validation"),
         (["update", "second_pass", "second_pass"], {}, "second_pass got 40 stimuli, update 20"),
+        (["result"], {}, "result needs stimuli to fit on"),
+        (["update", "result"], {"folds": None}, "folds is None and no test batches"),
+        (["update", ("second_pass", X[:8], Y[:8]), "result"], {}, "second_pass saw 8 of 20 stimuli"),
+        (["update", ("update", X[:, :2], Y)], {}, "2 units, .* 3"),
+        ([], {"n_classes": []}, "n_classes"),
+        ([], {"n_classes": [2, 0]}, "n_classes"),
     ],
 )
-def test_steps_out_of_order_are_refused(steps, settings, message):
+def test_steps_out_of_order_and_batches_that_do_not_fit_are_refused(steps, settings, message):
     with pytest.raises(ValueError, match=message):
-        fitter(steps, **settings)
-
-
-def test_results_that_are_not_ready_are_refused():
-    with pytest.raises(ValueError, match="result needs stimuli to fit on"):
-        fitter([]).result()
-    with pytest.raises(ValueError, match="folds is None and no test batches were given"):
-        fitter(["update"], folds=None).result()
-    half = fitter(["update"])
-    half.second_pass(X[:8], Y[:8])
-    with pytest.raises(ValueError, match="second_pass saw 8 of 20 stimuli"):
-        half.result()
-
-
-@pytest.mark.parametrize("n_classes", [[], [2, 0]])
-def test_numbers_of_classes_are_checked(n_classes):
-    with pytest.raises(ValueError, match="n_classes must hold a number of classes"):
-        VarianceFitter(n_classes)
-
-
-def test_units_of_a_later_batch_must_agree():
-    with pytest.raises(ValueError, match="representation has 2 units, the arrays before it 3"):
-        fitter(["update"]).update(X[:, :2], Y)
+        use(steps, **settings)

@@ -50,19 +50,19 @@ def test_a_user_adds_a_kind_in_three_lines():
 def test_the_same_function_may_be_registered_again_but_not_another_of_its_name():
     boolean_function("test_again", inputs=2)(lambda bits: bits[:, 0] & bits[:, 1])
     boolean_function("test_again", inputs=2)(lambda bits: bits.all(axis=1))
-    with pytest.raises(ValueError, match="'test_again' is registered already and differs; give this one a new name"):
+    with pytest.raises(ValueError, match=r"'test_again' .*new name"):
         boolean_function("test_again", inputs=2)(lambda bits: bits.any(axis=1))
 
 
 @pytest.mark.parametrize(
     ("function", "inputs", "message"),
     [
-        (lambda bits: bits.sum(axis=1), 2, "0 or 1 for every stimulus, got 2 too"),
-        (lambda bits: bits[:, 0] * 0.5, 1, r"must return 0 or 1 for every stimulus, got 0.5 too"),
-        (lambda bits: bits[:, 0] * 0, 2, "of 2 bits is 0 for every pattern: a constant cannot be learned"),
-        (lambda bits: bits, 2, r"expected shape \(4,\) for all 4 patterns, got \(4, 2\); reduce over axis 1"),
-        (lambda bits: bits[:, 0], 17, "can read 1 to 16 bits, got inputs=17"),
-        (lambda bits: bits[:, 0], 0, "can read 1 to 16 bits, got inputs=0"),
+        (lambda bits: bits.sum(axis=1), 2, "got 2 too"),
+        (lambda bits: bits[:, 0] * 0.5, 1, "got 0.5 too"),
+        (lambda bits: bits[:, 0] * 0, 2, "0 for every pattern"),
+        (lambda bits: bits, 2, r"\(4,\) .*got \(4, 2\); reduce over axis 1"),
+        (lambda bits: bits[:, 0], 17, "got inputs=17"),
+        (lambda bits: bits[:, 0], 0, "got inputs=0"),
     ],
 )
 def test_a_function_that_is_no_feature_is_refused(function, inputs, message):

@@ -203,7 +203,7 @@ def test_a_wrong_task_is_refused_with_every_problem_named(spec, problems):
         assert problem in text
 
 
-def test_a_member_learns_both_features_and_an_untrained_one_has_not():
+def test_a_trained_network_has_both_features_and_an_untrained_one_has_neither():
     task = SymbolTask(features={"easy": 1, "hard": 2}, symbols=3, train=4096, validation=512, test=512)
     training = Training(optimizer=SGD(lr=0.2), batch=64, phases=(Phase(until="steps", steps=1500),))
     (network,) = train(task, MLP(widths=(64,)), seeds=1, training=training)

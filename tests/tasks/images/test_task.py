@@ -186,7 +186,7 @@ def test_a_dataset_yields_images_and_labels():
     np.testing.assert_array_equal(images.numpy(), task.network_inputs(train.inputs).numpy())
     np.testing.assert_array_equal(labels.numpy(), train.labels)
     assert (images.dtype, labels.dtype, len(dataset)) == (torch.float32, torch.int64, 600)
-    with pytest.raises(IndexError, match="600 stimuli, got index 600"):
+    with pytest.raises(IndexError):
         dataset[600]
 
 
