@@ -85,7 +85,8 @@ def _panels(conditions: pd.DataFrame, numbers: pd.DataFrame) -> tuple[str, list[
     rest = [name for name in factors if name != split]
     levels = conditions[split].astype(str) if split else pd.Series("", conditions.index)
     features = numbers.groupby("condition")["feature"].unique().map(lambda names: tuple(select.in_order(names)))
-    panels, labels = [], {}
+    panels: list[tuple[str, list[Group]]] = []
+    labels: dict[str, str] = {}
     for level in levels.unique():
         shown = select.titles(conditions[levels == level], rest)
         groups = [Group(name, label, features.get(name, ())) for name, label in shown.items()]
