@@ -268,6 +268,36 @@ def test_names_of_layers_do_not_run_into_one_another(small: Tables) -> None:
             assert turned or all(one.x1 < other.x0 for one, other in itertools.pairwise(boxes))
 
 
+def test_labels_of_many_conditions_do_not_run_into_one_another(small: Tables) -> None:
+    conditions = pd.concat([small.conditions.iloc[:1]] * 24, ignore_index=True)
+    optimizers = ["SGD", "SGD, momentum", "AdamW, decay 0.1"] * 8
+    conditions = conditions.assign(condition=[f"{n}" for n in range(24)], optimizer=optimizers, architecture=range(24))
+    drawing = feature_gap(_for_each(small, conditions), conditions).drawing
+    drawing.canvas.draw()
+    for axes in drawing.axes:
+        boxes = [label.get_window_extent() for label in axes.get_xticklabels()]
+        assert all(one.x1 < other.x0 for one, other in itertools.pairwise(boxes))
+    assert drawing.get_size_inches()[0] < 13
+
+
+def test_a_condition_takes_room_for_the_features_that_it_has(small: Tables) -> None:
+    conditions = small.conditions.iloc[:1]
+    few = _for_each(small, conditions)
+    more = pd.concat([few, *(few.assign(feature=name) for name in "abcdef")])
+    other = few.assign(condition="other")
+    both = pd.concat([conditions, conditions.assign(condition="other")])
+    drawn = [feature_gap(pd.concat([one, other]), both).drawing.axes[0] for one in (few, more)]
+    narrow, wide = (axes.get_xticks() for axes in drawn)
+    assert wide[0] > 1.9 * narrow[0]
+    assert wide[1] - wide[0] < 2 * wide[0]
+
+
+def _for_each(tables: Tables, conditions: pd.DataFrame) -> pd.DataFrame:
+    """The measurements of the first condition, given to each of `conditions`."""
+    first = tables.table[tables.table["condition"] == tables.conditions["condition"].iloc[0]]
+    return pd.concat([first.assign(condition=name) for name in conditions["condition"]], ignore_index=True)
+
+
 @pytest.mark.parametrize(("count", "most", "columns"), [(12, 4, 4), (12, 3, 2), (6, 4, 2), (2, 4, 2), (10, 4, 2)])
 def test_a_row_of_panels_begins_with_the_first_level_of_the_last_factor(count: int, most: int, columns: int) -> None:
     names = [f"{index}" for index in range(count)]

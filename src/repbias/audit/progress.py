@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from repbias.core.progress import Meter, duration
+from repbias.core.progress import Meter, duration, time_left
 
 WORTH_SAYING = 10.0  # seconds of ablation and steering from which their time is announced
 
@@ -40,14 +40,16 @@ class AuditProgress(Meter):
 
     def intervening(self) -> Callable[[float], None]:
         """Return the function that shows which share of ablation and steering is done."""
-        began = self.elapsed
+        first: list[float] = []  # seconds and share at the first pass: before it, what is erased is fitted
 
         def on_pass(share: float) -> None:
-            left = (self.elapsed - began) * (1 - share) / max(share, 1e-9)
+            first[:] = first or [self.elapsed, share]
+            rest = time_left(share, self.elapsed, *first)
+            left = self._causal * (1 - share) if rest is None else rest
             self.update(self.elapsed / (self.elapsed + left), "ablation and steering", left)
 
         return on_pass
 
     def has_read_part(self, read: int, n_stimuli: int) -> None:
         """Show how many stimuli of a stream were read."""
-        self.update(read / n_stimuli, f"{read:,} of {n_stimuli:,} stimuli")
+        self.update(read / n_stimuli, f"reading, {read:,} of {n_stimuli:,} stimuli")

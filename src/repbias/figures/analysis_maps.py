@@ -20,6 +20,7 @@ STIMULI_NAME, STIMULI_TITLE = "stimulus-map", "Stimuli, placed by the responses 
 _PAIR_COLUMNS = ("condition", "seed", "other", "other_seed", "measure", "value")
 _POINT_COLUMNS = ("condition", "seed", "layer", "stimulus", "x", "y")
 _LEAST_SIDE, _BLOCK = 3.3, 0.62
+_IN_A_ROW = 4  # panels of the map of stimuli
 _LETTER = 0.08  # inches per letter of a tick label
 _COLOURS = "viridis"
 _SIDE, _HEAD, _GAP, _EDGE = 2.15, 0.66, 0.3, 0.2
@@ -112,19 +113,19 @@ def _label_blocks(axes: Axes, middles: dict[str, float], blocks: pd.DataFrame, s
         one, other = middles[row["condition"]], middles[row["other"]]
         for x, y in {(one, other), (other, one)}:
             words: dict[str, Any] = {"color": inks[0], "ha": "center", "path_effects": edge}
-            axes.text(x, y, f"{row['value']:.2f}", va="bottom", fontweight="bold", **words)
+            axes.text(x, y, f"{row['value']:z.2f}", va="bottom", fontweight="bold", **words)
             if np.isfinite([row["ci_low"], row["ci_high"]]).all():
                 axes.text(
-                    x, y, f"[{row['ci_low']:.2f}, {row['ci_high']:.2f}]", va="top", fontsize=style.points(6), **words
+                    x, y, f"[{row['ci_low']:z.2f}, {row['ci_high']:z.2f}]", va="top", fontsize=style.points(6), **words
                 )
 
 
 @style.applied()
 def stimulus_map(points: pd.DataFrame, conditions: pd.DataFrame) -> Figure:
-    """Draw the stimuli in the first network of each condition, with one column of panels per feature.
+    """Draw the stimuli in the first network of each condition, with one panel per feature.
 
-    There is one row per condition, or, with several layers, one row per condition and layer. Places are those of
-    t-SNE; colours are the classes of the column's feature.
+    The panels of a condition, or, with several layers, of a condition and layer, stand side by side, where they are
+    few beside those of the next. Places are those of t-SNE; colours are the classes of the feature.
 
     Parameters
     ----------
@@ -144,7 +145,8 @@ def stimulus_map(points: pd.DataFrame, conditions: pd.DataFrame) -> Figure:
     titles = select.titles(conditions)
     rows = _rows(points, {name: titles[name] for name in select.drawn(here)["condition"]})
     gap, margins = (_GAP, _HEAD), (_EDGE, _EDGE, _EDGE, _HEAD)
-    drawing, cells = style.tiles(len(rows) * len(features), len(features), (_SIDE, _SIDE), gap, margins)
+    beside = min(max(_IN_A_ROW // len(features), 1), len(rows))  # conditions in a row
+    drawing, cells = style.tiles(len(rows) * len(features), beside * len(features), (_SIDE, _SIDE), gap, margins)
     for cell, ((title, layer, shown), feature) in zip(cells, itertools.product(rows, features), strict=True):
         axes = drawing.add_subplot(cell)
         by = style.plain(f"{layer}by {feature}", _LETTERS, 1)

@@ -171,9 +171,9 @@ def svg_of(figure: Figure) -> bytes:
     return _COORDINATES.sub(lambda path: _LONG_DECIMALS.sub(r"\1", path.group()), text).encode()
 
 
-def png_of(figure: Figure) -> bytes:
+def png_of(figure: Figure, dpi: float = 150) -> bytes:
     """PNG without a date or the name of a program."""
-    return _image(figure, "png", dpi=150)
+    return _image(figure, "png", dpi)
 
 
 def _image(figure: Figure, kind: str, dpi: float, *, text_as_text: bool = False) -> bytes:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
@@ -12,8 +16,23 @@ from repbias.figures.figure import Figure, empty_figure
 
 NAME, TITLE = "feature-gap", "Variance explained at the penultimate layer"
 _MOST_PANELS = 4
-_WIDEST = 11.0
 _VECTOR_POINTS = 1_000
+_WIDEST, _APART, _BETWEEN, _LETTER = 11.0, 0.32, 0.5, 0.078  # inches: a row, features, groups, a letter of a label
+
+
+@dataclass(frozen=True)
+class Group:
+    """What a panel shows of one condition: its label, and the features that were measured in it."""
+
+    condition: str
+    label: str
+    features: tuple[str, ...]
+
+    @property
+    def width(self) -> float:
+        """Inches that the features side by side, or the longest word of the label, take."""
+        word = max(map(len, self.label.split()), default=0)
+        return max(_APART * (max(len(self.features), 2) - 1) + _BETWEEN, _LETTER * min(word + 1, 16))
 
 
 @style.applied()
@@ -37,68 +56,82 @@ def feature_gap(table: pd.DataFrame, conditions: pd.DataFrame) -> Figure:
         sentence = "No variance explained: it was measured at no penultimate layer."
         return empty_figure(NAME, TITLE, sentence, numbers)
     colours = style.feature_colours(select.in_order(numbers["feature"]))
-    group = max(0.8, 0.4 * len(colours))
-    panels = _split(_panels(conditions), most=max(int(_WIDEST / group), 1))
-    width = max(2.2, max(len(groups) for _, groups in panels) * group)
-    columns = 2 if width <= _WIDEST / 2 or len(panels) == 2 else 1
+    factors, panels = _panels(conditions, numbers)
+    width = max(2.2, *(_width(groups) for _, groups in panels))
     titles = [("", title) for title, _ in panels]
-    drawing, made = marks.panels(titles, (width, 2.7), colours, columns, gap=(0.4, 0.95))
+    columns = 2 if width <= _WIDEST / 2 else 1
+    drawing, made = marks.panels(titles, (width, 2.7), colours, columns, gap=(0.4, 0.95), below=0.75)
     ceiling = min(max(float(numbers["value"].max()) * 1.12, 0.05), 1.05)
     floor = min(0.0, float(numbers["value"].min()) * 1.1)
     for panel, (_, groups) in zip(made, panels, strict=True):
-        axes = panel.axes(y="share of variance explained")
+        axes = panel.axes(x=factors, y="share of variance explained")
         axes.set_ylim(floor, ceiling)
+        place = axes.get_position()  # of equal inches for a group in all panels
+        axes.set_position((place.x0, place.y0, place.width * max(_width(groups), 2.2) / width, place.height))
         draw_groups(axes, numbers, groups, colours)
         marks.rasterise_points(axes, len(numbers), _VECTOR_POINTS)
     return Figure(NAME, TITLE, _caption(values, conditions), drawing, numbers)
 
 
-def _panels(conditions: pd.DataFrame) -> list[tuple[str, dict[str, str]]]:
-    """Panels as (title, {condition: label}), split by the last factor that has few enough values."""
+def _width(groups: list[Group]) -> float:
+    return sum(group.width for group in groups)
+
+
+def _panels(conditions: pd.DataFrame, numbers: pd.DataFrame) -> tuple[str, list[tuple[str, list[Group]]]]:
+    """The factors that labels name, and the panels as (title, groups), split by the last factor of few levels."""
     factors = select.varying_factors(conditions)
     few = [name for name in factors if conditions[name].astype(str).nunique() <= _MOST_PANELS]
-    if len(factors) < 2 or not few:
-        return [("", select.titles(conditions))]
-    rest = [name for name in factors if name != few[-1]]
-    levels = conditions[few[-1]].astype(str)
-    return [(f"{few[-1]}: {level}", select.titles(conditions[levels == level], rest)) for level in levels.unique()]
+    split = few[-1] if few and len(factors) > 1 else None
+    rest = [name for name in factors if name != split]
+    levels = conditions[split].astype(str) if split else pd.Series("", conditions.index)
+    features = numbers.groupby("condition")["feature"].unique().map(lambda names: tuple(select.in_order(names)))
+    panels: list[tuple[str, list[Group]]] = []
+    labels: dict[str, str] = {}
+    for level in levels.unique():
+        shown = select.titles(conditions[levels == level], rest)
+        groups = [Group(name, label, features.get(name, ())) for name, label in shown.items()]
+        panels += [(f"{split}: {level}" if split else "", part) for part in _parts(groups)]
+        labels |= shown
+    return "" if any(name == label for name, label in labels.items()) else " · ".join(rest), panels
 
 
-def _split(panels: list[tuple[str, dict[str, str]]], most: int) -> list[tuple[str, dict[str, str]]]:
-    """Split panels of more than `most` conditions into several."""
-    made = []
-    for title, groups in panels:
-        count = -(-len(groups) // most)
-        size = -(-len(groups) // count)
-        names = list(groups)
-        made += [
-            (title, {name: groups[name] for name in names[start : start + size]})
-            for start in range(0, len(names), size)
-        ]
-    return made
+def _parts(groups: list[Group]) -> list[list[Group]]:
+    """Split groups that are wider than a row into rows of about one width."""
+    ends = np.cumsum([group.width for group in groups])
+    rows = np.ceil(ends[-1] / _WIDEST)
+    row = [int((end - group.width / 2) / ends[-1] * rows) for end, group in zip(ends, groups, strict=True)]
+    starts = [place for place in range(len(groups)) if place == 0 or row[place] != row[place - 1]]
+    return [groups[start:stop] for start, stop in pairwise([*starts, len(groups)])]
 
 
-def draw_groups(axes: Axes, numbers: pd.DataFrame, groups: dict[str, str], colours: dict[str, str]) -> None:
-    """Draw a group of features for each condition."""
-    step = 0.52 / max(len(colours) - 1, 1)
-    for place, condition in enumerate(groups):
-        here = numbers[numbers["condition"] == condition]
-        seeds = here[here["mark"] == "seed"]
-        x = {name: place + (index - (len(colours) - 1) / 2) * step for index, name in enumerate(colours)}
-        lines = [list(zip(one["feature"].map(x), one["value"], strict=True)) for _, one in seeds.groupby("seed")]
-        axes.add_collection(
-            LineCollection(lines, colors=style.grey(), linewidths=0.6, alpha=0.5, zorder=2), autolim=False
-        )
-        for feature, colour in colours.items():
-            _draw_feature(axes, here[here["feature"] == feature], x[feature], min(step, 0.52) * 0.32, colour)
-        if here.empty:
-            style.write(axes, place, 0.5, "not\nmeasured", 8.5, transform=axes.get_xaxis_transform(), ha="center")
-    axes.set_xlim(-0.55, len(groups) - 0.45)
-    letters = max(12, 48 // len(groups))
-    axes.set_xticks(range(len(groups)), [style.plain(label, letters, 3) for label in groups.values()], parse_math=False)
+def draw_groups(axes: Axes, numbers: pd.DataFrame, groups: list[Group], colours: dict[str, str]) -> None:
+    """Draw the features of each condition side by side."""
+    inches = max(_width(groups), 2.2)
+    places = np.cumsum([group.width for group in groups]) - [group.width / 2 for group in groups]
+    places += (inches - _width(groups)) / 2
+    for place, group in zip(places, groups, strict=True):
+        _draw_group(axes, place, group, numbers[numbers["condition"] == group.condition], colours)
+    axes.set_xlim(0, inches)
+    wider = axes.get_window_extent().width / axes.figure.dpi / inches / style.points(1)
+    labels = [style.plain(group.label, int(group.width * wider / _LETTER), 3) for group in groups]
+    axes.set_xticks(places, labels, parse_math=False)
     axes.tick_params(axis="x", length=0, labelcolor=style.ink())
     marks.share_axis(axes.yaxis)
     marks.zero_line(axes)
+
+
+def _draw_group(axes: Axes, place: float, group: Group, rows: pd.DataFrame, colours: dict[str, str]) -> None:
+    """Draw one condition: a line for each network, and the points and the mean of each feature."""
+    count = len(group.features)
+    x = {name: place + (index - (count - 1) / 2) * _APART for index, name in enumerate(group.features)}
+    seeds = rows[rows["mark"] == "seed"]
+    lines = [list(zip(one["feature"].map(x), one["value"], strict=True)) for _, one in seeds.groupby("seed")]
+    axes.add_collection(LineCollection(lines, colors=style.grey(), linewidths=0.6, alpha=0.5, zorder=2), autolim=False)
+    for feature in group.features:
+        _draw_feature(axes, rows[rows["feature"] == feature], x[feature], 0.4 * _APART, colours[feature])
+    if not count:
+        across = axes.get_xaxis_transform()
+        style.write(axes, place, 0.5, "not\nmeasured", 8.5, transform=across, ha="center")
 
 
 def _draw_feature(axes: Axes, rows: pd.DataFrame, x: float, half: float, colour: str) -> None:
@@ -108,7 +141,7 @@ def _draw_feature(axes: Axes, rows: pd.DataFrame, x: float, half: float, colour:
     for mean in rows.loc[rows["mark"] == "mean", "value"]:
         axes.plot([x - half, x + half], [mean, mean], color=colour, linewidth=2.4, zorder=4)
         axes.annotate(
-            f"{mean:.0%}", (x, max(mean, float(seeds.max()))), (0, 4), textcoords="offset points", ha="center",
+            f"{mean:z.0%}", (x, max(mean, float(seeds.max()))), (0, 4), textcoords="offset points", ha="center",
             va="bottom", fontsize=style.points(8), color=colour, fontweight="bold", zorder=5,
             path_effects=[withStroke(linewidth=2.5, foreground=style.paper())],
         )  # fmt: skip

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import matplotlib.figure
+import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
@@ -18,9 +19,13 @@ KEY_LOOK: dict[str, Any] = {"frameon": False, "borderaxespad": 0.2}
 
 
 def key_columns(width: float, colours: dict[str, str]) -> int:
-    """How many names of the key fit side by side, at about 0.1 inch per letter."""
-    longest = max((len(plain(name, lines=1)) for name in colours), default=1)
-    return max(min(int((width - 0.2) / (0.1 * longest + 0.5)), len(colours)), 1)
+    """How many columns of the key fit side by side, at about 0.1 inch per letter; names fill column after column."""
+    letters = [len(plain(name, lines=1)) for name in colours]
+    for columns in range(len(letters), 1, -1):
+        parts = np.array_split(letters, columns)
+        if sum(0.1 * float(part.max()) + 0.5 for part in parts) <= width - 0.2:
+            return columns
+    return 1
 
 
 def feature_key(drawing: matplotlib.figure.Figure, colours: dict[str, str], columns: int) -> None:

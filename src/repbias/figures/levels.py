@@ -18,7 +18,8 @@ LADDER_NAME, LADDER_TITLE = "ladder", "One contrast over another, level by level
 _CLAIM = ["id", "statement", "statistic", "factor", "scale"]
 _IN_A_ROW, _GAP = 4, 0.35
 _LEFT, _RIGHT, _TOP = 0.95, 0.3, 0.1
-_HEAD, _TITLE, _FOOT = 0.42, 0.3, 0.62
+_HEAD, _TITLE, _FOOT = 0.56, 0.3, 0.62
+_LETTER = 0.08  # inches per letter of a tick label
 
 
 @style.applied()
@@ -57,7 +58,7 @@ def _draw_claim(drawing: matplotlib.figure.Figure, rows: pd.DataFrame, size: tup
     """One claim's heading and panels of `size` inches, which share the vertical axis."""
     width, height = style.inches(drawing)
     claim, groups = rows.iloc[0], list(rows["group"].unique())
-    heading = style.plain(f"{claim['id']}  {claim['statement']}", int(width * 10), 1)
+    heading = style.plain(f"{claim['id']}  {claim['statement']}", int(width * 10), 2)
     place = (0.1 / width, (top - 0.12) / height)
     drawing.text(*place, heading, va="top", fontweight="bold", fontsize=style.points(9), parse_math=False)
     limits = marks.limits(rows[["value", "ci_low", "ci_high"]])
@@ -96,8 +97,20 @@ def draw_trend(axes: Axes, rows: pd.DataFrame, *, log2: bool) -> None:
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.xaxis.set_major_locator(FixedLocator(levels))
-    axes.set_xticklabels([f"{level:g}" for level in levels])
     _margins(axes, levels, log2=log2)
+    axes.set_xticklabels(_names(axes, levels))
+
+
+def _names(axes: Axes, levels: list[float]) -> list[str]:
+    """The names of the levels, the shorter ones first, without those that would run into another."""
+    inch = axes.figure.dpi * style.points(1)
+    places = axes.transData.transform([(level, 0) for level in levels])[:, 0] / inch
+    names, named = [f"{level:g}" for level in levels], set[int]()
+    for index in sorted(range(len(levels)), key=lambda index: len(names[index])):
+        needs = [(len(names[index]) + len(names[other])) / 2 * _LETTER for other in named]
+        if all(abs(places[index] - places[other]) > need for other, need in zip(named, needs, strict=True)):
+            named.add(index)
+    return [name if index in named else "" for index, name in enumerate(names)]
 
 
 def _margins(axes: Axes, levels: list[float], *, log2: bool) -> None:
@@ -157,18 +170,42 @@ def ladder(points: pd.DataFrame, labels: dict[str, tuple[str, str]]) -> Figure:
 
 def draw_ladder(axes: Axes, points: pd.DataFrame) -> None:
     """Draw the points of one ladder with their bars and names."""
-    for place, row in enumerate(points.sort_values("x").to_dict("records")):
+    for row in points.to_dict("records"):
         # Intervals that are not finite, of a single network, are not drawn.
         axes.plot([row["x_low"], row["x_high"]], [row["y"]] * 2, color=style.mean_colour(), linewidth=1.2, alpha=0.55)
         axes.plot([row["x"]] * 2, [row["y_low"], row["y_high"]], color=style.mean_colour(), linewidth=1.2, alpha=0.55)
-        axes.annotate(
-            style.plain(row["point"], 18, 1),
-            (row["x"], row["y"]),
-            (4, -10 if place % 2 else 4),  # alternately below and above, so that neighbours do not overlap
-            textcoords="offset points",
-            fontsize=style.points(7.5),
-            parse_math=False,
-        )
     axes.plot(points["x"], points["y"], "o", color=style.mean_colour(), markersize=4.5, zorder=3)
     marks.zero_line(axes)
     axes.margins(0.12)
+    _name_points(axes, points)
+
+
+def _name_points(axes: Axes, points: pd.DataFrame) -> None:
+    """Write the name of each point on the side of it where it overlaps fewest points and names."""
+    inch = axes.figure.dpi * style.points(1)
+    centres = axes.transData.transform(points[["x", "y"]].to_numpy(float)) / inch
+    taken = [(x - 0.04, y - 0.04, x + 0.04, y + 0.04) for x, y in centres]
+    for (x, y), row in zip(centres, points.to_dict("records"), strict=True):
+        name = style.plain(row["point"], 18, 1)
+        size = 0.072 * len(name), 0.12
+        boxes = {side: _box(x, y, *size, *side) for side in ((1, 1), (1, -1), (-1, 1), (-1, -1), (0, 2), (0, -2))}
+        across, up = side = min(boxes, key=lambda side: sum(_overlap(boxes[side], other) for other in taken))
+        taken.append(boxes[side])
+        axes.annotate(
+            name, (row["x"], row["y"]), (4 * across, 5 * up), textcoords="offset points",
+            ha=("center", "left", "right")[across], va="bottom" if up > 0 else "top", fontsize=style.points(7.5),
+            parse_math=False,
+        )  # fmt: skip
+
+
+def _box(x: float, y: float, width: float, height: float, across: int, up: int) -> tuple[float, float, float, float]:
+    """Left, bottom, right and top of a name beside a point, in inches."""
+    left = x - width / 2 + across * (width / 2 + 0.05)
+    bottom = y + 0.06 * up - (height if up < 0 else 0)
+    return left, bottom, left + width, bottom + height
+
+
+def _overlap(one: tuple[float, float, float, float], other: tuple[float, float, float, float]) -> float:
+    """The area that two boxes share."""
+    width, height = (min(one[side + 2], other[side + 2]) - max(one[side], other[side]) for side in (0, 1))
+    return max(width, 0.0) * max(height, 0.0)

@@ -151,8 +151,8 @@ def _pictures(result: StudyResult) -> Iterator[tuple[str, bytes]]:
             figure = study_figure(result, kind, "repbias")
         except ValueError:  # the study has no such figure
             continue
-        # Few colours take a fifth of the bytes; lines and text look the same with 32.
-        yield f"{figure.name}.png", with_few_colours(png_of(figure), 64 if kind == "matrix" else 32, optimize=True)
+        # Few colours take a fourth of the bytes; lines and text look the same with 64.
+        yield f"{figure.name}.png", with_few_colours(png_of(figure, dpi=120), 64, optimize=True)
 
 
 def _provenance(result: StudyResult) -> dict[str, Any]:

@@ -17,7 +17,8 @@ from repbias.activations.layers import match_layers
 from repbias.activations.layout import Pool, refuse_unknown_pool
 from repbias.activations.reading import Float32Array, iterate_batches
 from repbias.audit.arrays import unit_notes
-from repbias.audit.inputs import Missing, Scale, Settings, check_stimuli, refuse_below
+from repbias.audit.findings import LayerFindings
+from repbias.audit.inputs import Missing, Scale, Settings, Stimuli, check_stimuli, refuse_below
 from repbias.audit.intervals import CONFIDENCE
 from repbias.audit.passes import compare_passes, set_back
 from repbias.audit.progress import AuditProgress
@@ -26,11 +27,12 @@ from repbias.audit.scaling import refuse_unknown_noise, scale_notes
 from repbias.audit.stream.layer import audit_sums
 from repbias.audit.stream.plan import StreamPlan, stream_plan
 from repbias.audit.stream.scaling import standardised, unit_variances
-from repbias.audit.stream.sums import Chunk, read_sums
+from repbias.audit.stream.sums import Chunk, LayerSums, read_sums
 from repbias.core.arrays import ArrayLike
 
 CLASSIFIER = "shrinkage discriminant"
 LEAST_SAMPLE = 1_000
+COMMON = 6  # features whose tests take as long as what all features of a layer need (measured: 5 to 8)
 
 
 def audit_stream(
@@ -83,7 +85,8 @@ def audit_stream(
     missing : "refuse", or "drop" to leave out the stimuli that lack a label of any feature.
     scale : "none" or "zscore", as in `audit_arrays`; "noise" is refused, as a stream has no repeats.
     sample : number of stimuli whose activity is kept in memory, 1,000 or more.
-    progress : whether to show how many stimuli were read, on standard error or in the notebook.
+    progress : whether to show how many stimuli were read and then how long the rest takes, on standard error or in the
+        notebook.
 
     Returns
     -------
@@ -122,15 +125,31 @@ def audit_stream(
     plan = stream_plan(stimuli, sample, seed)
     with AuditProgress(enabled=progress) as shown:
         layers = read_sums(chunks, plan, lambda read: shown.has_read_part(read, stimuli.n_given))
+        shown.has_read()
+        return _report(layers, plan, stimuli, settings, shown)
+
+
+def _report(
+    layers: dict[str, LayerSums], plan: StreamPlan, stimuli: Stimuli, settings: Settings, progress: AuditProgress
+) -> AuditReport:
+    """Return the report on the sums of all layers, each of which is dropped when it is measured."""
     n_units = {layer: len(sums.varies) for layer, sums in layers.items()}
     constant = {layer: ~sums.varies for layer, sums in layers.items()}
     silent = {layer: sums.silent for layer, sums in layers.items()}
     notes = (*stimuli.notes, *unit_notes(constant, silent), *_plan_notes(plan))
-    if scale == "zscore":
+    if settings.scale == "zscore":
         layers = {layer: standardised(layers.pop(layer), plan) for layer in n_units}
     else:
         notes += tuple(scale_notes({layer: unit_variances(sums, plan) for layer, sums in layers.items()}))
-    found = {layer: audit_sums(layers.pop(layer), plan, resamples, permutations) for layer in n_units}
+    found: dict[str, LayerFindings] = {}
+    for place, layer in enumerate(n_units):
+
+        def on_feature(done: int, place: int = place, layer: str = layer) -> None:
+            before = sum(n_units[one] ** 2 for one in list(n_units)[:place])
+            here = n_units[layer] ** 2 * (done + COMMON) / (len(plan.features) + COMMON)
+            progress.estimated((before + here) / sum(n**2 for n in n_units.values()), layer)
+
+        found[layer] = audit_sums(layers.pop(layer), plan, settings.resamples, settings.permutations, on_feature)
     more = {
         "classifier": CLASSIFIER,
         "folds": plan.n_folds,

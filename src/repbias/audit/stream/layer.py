@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from repbias.audit.findings import N_COMPONENTS, LayerAudit, LayerFindings, Share, Tests, UnitR2
@@ -22,9 +24,16 @@ from repbias.measures.variance.sums import Sums
 BLOCKS_PER_FOLD = 20
 
 
-def audit_sums(sums: LayerSums, plan: StreamPlan, resamples: int, permutations: int) -> LayerFindings:
-    """Measure one layer from its sums; `resamples` and `permutations` are those of `audit_stream`."""
-    return _Layer(sums, plan, resamples, permutations).findings()
+def audit_sums(
+    sums: LayerSums, plan: StreamPlan, resamples: int, permutations: int, on_feature: Callable[[int], None]
+) -> LayerFindings:
+    """Measure one layer from its sums; `resamples` and `permutations` are those of `audit_stream`.
+
+    `on_feature` is called with the number of features that are done, first with 0.
+    """
+    layer = _Layer(sums, plan, resamples, permutations)
+    on_feature(0)
+    return layer.findings(on_feature)
 
 
 class _Layer(LayerAudit):
