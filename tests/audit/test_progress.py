@@ -53,6 +53,4 @@ def test_a_stream_shows_its_reading_and_the_estimates_of_each_layer(monkeypatch:
         *["estimates and tests, V4"] * 3,
         *["estimates and tests, IT"] * 3,
     ]
-    shares = [share for share, words in shown if words.startswith("estimates")]
-    assert shares == sorted(shares)
-    assert shares[-1] == pytest.approx(1)
+    assert shown[-1][0] == pytest.approx(1, abs=0.01)
