@@ -8,10 +8,10 @@ from sklearn.linear_model import RidgeCV
 from torch import nn
 
 from repbias import audit, audit_arrays, audit_stream, circular, columns, continuous
-from repbias.audit.decoding import RidgeDecoder
 from repbias.audit.nulls import reordered
 from repbias.features.folds import assign_folds
 from repbias.features.permutations import exchange
+from repbias.measures.decoding.ridge_decoder import RidgeDecoder
 from repbias.measures.variance.predictions import folded
 
 N, UNITS = 600, 30

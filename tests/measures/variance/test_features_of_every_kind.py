@@ -139,3 +139,25 @@ def test_fit_and_test_features_must_be_of_one_kind_and_number():
         repbias.variance_explained(
             X[FIT], {"f": continuous(SPEED[FIT])}, test_representation=X[TEST], test_labels=np.zeros(150)
         )
+
+
+def test_a_probe_predicts_numbers_by_ridge_regression_and_classes_by_a_classifier():
+    side = (np.median(SPEED) < SPEED).astype(int)
+    fit, test = (
+        {"speed": continuous(SPEED[rows]), "angle": circular(ANGLE[rows], period=360), "side": side[rows]}
+        for rows in (FIT, TEST)
+    )
+    found = repbias.probe(X[FIT], fit, test_representation=X[TEST], test_labels=test)
+    scaled = StandardScaler().fit(X[FIT])
+    predicted = (
+        RidgeCV(np.geomspace(1e-2, 1e6, 60))
+        .fit(scaled.transform(X[FIT]), SPEED[FIT])
+        .predict(scaled.transform(X[TEST]))
+    )
+    r2 = 1 - ((SPEED[TEST] - predicted) ** 2).sum() / ((SPEED[TEST] - SPEED[FIT].mean()) ** 2).sum()
+    assert found.r2[0] == pytest.approx(r2, abs=0.01)
+    assert np.isnan(found.accuracy).tolist() == [True, True, False]
+    assert np.isnan(found.r2).tolist() == [False, False, True]
+    alone = repbias.probe(X[FIT], side[FIT], test_representation=X[TEST], test_labels=side[TEST])
+    assert found.accuracy[2] == alone.accuracy[0]
+    assert alone.r2 is None

@@ -8,11 +8,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from repbias.core.arrays import ArrayLike, FloatArray, IntArray
+from repbias.core.arrays import ArrayLike, FloatArray, IntArray, as_float64, as_representation
 from repbias.core.randomness import rng
 from repbias.core.results import measures_table
+from repbias.features.inference import Features, given_features
+from repbias.features.values import Values
 from repbias.figures.drawings import Bars
 from repbias.measures.decoding.linear_classifiers import REGULARIZATION, Classifier, HeldOut, held_out
+from repbias.measures.decoding.ridge_decoder import RidgeDecoder
 from repbias.measures.result import MeasureResult
 
 
@@ -41,6 +44,10 @@ class ProbeResult(MeasureResult):
     n_test: int
     """Number of stimuli that they were scored on."""
 
+    r2: FloatArray | None = None
+    """Held-out R2 of ridge regressions that predict features that are not classes, `[feature]`; NaN for classes, whose
+    accuracies are NaN for these. None where all features are classes."""
+
     shuffled: FloatArray | None = None
     """Accuracy after fitting on permuted labels, `[permutation, feature]`; None from `probe`."""
 
@@ -63,10 +70,10 @@ class ProbeResult(MeasureResult):
     def table(self) -> pd.DataFrame:
         """Return a tidy table with the columns feature, measure and value.
 
-        Measures: `accuracy`, `balanced_accuracy`, `chance`, and where computed `shuffled` and `memorized` (means over
-        permutations), `selectivity`, `random_coordinates`, `baseline`.
+        Measures: `accuracy`, `balanced_accuracy`, `chance`, and where computed `r2`, `shuffled` and `memorized` (means
+        over permutations), `selectivity`, `random_coordinates`, `baseline`.
         """
-        of_feature = ("accuracy", "balanced_accuracy", "chance", "selectivity", "random_coordinates", "baseline")
+        of_feature = ("accuracy", "balanced_accuracy", "chance", "r2", "selectivity", "random_coordinates", "baseline")
         measures = {measure: getattr(self, measure) for measure in of_feature}
         for measure in ("shuffled", "memorized"):
             values = getattr(self, measure)
@@ -79,7 +86,10 @@ class ProbeResult(MeasureResult):
             "shuffled labels": None if self.shuffled is None else self.shuffled.mean(0),
             "baseline": self.baseline,
         }
-        return Bars(self.names, self.accuracy, "test accuracy", references=controls)
+        if self.r2 is None:
+            return Bars(self.names, self.accuracy, "test accuracy", references=controls)
+        score = np.where(np.isnan(self.r2), self.accuracy, self.r2)
+        return Bars(self.names, score, "test accuracy, or R2", references=controls)
 
     def _title(self) -> str:
         return f"Linear probes, on {self.n_test:,} test stimuli"
@@ -87,10 +97,10 @@ class ProbeResult(MeasureResult):
 
 def probe(
     representation: ArrayLike,
-    labels: ArrayLike,
+    labels: Features,
     *,
     test_representation: ArrayLike,
-    test_labels: ArrayLike,
+    test_labels: Features,
     names: Sequence[str] | None = None,
     classifier: str = "logistic",
     regularization: float = REGULARIZATION,
@@ -105,7 +115,9 @@ def probe(
     Parameters
     ----------
     representation : `[stimulus, unit]`, NumPy or torch, any precision; the stimuli to fit on.
-    labels : class labels 0, 1, 2, ..., `[stimulus]` or `[stimulus, feature]`, of two classes or more.
+    labels : class labels 0, 1, 2, ..., `[stimulus]` or `[stimulus, feature]`, of two classes or more; or features of
+        any kind, as in `variance_explained`. Features that are not classes are predicted by ridge regressions, whose
+        penalty generalised cross-validation chooses, and scored by R2.
     test_representation : `[stimulus, unit]`, other stimuli to score on.
     test_labels : `[stimulus]` or `[stimulus, feature]`.
     names : the features' names; `feature_0`, ... by default.
@@ -140,7 +152,32 @@ def probe(
     [1.0, 0.7]
     """
     settings = Classifier(classifier, regularization, scaling)
-    return _probe(held_out(representation, labels, test_representation, test_labels, names), settings)
+    x = as_representation(representation, "representation")
+    test_x = as_representation(test_representation, "test_representation", n_units=x.shape[1])
+    given = given_features(labels, test_labels, names, len(x), len(test_x))
+    if given.split is None:
+        return _probe(held_out(x, given.labels, test_x, given.test_labels, given.names), settings)
+    return _probe_of_every_kind(as_float64(x), as_float64(test_x), given.split, settings)
+
+
+def _probe_of_every_kind(
+    x: FloatArray, test_x: FloatArray, split: tuple[dict[str, Values], dict[str, Values]], settings: Classifier
+) -> ProbeResult:
+    """Return how well classes are classified, and other features predicted."""
+    fit, test = split
+    accuracy, balanced, chance, r2 = np.full((4, len(fit)), np.nan)
+    fold_of = np.repeat([0, 1], [len(x), len(test_x)])
+    spread = np.where(np.ptp(x, axis=0) == 0, 1.0, x.std(0)) if settings.scaling == "unit" else 1.0
+    decoder = RidgeDecoder(np.concatenate([x, test_x]) / spread, fold_of)
+    for place, (name, values) in enumerate(fit.items()):
+        if values.categorical:
+            found = _probe(held_out(x, values.numbers, test_x, test[name].numbers, [name]), settings)
+            accuracy[place], balanced[place] = found.accuracy[0], found.balanced_accuracy[0]
+            chance[place] = found.chance[0]
+        else:
+            gain, total = decoder.scored(np.concatenate([values.targets, test[name].targets]))
+            r2[place] = gain[fold_of == 1].sum() / total[fold_of == 1].sum()
+    return ProbeResult(tuple(fit), accuracy, balanced, chance, len(x), len(test_x), r2=r2)
 
 
 def controlled_probe(
