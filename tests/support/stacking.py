@@ -27,6 +27,14 @@ def outcomes(jobs) -> list[Outcome]:
     return [found[id(job)] for job in jobs]
 
 
+def assert_alone_as_together(jobs, members=(1, -1)) -> list[Outcome]:
+    """Train jobs in one stack and some again by themselves: of all places one is unaligned and one is the last."""
+    together = outcomes(jobs)
+    for member in members:
+        assert_same(alone(jobs[member]), together[member])
+    return together
+
+
 def assert_same(one: Outcome, other: Outcome) -> None:
     assert one.state.keys() == other.state.keys()
     for name in one.state:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from stacking import alone, assert_same, differ, job, outcomes
+from stacking import assert_alone_as_together, assert_same, differ, job, outcomes
 from torch import nn
 
 from repbias.models import MLP
@@ -27,10 +27,8 @@ OPTIMIZERS = {
 def test_stacked_is_one_by_one_for_every_optimizer(task, fixed, name, dropout):
     model = MLP(widths=(24, 16), dropout=dropout)
     jobs = [job(task, model, fixed(OPTIMIZERS[name]), seed) for seed in (3, 7, 11, 200)]
-    together = outcomes(jobs)
+    together = assert_alone_as_together(jobs)
     assert differ(together[0], together[1])
-    for one, stacked in zip(jobs, together, strict=True):
-        assert_same(alone(one), stacked)
 
 
 @pytest.mark.parametrize(
@@ -45,17 +43,14 @@ def test_stacked_is_one_by_one_for_every_optimizer(task, fixed, name, dropout):
     ids=["batch", "layer", "residual", "odd widths", "gain"],
 )
 def test_stacked_is_one_by_one_for_every_architecture(task, fixed, model):
-    jobs = [job(task, model, fixed(), seed) for seed in range(5)]
-    for one, stacked in zip(jobs, outcomes(jobs), strict=True):
-        assert_same(alone(one), stacked)
+    assert_alone_as_together([job(task, model, fixed(), seed) for seed in range(5)])
 
 
 @pytest.mark.parametrize("batch", [1, 30, 37])
 def test_sizes_that_no_vector_register_divides_stack_too(task, fixed, batch):
     """Slices of such sizes start where the BLAS may round in another order; see `trace._padding`."""
-    jobs = [job(task, MLP(widths=(33, 7), activation="tanh"), fixed("adam", batch=batch), seed) for seed in range(4)]
-    for one, stacked in zip(jobs, outcomes(jobs), strict=True):
-        assert_same(alone(one), stacked)
+    model = MLP(widths=(33, 7), activation="tanh")
+    assert_alone_as_together([job(task, model, fixed("adam", batch=batch), seed) for seed in range(4)])
 
 
 def test_seed_7_alone_is_seed_7_among_ten(task, fixed):
@@ -69,9 +64,7 @@ def test_seed_7_alone_is_seed_7_among_ten(task, fixed):
 def test_learning_rates_may_differ_within_a_stack(task, fixed):
     model = MLP(widths=(16, 16))
     rates = [0.2, 0.01, 0.2, 0.05]
-    jobs = [job(task, model, fixed(SGD(lr=lr, momentum=0.5)), seed) for seed, lr in enumerate(rates)]
-    for one, stacked in zip(jobs, outcomes(jobs), strict=True):
-        assert_same(alone(one), stacked)
+    assert_alone_as_together([job(task, model, fixed(SGD(lr=lr, momentum=0.5)), n) for n, lr in enumerate(rates)])
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
@@ -91,10 +84,8 @@ def test_members_that_finish_early_leave_the_others_as_they_are(task, optimizer)
         for length in lengths
     ]
     jobs = [job(task, model, training, seed) for seed, training in enumerate(trainings)]
-    together = outcomes(jobs)
+    together = assert_alone_as_together(jobs, members=(0, 3))
     assert [outcome.steps for outcome in together] == lengths
-    for row in (0, 2, 3):
-        assert_same(alone(jobs[row]), together[row])
 
 
 def test_curricula_with_mastery_may_differ_within_a_stack(task):
@@ -104,10 +95,8 @@ def test_curricula_with_mastery_may_differ_within_a_stack(task):
     )
     second = Training(optimizer=SGD(lr=0.3), batch=32, mastery_accuracy=0.9, phases=(Phase(steps=60, extra=3),))
     jobs = [job(task, model, training, seed) for seed, training in enumerate((first, second, first, second, first))]
-    together = outcomes(jobs)
+    together = assert_alone_as_together(jobs)
     assert len({outcome.steps for outcome in together}) > 2
-    for one, stacked in zip(jobs, together, strict=True):
-        assert_same(alone(one), stacked)
 
 
 def test_optimisers_and_sizes_that_cannot_share_a_stack_are_refused(task, fixed):
@@ -164,9 +153,7 @@ class ColourAndParity(Task):
 def test_features_of_several_classes_are_learned_and_stack(fixed):
     task, model = ColourAndParity(), MLP(widths=(32, 16))
     jobs = [job(task, model, fixed(Adam(lr=1e-2), steps=200), seed) for seed in (0, 1, 2)]
-    together = outcomes(jobs)
-    for one, stacked in zip(jobs, together, strict=True):
-        assert_same(alone(one), stacked)
+    for stacked in assert_alone_as_together(jobs):
         final = stacked.table.query("measure == 'accuracy' and step == 200").set_index("feature")["value"]
         assert final["colour"] > 0.8
         assert final["sign"] > 0.8
