@@ -119,7 +119,7 @@ def _lead(fact: Facts, facts: list[Facts]) -> str:
     if not others:
         return ""
     following = max(others, key=lambda one: one.explained)
-    return f" The next feature, {following.name}, explains {fact.percent('r2_lead')} of the variance less."
+    return f" The next feature, {following.name}, explains less, by {fact.percent('r2_lead')} of the variance."
 
 
 def _tie(fact: Facts, facts: list[Facts]) -> str:

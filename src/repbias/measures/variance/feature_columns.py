@@ -9,9 +9,10 @@ import numpy.typing as npt
 from sklearn.model_selection import GroupKFold
 
 from repbias.core.arrays import ArrayLike, FloatArray, IntArray
+from repbias.features.codes import as_number_columns
 from repbias.features.folds import running_folds
 from repbias.features.inference import as_feature
-from repbias.features.kinds import Feature, as_number_columns
+from repbias.features.kinds import Feature
 
 
 def feature_columns(features: Mapping[str, ArrayLike | Feature], n_stimuli: int) -> dict[str, FloatArray]:
