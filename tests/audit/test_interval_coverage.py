@@ -97,12 +97,10 @@ def accuracy_coverage(population, repeats, classifier):
     truth, hits = expected_accuracy(population, classifier), 0
     for seed in range(repeats):
         x, labels, cluster, values, fold_of = population.folds(seed)
-        activity = folded(coordinates(x).scores, fold_of)
-        orders, draws = (
-            exchange(labels, cluster, fold_of).orders(100, np.random.default_rng(seed)),
-            Resamples(cluster, 1, seed=0),
-        )
-        null = null_scores(activity, values, orders, Decoders(activity, x, classifier, draws).score(values))[1]
+        layer, draws = coordinates(x), Resamples(cluster, 1, seed=0)
+        activity = folded(layer.scores, fold_of)
+        orders = exchange(labels, cluster, fold_of).orders(100, np.random.default_rng(seed))
+        null = null_scores(activity, values, orders, Decoders(activity, layer, classifier, draws).score(values))[1]
         right = held_out_right(activity.x, labels, fold_of, classifier)
         low, high = accuracy_interval(right, values.code, draws, null)
         assert 0 <= low <= np.mean([right[labels == one].mean() for one in range(values.n_columns)]) <= high <= 1

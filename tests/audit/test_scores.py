@@ -137,14 +137,14 @@ def test_intervals_of_scores_cover_and_are_wide_where_there_is_nothing():
     strengths, resample = (0.8, 0.5), np.full(150, 1 / 150)
     x, labels = simulated(n=5000, seed=12345, strengths=strengths)
     population = Distances.of(x, np.ones((1, 5000)))
-    truth = {name: population.scores(labels[name]) for name in labels}
+    truth = {name: population.scores(one_hot(labels[name])) for name in labels}
     hits = {(name, measure): 0 for name in labels for measure in ("rsa", "cka")}
     for seed in range(300):
         x, labels = simulated(n=150, seed=seed, strengths=strengths)
         weights = np.random.default_rng(seed).multinomial(150, resample, size=200)
         distances = Distances.of(x, np.vstack([np.ones(150), weights]))
         for name in labels:
-            for measure, values in distances.scores(labels[name]).items():
+            for measure, values in distances.scores(one_hot(labels[name])).items():
                 low, high = score_interval(values, 150)
                 hits[name, measure] += low <= truth[name][measure][0] <= high
     for (name, _), n in hits.items():
