@@ -5,6 +5,7 @@ from .audit.adapters import from_xarray as from_xarray
 from .audit.arrays import audit_arrays as audit_arrays
 from .audit.cache import from_cache as from_cache
 from .audit.model import audit as audit
+from .audit.planning.power import power as power
 from .audit.report import AuditReport as AuditReport
 from .audit.stream.audit import audit_stream as audit_stream
 from .audit.stream.audit import stream_activity as stream_activity

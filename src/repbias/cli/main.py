@@ -13,6 +13,7 @@ import tyro
 from repbias.cli.audit import Audit
 from repbias.cli.claims import Claims
 from repbias.cli.list import List
+from repbias.cli.power import Power
 from repbias.cli.publish import Publish
 from repbias.cli.render import Render
 from repbias.cli.report import Report
@@ -23,7 +24,7 @@ from repbias.core.functions import look_here
 
 _ABOUT = "What does a representation over- and under-represent, and why? `repbias --version` prints the version."
 
-Command = List | Run | Report | Claims | Table | Publish | Render | Audit
+Command = List | Run | Report | Claims | Table | Publish | Render | Audit | Power
 
 
 def main() -> None:
