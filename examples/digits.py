@@ -10,10 +10,10 @@ much of its variance do they explain, and what does the network lose when they a
     over_five  6, 7, 8 or 9
     loop       0, 6, 8 and 9 have a closed loop; 4 counts as open, as it is mostly written
 
-and others vary with the writer:
+and others, which are continuous, vary with the writer:
 
-    slant      which third of the pictures, by how far the strokes lean to the right
-    ink        which third, by the sum of the pixels
+    slant      how far the strokes lean to the right
+    ink        the sum of the pixels
 
 Prints the table and the conclusions, and writes the page (`digits.html` by default). About a minute on one core; the
 same numbers at every run on one machine.
@@ -33,6 +33,7 @@ from torch import Tensor, nn
 from repbias.activations.layers import evaluating
 from repbias.audit.model import audit
 from repbias.core.randomness import rng, torch_rng
+from repbias.features.kinds import Feature, continuous
 
 Labels: TypeAlias = dict[str, npt.NDArray[np.int64]]
 SEED, STEPS, BATCH = 0, 400, 64
@@ -61,7 +62,7 @@ def main() -> None:
     train, test = np.array_split(order, 2)
     network = trained(images[train], torch.from_numpy(digits.target[train]))
     labels = features(digits.images[test], digits.target[test])
-    print(f"Share of digits reported correctly: {accuracy(network, images[test], labels['digit']):.1%}\n")
+    print(f"Share of digits reported correctly: {accuracy(network, images[test], digits.target[test]):.1%}\n")
     report = audit(network, images[test], labels, LAYERS, predict=reports)
     table = report.table()
     shown = table[table["measure"].isin(SHOWN)]
@@ -127,9 +128,15 @@ def reports(logits: Tensor) -> Labels:
     return of_digit(logits.argmax(1).numpy())
 
 
-def features(pictures: npt.NDArray[np.float64], digits: npt.NDArray[np.int64]) -> Labels:
+def features(
+    pictures: npt.NDArray[np.float64], digits: npt.NDArray[np.int64]
+) -> dict[str, npt.NDArray[np.int64] | Feature]:
     """Return all features of pictures `[stimulus, row, column]`."""
-    return of_digit(digits) | {"slant": thirds(slants(pictures)), "ink": thirds(pictures.sum((1, 2)))}
+    return {
+        **of_digit(digits),
+        "slant": continuous(slants(pictures)),
+        "ink": continuous(pictures.sum((1, 2))),
+    }
 
 
 def slants(pictures: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -139,11 +146,6 @@ def slants(pictures: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     up = up - (weights * up).sum((1, 2), keepdims=True)
     right = right - (weights * right).sum((1, 2), keepdims=True)
     return np.asarray((weights * up * right).sum((1, 2)) / (weights * up**2).sum((1, 2)))
-
-
-def thirds(values: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
-    """Return 0, 1 or 2: which third of the values each is in."""
-    return np.digitize(values, np.quantile(values, [1 / 3, 2 / 3]))
 
 
 if __name__ == "__main__":

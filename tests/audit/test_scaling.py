@@ -33,6 +33,12 @@ def test_one_large_unit_is_told_and_changes_r2_but_not_what_is_decoded():
     assert not any("holds half" in note for note in (*plain.notes, *report(LARGE, scale="zscore").notes))
 
 
+def test_decoding_does_not_depend_on_units_that_vary_by_rounding_errors_only():
+    plain, other = report(X), report(np.hstack([X, 1e-30 * X[:, :3], 1e-8 * X[:, 3:4]]))
+    assert rows(plain, "decodability")[0] > 0.8
+    assert rows(plain, "decodability") == pytest.approx(rows(other, "decodability"), abs=1e-6)
+
+
 @pytest.mark.parametrize("units", [1, 40])
 def test_decoding_from_more_units_than_stimuli_does_not_depend_on_their_scale(units):
     few, size = slice(0, 60), RNG.lognormal(0, 3, 10 * units)

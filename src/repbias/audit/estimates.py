@@ -60,9 +60,14 @@ class Coordinates:
     @property
     def standardising(self) -> FloatArray:
         """The map of the scores, `[component, component]`, that gives them the products of the stimuli that they would
-        have if all units had a variance of 1."""
-        size = self.centred.std(0)
-        loadings = self.axes / np.where(size > 0, size, 1.0)[:, None]
+        have if all units had a variance of 1.
+
+        A unit whose variance is too small for the components to describe it is left out: what they hold of it is
+        rounding errors, which would outweigh all other units.
+        """
+        size, largest = self.centred.std(0), self.shares[0] * len(self.axes)
+        described = size**2 > LEAST_SHARE * largest
+        loadings = self.axes * (described / np.where(described, size, 1.0))[:, None]
         variances, vectors = np.linalg.eigh(loadings.T @ loadings)
         return np.asarray((vectors * np.sqrt(np.maximum(variances, 0))) @ vectors.T)
 
