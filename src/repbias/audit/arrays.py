@@ -14,9 +14,11 @@ from repbias.audit.inputs import Missing, Scale, Settings, Stimuli, check_stimul
 from repbias.audit.intervals import CONFIDENCE
 from repbias.audit.layer import audit_layer
 from repbias.audit.measures import READOUT, SCORES, VARIANCE, documented
-from repbias.audit.plan import Plan, make_plan, plan_notes
+from repbias.audit.nesting import nesting_notes
+from repbias.audit.plan import Plan, make_plan
 from repbias.audit.progress import AuditProgress
 from repbias.audit.report import AuditReport, make_report
+from repbias.audit.runs import find_runs
 from repbias.audit.scaling import refuse_unknown_noise, scale_notes, scaled
 from repbias.audit.scores import equal_share_notes
 from repbias.core.arrays import ArrayLike, BoolArray, FloatArray, as_float64, as_representation, refuse_rdm
@@ -30,6 +32,8 @@ def audit_arrays(
     *,
     groups: ArrayLike | None = None,
     repeats: ArrayLike | None = None,
+    blocks: ArrayLike | None = None,
+    order: ArrayLike | bool | None = None,
     seed: int = 0,
     resamples: int = 500,
     permutations: int = 200,
@@ -132,10 +136,12 @@ def audit_arrays(
     """
     settings = Settings(seed, resamples, permutations, missing, classifier, scale)
     refuse_unknown_noise(scale, repeats=repeats is not None)
-    shared_index({"arrays": arrays, "features": features, "groups": groups, "repeats": repeats})
+    given = {"groups": groups, "repeats": repeats, "blocks": blocks}
+    given |= {"order": None if isinstance(order, bool) else order}
+    shared_index({"arrays": arrays, "features": features, **given})
     layers = check_layers(arrays)
     n = len(next(iter(layers.values())))
-    stimuli = check_stimuli(features, groups, repeats, missing, n=n)
+    stimuli = check_stimuli(features, groups, repeats, missing, blocks=blocks, order=order, n=n)
     with AuditProgress(enabled=progress) as shown:
         return audit_layers(layers, stimuli, settings, shown)
 
@@ -146,14 +152,17 @@ def audit_layers(
     """Return the report on checked activity of all stimuli that were given, `[stimulus, unit]` by layer."""
     given = stimuli.of(layers)
     layers = {name: scaled(values, stimuli.repeats, settings.scale, name) for name, values in given.items()}
-    plan = make_plan(stimuli, settings)
+    runs = find_runs(layers, stimuli)
+    plan = make_plan(stimuli, settings, {name: runs.shifts for name in runs.features})
     found = _measured(layers, plan, progress)
     equalised = {layer: one.equalised for layer, one in found.items()}
     notes = (
         *stimuli.notes,
         *activity_notes(given, stimuli),
         *(scale_notes({name: values.var(0) for name, values in given.items()}) if settings.scale == "none" else ()),
-        *plan_notes(stimuli, plan),
+        *stimuli.design.notes(stimuli.features, plan.n_folds),
+        *runs.notes(),
+        *nesting_notes(layers, stimuli),
         *equal_share_notes(equalised, tuple(stimuli.features), stimuli.n_stimuli),
     )
     return make_report(
@@ -165,8 +174,10 @@ def audit_layers(
         | {
             "folds": plan.n_folds,
             "confidence": CONFIDENCE,
-            "grouped": stimuli.grouped,
+            "grouped": stimuli.design.grouped,
             "repeats": stimuli.repeats is not None,
+            "blocks": stimuli.design.blocked,
+            "order": stimuli.design.shifts is not None,
         },
     )
 
