@@ -66,6 +66,13 @@ def audit_arrays(
         one group, groups are kept whole and the noise ceiling is what repeats within a group reproduce. If stimuli are
         in several groups, stimuli are kept whole and groups are not: the numbers then hold for new stimuli in these
         groups, and the noise ceiling is what repeats in different groups reproduce.
+    blocks : the block of each stimulus, `[stimulus]`, such as ten trials or half a session, where stimuli that follow
+        one another are alike and labels come in runs. Without groups, folds, intervals and permutations treat blocks
+        as groups. With groups, whole blocks of a group change places if each block has one label of the feature;
+        otherwise labels change places within blocks. With repeats, blocks take the place of groups.
+    order : a number or time `[stimulus]`, or True for the order of the rows. Labels are then permuted by circular
+        shifts along the sequence of the stimuli, or of each group, which keep their runs. Without groups, folds are
+        contiguous parts of the sequence, and intervals are over 20 stretches of it.
     seed : seed of folds, resamples, permutations and planted features.
     resamples : number of bootstrap resamples, 100 or more.
     permutations : number of permutations of the labels, and of planted features, 50 or more.
@@ -86,7 +93,8 @@ def audit_arrays(
 
     Raises
     ------
-    ValueError, TypeError : labels whose number does not match, or that are missing or of one class;
+    ValueError, TypeError : labels whose number does not match, or that are missing or of one class; a feature that
+        cannot be tested in the design, for example with one half of a session for each label;
         activity that is not `[stimulus, unit]` or not finite; an index of the stimuli in another order than that of the
         labels; settings out of range.
 
@@ -112,7 +120,10 @@ def audit_arrays(
     of detectable_r2 and false_positives are over planted features. RSA and CKA use at most 1,000 stimuli.
 
     Labels are permuted within folds; with groups, between groups if each group has one label of the feature, else
-    within groups. p values are corrected by Holm's rule (`p_holm`) over features and layers, for each measure
+    within groups. If labels come in runs in the order of the rows and neighbouring rows are alike beyond the features,
+    such permutations are invalid. A note then says so, and `false_positives` is the rate for labels with the same runs.
+    `blocks` or `order` give valid tests. p values of a single shifted sequence are counted, so none is below
+    1 / (1 + permutations). p values are corrected by Holm's rule (`p_holm`) over features and layers, for each measure
     separately.
 
     When not to use it: to show that a feature is *used*, which only an intervention can show; for repeated stimuli

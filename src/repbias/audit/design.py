@@ -26,7 +26,8 @@ from repbias.features.values import Values
 
 STRETCHES = 20
 LEAST_LABELLINGS = 20  # fewer cannot give a p value of 5 %
-LEAST_CYCLES = 3
+LEAST_CYCLES = 3  # of one sequence; with fewer, simulated false-positive rates exceed 7 %
+LEAST_CYCLES_EACH = 2  # of each of several sequences
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,15 +99,15 @@ class Design:
 
     def _refuse_few_labellings(self, values: Values, what: str) -> None:
         rule = self.rule(values.identity, np.zeros_like(self.cluster))
-        if isinstance(rule, Shifts) and (cycles := _cycles(values.numbers, rule)) < LEAST_CYCLES:
+        least = LEAST_CYCLES if rule.n == 1 else LEAST_CYCLES_EACH
+        if isinstance(rule, Shifts) and (cycles := _cycles(values.numbers, rule)) < least:
             raise ValueError(
-                f"{what} must come back to each of its classes {LEAST_CYCLES} times or more along the order of the "
-                f"stimuli, to be distinguished from a drift, got {cycles:.1f} times: give blocks=, with groups= if "
-                "there are several sessions, or record more and shorter runs"
+                f"{what} must have {least} runs of each of its classes or more along the order of the stimuli, to be "
+                f"distinguished from a drift, got {cycles:.1f}: give blocks= instead of order=, "
+                "with groups= if there are several sessions, or record more and shorter runs"
             )
-        if (rule.n == 1 or isinstance(rule, Exchange)) and (
-            found := rule.labellings(values.identity)
-        ) < LEAST_LABELLINGS:
+        found = rule.labellings(values.identity)
+        if found < LEAST_LABELLINGS:
             how = "circular shifts of it" if isinstance(rule, Shifts) else "exchanges of whole blocks or groups"
             raise ValueError(
                 f"{what} cannot be tested: {how} give {found:.0f} different labellings, and a p value of .05 needs "
@@ -244,6 +245,14 @@ def _ordered(sequence: IntArray, place: IntArray, grouped: bool) -> Design:
 
 
 def _cycles(numbers: IntArray, rule: Shifts) -> float:
-    """Return how often a feature comes back to each of its classes or strata: its runs, divided by its classes."""
-    ordered = numbers[np.lexsort([rule.place, rule.sequence])]
-    return (1 + int((ordered[1:] != ordered[:-1]).sum())) / len(np.unique(numbers))
+    """Return how often a feature comes back to each of its classes or strata in a sequence.
+
+    It is the number of runs, divided by the number of classes of each sequence, over sequences with several classes.
+    """
+    by_place = np.lexsort([rule.place, rule.sequence])
+    runs = n_classes = 0
+    for ordered in np.split(numbers[by_place], np.cumsum(np.bincount(rule.sequence))[:-1]):
+        if len(classes := np.unique(ordered)) > 1:
+            runs += 1 + int((ordered[1:] != ordered[:-1]).sum())
+            n_classes += len(classes)
+    return runs / max(n_classes, 1)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import permutations
 
 import numpy as np
 
 from repbias.audit.inputs import Stimuli
+from repbias.audit.intervals import group_sums
+from repbias.audit.runs import residual_parts
 from repbias.core.arrays import FloatArray, IntArray
 from repbias.core.association import determines
-from repbias.features.values import Values
 
 LEAST_IDENTITIES = 10  # classes of a feature that may identify stimuli
 FEW_PRESENTATIONS = 20  # rows in each of its classes, on average
@@ -25,20 +26,21 @@ def nesting_notes(layers: Mapping[str, FloatArray], stimuli: Stimuli) -> Iterato
     layers : activity by layer, `[stimulus, unit]`.
     """
     features = {name: values for name, values in stimuli.features.items() if values.categorical}
+    nested: dict[str, list[str]] = {}
     for finer, coarser in permutations(features, 2):
-        down, up = (
-            determines(features[a].numbers, features[b].numbers) for a, b in ((finer, coarser), (coarser, finer))
+        if determines(features[finer].numbers, features[coarser].numbers):
+            if not determines(features[coarser].numbers, features[finer].numbers):
+                nested.setdefault(finer, []).append(coarser)
+            elif finer < coarser:
+                yield (
+                    f"{finer!r} and {coarser!r} divide the stimuli into the same classes, so that their effects cannot "
+                    "be separated: leave one of them out."
+                )
+    for finer, coarser_ones in nested.items():
+        yield (
+            f"{finer!r} determines {', '.join(map(repr, coarser_ones))} (nested), so that the coarser feature has no "
+            f"unique variance: {finer!r} explains all that it does."
         )
-        if down and up and finer < coarser:
-            yield (
-                f"{finer!r} and {coarser!r} divide the stimuli into the same classes, so that their effects cannot be "
-                "separated: leave one of them out."
-            )
-        elif down and not up:
-            yield (
-                f"{coarser!r} is determined by {finer!r} (nested): it has no unique variance, and {finer!r} explains "
-                f"all that {coarser!r} does."
-            )
     if stimuli.repeats is None:
         for name in features:
             yield from _identity_note(name, layers, stimuli)
@@ -52,7 +54,7 @@ def _identity_note(name: str, layers: Mapping[str, FloatArray], stimuli: Stimuli
         return
     others = [other for one, other in stimuli.features.items() if one != name]
     all_determined = bool(others) and all(determines(values.numbers, other.identity) for other in others)
-    alike = {layer: within_class(x - _explained(x, others), values.numbers) for layer, x in layers.items()}
+    alike = {layer: within_class(residual_parts(x, others), values.numbers) for layer, x in layers.items()}
     layer, share = max(alike.items(), key=lambda one: one[1])
     if share < FAR_MORE_ALIKE and not (all_determined and share > 0.0):
         return
@@ -67,7 +69,7 @@ def _identity_note(name: str, layers: Mapping[str, FloatArray], stimuli: Stimuli
     )
 
 
-def within_class(x: FloatArray, numbers: IntArray) -> float:
+def within_class(parts: Iterable[FloatArray], numbers: IntArray) -> float:
     """Return the intraclass correlation: the share of variance that rows of a class have in common.
 
     With MSB and MSW the mean squares between and within classes and k the mean number of rows per class, corrected for
@@ -75,17 +77,18 @@ def within_class(x: FloatArray, numbers: IntArray) -> float:
 
     Parameters
     ----------
-    x : `[stimulus, unit]`. numbers : classes, `[stimulus]`.
+    parts : some units each, `[stimulus, unit]`, about their means.
+    numbers : classes, `[stimulus]`.
 
     Source: Donner (1986), International Statistical Review 54, 67-82.
     """
     counts = np.bincount(numbers)
     n, n_classes = len(numbers), len(counts)
-    x = x - x.mean(0)
-    sums = np.zeros((n_classes, x.shape[1]))
-    np.add.at(sums, numbers, x)
-    explained = np.einsum("cu,cu->c", sums, sums) / counts
-    whole = float(np.vdot(x, x))
+    whole, explained = 0.0, np.zeros(n_classes)
+    for part in parts:
+        sums = np.asarray(group_sums(numbers) @ part)
+        explained += np.einsum("cu,cu->c", sums, sums) / counts
+        whole += float(np.vdot(part, part))
     between, within = explained.sum() / (n_classes - 1), (whole - explained.sum()) / max(n - n_classes, 1)
     k = (n - (counts**2).sum() / n) / (n_classes - 1)
     denominator = between + (k - 1) * within
@@ -94,12 +97,3 @@ def within_class(x: FloatArray, numbers: IntArray) -> float:
     error = float(np.std(explained, ddof=1)) / np.sqrt(n_classes) / denominator
     share = float((between - within) / denominator)
     return share if share > 3 * error else 0.0
-
-
-def _explained(x: FloatArray, features: list[Values]) -> FloatArray:
-    """Return the activity that a regression on features of few columns predicts, `[stimulus, unit]`."""
-    codes = [values.code for values in features if values.n_columns <= len(x) // 4]
-    design = np.hstack([np.ones((len(x), 1)), *codes])
-    basis, spread, _ = np.linalg.svd(design, full_matrices=False)
-    basis = basis[:, spread > 1e-9 * spread[0]]
-    return np.asarray(basis @ (basis.T @ x))

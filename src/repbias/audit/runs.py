@@ -7,18 +7,21 @@ less, so that p values are too small.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from repbias.audit.inputs import Stimuli
+from repbias.audit.intervals import group_sums
 from repbias.core.arrays import FloatArray, IntArray
 from repbias.features.permutations import Shifts, one_value_each
 from repbias.features.values import Values
 
 ERRORS_ABOVE = 4.0  # standard errors above chance: one in 30,000 columns without runs
 LEAST_CORRELATION = 0.02
+UNITS_AT_ONCE = 256
+SINGULAR = 1e-9
 COLUMNS_OF_FIT = 0.25  # of the stimuli; residuals of larger fits say nothing
 
 
@@ -34,8 +37,6 @@ class Runs:
 
     shifts: Shifts
     """Circular shifts along the rows (of each group), which keep runs."""
-
-    grouped: bool
 
     def notes(self) -> Iterator[str]:
         """Yield a warning with what to give to the audit."""
@@ -66,7 +67,7 @@ def find_runs(layers: Mapping[str, FloatArray], stimuli: Stimuli) -> Runs:
     layers : activity by layer, `[stimulus, unit]`.
     """
     sequence, shifts = _sequences(stimuli)
-    nothing = Runs({}, {}, shifts, stimuli.design.grouped)
+    nothing = Runs({}, {}, shifts)
     if stimuli.design.blocked or stimuli.design.shifts is not None:
         return nothing
     first = _neighbours(sequence, stimuli)
@@ -74,16 +75,16 @@ def find_runs(layers: Mapping[str, FloatArray], stimuli: Stimuli) -> Runs:
         name: _length(values, sequence, first)
         for name, values in stimuli.features.items()
         if not (stimuli.design.kind == "group" and one_value_each(values.identity, stimuli.cluster))
-        and _alike(values.targets, sequence, first) > 0
+        and _alike([values.targets], sequence, first) > 0
     }
     if not found:
         return nothing
     alike = {
         name: correlation
         for name, values in layers.items()
-        if (correlation := _alike(_residuals(values, stimuli.features), sequence, first)) > 0
+        if (correlation := _alike(residual_parts(values, stimuli.features.values()), sequence, first)) > 0
     }
-    return Runs(found, alike, shifts, stimuli.design.grouped) if alike else nothing
+    return Runs(found, alike, shifts) if alike else nothing
 
 
 def _sequences(stimuli: Stimuli) -> tuple[IntArray, Shifts]:
@@ -111,40 +112,49 @@ def _neighbours(sequence: IntArray, stimuli: Stimuli) -> IntArray:
     return np.asarray(pairs[:, kept])
 
 
-def _alike(x: FloatArray, sequence: IntArray, pairs: IntArray) -> float:
+def _alike(parts: Iterable[FloatArray], sequence: IntArray, pairs: IntArray) -> float:
     """Return the correlation of neighbouring rows about the mean of their group; 0 if it is not above chance.
 
     Parameters
     ----------
-    x : `[stimulus, column]`.
+    parts : some columns each, `[stimulus, column]`.
     """
-    sizes = np.bincount(sequence)
-    sums = np.zeros((len(sizes), x.shape[1]))
-    np.add.at(sums, sequence, x)
-    x = x - (sums / sizes[:, None])[sequence]
-    squares = np.einsum("su,su->s", x, x)
-    if pairs.shape[1] < 2 or not squares.any():
+    if pairs.shape[1] < 2:
         return 0.0
-    by_group = np.bincount(sequence, squares) / sizes / np.maximum(sizes - 1, 1)  # minus the mean of random pairs
-    products = np.einsum("su,su->s", x[pairs[0]], x[pairs[1]]) + by_group[sequence[pairs[0]]]
+    sizes = np.bincount(sequence)
+    squares, products = np.zeros(len(sequence)), np.zeros(pairs.shape[1])
+    for part in parts:
+        x = part - (np.asarray(group_sums(sequence) @ part) / sizes[:, None])[sequence]
+        squares += np.einsum("su,su->s", x, x)
+        products += np.einsum("su,su->s", x[pairs[0]], x[pairs[1]])
+    if not squares.any():
+        return 0.0
+    # In random order, neighbours of a group are negatively correlated, because they are about its mean.
+    at_random = -np.bincount(sequence, squares) / sizes / np.maximum(sizes - 1, 1)
+    products -= at_random[sequence[pairs[0]]]
     correlation, error = products.mean() / squares.mean(), products.std() / np.sqrt(len(products)) / squares.mean()
     return float(correlation) if correlation > max(ERRORS_ABOVE * error, LEAST_CORRELATION) else 0.0
 
 
-def _residuals(activity: FloatArray, features: Mapping[str, Values]) -> FloatArray:
-    """Return what a regression on the features leaves of the activity, `[stimulus, unit]`."""
-    codes = [values.code for values in features.values() if values.n_columns <= COLUMNS_OF_FIT * len(activity)]
-    if sum(code.shape[1] for code in codes) > COLUMNS_OF_FIT * len(activity):
+def residual_parts(activity: FloatArray, features: Iterable[Values]) -> Iterator[FloatArray]:
+    """Yield what a regression on features leaves of the activity, some units at a time, `[stimulus, unit]`.
+
+    Features with too many columns for the stimuli are left out.
+    """
+    most = COLUMNS_OF_FIT * len(activity)
+    codes = [values.code for values in features if values.n_columns <= most]
+    if sum(code.shape[1] for code in codes) > most:
         codes = []
-    design = np.hstack([np.ones((len(activity), 1)), *codes])
-    basis, spread, _ = np.linalg.svd(design, full_matrices=False)
-    basis = basis[:, spread > 1e-9 * spread[0]]
-    return activity - basis @ (basis.T @ activity)
+    basis, spread, _ = np.linalg.svd(np.hstack([np.ones((len(activity), 1)), *codes]), full_matrices=False)
+    basis = basis[:, spread > SINGULAR * spread[0]]
+    for start in range(0, activity.shape[1], UNITS_AT_ONCE):
+        part = activity[:, start : start + UNITS_AT_ONCE]
+        yield part - basis @ (basis.T @ part)
 
 
 def _length(values: Values, sequence: IntArray, pairs: IntArray) -> str:
     """Return how long the runs of a feature are, in words."""
     if not values.categorical:
-        return f"with a correlation of {_alike(values.targets, sequence, pairs):.2f} between neighbours"
+        return f"with a correlation of {_alike([values.targets], sequence, pairs):.2f} between neighbours"
     changes = int((values.numbers[pairs[0]] != values.numbers[pairs[1]]).sum())
     return f"in runs of {len(sequence) / (changes + sequence.max() + 1):.1f} rows on average"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import factorial, lgamma, prod
 
@@ -99,17 +100,22 @@ class Shifts:
 
     def labellings(self, identity: IntArray) -> float:
         """Return how many ways of dividing the stimuli into classes the shifts of these values have."""
+        ordered = identity[np.lexsort([self.place, self.sequence])]
         if self.n == 1:
-            orders = self.shifted(np.arange(self.place.max() + 1)[:, None])
-            same = sum(determines(identity, identity[one]) and determines(identity[one], identity) for one in orders)
-            return len(orders) / same
-        found = 1.0
-        for sequence in range(self.n):
-            within = identity[
-                np.flatnonzero(self.sequence == sequence)[np.argsort(self.place[self.sequence == sequence])]
-            ]
-            found *= len(within) / sum(bool((np.roll(within, by) == within).all()) for by in range(len(within)))
-        return min(found, 1e300)
+            return float(_period(ordered, _same_classes))
+        # Classes are not renamed here, which changes little, as the numbers of all sequences multiply.
+        parts = np.split(ordered, np.cumsum(np.bincount(self.sequence))[:-1])
+        return float(np.exp(min(sum(np.log(_period(part, np.array_equal)) for part in parts), 700.0)))
+
+
+def _period(values: IntArray, same: Callable[[IntArray, IntArray], bool]) -> int:
+    """Return the smallest circular shift after which values are the same; it divides their number."""
+    n = len(values)
+    return next(by for by in range(1, n + 1) if n % by == 0 and same(values, np.roll(values, by)))
+
+
+def _same_classes(first: IntArray, second: IntArray) -> bool:
+    return determines(first, second) and determines(second, first)
 
 
 Rule = Exchange | Shifts
