@@ -165,7 +165,7 @@ OTHER_LABELS = {
 
 @pytest.mark.parametrize("kind", OTHER_LABELS)
 def test_labels_of_other_types_are_the_classes_that_they_say(kind):
-    found = checked(OTHER_LABELS[kind]).labels["side"]
+    found = checked(OTHER_LABELS[kind]).features["side"]
     assert len(found.classes) == 2
     assert (found.numbers == SIDE).all()
 

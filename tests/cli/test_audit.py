@@ -76,6 +76,29 @@ def test_an_audit_of_arrays_prints_a_short_table_and_writes_the_page(call: Call,
     assert "loud is dominant" in out.read_text()
 
 
+@pytest.mark.parametrize(
+    ("design", "note"),
+    [
+        (("--blocks", "session"), "keep 12 blocks whole"),
+        (("--order", "row"), "by circular shifts along the order of the stimuli"),
+        (("--order", "rows", "--columns", "loud", "none"), "by circular shifts along the order of the stimuli"),
+    ],
+)
+def test_blocks_and_order_are_columns(
+    call: Call, data: Path, tmp_path: Path, design: tuple[str, ...], note: str
+) -> None:
+    out = tmp_path / "audit.html"
+    labels = pd.read_csv(data / "rows.csv")
+    if "--blocks" not in design:
+        labels = labels.drop(columns="session")
+    labels.to_csv(tmp_path / "labels.csv", index=False)
+    columns = () if "--columns" in design else ("--columns", "loud", "none")
+    features = ("--features", tmp_path / "labels.csv")
+    said = call("--arrays", data / "data.npz", *features, *design, *columns, "--out", out, *FEW)
+    assert said.status == 0, said.err
+    assert note in out.read_text()
+
+
 def test_stimuli_without_a_label_are_refused_or_dropped_and_counted(call: Call, data: Path, tmp_path: Path) -> None:
     words = ("--arrays", data / "data.npz", "--features", data / "gaps.csv", "--columns", "loud", "--out")
     refused = call(*words, tmp_path / "refused.html", *FEW)

@@ -27,6 +27,8 @@ def from_xarray(
     layer: str | None = None,
     groups: str | None = None,
     repeats: str | None = None,
+    blocks: str | None = None,
+    order: str | None = None,
 ) -> dict[str, Any]:
     """Return the arguments of `audit_arrays` for an xarray `DataArray` or `Dataset`.
 
@@ -39,11 +41,12 @@ def from_xarray(
     stimulus : name of the dimension of stimuli.
     layer : name of a coordinate along the dimension of units that says to which layer each unit belongs, such as
         "region". By default all units form one layer, which has the name of the array.
-    groups, repeats : names of coordinates along the dimension of stimuli; see `audit_arrays`.
+    groups, repeats, blocks, order : names of coordinates along the dimension of stimuli; see `audit_arrays`.
 
     Returns
     -------
-    A dict of `arrays`, `features` and, where named, `groups` and `repeats`; labels keep the index of the stimuli.
+    A dict of `arrays`, `features` and, where named, `groups`, `repeats`, `blocks` and `order`; labels keep the index
+    of the stimuli.
 
     Raises
     ------
@@ -80,7 +83,8 @@ def from_xarray(
     }
     if (index := data.indexes.get(stimulus)) is not None:  # kept, so that labels from elsewhere can be compared with it
         known = {name: pd.Series(values, index=index) for name, values in known.items()}
-    labels = _labels(known, features, groups, repeats, f"coordinates along {stimulus!r}")
+    rows = {"groups": groups, "repeats": repeats, "blocks": blocks, "order": order}
+    labels = _labels(known, features, rows, f"coordinates along {stimulus!r}")
     if not _is_set(data):
         return {"arrays": _layers_of_units(data, stimulus, layer), **labels}
     if layer is not None:
@@ -105,6 +109,8 @@ def from_rsatoolbox(
     layer: str | None = None,
     groups: str | None = None,
     repeats: str | None = None,
+    blocks: str | None = None,
+    order: str | None = None,
 ) -> dict[str, Any]:
     """Return the arguments of `audit_arrays` for an rsatoolbox `Dataset`.
 
@@ -114,11 +120,11 @@ def from_rsatoolbox(
     features : names of the observation descriptors that hold class labels.
     layer : name of a channel descriptor that says to which layer each channel belongs, such as "roi". By default all
         channels form one layer, "measurements".
-    groups, repeats : names of observation descriptors; see `audit_arrays`.
+    groups, repeats, blocks, order : names of observation descriptors; see `audit_arrays`.
 
     Returns
     -------
-    A dict of `arrays`, `features` and, where named, `groups` and `repeats`.
+    A dict of `arrays`, `features` and, where named, `groups`, `repeats`, `blocks` and `order`.
 
     Raises
     ------
@@ -146,7 +152,8 @@ def from_rsatoolbox(
             "average them with bin_time, then make each time a Dataset with convert_to_dataset"
         )
     known = {str(name): np.asarray(values) for name, values in dataset.obs_descriptors.items()}
-    labels = _labels(known, features, groups, repeats, "observation descriptors")
+    rows = {"groups": groups, "repeats": repeats, "blocks": blocks, "order": order}
+    labels = _labels(known, features, rows, "observation descriptors")
     measured = np.asarray(dataset.measurements)
     if layer is None:
         return {"arrays": {"measurements": measured}, **labels}
@@ -208,9 +215,9 @@ def _split(values: AnyArray, of_layer: AnyArray, layer: str) -> Columns:
 
 
 def _labels(
-    known: Mapping[str, LabelColumn], features: Sequence[str], groups: str | None, repeats: str | None, what: str
+    known: Mapping[str, LabelColumn], features: Sequence[str], rows: Mapping[str, str | None], what: str
 ) -> dict[str, Any]:
-    """Return `features` and, where named, `groups` and `repeats`."""
+    """Return `features`, and what is named in `rows`: groups, repeats, blocks or order."""
     if isinstance(features, str) or not isinstance(features, Sequence):
         raise TypeError(f"features must be a list of names of {what}, got {features!r}: write [{str(features)!r}]")
     if not features:
@@ -218,7 +225,7 @@ def _labels(
     repeated = sorted({name for name in features if list(features).count(name) > 1}, key=str)
     if repeated:
         raise ValueError(f"features must differ from one another, got {repeated} more than once: name each once")
-    given = {role: name for role, name in (("groups", groups), ("repeats", repeats)) if name is not None}
+    given = {role: name for role, name in rows.items() if name is not None}
     return {
         "features": {name: _named(known, name, "features", what) for name in features},
         **{role: _named(known, name, role, what) for role, name in given.items()},

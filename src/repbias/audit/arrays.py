@@ -14,9 +14,11 @@ from repbias.audit.inputs import Missing, Scale, Settings, Stimuli, check_stimul
 from repbias.audit.intervals import CONFIDENCE
 from repbias.audit.layer import audit_layer
 from repbias.audit.measures import READOUT, SCORES, VARIANCE, documented
-from repbias.audit.plan import Plan, make_plan, plan_notes
+from repbias.audit.nesting import nesting_notes
+from repbias.audit.plan import Plan, make_plan
 from repbias.audit.progress import AuditProgress
 from repbias.audit.report import AuditReport, make_report
+from repbias.audit.runs import find_runs
 from repbias.audit.scaling import refuse_unknown_noise, scale_notes, scaled
 from repbias.audit.scores import equal_share_notes
 from repbias.core.arrays import ArrayLike, BoolArray, FloatArray, as_float64, as_representation, refuse_rdm
@@ -30,6 +32,8 @@ def audit_arrays(
     *,
     groups: ArrayLike | None = None,
     repeats: ArrayLike | None = None,
+    blocks: ArrayLike | None = None,
+    order: ArrayLike | bool | None = None,
     seed: int = 0,
     resamples: int = 500,
     permutations: int = 200,
@@ -62,6 +66,13 @@ def audit_arrays(
         one group, groups are kept whole and the noise ceiling is what repeats within a group reproduce. If stimuli are
         in several groups, stimuli are kept whole and groups are not: the numbers then hold for new stimuli in these
         groups, and the noise ceiling is what repeats in different groups reproduce.
+    blocks : the block of each stimulus, `[stimulus]`, such as ten trials or half a session, where stimuli that follow
+        one another are alike and labels come in runs. Without groups, folds, intervals and permutations treat blocks
+        as groups. With groups, whole blocks of a group change places if each block has one label of the feature;
+        otherwise labels change places within blocks. With repeats, blocks take the place of groups.
+    order : a number or time `[stimulus]`, or True for the order of the rows. Labels are then permuted by circular
+        shifts along the sequence of the stimuli, or of each group, which keep their runs. Without groups, folds are
+        contiguous parts of the sequence, and intervals are over 20 stretches of it.
     seed : seed of folds, resamples, permutations and planted features.
     resamples : number of bootstrap resamples, 100 or more.
     permutations : number of permutations of the labels, and of planted features, 50 or more.
@@ -82,7 +93,8 @@ def audit_arrays(
 
     Raises
     ------
-    ValueError, TypeError : labels whose number does not match, or that are missing or of one class;
+    ValueError, TypeError : labels whose number does not match, or that are missing or of one class; a feature that
+        cannot be tested in the design, for example with one half of a session for each label;
         activity that is not `[stimulus, unit]` or not finite; an index of the stimuli in another order than that of the
         labels; settings out of range.
 
@@ -108,7 +120,10 @@ def audit_arrays(
     of detectable_r2 and false_positives are over planted features. RSA and CKA use at most 1,000 stimuli.
 
     Labels are permuted within folds; with groups, between groups if each group has one label of the feature, else
-    within groups. p values are corrected by Holm's rule (`p_holm`) over features and layers, for each measure
+    within groups. If labels come in runs in the order of the rows and neighbouring rows are alike beyond the features,
+    such permutations are invalid. A note then says so, and `false_positives` is the rate for labels with the same runs.
+    `blocks` or `order` give valid tests. p values of a single shifted sequence are counted, so none is below
+    1 / (1 + permutations). p values are corrected by Holm's rule (`p_holm`) over features and layers, for each measure
     separately.
 
     When not to use it: to show that a feature is *used*, which only an intervention can show; for repeated stimuli
@@ -132,10 +147,12 @@ def audit_arrays(
     """
     settings = Settings(seed, resamples, permutations, missing, classifier, scale)
     refuse_unknown_noise(scale, repeats=repeats is not None)
-    shared_index({"arrays": arrays, "features": features, "groups": groups, "repeats": repeats})
+    given = {"groups": groups, "repeats": repeats, "blocks": blocks}
+    given |= {"order": None if isinstance(order, bool) else order}
+    shared_index({"arrays": arrays, "features": features, **given})
     layers = check_layers(arrays)
     n = len(next(iter(layers.values())))
-    stimuli = check_stimuli(features, groups, repeats, missing, n=n)
+    stimuli = check_stimuli(features, groups, repeats, missing, blocks=blocks, order=order, n=n)
     with AuditProgress(enabled=progress) as shown:
         return audit_layers(layers, stimuli, settings, shown)
 
@@ -146,14 +163,17 @@ def audit_layers(
     """Return the report on checked activity of all stimuli that were given, `[stimulus, unit]` by layer."""
     given = stimuli.of(layers)
     layers = {name: scaled(values, stimuli.repeats, settings.scale, name) for name, values in given.items()}
-    plan = make_plan(stimuli, settings)
+    runs = find_runs(layers, stimuli)
+    plan = make_plan(stimuli, settings, {name: runs.shifts for name in runs.features})
     found = _measured(layers, plan, progress)
     equalised = {layer: one.equalised for layer, one in found.items()}
     notes = (
         *stimuli.notes,
         *activity_notes(given, stimuli),
         *(scale_notes({name: values.var(0) for name, values in given.items()}) if settings.scale == "none" else ()),
-        *plan_notes(stimuli, plan),
+        *stimuli.design.notes(stimuli.features, plan.n_folds),
+        *runs.notes(),
+        *nesting_notes(layers, stimuli),
         *equal_share_notes(equalised, tuple(stimuli.features), stimuli.n_stimuli),
     )
     return make_report(
@@ -165,8 +185,10 @@ def audit_layers(
         | {
             "folds": plan.n_folds,
             "confidence": CONFIDENCE,
-            "grouped": stimuli.grouped,
+            "grouped": stimuli.design.grouped,
             "repeats": stimuli.repeats is not None,
+            "blocks": stimuli.design.blocked,
+            "order": stimuli.design.shifts is not None,
         },
     )
 

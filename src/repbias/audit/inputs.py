@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from repbias.audit.repeats import Repeats, find_repeats, refuse_confounded
+from repbias.audit.design import Design, find_design
+from repbias.audit.repeats import Repeats
 from repbias.core.arrays import ArrayLike, BoolArray, FloatArray, IntArray
 from repbias.core.frames import refuse_index_column, shared_index
 from repbias.core.results import ALL_FEATURES
@@ -21,7 +22,7 @@ from repbias.core.specs import refuse_unknown
 from repbias.features.columns import as_column
 from repbias.features.inference import as_feature, inference_notes
 from repbias.features.kinds import Feature
-from repbias.features.labels import Labels, as_classes, is_missing, refuse_one_group, refuse_unscorable
+from repbias.features.labels import as_classes, is_missing
 from repbias.features.values import Values
 from repbias.measures.decoding.linear_classifiers import CLASSIFIERS
 
@@ -76,21 +77,24 @@ class Stimuli:
     n_given: int
     """Number of stimuli that were given, including those dropped for a missing label."""
 
-    cluster: IntArray
-    """What is resampled together and kept in one fold (a group, all presentations of a stimulus, or a single stimulus),
-    numbered 0, 1, ..., `[stimulus]`."""
-
-    grouped: bool
-    """Whether groups were given."""
-
-    repeats: Repeats | None
-    """Which rows are presentations of the same stimulus; None where `repeats` was not given."""
+    design: Design
+    """What the stimuli share, and which are kept together."""
 
     notes: tuple[str, ...]
     """How numbers were taken, and what was done about missing labels and unequal classes, with counts."""
 
     index: pd.Index[Any] | None = None
-    """The index of all stimuli that were given; None where neither labels nor groups nor repeats carry one."""
+    """The index of all stimuli that were given; None where neither labels nor what they share carry one."""
+
+    @property
+    def cluster(self) -> IntArray:
+        """What is resampled together and kept in one fold, 0, 1, ..., `[stimulus]`; see `Design`."""
+        return self.design.cluster
+
+    @property
+    def repeats(self) -> Repeats | None:
+        """Which rows are presentations of the same stimulus; None where `repeats` was not given."""
+        return self.design.repeats
 
     @property
     def n_stimuli(self) -> int:
@@ -114,6 +118,8 @@ def check_stimuli(
     repeats: ArrayLike | None = None,
     missing: Missing = "refuse",
     *,
+    blocks: ArrayLike | None = None,
+    order: ArrayLike | bool | None = None,
     n: int | None = None,
     of: str = "arrays",
 ) -> Stimuli:
@@ -125,11 +131,13 @@ def check_stimuli(
     of : where `n` comes from, in words, for errors.
     """
     named = _columns(features)
-    index = shared_index({"features": named, "groups": groups, "repeats": repeats})
+    given = {"groups": groups, "blocks": blocks, "repeats": repeats}
+    if not (order is None or isinstance(order, bool)):
+        given["order"] = order
+    index = shared_index({"features": named, **given})
     found = {name: as_feature(values, f"the feature {name!r}") for name, values in named.items()}
     columns: dict[str, Feature | pd.Series[Any]] = {f"the feature {name!r}": one for name, one in found.items()}
-    others = (("groups", groups), ("repeats", repeats))
-    columns |= {what: as_column(values, what) for what, values in others if values is not None}
+    columns |= {what: as_column(values, what) for what, values in given.items() if values is not None}
     if n is None:
         what, column = next(iter(columns.items()))
         n, of = len(column), what.removeprefix("the ")
@@ -147,37 +155,34 @@ def check_stimuli(
             f"an audit needs {LEAST_STIMULI} stimuli or more to cross-validate, got {len(rows)}{left}: record more"
         )
     values = {name: feature.values(kept, f"the feature {name!r}{left}") for name, feature in found.items()}
-    group, stimulus = (
+    group, block, stimulus = (
         as_classes(of_what[kept], f"{what}{left}") if isinstance(of_what := columns.get(what), pd.Series) else None
-        for what, _ in others
+        for what in ("groups", "blocks", "repeats")
     )
-    cluster, of_stimuli = _clusters(values, group, stimulus, left)
+    place = np.flatnonzero(kept) if order is True else _places(columns.get("order"), kept)
+    design = find_design(len(rows), group, block, stimulus, place)
+    for name, of_feature in values.items():
+        design.refuse_untestable(of_feature, f"the feature {name!r}", left)
     notes = (*notes, *inference_notes(named, found), *_class_notes(values))
-    return Stimuli(values, rows, n, cluster, groups is not None, of_stimuli, notes, index)
+    return Stimuli(values, rows, n, design, notes, index)
 
 
-def _clusters(
-    features: dict[str, Values], group: Labels | None, stimulus: Labels | None, left: str
-) -> tuple[IntArray, Repeats | None]:
-    """Return what is kept together, `[stimulus]`, and the repeats; raise where a feature cannot be scored that way.
-
-    Parameters
-    ----------
-    left : how many stimuli were dropped, in words; "" for none.
-    """
-    cluster, clusters, repeats = np.arange(next(iter(features.values())).n), None, None
-    if group is not None:
-        refuse_one_group(group)
-        cluster, clusters = group.numbers, "groups"
-    if stimulus is not None:
-        repeats = find_repeats(stimulus, group)
-        cluster, clusters = repeats.cluster, "groups" if repeats.keeps_groups else "stimuli"
-    for name, values in features.items():
-        if values.categorical:
-            refuse_unscorable(values, cluster, f"the feature {name!r}{left}", clusters=clusters)
-        if repeats is not None:
-            refuse_confounded(values, repeats, f"the feature {name!r}")
-    return cluster, repeats
+def _places(order: Feature | pd.Series[Any] | None, kept: BoolArray) -> IntArray | None:
+    """Return the place of each audited stimulus in the order, 0, 1, ..., `[stimulus]`; None where none was given."""
+    if not isinstance(order, pd.Series):
+        return None
+    numbers = order[kept]
+    if not pd.api.types.is_numeric_dtype(numbers) and not pd.api.types.is_datetime64_any_dtype(numbers):
+        raise TypeError(
+            f"order must hold one number or time for each stimulus, or be True for the order of the rows, got "
+            f"{numbers.iloc[0]!r}: give the number of each trial"
+        )
+    if numbers.duplicated().any():
+        raise ValueError(
+            f"order must hold a different number for each stimulus, got {numbers[numbers.duplicated()].iloc[0]} more "
+            "than once: number the trials through, also over groups"
+        )
+    return np.asarray(numbers.rank(), dtype=np.int64)
 
 
 def refuse_other_counts(arrays: Mapping[str, npt.NDArray[Any]], expected: str) -> None:

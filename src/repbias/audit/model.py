@@ -40,6 +40,8 @@ def audit(
     *,
     groups: ArrayLike | None = None,
     repeats: ArrayLike | None = None,
+    blocks: ArrayLike | None = None,
+    order: ArrayLike | bool | None = None,
     batch_size: int = 256,
     device: str | torch.device | None = None,
     pool: Pool = "mean",
@@ -73,8 +75,8 @@ def audit(
         `DataLoader` of batches; see `Batches`. The inputs are read twice.
     features : by name, `[stimulus]` each, of any kind as in `audit_arrays`, in the order of the inputs.
     layers : glob patterns of layer names, such as "blocks.*.mlp", or of single calls, "act#1"; see `match_layers`.
-    groups, repeats, seed, resamples, permutations, missing, classifier, scale : as in `audit_arrays`; interventions are
-        made in the activity as it is.
+    groups, repeats, blocks, order, seed, resamples, permutations, missing, classifier, scale : as in `audit_arrays`;
+        interventions are made in the activity as it is.
     batch_size, device, pool, axes, attention_mask : as in `read_layers`; in `axes`, "(output)" stands for the output of
         the model.
     predict : a function from the output of the model to the labels that it reports, `[stimulus, feature]`, or a mapping
@@ -121,7 +123,9 @@ def audit(
     _refuse_wrong_interventions(interventions, predict)
     names = match_layers(model, layers)
     batches = Batches(inputs, model, batch_size=batch_size, device=device, attention_mask=attention_mask)
-    stimuli = check_stimuli(features, groups, repeats, missing, n=batches.n_stimuli, of="inputs")
+    stimuli = check_stimuli(
+        features, groups, repeats, missing, blocks=blocks, order=order, n=batches.n_stimuli, of="inputs"
+    )
     outcome = Reports(predict, stimuli) if predict else Outputs(model, pool, axes)
     with set_back(model, buffers_of(model)):
         unclear = _try(model, batches, outcome) if interventions else ""

@@ -49,6 +49,9 @@ class Repeats:
     crossed: bool
     """Whether some stimulus is shown in more than one group."""
 
+    unit: str = "group"
+    """What a group is called: "group" or "block"."""
+
     @property
     def keeps_groups(self) -> bool:
         """Whether folds keep groups whole, rather than stimuli."""
@@ -89,8 +92,8 @@ class Repeats:
         return Exchange(of_stimuli.item[self.stimulus], of_stimuli.block)
 
 
-def find_repeats(stimulus: Labels, group: Labels | None) -> Repeats:
-    """Return the repeats, or raise where there are none or too few."""
+def find_repeats(stimulus: Labels, group: Labels | None, unit: str = "group") -> Repeats:
+    """Return the repeats, or raise where there are none or too few; `unit` says what a group is called."""
     numbers = stimulus.numbers
     if len(stimulus.classes) < 2:
         raise ValueError(
@@ -104,12 +107,12 @@ def find_repeats(stimulus: Labels, group: Labels | None) -> Repeats:
         )
     n_groups = 1 if group is None else len(np.unique(pairs_of(numbers, group.numbers)))
     crossed = group is not None and n_groups > len(stimulus.classes)
-    found = Repeats(numbers, None if group is None else group.numbers, crossed)
+    found = Repeats(numbers, None if group is None else group.numbers, crossed, unit)
     if group is not None and crossed:
-        _refuse_lone_groups(numbers, group)
+        _refuse_lone_groups(numbers, group, unit)
     repeated = np.unique(found.cluster[found.n_others > 0])
     if len(repeated) < 2:
-        what = "groups" if found.keeps_groups else "stimuli"
+        what = f"{unit}s" if found.keeps_groups else "stimuli"
         raise ValueError(
             f"repeats must be found in two {what} or more, for intervals over {what}, got them in {len(repeated)}: "
             "record more repeats, or give repeats=None"
@@ -121,34 +124,36 @@ def refuse_confounded(values: Values, repeats: Repeats, what: str) -> None:
     """Raise where, in a crossed design, the effect of a feature is confounded with that of the groups."""
     if repeats.group is None or not repeats.crossed:
         return
+    unit = repeats.unit
     if one_value_each(values.identity, repeats.group):
         raise ValueError(
-            f"{what} has one label in each group, and stimuli are shown in several groups, so that groups would be "
-            "both fitted and scored: leave it out, or audit it without repeats, where groups are kept whole"
+            f"{what} has one label in each {unit}, and stimuli are shown in several {unit}s, so that {unit}s would be "
+            f"both fitted and scored: leave it out, or audit it without repeats, where {unit}s are kept whole"
         )
     if not repeats.bound(values.identity) and one_value_each(values.identity, repeats.cell):
         raise ValueError(
-            f"{what} differs between presentations of a stimulus, but never within a group, so that it cannot be "
-            "distinguished from the groups: leave it out, or audit it without repeats"
+            f"{what} differs between presentations of a stimulus, but never within a {unit}, so that it cannot be "
+            f"distinguished from the {unit}s: leave it out, or audit it without repeats"
         )
 
 
 def design_note(repeats: Repeats) -> str:
     """Return in words how many repeats there are, and what the numbers generalise to."""
+    unit = repeats.unit
     n_stimuli, n_once = int(repeats.stimulus.max()) + 1, int((repeats.n_others == 0).sum())
     text = f"{len(repeats.stimulus)} presentations of {n_stimuli} stimuli; elsewhere, each counts as one stimulus. "
     if repeats.group is None:
         text += "Intervals are over stimuli, each with all presentations."
     elif repeats.crossed:
         text += (
-            "Stimuli are shown in several groups, so folds keep stimuli together and not groups: the numbers hold for "
-            "new stimuli in these groups, not for new groups. The noise ceiling is what presentations of a stimulus in "
-            "different groups share, about the mean of each group."
+            f"Stimuli are shown in several {unit}s, so folds keep stimuli together and not {unit}s: the numbers hold "
+            f"for new stimuli in these {unit}s, not for new {unit}s. The noise ceiling is what presentations of a "
+            f"stimulus in different {unit}s share, about the mean of each {unit}."
         )
     else:
         text += (
-            "Each stimulus is shown in one group, and folds keep groups together: the numbers hold for new groups. The "
-            "noise ceiling is what presentations of a stimulus within a group share, including drift."
+            f"Each stimulus is shown in one {unit}, and folds keep {unit}s together: the numbers hold for new {unit}s. "
+            f"The noise ceiling is what presentations of a stimulus within a {unit} share, including drift."
         )
     if n_once:
         text += f" {n_once} presentations have no repeat, and do not contribute to the ceiling."
@@ -160,13 +165,13 @@ def pairs_of(*numbers: IntArray) -> IntArray:
     return np.unique(np.column_stack(numbers), axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
 
 
-def _refuse_lone_groups(stimulus: npt.NDArray[Any], group: Labels) -> None:
+def _refuse_lone_groups(stimulus: npt.NDArray[Any], group: Labels, unit: str) -> None:
     n_stimuli = np.bincount(np.unique(np.column_stack([group.numbers, stimulus]), axis=0)[:, 0])
     if n_stimuli.min() < 2:
         lone = group.classes[int(n_stimuli.argmin())]
         raise ValueError(
-            f"where stimuli are shown in several groups, each group must hold two stimuli or more, to "
-            f"distinguish a stimulus from its group, got one in group {lone!r}: drop or merge that group"
+            f"where stimuli are shown in several {unit}s, each {unit} must hold two stimuli or more, to "
+            f"distinguish a stimulus from its {unit}, got one in {unit} {lone!r}: drop or merge that {unit}"
         )
 
 

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from repbias.audit.report import AuditReport
 
 _OF_MODELS = ("pool", "batch_size", "device", "inputs", "layers", "predict", "interventions", "attention_mask", "axes")
-_NOT_IN_STREAMS = ("groups", "repeats", "predict", "interventions")
+_ROWS = ("groups", "repeats", "blocks", "order")
+_NOT_IN_STREAMS = (*_ROWS, "predict", "interventions")
+ROW_ORDER = "rows"
 
 
 @dataclass(frozen=True)
@@ -64,11 +66,15 @@ class Audit:
     device: Annotated[str | None, optional("DEVICE")] = None
     """Where the model runs, such as 'cuda'; by default the model is not moved."""
     columns: Annotated[tuple[str, ...], optional("NAME...")] = ()
-    """The columns that are features; by default all but those of --groups and --repeats."""
+    """The columns that are features; by default all but those of --groups, --repeats, --blocks and --order."""
     groups: Annotated[str | None, optional("NAME")] = None
     """The column of the session or subject of each stimulus; intervals and folds keep groups whole."""
     repeats: Annotated[str | None, optional("NAME")] = None
     """The column that identifies the stimulus of each row, if stimuli were presented more than once."""
+    blocks: Annotated[str | None, optional("NAME")] = None
+    """The column of the block of each stimulus, such as ten trials; labels are exchanged between or within blocks."""
+    order: Annotated[str | None, optional("NAME")] = None
+    """The column that numbers the trials, or 'rows' for the order of the rows; labels are shifted along it."""
     categorical: Annotated[tuple[str, ...], optional("NAME...")] = ()
     """Features whose numbers name classes, though many occur once or are not whole."""
     continuous: Annotated[tuple[str, ...], optional("NAME...")] = ()
@@ -107,7 +113,10 @@ class Audit:
 
         self._refuse_options_that_do_not_fit()
         check_out(self.out, overwrite=self.overwrite)
-        table = read_features(self.features, self.columns, self.groups, self.repeats, self.missing_values)
+        order = None if self.order == ROW_ORDER else self.order
+        table = read_features(
+            self.features, self.columns, self.groups, self.repeats, self.missing_values, self.blocks, order
+        )
         try:
             report = self._of_arrays(table) if self.model is None else self._of_model(self.model, table)
         except TypeError as error:  # what an audit raises for input of the wrong kind
@@ -154,8 +163,10 @@ class Audit:
 
         kinds = FeatureKinds(self.categorical, self.continuous, self.circular, self.columns_of)
         options = {name: getattr(self, name) for name in ("missing", "scale", "resamples", "permutations", "seed")}
-        rows = {} if self.stream else {"groups": table.groups, "repeats": table.repeats}
+        rows = {} if self.stream else {name: getattr(table, name) for name in _ROWS}
         columns = {name: None if column is None else column.to_numpy() for name, column in rows.items()}
+        if self.order == ROW_ORDER:
+            columns["order"] = True
         return {"features": kinds.of(table.features), **options, **columns}
 
     def _refuse_options_that_do_not_fit(self) -> None:

@@ -60,7 +60,10 @@ def association_p(first: NDArray[np.integer], second: NDArray[np.integer]) -> fl
 
 def determines(first: NDArray[np.integer], second: NDArray[np.integer]) -> bool:
     """Return whether all stimuli of a class of the first column are of one class of the second."""
-    return not len(first) or bool(((_contingency(first, second) > 0).sum(1) == 1).all())
+    if not len(first):
+        return True
+    pairs = first.astype(np.int64) * (int(second.max()) + 1) + second
+    return len(np.unique(pairs)) == len(np.unique(first))
 
 
 def _contingency(first: NDArray[np.integer], second: NDArray[np.integer]) -> NDArray[np.float64]:

@@ -73,13 +73,13 @@ def as_classes(column: pd.Series[Any], what: str) -> Labels:
     return Labels(np.array([code[value] for value in values], dtype=np.int64), tuple(str(value) for value in distinct))
 
 
-def refuse_unscorable(labels: Classes, cluster: IntArray, what: str, *, clusters: str | None) -> None:
+def refuse_unscorable(labels: Classes, cluster: IntArray, what: str, *, cluster_name: str) -> None:
     """Raise where a feature is constant, or has a class that is never both fitted and scored.
 
     Parameters
     ----------
     cluster : what is kept in one fold, `[stimulus]`.
-    clusters : what these are called, such as "groups"; None where each stimulus is one.
+    cluster_name : what one of these is called: "stimulus", "group", "block", or "stretch" of a sequence.
     what : the feature, in words.
     """
     if len(labels.classes) < 2:
@@ -94,11 +94,15 @@ def refuse_unscorable(labels: Classes, cluster: IntArray, what: str, *, clusters
         )
     pairs = np.unique(np.column_stack([labels.numbers, cluster]), axis=0)
     n_clusters = np.bincount(pairs[:, 0])
-    if clusters is not None and n_clusters.min() < 2:
+    if n_clusters.min() < 2:
         alone = labels.classes[int(n_clusters.argmin())]
-        one, finer = ("group", ", or give finer groups") if clusters == "groups" else ("stimulus", "")
+        several, finer = {
+            "stimulus": ("stimuli", ""),
+            "stretch": ("fifths of the sequence", ", or give blocks= instead of order="),
+        }.get(cluster_name, (f"{cluster_name}s", f", or give finer {cluster_name}s"))
+        one = "fifth" if cluster_name == "stretch" else cluster_name
         raise ValueError(
-            f"{what} must have each class in two {clusters} or more, to be fitted on some and scored on others, got "
+            f"{what} must have each class in two {several} or more, to be fitted on some and scored on others, got "
             f"all of {alone!r} in one {one}: merge classes, or drop that class{finer}"
         )
 
@@ -135,11 +139,11 @@ def _counted_once(first: IntArray, second: IntArray, item: IntArray | None) -> t
     return first, second
 
 
-def refuse_one_group(labels: Labels) -> None:
-    """Raise where all stimuli are of one group."""
+def refuse_one_group(labels: Labels, name: str = "group") -> None:
+    """Raise where all stimuli are of one group; `name` says what it is called."""
     if len(labels.classes) < 2:
         raise ValueError(
-            f"groups must number two or more, got only {labels.classes[0]!r}: without groups, give groups=None"
+            f"{name}s must number two or more, got only {labels.classes[0]!r}: without {name}s, give {name}s=None"
         )
 
 

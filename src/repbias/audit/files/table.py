@@ -32,18 +32,22 @@ _UNREADABLE = (
 
 @dataclass(frozen=True)
 class FeatureTable:
-    """The labels of the stimuli, with their groups and repeats.
+    """The labels of the stimuli, with their groups, repeats, blocks and order.
 
     Attributes
     ----------
     features : one row per stimulus, one column per feature.
     groups : the group of each row, such as its session, `[stimulus]`; None if no column was named.
     repeats : the stimulus of which each row is a presentation, `[stimulus]`; None if no column was named.
+    blocks : the block of each row, `[stimulus]`; None if no column was named.
+    order : the number of each row in the order of the stimuli, `[stimulus]`; None if no column was named.
     """
 
     features: pd.DataFrame
     groups: pd.Series | None
     repeats: pd.Series | None
+    blocks: pd.Series | None = None
+    order: pd.Series | None = None
 
 
 def read_features(
@@ -52,6 +56,8 @@ def read_features(
     groups: str | None = None,
     repeats: str | None = None,
     missing_values: Sequence[str] = (),
+    blocks: str | None = None,
+    order: str | None = None,
 ) -> FeatureTable:
     """Read class labels from a table with one row per stimulus and one column per feature.
 
@@ -60,10 +66,12 @@ def read_features(
     path : a ``.csv`` file whose first line names the columns, separated by commas, semicolons, tabs or bars; its labels
         are text. Or a ``.parquet`` file, whose labels keep their types. Empty cells are missing labels. A first column
         without a name that numbers the rows is left out.
-    columns : the columns that are features; by default all but those of groups and repeats.
+    columns : the columns that are features; by default all but those named below.
     groups : the column with the group of each row.
     repeats : the column with the stimulus of which each row is a presentation.
     missing_values : words of a ``.csv`` file that stand for a missing label, such as "NA".
+    blocks : the column with the block of each row.
+    order : the column with the number of each row in the order of the stimuli.
 
     Raises
     ------
@@ -73,13 +81,16 @@ def read_features(
     check_file(path, TABLE_SUFFIXES)
     table = read_table(path, labels=True, missing_values=missing_values)
     names = list(table.columns)
-    others = {"groups": groups, "repeats": repeats}
+    others = {"groups": groups, "repeats": repeats, "blocks": blocks, "order": order}
     taken = {column: what for what, column in others.items() if column is not None}
     for wanted in (*columns, *taken):
         if wanted not in names:
             raise ValueError(f"{path}: there is no column {wanted!r}; {did_you_mean(wanted, names)}")
-    if groups is not None and groups == repeats:
-        raise ValueError(f"{path}: {groups!r} cannot be the column of the groups and of the repeats; name two")
+    for what, column in others.items():
+        if column is not None and taken[column] != what:
+            raise ValueError(
+                f"{path}: {column!r} cannot be the column of the {what} and of the {taken[column]}; name two"
+            )
     for column in columns:
         if column in taken:
             raise ValueError(
@@ -88,10 +99,22 @@ def read_features(
     chosen = list(dict.fromkeys(columns)) or [name for name in names if name not in taken]
     if not chosen:
         raise ValueError(f"{path}: no column is a feature; the file needs one besides {', '.join(map(repr, taken))}")
+    if order is not None:
+        table[order] = _numbers(table[order], path)
     return FeatureTable(
         table[chosen].reset_index(drop=True),
         **{what: None if of is None else table[of].reset_index(drop=True) for what, of in others.items()},
     )
+
+
+def _numbers(column: pd.Series, path: Path) -> pd.Series:
+    """Return the column of the order as numbers, or as the times that it holds; empty cells stay missing."""
+    if pd.api.types.is_datetime64_any_dtype(column):
+        return column
+    try:
+        return pd.to_numeric(column)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{path}: the column {column.name!r} of the order must hold numbers ({error})") from error
 
 
 def check_file(path: Path, suffixes: Sequence[str]) -> None:

@@ -67,7 +67,7 @@ def audit_stream(
                          `detectable_r2`
         false_positives  share of shuffled labels that this test detects, in 1,000 stimuli of the sample
 
-    A stream has no groups, no repeats, and no scores of RSA and CKA.
+    A stream has no groups, repeats, blocks or order, and no scores of RSA and CKA.
 
     Only the labels need more memory with more stimuli. With u units, a layer takes 48 u^2 bytes for the folds and their
     sum (half as much again during the analysis), 128 MB for stimuli that are not yet added up, and 4 u bytes for each
