@@ -56,13 +56,13 @@ def replaced(before: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     return both.sort_values("design", key=lambda names: names.map(place), kind="stable", ignore_index=True)
 
 
-def as_aimed(statistic: str, share: float) -> bool:
+def in_range(statistic: str, share: float) -> bool:
     """Return whether a rate of false positives, or a coverage, is in the range that is aimed at."""
     low, high = RATES if statistic == FALSE_POSITIVE else COVERAGES
     return low <= share <= high
 
 
-def verdict(of_design: pd.DataFrame) -> str:
+def result(of_design: pd.DataFrame) -> str:
     """Return what the rows of one design amount to.
 
     A number outside its range counts only where its interval excludes 5 or 95 %. The coverage of R2 where there is no
@@ -74,10 +74,10 @@ def verdict(of_design: pd.DataFrame) -> str:
             return word
     without_effect = (of_design["statistic"] == COVERED) & (of_design["feature"] == "null")
     judged = of_design[of_design["statistic"].isin(list(NOMINAL)) & ~without_effect]
-    outside = [row for row in judged.to_dict("records") if not as_aimed(row["statistic"], row["share"])]
+    outside = [row for row in judged.to_dict("records") if not in_range(row["statistic"], row["share"])]
     shown = [row for row in outside if not row["ci_low"] <= NOMINAL[row["statistic"]] <= row["ci_high"]]
     if not shown:
-        return "as aimed, but for chance" if outside else "as aimed"
+        return "calibrated within chance" if outside else "calibrated"
     return "too optimistic" if any(map(_too_optimistic, shown)) else "conservative"
 
 
