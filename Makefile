@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 ONE_THREAD = OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 PYTEST = $(ONE_THREAD) $(BIN)/python -m pytest -n 2
 
-.PHONY: demo test test-slow studies examples docs lint format bench
+.PHONY: demo test test-slow studies examples docs lint format bench calibration
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -43,3 +43,6 @@ format: $(VENV)/installed
 
 bench: $(VENV)/installed  ## Times as ratios: to the floor, and to what one would write instead
 	$(BIN)/python -m benchmarks
+
+calibration: $(VENV)/installed  ## False-positive rates and coverage of the audit over simulated designs, into docs/
+	$(ONE_THREAD) $(BIN)/python -m benchmarks.calibration

@@ -12,7 +12,7 @@ import matplotlib
 import repbias
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE / "_ext"))
+sys.path[:0] = [str(HERE / "_ext"), str(HERE.parent)]
 matplotlib.use("agg")
 os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"  # notebooks' kernels otherwise warn about frozen modules
 # The kernels' settings: none of the user's own, and no warning that they listen on a local port.
@@ -33,6 +33,7 @@ extensions = [
     "numpydoc",
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
+    "calibration",
     "docstrings",
     "decisions",
     "links",
