@@ -174,6 +174,7 @@ DESIGNS = (
         "more columns than stimuli",
         "20 independent stimuli, 24 columns as one feature, which explain 50 % of the variance of 10 units.",
         Population(independent(20), many_columns(24), many_columns(24), r2=0.5, units=10),
+        note="too many for least squares",
     ),
     Design(
         "more units than stimuli",
@@ -184,12 +185,24 @@ DESIGNS = (
         "order of rows, labels in runs of 10",
         "200 trials in which neighbours have a correlation of .8 (AR(1)); labels come in runs of 10 trials, at random.",
         Population(runs(200, 10, planted=10), TWO, TWO, noise=autocorrelated_noise),
+        note="come in runs",
+    ),
+    Design(
+        "runs of 10, with blocks",
+        "The same trials, with `blocks`, which names each run.",
+        Population(runs(200, 10, planted=10, blocks=np.arange(200) // 10), TWO, TWO, noise=autocorrelated_noise),
+    ),
+    Design(
+        "runs of 10, with order",
+        "The same trials, with `order=True`.",
+        Population(runs(200, 10, planted=10, order=True), TWO, TWO, noise=autocorrelated_noise),
     ),
     Design(
         "order of rows, labels in half-sessions",
         "The same trials; the null feature has one label in the first half and the other in the second. Labels of the "
         "planted feature are drawn for each trial.",
         Population(runs(200, 100), TWO, alternating(), noise=autocorrelated_noise),
+        note="come in runs",
     ),
 )
 

@@ -168,3 +168,14 @@ def test_reports_of_numbers_are_refused_with_what_to_do():
     features = {"speed": continuous(inputs[:, 0].numpy()), "side": inputs[:, 1] > 0}
     with pytest.raises(ValueError, match="report classes only"):
         audit(nn.Sequential(nn.Identity()), inputs, features, "0", predict=lambda out: {"speed": out[:, 0] > 0}, **FEW)
+
+
+def test_too_many_columns_for_least_squares_are_noted():
+    x, features = simulated(n=100)
+    told = {}
+    for n_columns in (12, 60):
+        wide = columns(np.random.default_rng(0).normal(size=(100, n_columns)))
+        report = audit_arrays({"a": x}, {"speed": features["speed"], "wide": wide}, **FEW)
+        told[n_columns] = [note for note in report.notes if "too many for least squares" in note]
+    assert not told[12]
+    assert len(told[60]) == 2  # alone, and with all other features

@@ -15,7 +15,7 @@ from repbias.audit.intervals import CONFIDENCE
 from repbias.audit.layer import audit_layer
 from repbias.audit.measures import READOUT, SCORES, VARIANCE, documented
 from repbias.audit.nesting import nesting_notes
-from repbias.audit.plan import Plan, make_plan
+from repbias.audit.plan import Plan, column_notes, make_plan
 from repbias.audit.progress import AuditProgress
 from repbias.audit.report import AuditReport, make_report
 from repbias.audit.runs import find_runs
@@ -172,6 +172,7 @@ def audit_layers(
         *activity_notes(given, stimuli),
         *(scale_notes({name: values.var(0) for name, values in given.items()}) if settings.scale == "none" else ()),
         *stimuli.design.notes(stimuli.features, plan.n_folds),
+        *column_notes(stimuli.features, stimuli.n_stimuli, plan.n_folds),
         *runs.notes(),
         *nesting_notes(layers, stimuli),
         *equal_share_notes(equalised, tuple(stimuli.features), stimuli.n_stimuli),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,8 @@ from repbias.audit.repeats import Repeats
 from repbias.core.arrays import IntArray
 from repbias.features.labels import associated
 from repbias.features.permutations import PermutedFeature, Rule
+from repbias.features.values import Values
+from repbias.measures.variance.predictions import few_columns
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,3 +67,19 @@ def make_plan(stimuli: Stimuli, settings: Settings, in_runs: Mapping[str, Rule])
         seed=settings.seed,
         repeats=stimuli.repeats,
     )
+
+
+def column_notes(features: Mapping[str, Values], n: int, n_folds: int) -> Iterator[str]:
+    """Yield notes on features, and on all of them together, whose columns are too many for least squares."""
+    if not any(values.penalised for values in features.values()):
+        return
+    fitted = n - -(-n // n_folds)
+    wide = [(repr(name), values.n_columns) for name, values in features.items() if values.penalised]
+    wide.append(("all features together", sum(values.n_columns for values in features.values())))
+    for what, columns in wide:
+        if not few_columns(columns, np.array([float(fitted)])):
+            yield (
+                f"The regressions on {what} have {columns} columns, too many for least squares on {fitted} stimuli. "
+                "Ridge regressions take their place, so that r2_unbiased and the shares that rest on it are too low; "
+                "the test, and the held-out R2, remain right."
+            )

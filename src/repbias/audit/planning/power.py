@@ -156,9 +156,9 @@ def power(
     stimuli held the detectable share of the population in 88 to 95 %.
 
     When not to use it: for a feature that lies along the axes of the largest variance, where it is harder to detect
-    than in a random direction: in simulations with 100 stimuli and eigenvalues that fall as 1 / rank, 58 % were detected
-    instead of 80 % along the first axis, and 68 % along the fourth. Nor for `repbias.columns` of many columns, or for
-    decodability.
+    than in a random direction: in simulations with 100 stimuli and eigenvalues that fall as 1 / rank, 58 % were
+    detected instead of 80 % along the first axis, and 68 % along the fourth. Nor for `repbias.columns` of many
+    columns, or for decodability.
 
     Source: the distribution of quadratic forms in Gaussian variables, Box (1954), Annals of Mathematical Statistics 25,
     290-302, with the gamma approximation of the test, Winkler et al. (2016), NeuroImage 141, 502-516.

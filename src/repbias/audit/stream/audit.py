@@ -21,6 +21,7 @@ from repbias.audit.findings import LayerFindings
 from repbias.audit.inputs import Missing, Scale, Settings, Stimuli, check_stimuli, refuse_below
 from repbias.audit.intervals import CONFIDENCE
 from repbias.audit.passes import compare_passes, set_back
+from repbias.audit.plan import column_notes
 from repbias.audit.progress import AuditProgress
 from repbias.audit.report import AuditReport, make_report
 from repbias.audit.scaling import refuse_unknown_noise, scale_notes
@@ -136,7 +137,12 @@ def _report(
     n_units = {layer: len(sums.varies) for layer, sums in layers.items()}
     constant = {layer: ~sums.varies for layer, sums in layers.items()}
     silent = {layer: sums.silent for layer, sums in layers.items()}
-    notes = (*stimuli.notes, *unit_notes(constant, silent), *_plan_notes(plan))
+    notes = (
+        *stimuli.notes,
+        *unit_notes(constant, silent),
+        *_plan_notes(plan),
+        *column_notes(stimuli.features, stimuli.n_stimuli, plan.n_folds),
+    )
     if settings.scale == "zscore":
         layers = {layer: standardised(layers.pop(layer), plan) for layer in n_units}
     else:
