@@ -20,4 +20,4 @@ features = {"contrast": contrast, "orientation": repbias.circular(degrees, perio
 axes = plt.subplots(1, 2, figsize=(8, 3.5), layout="constrained")[1]
 for ax, scale in zip(axes, ("none", "zscore"), strict=True):
     audit = repbias.audit_arrays({scale: units}, features, scale=scale, resamples=100, permutations=50, progress=False)
-    audit.plot("plane", ax=ax)
+    audit.plot("plane", ax=ax).set_title(f'scale="{scale}"', pad=22)

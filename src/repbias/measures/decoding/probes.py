@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from repbias.core.arrays import ArrayLike, FloatArray, IntArray, as_float64, as_representation
+from repbias.core.frames import shared_index
 from repbias.core.randomness import rng
 from repbias.core.results import measures_table
 from repbias.features.inference import Features, given_features
@@ -152,6 +153,8 @@ def probe(
     [1.0, 0.7]
     """
     settings = Classifier(classifier, regularization, scaling)
+    shared_index({"representation": representation, "labels": labels})
+    shared_index({"test_representation": test_representation, "test_labels": test_labels})
     x = as_representation(representation, "representation")
     test_x = as_representation(test_representation, "test_representation", n_units=x.shape[1])
     given = given_features(labels, test_labels, names, len(x), len(test_x))

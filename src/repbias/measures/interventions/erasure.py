@@ -18,6 +18,7 @@ from repbias.core.arrays import (
     class_numbers,
 )
 from repbias.core.display import Displayed
+from repbias.core.frames import shared_index
 from repbias.features.inference import Features, given_features
 from repbias.features.values import of_labels
 
@@ -165,6 +166,7 @@ def leace(representation: ArrayLike, labels: Features) -> Eraser:
     >>> bool(abs(r2[0]) < 0.01), bool(r2[1] > 0.05)
     (True, True)
     """
+    shared_index({"representation": representation, "labels": labels})
     x = as_representation(representation, "representation")
     given = given_features(labels, None, None, len(x))
     if given.split is None:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from repbias.core.arrays import ArrayLike, FloatArray, about_mean, as_float64, as_representation
+from repbias.core.frames import shared_index
 from repbias.core.results import measures_table
 from repbias.features.inference import Features
 from repbias.figures.drawings import OwnedBars
@@ -138,6 +139,8 @@ def components(
     """
     if not 0 < owner_threshold <= 1:
         raise ValueError(f"owner_threshold must be an R2 above 0 and at most 1, got {owner_threshold}")
+    shared_index({"representation": representation, "labels": labels})
+    shared_index({"test_representation": test_representation, "test_labels": test_labels})
     x = as_representation(representation, "representation")
     if n is not None and not 1 <= n <= min(x.shape):
         raise ValueError(

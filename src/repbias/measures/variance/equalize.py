@@ -20,6 +20,7 @@ from repbias.core.arrays import (
     class_numbers,
     mapped_about,
 )
+from repbias.core.frames import shared_index
 from repbias.core.results import measures_table
 from repbias.features.inference import Features, given_features
 from repbias.features.values import Values, of_labels
@@ -163,6 +164,8 @@ def equalize(
     """
     if not 1 <= max_gain < np.inf:
         raise ValueError(f"max_gain must be 1 or more, and finite, got {max_gain}")
+    shared_index({"representation": representation, "labels": labels})
+    shared_index({"test_representation": test_representation, "test_labels": test_labels})
     x = as_representation(representation, "representation")
     given = given_features(labels, None, names, len(x))
     if given.split is None:

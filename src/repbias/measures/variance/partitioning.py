@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from repbias.core.arrays import ArrayLike, FloatArray, IntArray, about_mean, as_float64, as_representation
+from repbias.core.frames import shared_index
 from repbias.core.results import measures_table
 from repbias.core.specs import refuse_unknown
 from repbias.features.kinds import Feature
@@ -193,6 +194,7 @@ def variance_partitioning(
     >>> found.unique.round(1).tolist(), round(found.joint_r2, 1)
     ([0.6, 0.2], 0.8)
     """
+    shared_index({"representation": representation, "features": features, "groups": groups})
     x = as_representation(representation, "representation")
     columns = feature_columns(features, len(x))
     names = tuple(columns)
