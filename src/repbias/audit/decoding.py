@@ -61,10 +61,25 @@ class Decoders:
         if not values.categorical:
             gain, total = self._ridge.scored(values.targets)
             r2 = float(gain.sum() / total.sum())
-            return r2, ratio_interval(r2, gain, total, self._draws)
+            wider = shared_fits(self._activity.n_folds)
+            return r2, ratio_interval(r2, gain, total, self._draws, narrower=wider)
         right = held_out_right(self._x, values.numbers, self._activity.fold_of, self._classifier)
         accuracy = float(np.mean([right[values.numbers == label].mean() for label in range(len(values.classes))]))
         return accuracy, accuracy_interval(right, values.code, self._draws, null)
+
+
+def shared_fits(n_folds: int, share: float = 1.0) -> float:
+    """Return by how much the standard error of a cross-validated score grows, because the fits of folds share stimuli.
+
+    With n_1 stimuli fitted and n_2 scored in each of K folds, the variance is larger by 1 + K n_2 / n_1.
+
+    Parameters
+    ----------
+    n_folds : K. share : scored stimuli, as a share of those that are fitted in other folds.
+
+    Source: Nadeau & Bengio (2003), Machine Learning 52, 239-281.
+    """
+    return float(np.sqrt(1 + share * n_folds / (n_folds - 1)))
 
 
 def held_out_right(x: FloatArray, labels: IntArray, fold_of: IntArray, classifier: str) -> FloatArray:

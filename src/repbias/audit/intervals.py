@@ -125,7 +125,7 @@ def ratio_interval(
     ----------
     value : the estimate.
     gain, total : what each stimulus adds to the two sums, `[stimulus]`.
-    narrower : if the stimuli are a sample, the standard error over all stimuli divided by that over the sample.
+    narrower : factor of the standard error, such as that over all stimuli divided by that over a sample of them.
 
     Source: Efron & Tibshirani (1993), An Introduction to the Bootstrap, section 12.5.
     """

@@ -145,7 +145,7 @@ READOUT = MeasureTable(
             "decodability", "decodability",
             "on held-out folds, the balanced accuracy of a linear classifier, or for features that are not classes the "
             "R2 of a ridge regression from standardised units",
-            "Clopper-Pearson; of R2, studentised bootstrap",
+            "Clopper-Pearson; of R2, studentised bootstrap, widened for fits that share stimuli",
             "permutation of the labels, of the accuracy of a shrinkage discriminant with equal priors, whatever the "
             "classifier; of R2, of that R2",
             interval_shown=True, short="decoded",

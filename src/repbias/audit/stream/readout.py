@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from scipy import linalg, stats
 
+from repbias.audit.decoding import shared_fits
 from repbias.audit.findings import Decodability
 from repbias.audit.intervals import TAILS, Resamples, mean_share_interval, ratio_interval
 from repbias.audit.nulls import LEAST_P
@@ -85,7 +86,9 @@ def _of_numbers(
         above += float((p * t).sum())
         variance += float(((p.T @ p) * (t.T @ t)).sum()) / max(n - 1, 1)
     p_value = float(stats.norm.sf(above / np.sqrt(variance * (1 + share)))) if variance > 0 else 1.0
-    return Decodability(r2, ratio_interval(r2, gain, total, draws), max(p_value, LEAST_P))
+    wider = shared_fits(plan.n_folds, share)
+    interval = ratio_interval(r2, gain, total, draws, narrower=wider)
+    return Decodability(r2, interval, max(p_value, LEAST_P))
 
 
 def exchanged_p(named: FloatArray, share: float) -> float:
