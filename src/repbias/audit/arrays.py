@@ -72,7 +72,8 @@ def audit_arrays(
         otherwise labels change places within blocks. With repeats, blocks take the place of groups.
     order : a number or time `[stimulus]`, or True for the order of the rows. Labels are then permuted by circular
         shifts along the sequence of the stimuli, or of each group, which keep their runs. Without groups, folds are
-        contiguous parts of the sequence, and intervals are over 20 stretches of it.
+        contiguous parts of the sequence, and intervals are over 20 stretches of it. Where runs begin at fixed places
+        of a sequence, shifts find too much: give `blocks`.
     seed : seed of folds, resamples, permutations and planted features.
     resamples : number of bootstrap resamples, 100 or more.
     permutations : number of permutations of the labels, and of planted features, 50 or more.
